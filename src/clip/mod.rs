@@ -1,0 +1,1 @@
+//! CLIP on the CPU: checkpoint files, tokenizer, image preprocessing and the two towers.

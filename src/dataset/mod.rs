@@ -1,0 +1,1 @@
+//! Images with a class each, from folders, manifests and picture files.

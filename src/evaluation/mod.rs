@@ -1,0 +1,1 @@
+//! Zero-shot classifiers and their metrics, on plain `f32` matrices.

@@ -1,0 +1,15 @@
+//! The library behind the `cupl-tui` program; ARCHITECTURE.md has the table of modules.
+//! Modules only use those declared below them.
+
+pub mod cli;
+pub mod tui;
+pub mod workbench;
+
+pub mod evaluation;
+
+pub mod clip;
+
+pub mod dataset;
+pub mod prompts;
+
+pub mod store;

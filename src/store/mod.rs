@@ -1,0 +1,1 @@
+//! Keeps embeddings, prompt sets and runs on disk between starts.

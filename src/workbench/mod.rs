@@ -1,0 +1,1 @@
+//! An opened experiment and the jobs that fill it.
