@@ -13,3 +13,5 @@ pub mod dataset;
 pub mod prompts;
 
 pub mod store;
+
+pub mod text_file;

@@ -1,1 +1,22 @@
 //! Prompt sets and strategies: their file formats, and which prompts a class gets.
+//!
+//! | file | what it knows |
+//! |---|---|
+//! | `template.rs` | a sentence with a place for the class name |
+//! | `prompt_set.rs` | a named list of templates, or of prompts per class (CuPL), and its files |
+//! | `matching.rs` | which key of a prompt set a class name means |
+//! | `strategy.rs` | prompt sets together with an aggregation |
+//!
+//! What a model makes of a prompt is not known here.
+
+mod error;
+mod matching;
+mod prompt_set;
+mod strategy;
+mod template;
+
+pub use error::{ClassMismatch, MissingClass, PromptError};
+pub use matching::fold;
+pub use prompt_set::{LooseMatch, PromptSet, PromptSetContent, ResolvedPrompts};
+pub use strategy::{Aggregation, Strategy};
+pub use template::{NoPlaceholder, Template};

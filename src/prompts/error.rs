@@ -1,0 +1,187 @@
+//! What can be wrong with prompts.
+
+use std::fmt;
+
+use super::template::NoPlaceholder;
+use crate::text_file::TextFileError;
+
+/// Why prompts cannot be read or used. `origin` is the file, or the name of the prompt set.
+#[derive(Debug, thiserror::Error)]
+pub enum PromptError {
+    /// The file cannot be read, or is not JSON.
+    #[error(transparent)]
+    File(#[from] TextFileError),
+    /// A template has no placeholder.
+    #[error("{place}: {error}")]
+    Template {
+        /// The file or prompt set, and the line or entry.
+        place: String,
+        /// What is wrong.
+        error: NoPlaceholder,
+    },
+    /// A file of templates without one.
+    #[error("{origin}: no templates in it; write one a line, with {{}} where the class name goes")]
+    NoTemplates {
+        /// The file or prompt set.
+        origin: String,
+    },
+    /// A CuPL file with an empty object.
+    #[error("{origin}: no classes in it; it should be an object from class names to lists of prompts")]
+    NoClasses {
+        /// The file or prompt set.
+        origin: String,
+    },
+    /// A class with no prompts, or blank ones only.
+    #[error("{origin}: the class {class:?} has no prompts; write some, or remove the key")]
+    NoPrompts {
+        /// The file or prompt set.
+        origin: String,
+        /// The key.
+        class: String,
+    },
+    /// The outermost form of a file is wrong.
+    #[error("{origin}: a list was found where an object from class names to lists of prompts should be")]
+    NotPerClass {
+        /// The file or prompt set.
+        origin: String,
+    },
+    /// The value of a key is not a list.
+    #[error("{origin}: {key:?} holds {found}; it should hold a list of texts")]
+    NotAList {
+        /// The file or prompt set.
+        origin: String,
+        /// The key.
+        key: String,
+        /// What it holds, in words.
+        found: &'static str,
+    },
+    /// An entry of a list is not a text.
+    #[error("{origin}: {}entry {index} is {found}; it should be a text", in_key(key.as_deref()))]
+    NotText {
+        /// The file or prompt set.
+        origin: String,
+        /// The class or dataset the list belongs to.
+        key: Option<String>,
+        /// From 1.
+        index: usize,
+        /// What it is, in words.
+        found: &'static str,
+    },
+    /// The file holds one list of templates per dataset and none was chosen.
+    #[error("{origin} holds templates for several datasets; name one, as in {origin}#{}: {}", keys[0], listed(keys, 40))]
+    KeyNeeded {
+        /// The file.
+        origin: String,
+        /// The keys in it.
+        keys: Vec<String>,
+    },
+    /// The chosen key is not in the file.
+    #[error("{origin} has no key {key:?}; it has {}", if keys.is_empty() { "none".to_owned() } else { listed(keys, 40) })]
+    UnknownKey {
+        /// The file.
+        origin: String,
+        /// What was asked for.
+        key: String,
+        /// The keys in it.
+        keys: Vec<String>,
+    },
+    /// Classes of the dataset that the prompt set does not have.
+    #[error(transparent)]
+    Mismatch(Box<ClassMismatch>),
+    /// A class name that means several keys, or a key that several classes mean.
+    #[error(
+        "prompt set {prompt_set:?}: {} and the keys {} are alike but for case, `_`, `-` and blanks, and none is exact; \
+         rename one side, or use a class-name map",
+        if class_names.len() == 1 { format!("the class {}", listed(class_names, 8)) } else { format!("the classes {}", listed(class_names, 8)) },
+        listed(keys, 8)
+    )]
+    Ambiguous {
+        /// The prompt set.
+        prompt_set: String,
+        /// The class names that fold to the same text.
+        class_names: Vec<String>,
+        /// The keys that do.
+        keys: Vec<String>,
+    },
+    /// The name of no aggregation.
+    #[error("{0:?} is no aggregation; use mean, pooled-mean, similarity-mean or max")]
+    UnknownAggregation(String),
+    /// A strategy without a prompt set.
+    #[error("the strategy {0:?} has no prompt sets")]
+    EmptyStrategy(String),
+}
+
+/// The classes of a dataset that a prompt set has no key for; displays as one message that says what is missing, what
+/// is left over and what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClassMismatch {
+    /// The prompt set.
+    pub prompt_set: String,
+    /// How many classes the dataset has.
+    pub classes: usize,
+    /// The classes without a key, in class order.
+    pub missing: Vec<MissingClass>,
+    /// The keys that no class asked for, in the order of the file.
+    pub left_over: Vec<String>,
+}
+
+/// A class without a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MissingClass {
+    /// The class name.
+    pub class_name: String,
+    /// The left-over keys that look like it, best first; looked up for the first 20 missing classes.
+    pub nearest: Vec<String>,
+}
+
+impl std::error::Error for ClassMismatch {}
+
+impl fmt::Display for ClassMismatch {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let missing: Vec<String> = self.missing.iter().map(MissingClass::described).collect();
+        write!(
+            formatter,
+            "prompt set {:?} has no prompts for {} of {} classes\n  missing: {}",
+            self.prompt_set,
+            self.missing.len(),
+            self.classes,
+            shortened(&missing, 20)
+        )?;
+        if !self.left_over.is_empty() {
+            write!(formatter, "\n  left over: {}", listed(&self.left_over, 10))?;
+        }
+        formatter.write_str(
+            "\n  rename the keys, or give the dataset a class-name map from its folder names to these keys",
+        )
+    }
+}
+
+impl MissingClass {
+    fn described(&self) -> String {
+        match self.nearest.as_slice() {
+            [] => format!("{:?}", self.class_name),
+            nearest => format!("{:?} (nearest {})", self.class_name, listed(nearest, 3)),
+        }
+    }
+}
+
+/// `"a", "b" and 3 more`
+fn listed(names: &[String], most: usize) -> String {
+    let quoted: Vec<String> = names.iter().take(most).map(|name| format!("{name:?}")).collect();
+    with_rest(&quoted, names.len())
+}
+
+fn shortened(parts: &[String], most: usize) -> String {
+    with_rest(&parts[..parts.len().min(most)], parts.len())
+}
+
+fn with_rest(shown: &[String], all: usize) -> String {
+    match all - shown.len() {
+        0 => shown.join(", "),
+        rest => format!("{} and {rest} more", shown.join(", ")),
+    }
+}
+
+fn in_key(key: Option<&str>) -> String {
+    key.map(|key| format!("{key:?}, ")).unwrap_or_default()
+}

@@ -1,0 +1,603 @@
+//! A named list of templates, or of prompts per class, and the files it comes from.
+//!
+//! | file | gives |
+//! |---|---|
+//! | text | templates, one a line, blank lines skipped |
+//! | JSON list of texts | templates |
+//! | JSON object of lists | prompts per class, as CuPL publishes them |
+//! | `file.json#key` of a JSON object of lists | the templates of that key, as CLIP_benchmark publishes them |
+//!
+//! Prompts and templates are kept byte for byte, duplicates included, since both decide the embedding; only prompts that
+//! are blank are left out, and the notes say so.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::error::PromptError;
+use super::matching::match_classes;
+use super::template::Template;
+use crate::text_file::{self, Json};
+
+/// A named list of templates, or of prompts per class.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PromptSet {
+    /// What screens and messages call it; a file gives its own name without the ending.
+    pub name: String,
+    /// The prompts.
+    pub content: PromptSetContent,
+    /// What was left out on reading, in words.
+    pub notes: Vec<String>,
+}
+
+/// What a prompt set holds. Neither list is ever empty, and no prompt is blank.
+#[derive(Debug, Clone, PartialEq)]
+pub enum PromptSetContent {
+    /// Sentences that every class fills with its name.
+    Templates(Vec<Template>),
+    /// Per class name, its prompts, in the order of the file.
+    PerClass(Vec<(String, Vec<String>)>),
+}
+
+/// The prompts of every class of a dataset.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ResolvedPrompts {
+    /// Per class, in class order, its prompts; no class is without.
+    pub per_class: Vec<Vec<String>>,
+    /// The classes whose key is not exactly their name, in class order.
+    pub loosely_matched: Vec<LooseMatch>,
+    /// The keys that no class asked for.
+    pub left_over: Vec<String>,
+}
+
+/// A class that got the prompts of a key that differs in case, `_`, `-` or blanks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LooseMatch {
+    /// The class name in the dataset.
+    pub class_name: String,
+    /// The key in the prompt set.
+    pub key: String,
+}
+
+impl PromptSet {
+    /// Reads any of the forms in the table above: JSON by its ending, everything else as text.
+    ///
+    /// # Errors
+    /// When the file cannot be read or does not have one of these forms.
+    pub fn read(path: &Path) -> Result<PromptSet, PromptError> {
+        let source = Source::read(path)?;
+        match source.json()? {
+            None => source.templates_of_lines(),
+            Some(Json::List(entries)) if source.key.is_none() => source.templates_of(&entries, None),
+            Some(Json::Object(pairs)) if source.key.is_none() && !holds_templates(&pairs) => {
+                source.per_class(pairs)
+            }
+            Some(json) => source.templates_of_json(json),
+        }
+    }
+
+    /// Reads templates: a text file, a JSON list, or `file.json#key`.
+    ///
+    /// # Errors
+    /// When the file cannot be read, has no such key, or an entry has no placeholder.
+    pub fn read_templates(path: &Path) -> Result<PromptSet, PromptError> {
+        let source = Source::read(path)?;
+        match source.json()? {
+            None => source.templates_of_lines(),
+            Some(json) => source.templates_of_json(json),
+        }
+    }
+
+    /// Reads prompts per class: a JSON object from class names to lists of sentences, whatever its ending.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is not such an object.
+    pub fn read_cupl(path: &Path) -> Result<PromptSet, PromptError> {
+        let source = Source::read(path)?;
+        match Json::parse(&source.text, &source.origin)? {
+            Json::Object(pairs) => source.per_class(pairs),
+            Json::List(_) => Err(PromptError::NotPerClass { origin: source.origin }),
+        }
+    }
+
+    /// The templates of an experiment file or an editor.
+    ///
+    /// # Errors
+    /// When there are none, or one has no placeholder.
+    pub fn from_templates(name: &str, templates: &[String]) -> Result<PromptSet, PromptError> {
+        let source = Source::named(name, "");
+        source.templates(
+            templates.iter().enumerate().map(|(i, text)| (format!("template {}", i + 1), text.as_str())),
+        )
+    }
+
+    /// Prompts per class made elsewhere.
+    ///
+    /// # Errors
+    /// When there are no classes, or one has no prompts.
+    pub fn from_pairs(name: &str, pairs: Vec<(String, Vec<String>)>) -> Result<PromptSet, PromptError> {
+        Source::named(name, "").checked(pairs)
+    }
+
+    /// Reads back what [`PromptSet::to_json`] wrote.
+    ///
+    /// # Errors
+    /// When the text is not a JSON list of templates or an object of prompts per class.
+    pub fn from_json(name: &str, text: &str) -> Result<PromptSet, PromptError> {
+        let source = Source::named(name, text);
+        match Json::parse(text, &source.origin)? {
+            Json::Object(pairs) => source.per_class(pairs),
+            Json::List(entries) => source.templates_of(&entries, None),
+        }
+    }
+
+    /// The content as JSON, one prompt a line, ending in a line break: a list of templates, or an object of prompts per
+    /// class in their order. Equal contents give equal text, so a hash of it is a content version.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let value = match &self.content {
+            PromptSetContent::Templates(templates) => templates.iter().map(Template::text).collect(),
+            PromptSetContent::PerClass(pairs) => Value::Object(
+                pairs.iter().map(|(class, prompts)| (class.clone(), prompts.clone().into())).collect(),
+            ),
+        };
+        format!("{value:#}\n")
+    }
+
+    /// The prompts of every class. A key is looked up by class name, exactly first, then ignoring case, `_`, `-` and
+    /// blanks; classes with the same name get the same prompts.
+    ///
+    /// # Errors
+    /// [`PromptError::Mismatch`] with all classes that have no key, or [`PromptError::Ambiguous`].
+    pub fn resolve(&self, class_names: &[String]) -> Result<ResolvedPrompts, PromptError> {
+        match &self.content {
+            PromptSetContent::Templates(templates) => Ok(ResolvedPrompts {
+                per_class: class_names.iter().map(|name| filled(templates, name)).collect(),
+                ..ResolvedPrompts::default()
+            }),
+            PromptSetContent::PerClass(pairs) => self.look_up(pairs, class_names),
+        }
+    }
+
+    fn look_up(
+        &self,
+        pairs: &[(String, Vec<String>)],
+        class_names: &[String],
+    ) -> Result<ResolvedPrompts, PromptError> {
+        let keys: Vec<&str> = pairs.iter().map(|(key, _)| key.as_str()).collect();
+        let matches = match_classes(&self.name, class_names, &keys)?;
+        let loosely_matched = class_names
+            .iter()
+            .zip(&matches.keys)
+            .filter(|(name, index)| *name != keys[**index])
+            .map(|(name, index)| LooseMatch { class_name: name.clone(), key: keys[*index].to_owned() })
+            .collect();
+        Ok(ResolvedPrompts {
+            per_class: matches.keys.iter().map(|index| pairs[*index].1.clone()).collect(),
+            loosely_matched,
+            left_over: matches.left_over.iter().map(|index| keys[*index].to_owned()).collect(),
+        })
+    }
+}
+
+fn filled(templates: &[Template], class_name: &str) -> Vec<String> {
+    templates.iter().map(|template| template.fill(class_name)).collect()
+}
+
+/// Whether an object is one of templates per dataset: its first list has placeholders and nothing else.
+fn holds_templates(pairs: &[(String, Value)]) -> bool {
+    let first = pairs.first().and_then(|(_, value)| value.as_array());
+    first.is_some_and(|list| {
+        !list.is_empty()
+            && list.iter().all(|entry| entry.as_str().is_some_and(|text| Template::parse(text).is_ok()))
+    })
+}
+
+/// A text that becomes a prompt set.
+struct Source {
+    /// The name of the prompt set.
+    name: String,
+    /// The file or the name, for errors.
+    origin: String,
+    text: String,
+    is_json: bool,
+    key: Option<String>,
+}
+
+impl Source {
+    fn read(path: &Path) -> Result<Source, PromptError> {
+        let (file, key) = text_file::split_key(path);
+        let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+        Ok(Source {
+            name: key.as_ref().map_or_else(|| stem.to_string(), |key| format!("{stem}#{key}")),
+            origin: file.display().to_string(),
+            text: text_file::read(&file)?,
+            is_json: file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json")),
+            key,
+        })
+    }
+
+    fn named(name: &str, text: &str) -> Source {
+        Source {
+            name: name.to_owned(),
+            origin: format!("prompt set {name:?}"),
+            text: text.to_owned(),
+            is_json: true,
+            key: None,
+        }
+    }
+
+    /// The document, when the file is JSON by its ending.
+    fn json(&self) -> Result<Option<Json>, PromptError> {
+        self.is_json.then(|| Json::parse(&self.text, &self.origin)).transpose().map_err(PromptError::from)
+    }
+
+    fn templates_of_lines(self) -> Result<PromptSet, PromptError> {
+        if self.key.is_some() {
+            return Err(self.unknown_key(Vec::new()));
+        }
+        let lines = self.text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+        self.templates(lines.map(|(i, line)| (format!("line {}", i + 1), line)))
+    }
+
+    fn templates_of_json(self, json: Json) -> Result<PromptSet, PromptError> {
+        let origin = self.origin.clone();
+        match (json, &self.key) {
+            (Json::List(entries), None) => self.templates_of(&entries, None),
+            (Json::List(_), Some(_)) => Err(self.unknown_key(Vec::new())),
+            (Json::Object(pairs), None) if pairs.is_empty() => Err(PromptError::NoTemplates { origin }),
+            (Json::Object(pairs), None) => Err(PromptError::KeyNeeded { origin, keys: keys_of(&pairs) }),
+            (Json::Object(pairs), Some(key)) => match pairs.iter().find(|(name, _)| name == key) {
+                Some((key, value)) => self.templates_of(self.list(key, value)?, Some(key)),
+                None => Err(self.unknown_key(keys_of(&pairs))),
+            },
+        }
+    }
+
+    fn templates_of(&self, entries: &[Value], key: Option<&str>) -> Result<PromptSet, PromptError> {
+        let texts = self.texts(entries, key)?;
+        self.templates(texts.into_iter().enumerate().map(|(i, text)| (format!("entry {}", i + 1), text)))
+    }
+
+    /// Takes texts, each with its place for errors.
+    fn templates<'a>(
+        &self,
+        texts: impl Iterator<Item = (String, &'a str)>,
+    ) -> Result<PromptSet, PromptError> {
+        let templates = texts
+            .map(|(place, text)| {
+                Template::parse(text).map_err(|error| PromptError::Template {
+                    place: format!("{} {place}", self.origin),
+                    error,
+                })
+            })
+            .collect::<Result<Vec<Template>, PromptError>>()?;
+        if templates.is_empty() {
+            return Err(PromptError::NoTemplates { origin: self.origin.clone() });
+        }
+        Ok(self.prompt_set(PromptSetContent::Templates(templates), Vec::new()))
+    }
+
+    fn per_class(&self, pairs: Vec<(String, Value)>) -> Result<PromptSet, PromptError> {
+        let mut checked = Vec::with_capacity(pairs.len());
+        for (class, value) in pairs {
+            let prompts = self.texts(self.list(&class, &value)?, Some(&class))?;
+            checked.push((class, prompts.into_iter().map(str::to_owned).collect()));
+        }
+        self.checked(checked)
+    }
+
+    /// Leaves blank prompts out; a class must have others.
+    fn checked(&self, mut pairs: Vec<(String, Vec<String>)>) -> Result<PromptSet, PromptError> {
+        let mut notes = Vec::new();
+        for (class, prompts) in &mut pairs {
+            let before = prompts.len();
+            prompts.retain(|prompt| !prompt.trim().is_empty());
+            if prompts.is_empty() {
+                return Err(PromptError::NoPrompts { origin: self.origin.clone(), class: class.clone() });
+            }
+            match before - prompts.len() {
+                0 => {}
+                1 => notes.push(format!("the class {class:?} has a blank prompt, which is left out")),
+                blank => {
+                    notes.push(format!("the class {class:?} has {blank} blank prompts, which are left out"))
+                }
+            }
+        }
+        if pairs.is_empty() {
+            return Err(PromptError::NoClasses { origin: self.origin.clone() });
+        }
+        Ok(self.prompt_set(PromptSetContent::PerClass(pairs), notes))
+    }
+
+    fn prompt_set(&self, content: PromptSetContent, notes: Vec<String>) -> PromptSet {
+        PromptSet { name: self.name.clone(), content, notes }
+    }
+
+    fn list<'a>(&self, key: &str, value: &'a Value) -> Result<&'a Vec<Value>, PromptError> {
+        value.as_array().ok_or_else(|| PromptError::NotAList {
+            origin: self.origin.clone(),
+            key: key.to_owned(),
+            found: text_file::kind(value),
+        })
+    }
+
+    fn texts<'a>(&self, entries: &'a [Value], key: Option<&str>) -> Result<Vec<&'a str>, PromptError> {
+        let text = |(i, entry): (usize, &'a Value)| {
+            entry.as_str().ok_or_else(|| PromptError::NotText {
+                origin: self.origin.clone(),
+                key: key.map(str::to_owned),
+                index: i + 1,
+                found: text_file::kind(entry),
+            })
+        };
+        entries.iter().enumerate().map(text).collect()
+    }
+
+    fn unknown_key(&self, keys: Vec<String>) -> PromptError {
+        PromptError::UnknownKey {
+            origin: self.origin.clone(),
+            key: self.key.clone().unwrap_or_default(),
+            keys,
+        }
+    }
+}
+
+fn keys_of(pairs: &[(String, Value)]) -> Vec<String> {
+    pairs.iter().map(|(key, _)| key.clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::path::PathBuf;
+
+    fn file(name: &str, content: impl AsRef<[u8]>) -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        (folder, path)
+    }
+
+    fn read(name: &str, content: impl AsRef<[u8]>) -> Result<PromptSet, PromptError> {
+        let (_folder, path) = file(name, content);
+        PromptSet::read(&path)
+    }
+
+    /// The message of the error, with the folder of the file cut off.
+    fn message(name: &str, content: impl AsRef<[u8]>) -> String {
+        let (folder, path) = file(name, content);
+        let message = PromptSet::read(&path).unwrap_err().to_string();
+        message.replace(&format!("{}/", folder.path().display()), "")
+    }
+
+    fn templates(set: &PromptSet) -> Vec<&str> {
+        match &set.content {
+            PromptSetContent::Templates(templates) => templates.iter().map(Template::text).collect(),
+            PromptSetContent::PerClass(_) => panic!("prompts per class"),
+        }
+    }
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn a_text_file_is_templates_whatever_its_line_ends_and_mark() {
+        for content in ["a {}.\n\n the {c}. \n", "\u{feff}a {}.\r\n\r\n the {c}. \r\n", "a {}.\n the {c}. "] {
+            let set = read("hand.txt", content).unwrap();
+            assert_eq!(templates(&set), ["a {}.", " the {c}. "]);
+            assert_eq!(set.name, "hand");
+        }
+    }
+
+    #[test]
+    fn a_json_list_is_templates_and_an_object_is_prompts_per_class() {
+        assert_eq!(templates(&read("t.json", "[\"a {}.\", \"{c}!\"]").unwrap()), ["a {}.", "{c}!"]);
+        let set = read(
+            "c.json",
+            "\u{feff}{\r\n\"zebra\": [\"Stripes.\", \"Stripes.\"], \"ant\": [\" Small \\n.\"]}",
+        )
+        .unwrap();
+        let pairs = vec![
+            ("zebra".to_owned(), names(&["Stripes.", "Stripes."])),
+            ("ant".to_owned(), names(&[" Small \n."])),
+        ];
+        assert_eq!(set.content, PromptSetContent::PerClass(pairs));
+        assert_eq!(set.notes, Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_key_after_the_hash_chooses_templates() {
+        let (_folder, path) =
+            file("t.json", r#"{"cifar10": ["a photo of a {c}."], "pets": ["a {c}, a pet."]}"#);
+        let at = |key: &str| PathBuf::from(format!("{}#{key}", path.display()));
+        let set = PromptSet::read_templates(&at("pets")).unwrap();
+        assert_eq!((templates(&set), set.name.as_str()), (vec!["a {c}, a pet."], "t#pets"));
+        assert_eq!(PromptSet::read(&at("pets")).unwrap(), set);
+
+        let end = |error: PromptError| error.to_string().replace(&path.display().to_string(), "t.json");
+        assert_eq!(
+            end(PromptSet::read_templates(&at("cars")).unwrap_err()),
+            "t.json has no key \"cars\"; it has \"cifar10\", \"pets\""
+        );
+        for error in [PromptSet::read_templates(&path).unwrap_err(), PromptSet::read(&path).unwrap_err()] {
+            assert_eq!(
+                end(error),
+                "t.json holds templates for several datasets; name one, as in t.json#cifar10: \"cifar10\", \"pets\""
+            );
+        }
+    }
+
+    #[test]
+    fn a_file_name_with_a_hash_needs_no_key() {
+        assert_eq!(read("c#1.txt", "a {}").unwrap().name, "c#1");
+    }
+
+    #[test]
+    fn a_key_on_a_list_or_a_text_is_an_error() {
+        for (name, content) in [("t.json", "[\"{}\"]"), ("t.txt", "{}")] {
+            let (_folder, path) = file(name, content);
+            let error = PromptSet::read(&PathBuf::from(format!("{}#x", path.display()))).unwrap_err();
+            assert!(error.to_string().ends_with("has no key \"x\"; it has none"), "{error}");
+        }
+    }
+
+    #[test]
+    fn blank_prompts_are_left_out_with_a_note() {
+        let set = read("c.json", r#"{"ant": ["", "Small.", " \n"], "bee": [" ", "Buzzes."]}"#).unwrap();
+        let pairs = vec![("ant".to_owned(), names(&["Small."])), ("bee".to_owned(), names(&["Buzzes."]))];
+        assert_eq!(set.content, PromptSetContent::PerClass(pairs));
+        assert_eq!(
+            set.notes,
+            [
+                "the class \"ant\" has 2 blank prompts, which are left out",
+                "the class \"bee\" has a blank prompt, which is left out"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
+        let error = PromptSet::read(Path::new("/no/such/prompts.json")).unwrap_err();
+        assert!(error.to_string().starts_with("cannot read /no/such/prompts.json: "), "{error}");
+    }
+
+    #[test]
+    fn malformed_json_has_line_and_column() {
+        assert_eq!(
+            message("c.json", "{\n \"ant\": [\"Small.\",]\n}"),
+            "c.json line 2, column 19: trailing comma"
+        );
+        assert_eq!(
+            message("c.json", "{\"ant\": [\"Small.\""),
+            "c.json line 1, column 17: EOF while parsing a list"
+        );
+        assert_eq!(message("c.json", ""), "c.json line 1, column 1: EOF while parsing a value");
+        assert_eq!(
+            message("c.json", "\"ant\""),
+            "c.json line 1, column 5: invalid type: string \"ant\", expected a JSON object or list"
+        );
+    }
+
+    #[test]
+    fn a_key_twice_is_an_error() {
+        assert_eq!(
+            message("c.json", "{\"ant\": [\"a\"],\n\"bee\": [\"b\"],\n\"ant\": [\"c\"]}"),
+            "c.json line 3, column 5: the key \"ant\" is there twice; keep one"
+        );
+    }
+
+    #[test]
+    fn what_is_no_text_is_named_with_its_class_and_entry() {
+        assert_eq!(
+            message("c.json", r#"{"ant": ["a"], "bee": ["b", 7]}"#),
+            "c.json: \"bee\", entry 2 is a number; it should be a text"
+        );
+        assert_eq!(message("t.json", r#"["a {}", null]"#), "t.json: entry 2 is null; it should be a text");
+        assert_eq!(
+            message("c.json", r#"{"ant": "Small."}"#),
+            "c.json: \"ant\" holds a text; it should hold a list of texts"
+        );
+    }
+
+    #[test]
+    fn what_has_nothing_in_it_is_an_error() {
+        assert_eq!(
+            message("c.json", r#"{"ant": ["a"], "bee": []}"#),
+            "c.json: the class \"bee\" has no prompts; write some, or remove the key"
+        );
+        assert_eq!(
+            message("c.json", r#"{"bee": [" "]}"#),
+            "c.json: the class \"bee\" has no prompts; write some, or remove the key"
+        );
+        assert_eq!(
+            message("c.json", "{}"),
+            "c.json: no classes in it; it should be an object from class names to lists of prompts"
+        );
+        for (name, content) in [("t.json", "[]"), ("t.txt", ""), ("t.txt", "\u{feff} \r\n\n")] {
+            assert_eq!(
+                message(name, content),
+                format!("{name}: no templates in it; write one a line, with {{}} where the class name goes")
+            );
+        }
+    }
+
+    #[test]
+    fn a_template_without_a_place_is_named_with_its_line() {
+        let end = "the template \"a photo.\" has no place for the class name; write {} or {c} there";
+        assert_eq!(message("t.txt", "a {}.\n\na photo.\n"), format!("t.txt line 3: {end}"));
+        assert_eq!(message("t.json", "[\"a {}.\", \"a photo.\"]"), format!("t.json entry 2: {end}"));
+        let error = PromptSet::from_templates("mine", &names(&["a photo."])).unwrap_err();
+        assert_eq!(error.to_string(), format!("prompt set \"mine\" template 1: {end}"));
+    }
+
+    #[test]
+    fn text_that_is_not_utf8_is_named_with_its_line() {
+        assert_eq!(
+            message("t.txt", b"a {}.\nun caf\xe9 {}\n"),
+            "t.txt line 2: not UTF-8 text; save the file as UTF-8"
+        );
+    }
+
+    #[test]
+    fn a_list_is_not_prompts_per_class() {
+        let (_folder, path) = file("t.json", "[\"{}\"]");
+        let error = PromptSet::read_cupl(&path).unwrap_err();
+        assert!(
+            error.to_string().contains("an object from class names to lists of prompts should be"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn prompts_for_other_classes_are_one_error() {
+        let set = PromptSet::from_pairs("pets", vec![("beagle".to_owned(), names(&["A dog."]))]).unwrap();
+        let error = set.resolve(&names(&["tench", "Beagles", "goldfish"])).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "prompt set \"pets\" has no prompts for 3 of 3 classes\n  \
+             missing: \"tench\", \"Beagles\" (nearest \"beagle\"), \"goldfish\"\n  left over: \"beagle\"\n  \
+             rename the keys, or give the dataset a class-name map from its folder names to these keys"
+        );
+    }
+
+    #[test]
+    fn resolving_reports_loose_matches_and_left_overs() {
+        let pairs = [("sea horse", "Sea."), ("Ant", "Small."), ("bee", "Buzzes.")];
+        let pairs = pairs.map(|(key, prompt)| (key.to_owned(), names(&[prompt])));
+        let set = PromptSet::from_pairs("c", pairs.to_vec()).unwrap();
+        let resolved = set.resolve(&names(&["Ant", "sea_horse"])).unwrap();
+        assert_eq!(resolved.per_class, [names(&["Small."]), names(&["Sea."])]);
+        let loose = LooseMatch { class_name: "sea_horse".to_owned(), key: "sea horse".to_owned() };
+        assert_eq!(resolved.loosely_matched, [loose]);
+        assert_eq!(resolved.left_over, ["bee"]);
+    }
+
+    #[test]
+    fn json_is_one_prompt_a_line_in_the_order_of_the_file() {
+        let set = read("c.json", r#"{"b": ["x", "é\n"], "a": ["y"]}"#).unwrap();
+        assert_eq!(
+            set.to_json(),
+            "{\n  \"b\": [\n    \"x\",\n    \"é\\n\"\n  ],\n  \"a\": [\n    \"y\"\n  ]\n}\n"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn prompts_per_class_survive_json(
+            pairs in prop::collection::btree_map("\\PC{0,8}", prop::collection::vec("[\\PC\n\t]{0,9}\\w", 1..4), 1..6)
+        ) {
+            let pairs: Vec<(String, Vec<String>)> = pairs.into_iter().rev().collect();
+            let set = PromptSet::from_pairs("s", pairs).unwrap();
+            prop_assert_eq!(PromptSet::from_json("s", &set.to_json()).unwrap(), set);
+        }
+
+        #[test]
+        fn templates_survive_json(texts in prop::collection::vec("\\PC{0,8}\\{c?\\}\\PC{0,8}", 1..6)) {
+            let set = PromptSet::from_templates("s", &texts).unwrap();
+            prop_assert_eq!(PromptSet::from_json("s", &set.to_json()).unwrap(), set);
+        }
+    }
+}
