@@ -1,0 +1,49 @@
+//! The address of a record: a hash of everything that its value depends on.
+
+/// A fixed-length, content-addressed key.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Key([u8; 32]);
+
+impl Key {
+    /// The key of a list of parts: the BLAKE3 hash of each part after its length (8 bytes, little-endian), so that
+    /// `["ab", "c"]` and `["a", "bc"]` differ.
+    pub fn of(parts: &[&[u8]]) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        for part in parts {
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part);
+        }
+        Self(*hasher.finalize().as_bytes())
+    }
+
+    /// The key with these bytes.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 32 bytes of the key.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_key_is_the_hash_of_the_length_prefixed_parts() {
+        let by_hand = blake3::hash(b"\x02\0\0\0\0\0\0\0ab\x01\0\0\0\0\0\0\0c");
+        assert_eq!(Key::of(&[b"ab", b"c"]).as_bytes(), by_hand.as_bytes());
+    }
+
+    proptest! {
+        #[test]
+        fn moving_the_border_between_parts_changes_the_key(text in prop::collection::vec(any::<u8>(), 2..40), at in 0usize..40, to in 0usize..40) {
+            let (at, to) = (at % (text.len() + 1), to % (text.len() + 1));
+            prop_assume!(at != to);
+            prop_assert_ne!(Key::of(&[&text[..at], &text[at..]]), Key::of(&[&text[..to], &text[to..]]));
+        }
+    }
+}

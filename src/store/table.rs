@@ -1,0 +1,108 @@
+//! One table of records by key: a tree of sled, or a map in memory for a session that keeps nothing.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::{PoisonError, RwLock};
+
+use super::{Key, StoreError, disk};
+
+/// The records that one batch writes.
+///
+/// sled keeps a batch together in memory until it is on disk; 256 embeddings are about half a megabyte.
+pub(super) const BATCH: usize = 256;
+
+/// One change of a table: a new record under the key, or none.
+pub(super) type Change = (Key, Option<Vec<u8>>);
+
+pub(super) enum Table {
+    Disk { tree: sled::Tree, dir: PathBuf },
+    Memory(RwLock<BTreeMap<Key, Vec<u8>>>),
+}
+
+impl Table {
+    pub(super) fn in_memory() -> Self {
+        Self::Memory(RwLock::default())
+    }
+
+    pub(super) fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {
+        match self {
+            Self::Disk { tree, dir } => {
+                let found = guarded(|| tree.get(key.as_bytes()));
+                Ok(found.map_err(|e| disk::failure("read", dir, e))?.map(|record| record.to_vec()))
+            }
+            Self::Memory(map) => Ok(map.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()),
+        }
+    }
+
+    /// Makes the changes in order, in batches that are on disk whole or not at all, and returns when all are there.
+    pub(super) fn apply(&self, changes: Vec<Change>) -> Result<(), StoreError> {
+        match self {
+            Self::Disk { tree, dir } => {
+                for changes in changes.chunks(BATCH) {
+                    let mut batch = sled::Batch::default();
+                    for (key, record) in changes {
+                        match record {
+                            Some(record) => batch.insert(key.as_bytes(), record.as_slice()),
+                            None => batch.remove(key.as_bytes()),
+                        }
+                    }
+                    guarded(|| tree.apply_batch(batch).and_then(|()| tree.flush()))
+                        .map_err(|e| disk::failure("write", dir, e))?;
+                }
+            }
+            Self::Memory(map) => {
+                let mut map = map.write().unwrap_or_else(PoisonError::into_inner);
+                for (key, record) in changes {
+                    match record {
+                        Some(record) => map.insert(key, record),
+                        None => map.remove(&key),
+                    };
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Shows every record to `visit`, in the order of the keys, until it fails. `visit` must not change this table.
+    pub(super) fn each<E: From<StoreError>>(
+        &self,
+        mut visit: impl FnMut(Key, &[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        match self {
+            Self::Disk { tree, dir } => {
+                let mut records = tree.iter();
+                let mut next = || guarded(|| records.next().transpose());
+                while let Some((key, record)) = next().map_err(|e| disk::failure("read", dir, e))? {
+                    if let Ok(key) = <[u8; 32]>::try_from(&*key) {
+                        visit(Key::from_bytes(key), &record)?;
+                    }
+                }
+                Ok(())
+            }
+            Self::Memory(map) => {
+                let map = map.read().unwrap_or_else(PoisonError::into_inner);
+                map.iter().try_for_each(|(key, record)| visit(*key, record))
+            }
+        }
+    }
+
+    /// Number of records. (`sled::Tree::len` counts for ever in a damaged file.)
+    pub(super) fn len(&self) -> Result<usize, StoreError> {
+        let mut count = 0;
+        self.each(|_, _| {
+            count += 1;
+            Ok::<(), StoreError>(())
+        })?;
+        Ok(count)
+    }
+}
+
+/// Runs an operation of sled. sled 0.34 panics on some damaged files; that becomes an error here.
+pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, sled::Error>) -> Result<T, sled::Error> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let said = panic.downcast_ref::<String>().map(String::as_str);
+        let said = said.or_else(|| panic.downcast_ref::<&str>().copied());
+        Err(sled::Error::ReportableBug(said.unwrap_or("sled panicked").to_owned()))
+    })
+}

@@ -1,0 +1,430 @@
+//! The store as a whole, on real directories.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::Path;
+
+use super::record::encode_vector;
+use super::*;
+
+fn open(dir: &Path) -> Store {
+    let opened = Store::open(dir).unwrap();
+    assert_eq!(opened.notices, Vec::<String>::new());
+    opened.store
+}
+
+fn key(index: u32) -> Key {
+    Key::of(&[b"test", &index.to_le_bytes()])
+}
+
+fn vector(index: u32) -> Vec<f32> {
+    (0..64).map(|i| (index * 64 + i) as f32).collect()
+}
+
+fn save(store: &Store, indices: std::ops::Range<u32>) {
+    let vectors: Vec<_> = indices.map(|index| (key(index), vector(index))).collect();
+    let items: Vec<_> = vectors.iter().map(|(key, vector)| (*key, vector.as_slice())).collect();
+    store.save_vectors(&items).unwrap();
+}
+
+fn names_and_versions(store: &Store) -> Vec<(String, String)> {
+    store.prompt_sets().unwrap().into_iter().map(|info| (info.name, info.version)).collect()
+}
+
+/// Some of everything, and checks that it is there.
+fn fill(store: &Store) {
+    save(store, 0..600);
+    store.save_prompt_set("templates", r#"["a photo of a {}."]"#).unwrap();
+    store.save_prompt_set("CuPL: Birds / 1", &r#"{"owl": ["An owl has large eyes."]}"#.repeat(1000)).unwrap();
+    store.save_prompt_set("templates", r#"["a sketch of a {}."]"#).unwrap();
+    store.save_run("run 1", r#"{"top1": 0.5}"#).unwrap();
+    store.save_run("run 0", &"long ".repeat(3000)).unwrap();
+    check_filled(store);
+}
+
+fn check_filled(store: &Store) {
+    check_prompt_sets(store);
+    let counts = store.counts().unwrap();
+    assert_eq!((counts.vectors, counts.prompt_sets, counts.runs), (600, 3, 2));
+    let found = store.vectors(&[key(599), key(600), key(0)]).unwrap();
+    assert_eq!(found, [Some(vector(599)), None, Some(vector(0))]);
+    let ids: Vec<_> = store.runs().unwrap().into_iter().map(|run| (run.id, run.length)).collect();
+    assert_eq!(ids, [("run 1".to_owned(), 13), ("run 0".to_owned(), 15_000)]);
+    assert_eq!(store.run("run 1").unwrap().as_deref(), Some(r#"{"top1": 0.5}"#));
+    assert_eq!(store.run("run 0").unwrap(), Some("long ".repeat(3000)));
+    assert_eq!(store.run("run 2").unwrap(), None);
+}
+
+fn check_prompt_sets(store: &Store) {
+    let names: Vec<_> = store.prompt_sets().unwrap().into_iter().map(|info| info.name).collect();
+    assert_eq!(names, ["templates", "CuPL: Birds / 1", "templates"]);
+    let (info, content) = store.prompt_set("templates", None).unwrap().unwrap();
+    assert_eq!(content, r#"["a sketch of a {}."]"#);
+    assert_eq!(info.version, version_of(&content));
+    let first = version_of(r#"["a photo of a {}."]"#);
+    let (_, content) = store.prompt_set("templates", Some(&first)).unwrap().unwrap();
+    assert_eq!(content, r#"["a photo of a {}."]"#);
+    let (info, content) = store.prompt_set("CuPL: Birds / 1", None).unwrap().unwrap();
+    assert_eq!((info.length, content.len()), (35_000, 35_000));
+}
+
+/// A filled store whose data sled does not read again when it opens.
+fn filled_and_settled(dir: &Path) {
+    fill(&open(dir));
+    open(dir).flush().unwrap();
+}
+
+fn data_file(dir: &Path) -> std::path::PathBuf {
+    dir.join("sled").join("db")
+}
+
+#[test]
+fn everything_is_there_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    fill(&open(dir.path()));
+    check_filled(&open(dir.path()));
+    assert!(open(dir.path()).size_on_disk().unwrap() > 600 * 64 * 4);
+}
+
+#[test]
+fn a_store_in_memory_does_the_same() {
+    let store = Store::in_memory();
+    fill(&store);
+    assert_eq!((store.path(), store.size_on_disk().unwrap()), (None, 0));
+}
+
+#[test]
+fn a_record_that_fails_its_checksum_counts_as_absent_and_can_be_saved_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    save(&store, 0..2);
+    let mut record = encode_vector(&key(1), &vector(1));
+    record[30] ^= 4;
+    store.tables().vectors.apply(vec![(key(1), Some(record))]).unwrap();
+    assert_eq!(store.vectors(&[key(0), key(1)]).unwrap(), [Some(vector(0)), None]);
+    save(&store, 1..2);
+    assert_eq!(store.vectors(&[key(1)]).unwrap(), [Some(vector(1))]);
+}
+
+#[test]
+fn threads_share_a_store() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    std::thread::scope(|scope| {
+        for part in 0..4 {
+            let store = store.clone();
+            scope.spawn(move || {
+                save(&store, part * 300..(part + 1) * 300);
+                store.save_prompt_set("shared", &format!("[{part}]")).unwrap();
+                store.save_run(&format!("run {part}"), "{}").unwrap();
+            });
+        }
+    });
+    let counts = store.counts().unwrap();
+    assert_eq!((counts.vectors, counts.prompt_sets, counts.runs), (1200, 4, 4));
+}
+
+#[test]
+fn a_file_is_known_again_until_it_changes() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::in_memory();
+    let path = dir.path().join("photo.png");
+    fs::write(&path, b"pixels").unwrap();
+    let stamp = FileStamp::of(&path).unwrap();
+    let hash = blake3::hash(b"pixels");
+    assert_eq!(store.file_hashes(std::slice::from_ref(&stamp)).unwrap(), [None]);
+    store.save_file_hashes(&[(stamp.clone(), hash)]).unwrap();
+    assert_eq!(store.file_hashes(&[FileStamp::of(&path).unwrap()]).unwrap(), [Some(hash)]);
+    let later = FileStamp { modified: stamp.modified + 1, ..stamp.clone() };
+    let longer = FileStamp { length: 7, ..stamp.clone() };
+    let elsewhere = FileStamp { path: dir.path().join("other.png"), ..stamp };
+    assert_eq!(store.file_hashes(&[later, longer, elsewhere]).unwrap(), [None, None, None]);
+    assert_eq!(store.counts().unwrap().file_hashes, 1);
+}
+
+#[test]
+fn a_version_is_the_start_of_the_blake3_hash() {
+    // The hash of nothing, from the published test vectors of BLAKE3.
+    assert_eq!(version_of(""), "af1349b9f5f9");
+}
+
+#[test]
+fn the_same_content_is_the_same_version_and_the_last_saved_is_the_newest() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let first = store.save_prompt_set("set", "[1]").unwrap();
+    let saved_at = store.prompt_sets().unwrap()[0].saved_at;
+    assert_eq!(store.save_prompt_set("set", "[1]").unwrap(), first);
+    assert_eq!(store.prompt_sets().unwrap()[0].saved_at, saved_at);
+    let second = store.save_prompt_set("set", "[2]").unwrap();
+    assert_eq!(store.prompt_set("set", None).unwrap().unwrap().0.version, second);
+    store.save_prompt_set("set", "[1]").unwrap();
+    assert_eq!(store.prompt_set("set", None).unwrap().unwrap().0.version, first);
+    assert_eq!(names_and_versions(&store), [("set".to_owned(), second), ("set".to_owned(), first)]);
+}
+
+#[test]
+fn a_prompt_set_without_a_name_is_refused() {
+    let store = Store::in_memory();
+    for name in ["", "  "] {
+        assert!(matches!(store.save_prompt_set(name, "[]"), Err(StoreError::NoName)));
+    }
+}
+
+#[test]
+fn removed_prompt_sets_stay_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let first = store.save_prompt_set("set", "[1]").unwrap();
+    let second = store.save_prompt_set("set", "[2]").unwrap();
+    store.save_prompt_set("other", "[1]").unwrap();
+    assert_eq!(store.remove_prompt_set("set", Some("0123456789ab")).unwrap(), 0);
+    assert_eq!(store.remove_prompt_set("set", Some(&first)).unwrap(), 1);
+    assert_eq!(store.prompt_set("set", Some(&first)).unwrap(), None);
+    assert_eq!(store.prompt_set("set", None).unwrap().unwrap().0.version, second);
+    assert_eq!(store.remove_prompt_set("set", None).unwrap(), 1);
+    drop(store);
+    let names: Vec<_> = names_and_versions(&open(dir.path())).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["other"]);
+    assert!(!dir.path().join("prompt-sets").join("set").exists());
+}
+
+#[test]
+fn removed_runs_stay_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    store.save_run("1", "{}").unwrap();
+    store.save_run("2", "{}").unwrap();
+    assert!(store.remove_run("1").unwrap());
+    assert!(!store.remove_run("1").unwrap());
+    drop(store);
+    let ids: Vec<_> = open(dir.path()).runs().unwrap().into_iter().map(|run| run.id).collect();
+    assert_eq!(ids, ["2"]);
+}
+
+#[test]
+fn the_plain_copy_is_the_saved_text() {
+    let dir = tempfile::tempdir().unwrap();
+    let version = open(dir.path()).save_prompt_set("birds", "{ \"owl\": [] }\n").unwrap();
+    let copy = dir.path().join("prompt-sets").join("birds").join(format!("{version}.json"));
+    assert_eq!(fs::read_to_string(copy).unwrap(), "{ \"owl\": [] }\n");
+}
+
+#[test]
+fn odd_names_stay_inside_the_store_and_come_back_from_their_copies() {
+    let dir = tempfile::tempdir().unwrap();
+    let inside = dir.path().join("inside");
+    let long = "long ".repeat(200);
+    let names = ["../../outside", "..", "a/b\\c", "フクロウ 🦉", "Birds", "birds", "nul\0name", &long];
+    let store = open(&inside);
+    for name in names {
+        store.save_prompt_set(name, "[]").unwrap();
+    }
+    drop(store);
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    assert_eq!(fs::read_dir(inside.join("prompt-sets")).unwrap().count(), names.len());
+    fs::remove_dir_all(inside.join("sled")).unwrap();
+    let opened = Store::open(&inside).unwrap();
+    assert_eq!(opened.notices, ["8 prompt set version(s) were imported from their plain copies"]);
+    let back: Vec<_> = names_and_versions(&opened.store).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(back, names);
+}
+
+#[test]
+fn a_changed_copy_is_told_and_passed_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let version = open(dir.path()).save_prompt_set("birds", "[1]").unwrap();
+    let copy = dir.path().join("prompt-sets").join("birds").join(format!("{version}.json"));
+    fs::write(&copy, "[2]").unwrap();
+    let opened = Store::open(dir.path()).unwrap();
+    assert_eq!(opened.notices.len(), 1);
+    assert!(opened.notices[0].contains(copy.to_str().unwrap()), "{}", opened.notices[0]);
+    assert_eq!(opened.store.prompt_set("birds", None).unwrap().unwrap().1, "[1]");
+}
+
+#[test]
+fn another_schema_is_refused_and_left_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let db = &store.0.disk.as_ref().unwrap().db;
+    db.insert("schema", "2").unwrap();
+    db.flush().unwrap();
+    drop(store);
+    for _ in 0..2 {
+        match Store::open(dir.path()) {
+            Err(StoreError::Schema { found, expected: 1, .. }) => assert_eq!(found, "2"),
+            other => panic!("{:?}", other.map(|opened| opened.notices)),
+        }
+    }
+}
+
+/// Damages a store in one way, and checks that the next start begins anew with the prompt sets.
+fn repaired_after(damage: impl FnOnce(&Path)) {
+    let dir = tempfile::tempdir().unwrap();
+    filled_and_settled(dir.path());
+    damage(dir.path());
+    let opened = Store::open(dir.path()).unwrap();
+    let aside = dir.path().join("sled-damaged-1");
+    assert!(aside.join("db").exists());
+    assert_eq!(opened.notices.len(), 2, "{:?}", opened.notices);
+    assert!(opened.notices[0].contains(aside.to_str().unwrap()), "{}", opened.notices[0]);
+    assert_eq!(opened.notices[1], "3 prompt set version(s) were imported from their plain copies");
+    check_prompt_sets(&opened.store);
+    let counts = opened.store.counts().unwrap();
+    assert_eq!((counts.vectors, counts.runs), (0, 0));
+    save(&opened.store, 0..10);
+    drop(opened);
+    assert_eq!(open(dir.path()).counts().unwrap().vectors, 10);
+}
+
+fn snapshot(dir: &Path) -> std::path::PathBuf {
+    let mut files = fs::read_dir(dir.join("sled")).unwrap().map(|entry| entry.unwrap().path());
+    files.find(|path| path.file_name().unwrap().to_str().unwrap().starts_with("snap.")).unwrap()
+}
+
+#[test]
+fn a_garbled_snapshot_is_repaired() {
+    repaired_after(|dir| {
+        let path = snapshot(dir);
+        let mut bytes = fs::read(&path).unwrap();
+        for byte in bytes.iter_mut().skip(20) {
+            *byte ^= 0x5a;
+        }
+        fs::write(path, bytes).unwrap();
+    });
+}
+
+#[test]
+fn a_truncated_data_file_is_repaired() {
+    repaired_after(|dir| {
+        let file = OpenOptions::new().write(true).open(data_file(dir)).unwrap();
+        file.set_len(file.metadata().unwrap().len() / 3).unwrap();
+    });
+}
+
+#[test]
+fn a_garbled_configuration_is_repaired() {
+    repaired_after(|dir| fs::write(dir.join("sled").join("conf"), [0xee; 62]).unwrap());
+}
+
+#[test]
+fn data_that_is_not_sleds_is_repaired() {
+    repaired_after(|dir| {
+        fs::remove_file(snapshot(dir)).unwrap();
+        let length = fs::metadata(data_file(dir)).unwrap().len() as usize;
+        fs::write(data_file(dir), vec![7; length]).unwrap();
+    });
+}
+
+#[test]
+fn damage_that_shows_in_use_is_an_error_and_repaired_at_the_next_start() {
+    repaired_after(|dir| {
+        let needle: Vec<u8> = vector(300).iter().flat_map(|x| x.to_le_bytes()).collect();
+        let mut bytes = fs::read(data_file(dir)).unwrap();
+        let found: Vec<usize> =
+            bytes.windows(needle.len()).enumerate().filter(|(_, w)| *w == needle).map(|(at, _)| at).collect();
+        assert!(!found.is_empty());
+        for at in found {
+            bytes[at + 8] ^= 1;
+        }
+        fs::write(data_file(dir), bytes).unwrap();
+        let store = open(dir);
+        let error = store.vectors(&[key(300)]).unwrap_err();
+        assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
+        assert!(error.to_string().contains("start the program again"), "{error}");
+    });
+}
+
+#[test]
+fn a_directory_that_cannot_be_made_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file");
+    fs::write(&file, "").unwrap();
+    let error = Store::open(&file.join("store")).map(|_| ()).unwrap_err().to_string();
+    assert!(error.starts_with("could not make") && error.contains("file/store"), "{error}");
+}
+
+#[test]
+fn an_export_carries_everything_to_another_store() {
+    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let file = from.path().join("export");
+    let store = open(from.path());
+    fill(&store);
+    store.export(&file).unwrap();
+
+    let other = open(to.path());
+    let counts = other.import(&file).unwrap();
+    assert_eq!(counts, StoreCounts { vectors: 600, file_hashes: 0, prompt_sets: 3, runs: 2 });
+    check_filled(&other);
+    assert_eq!(other.prompt_sets().unwrap(), store.prompt_sets().unwrap());
+    drop(other);
+    fs::remove_dir_all(to.path().join("sled")).unwrap();
+    check_prompt_sets(&Store::open(to.path()).unwrap().store);
+
+    let in_memory = Store::in_memory();
+    in_memory.import(&file).unwrap();
+    in_memory.import(&file).unwrap();
+    check_filled(&in_memory);
+}
+
+#[test]
+fn a_damaged_export_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (whole, spoilt) = (dir.path().join("whole"), dir.path().join("spoilt"));
+    let store = Store::in_memory();
+    save(&store, 0..2);
+    store.save_run("run", "{}").unwrap();
+    store.export(&whole).unwrap();
+    let bytes = fs::read(&whole).unwrap();
+    let refused = |bytes: &[u8], what: String| {
+        fs::write(&spoilt, bytes).unwrap();
+        let other = Store::in_memory();
+        let error = other.import(&spoilt).unwrap_err();
+        assert!(matches!(error, StoreError::BadExport { .. }), "{what}: {error}");
+        assert_eq!(other.counts().unwrap(), StoreCounts::default(), "{what}");
+    };
+    for at in 0..bytes.len() {
+        refused(&bytes[..at], format!("cut at {at}"));
+        let mut changed = bytes.clone();
+        changed[at] ^= 0x11;
+        refused(&changed, format!("changed at {at}"));
+    }
+    refused(&[bytes.as_slice(), b"x"].concat(), "one byte more".to_owned());
+}
+
+#[test]
+fn an_export_that_cannot_be_written_or_read_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let nowhere = dir.path().join("missing").join("export");
+    let store = Store::in_memory();
+    let error = store.export(&nowhere).unwrap_err().to_string();
+    assert!(error.starts_with("could not write") && error.contains("missing/export"), "{error}");
+    let error = store.import(&nowhere).unwrap_err().to_string();
+    assert!(error.starts_with("could not open") && error.contains("missing/export"), "{error}");
+}
+
+/// A disk with room for so many bytes.
+struct SmallDisk(usize);
+
+impl Write for SmallDisk {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let fits = bytes.len().min(self.0);
+        self.0 -= fits;
+        if fits == 0 { Err(std::io::ErrorKind::StorageFull.into()) } else { Ok(fits) }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn an_export_to_a_full_disk_fails_wherever_it_fills_up() {
+    let store = Store::in_memory();
+    save(&store, 0..2);
+    for room in [0, 10, 100, 500, 600] {
+        let error =
+            export::write_export(store.tables(), &mut SmallDisk(room)).map_err(|e| e.at(Path::new("x")));
+        assert!(matches!(error, Err(StoreError::Full { .. })), "{room}");
+    }
+}

@@ -1,0 +1,98 @@
+//! Embeddings by key, and the content hashes of files that need not be read again.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use blake3::Hash;
+use rayon::prelude::*;
+
+use super::{Key, Store, StoreError, record};
+
+/// A state of a file that the operating system tells without reading it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct FileStamp {
+    /// The absolute path.
+    pub path: PathBuf,
+    /// Bytes.
+    pub length: u64,
+    /// Time of the last change, in nanoseconds since 1970 (negative before).
+    pub modified: i128,
+}
+
+impl FileStamp {
+    /// The stamp of the file at `path` now.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn of(path: &Path) -> io::Result<Self> {
+        let metadata = std::fs::metadata(path)?;
+        Ok(Self {
+            path: std::path::absolute(path)?,
+            length: metadata.len(),
+            modified: nanoseconds(metadata.modified()?),
+        })
+    }
+
+    fn key(&self) -> Key {
+        let path = self.path.as_os_str().as_encoded_bytes();
+        Key::of(&[b"file", path, &self.length.to_le_bytes(), &self.modified.to_le_bytes()])
+    }
+}
+
+fn nanoseconds(time: SystemTime) -> i128 {
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(after) => after.as_nanos() as i128,
+        Err(before) => -(before.duration().as_nanos() as i128),
+    }
+}
+
+impl Store {
+    /// The vectors under `keys`, in their order; `None` where there is none, or one that fails its checksum.
+    ///
+    /// # Errors
+    /// What prevents reading.
+    pub fn vectors(&self, keys: &[Key]) -> Result<Vec<Option<Vec<f32>>>, StoreError> {
+        let read = |key: &Key| {
+            let record = self.tables().vectors.get(key)?;
+            Ok(record.and_then(|record| record::decode_vector(key, &record)))
+        };
+        keys.par_iter().map(read).collect()
+    }
+
+    /// Keeps vectors, in batches of 256 that are kept whole or not at all. What a call that returned has kept outlives
+    /// the process, however it ends.
+    ///
+    /// # Errors
+    /// What prevents writing; the batches before are kept.
+    pub fn save_vectors(&self, items: &[(Key, &[f32])]) -> Result<(), StoreError> {
+        let records = items.iter().map(|(key, vector)| (*key, Some(record::encode_vector(key, vector))));
+        self.tables().vectors.apply(records.collect())
+    }
+
+    /// The content hashes of files in these states, in their order, as far as they were saved.
+    ///
+    /// # Errors
+    /// What prevents reading.
+    pub fn file_hashes(&self, stamps: &[FileStamp]) -> Result<Vec<Option<Hash>>, StoreError> {
+        let read = |stamp: &FileStamp| {
+            let key = stamp.key();
+            let record = self.tables().file_hashes.get(&key)?;
+            let bytes = record.as_deref().and_then(|record| record::decode_bytes(&key, record));
+            Ok(bytes.and_then(|bytes| Hash::from_slice(bytes).ok()))
+        };
+        stamps.par_iter().map(read).collect()
+    }
+
+    /// Remembers the content hashes of files, so that they need not be read again while their stamp is the same.
+    ///
+    /// # Errors
+    /// What prevents writing.
+    pub fn save_file_hashes(&self, items: &[(FileStamp, Hash)]) -> Result<(), StoreError> {
+        let record = |(stamp, hash): &(FileStamp, Hash)| {
+            let key = stamp.key();
+            (key, Some(record::encode_bytes(&key, hash.as_bytes())))
+        };
+        self.tables().file_hashes.apply(items.iter().map(record).collect())
+    }
+}
