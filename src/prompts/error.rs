@@ -69,7 +69,7 @@ pub enum PromptError {
         found: &'static str,
     },
     /// The file holds one list of templates per dataset and none was chosen.
-    #[error("{origin} holds templates for several datasets; name one, as in {origin}#{}: {}", keys[0], listed(keys, 40))]
+    #[error("{origin} holds templates for several datasets; name one, as in {origin}#{}: {}", keys.first().map_or("KEY", String::as_str), listed(keys, 40))]
     KeyNeeded {
         /// The file.
         origin: String,
