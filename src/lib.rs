@@ -14,4 +14,5 @@ pub mod prompts;
 
 pub mod store;
 
+pub mod message;
 pub mod text_file;

@@ -1,1 +1,97 @@
 //! Images with a class each, from folders, manifests and picture files.
+//!
+//! | file | what it knows |
+//! |---|---|
+//! | `folder.rs` | a folder per class; all pictures below a folder |
+//! | `manifest.rs` | a CSV or TSV file of paths and labels |
+//! | `sheets.rs` | the tile sheets of the embedded demo |
+//! | `table.rs` | rows of CSV and TSV files |
+//! | `class_names.rs` | a map from folder names to class names |
+//! | `classes.rs` | the ordered classes that labels point to |
+//! | `picture/` | the bytes of one image and their pixels |
+//!
+//! Opening a dataset lists its images and decodes none (but for the demo's sheets): what does not decode is found out
+//! later, image by image.
+
+mod class_names;
+mod classes;
+mod error;
+mod folder;
+mod manifest;
+pub mod picture;
+mod sheets;
+mod table;
+
+use std::path::PathBuf;
+
+pub use class_names::ClassNameMap;
+pub use error::DatasetError;
+pub use folder::list_pictures;
+pub use picture::{Picture, PictureError, PictureSource};
+pub use sheets::SheetClass;
+
+/// Images with a class each, and the ordered classes. There are at least two classes and one image; image names differ.
+#[derive(Debug, Clone)]
+pub struct Dataset {
+    /// The folder's or the manifest's name.
+    pub name: String,
+    /// In the order that labels count in.
+    pub classes: Vec<Class>,
+    /// By class and then by name in a folder, by row in a manifest.
+    pub images: Vec<DatasetImage>,
+    /// Images that are listed but not there, or that lie where nothing can be read.
+    pub skipped: Vec<SkippedImage>,
+    /// Files that are no pictures by their ending, and pictures outside of a class folder. Hidden files are not told.
+    pub ignored: Vec<String>,
+    /// What is odd but harmless, in words.
+    pub notes: Vec<String>,
+}
+
+/// A class of a dataset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Class {
+    /// The folder name or label, as found.
+    pub folder: String,
+    /// The class name that prompts are made with: `folder`, or what the class-name map makes of it.
+    pub name: String,
+}
+
+/// An image of a dataset.
+#[derive(Debug, Clone)]
+pub struct DatasetImage {
+    /// The path from the root, with `/`.
+    pub name: String,
+    /// The index of its class.
+    pub label: usize,
+    /// Where its pixels come from.
+    pub source: PictureSource,
+}
+
+/// An image that is left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SkippedImage {
+    /// The path from the root, with `/`.
+    pub name: String,
+    /// Why, in words.
+    pub reason: String,
+}
+
+/// How a dataset is opened.
+#[derive(Debug, Clone, Default)]
+pub struct DatasetOptions {
+    /// Class names for folder names; without it they are the same.
+    pub class_names: Option<ClassNameMap>,
+    /// The classes in the wanted order, by folder or class name, each once. Without it they are sorted bytewise by
+    /// folder name.
+    pub class_order: Option<Vec<String>>,
+    /// Where the relative paths of a manifest start; without it, at the manifest's own folder.
+    pub root: Option<PathBuf>,
+}
+
+impl Dataset {
+    /// The class names in class order, as prompts are made with.
+    #[must_use]
+    pub fn class_names(&self) -> Vec<String> {
+        self.classes.iter().map(|class| class.name.clone()).collect()
+    }
+}

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::template::NoPlaceholder;
+use crate::message::{joined, listed};
 use crate::text_file::TextFileError;
 
 /// Why prompts cannot be read or used. `origin` is the file, or the name of the prompt set.
@@ -68,7 +69,7 @@ pub enum PromptError {
         found: &'static str,
     },
     /// The file holds one list of templates per dataset and none was chosen.
-    #[error("{origin} holds templates for several datasets; name one, as in {origin}#{}: {}", keys[0], listed(keys, 40))]
+    #[error("{origin} holds templates for several datasets; name one, as in {origin}#{}: {}", keys.first().map_or("KEY", String::as_str), listed(keys, 40))]
     KeyNeeded {
         /// The file.
         origin: String,
@@ -90,9 +91,9 @@ pub enum PromptError {
     Mismatch(Box<ClassMismatch>),
     /// A class name that means several keys, or a key that several classes mean.
     #[error(
-        "prompt set {prompt_set:?}: {} and the keys {} are alike but for case, `_`, `-` and blanks, and none is exact; \
-         rename one side, or use a class-name map",
-        if class_names.len() == 1 { format!("the class {}", listed(class_names, 8)) } else { format!("the classes {}", listed(class_names, 8)) },
+        "prompt set {prompt_set:?}: the class names {} and the keys {} differ in case, `_`, `-` and blanks only, and none \
+         is exact; rename one side, or use a class-name map",
+        listed(class_names, 8),
         listed(keys, 8)
     )]
     Ambiguous {
@@ -138,14 +139,14 @@ impl std::error::Error for ClassMismatch {}
 
 impl fmt::Display for ClassMismatch {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let missing: Vec<String> = self.missing.iter().map(MissingClass::described).collect();
+        let missing: Vec<String> = self.missing.iter().take(20).map(MissingClass::described).collect();
         write!(
             formatter,
             "prompt set {:?} has no prompts for {} of {} classes\n  missing: {}",
             self.prompt_set,
             self.missing.len(),
             self.classes,
-            shortened(&missing, 20)
+            joined(&missing, self.missing.len())
         )?;
         if !self.left_over.is_empty() {
             write!(formatter, "\n  left over: {}", listed(&self.left_over, 10))?;
@@ -162,23 +163,6 @@ impl MissingClass {
             [] => format!("{:?}", self.class_name),
             nearest => format!("{:?} (nearest {})", self.class_name, listed(nearest, 3)),
         }
-    }
-}
-
-/// `"a", "b" and 3 more`
-fn listed(names: &[String], most: usize) -> String {
-    let quoted: Vec<String> = names.iter().take(most).map(|name| format!("{name:?}")).collect();
-    with_rest(&quoted, names.len())
-}
-
-fn shortened(parts: &[String], most: usize) -> String {
-    with_rest(&parts[..parts.len().min(most)], parts.len())
-}
-
-fn with_rest(shown: &[String], all: usize) -> String {
-    match all - shown.len() {
-        0 => shown.join(", "),
-        rest => format!("{} and {rest} more", shown.join(", ")),
     }
 }
 

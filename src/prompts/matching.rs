@@ -145,15 +145,18 @@ mod tests {
         let error = match_classes("set", &names(&["CAT"]), &["Cat", "cat"]).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "prompt set \"set\": the class \"CAT\" and the keys \"Cat\", \"cat\" are alike but for case, `_`, `-` and \
-             blanks, and none is exact; rename one side, or use a class-name map"
+            "prompt set \"set\": the class names \"CAT\" and the keys \"Cat\", \"cat\" differ in case, `_`, `-` and blanks \
+             only, and none is exact; rename one side, or use a class-name map"
         );
     }
 
     #[test]
     fn two_classes_that_mean_one_key_loosely_are_an_error() {
         let error = match_classes("set", &names(&["CAT", "Cat"]), &["cat"]).unwrap_err();
-        assert!(error.to_string().contains("the classes \"CAT\", \"Cat\" and the keys \"cat\""), "{error}");
+        assert!(
+            error.to_string().contains("the class names \"CAT\", \"Cat\" and the keys \"cat\""),
+            "{error}"
+        );
     }
 
     #[test]
@@ -182,7 +185,7 @@ mod tests {
     #[test]
     fn long_lists_are_cut_and_counted() {
         let classes: Vec<String> = (0..25).map(|i| format!("class {i}")).collect();
-        let keys: Vec<String> = (0..13).map(|i| format!("{}", "xyz".repeat(i + 1))).collect();
+        let keys: Vec<String> = (0..13).map(|i| "xyz".repeat(i + 1)).collect();
         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
         let message = match_classes("set", &classes, &keys).unwrap_err().to_string();
         assert!(message.contains("\"class 19\" and 5 more"), "{message}");

@@ -1,0 +1,301 @@
+//! A folder per class, and all pictures below a folder.
+
+use std::ffi::OsStr;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::classes::classes;
+use super::error::DatasetError;
+use super::{Dataset, DatasetImage, DatasetOptions, PictureSource, SkippedImage};
+
+/// The endings of the pictures that can be decoded, in lower case.
+const ENDINGS: [&str; 11] = ["jpg", "jpeg", "jpe", "jfif", "png", "webp", "bmp", "dib", "gif", "tif", "tiff"];
+
+impl Dataset {
+    /// Opens a folder with one folder per class. The pictures of a class may lie in folders below; links are followed;
+    /// hidden files and folders are passed over. A class without pictures stays a class, with a note.
+    ///
+    /// # Errors
+    /// When the folder cannot be read, there are fewer than two classes or no pictures at all, or the options do not
+    /// fit.
+    pub fn from_folder(root: &Path, options: &DatasetOptions) -> Result<Dataset, DatasetError> {
+        let mut found = Found::default();
+        let mut folders = Vec::new();
+        for entry in entries(root).map_err(|error| DatasetError::Folder { path: root.to_owned(), error })? {
+            if entry.path.is_dir() {
+                folders.push(entry.name);
+            } else {
+                found.ignored.push(entry.name);
+            }
+        }
+        let pictures = found.ignored.iter().filter(|name| is_picture(Path::new(name))).count();
+        match folders.as_slice() {
+            [] => return Err(DatasetError::NoClasses { path: root.to_owned(), pictures }),
+            [class] => return Err(DatasetError::OneClass { path: root.to_owned(), class: class.clone() }),
+            _ => {}
+        }
+        let (classes, mut notes) = classes(&folders, options)?;
+        let mut images = Vec::new();
+        for (label, class) in classes.iter().enumerate() {
+            found.pictures.clear();
+            found.walk(&root.join(&class.folder), &class.folder, &mut Vec::new());
+            if found.pictures.is_empty() {
+                notes.push(format!(
+                    "the class {:?} has no pictures; it stays a possible answer",
+                    class.folder
+                ));
+            }
+            found.pictures.sort();
+            images.extend(found.pictures.drain(..).map(|(name, path)| DatasetImage {
+                name,
+                label,
+                source: PictureSource::File(path),
+            }));
+        }
+        let Found { skipped, ignored, .. } = found;
+        if images.is_empty() {
+            let (skipped, ignored) = (skipped.len(), ignored.len());
+            return Err(DatasetError::NoImages { path: root.to_owned(), skipped, ignored });
+        }
+        Ok(Dataset { name: name_of(root), classes, images, skipped, ignored, notes })
+    }
+}
+
+/// All pictures below a folder by their ending, with their path from it (with `/`), sorted bytewise by that. Links are
+/// followed; hidden files and folders are passed over, and so is what cannot be read.
+///
+/// # Errors
+/// When the folder itself cannot be read.
+pub fn list_pictures(root: &Path) -> Result<Vec<(String, PathBuf)>, DatasetError> {
+    entries(root).map_err(|error| DatasetError::Folder { path: root.to_owned(), error })?;
+    let mut found = Found::default();
+    found.walk(root, "", &mut Vec::new());
+    found.pictures.sort();
+    Ok(found.pictures)
+}
+
+/// The folder's own name, as `.` and `..` have none.
+fn name_of(root: &Path) -> String {
+    let absolute = std::fs::canonicalize(root).unwrap_or_else(|_| root.to_owned());
+    root.file_name()
+        .or_else(|| absolute.file_name())
+        .unwrap_or(OsStr::new("dataset"))
+        .to_string_lossy()
+        .into_owned()
+}
+
+#[derive(Default)]
+struct Found {
+    pictures: Vec<(String, PathBuf)>,
+    skipped: Vec<SkippedImage>,
+    ignored: Vec<String>,
+}
+
+impl Found {
+    /// Takes everything below `folder`, whose path from the root is `name`. `above` has the folders it lies in, so that
+    /// a link back to one of them ends there.
+    fn walk(&mut self, folder: &Path, name: &str, above: &mut Vec<PathBuf>) {
+        let listed = std::fs::canonicalize(folder).and_then(|real| Ok((real, entries(folder)?)));
+        let (real, entries) = match listed {
+            Ok(listed) => listed,
+            Err(error) => return self.skip(name.to_owned(), &error),
+        };
+        if above.contains(&real) {
+            return;
+        }
+        above.push(real);
+        for Entry { name: own, path } in entries {
+            let name = if name.is_empty() { own } else { format!("{name}/{own}") };
+            if path.is_dir() {
+                self.walk(&path, &name, above);
+            } else if !is_picture(&path) {
+                self.ignored.push(name);
+            } else {
+                match path.metadata() {
+                    Ok(kind) if kind.is_file() => self.pictures.push((name, path)),
+                    Ok(_) => self.ignored.push(name),
+                    Err(error) => self.skip(name, &error),
+                }
+            }
+        }
+        above.pop();
+    }
+
+    fn skip(&mut self, name: String, error: &io::Error) {
+        self.skipped.push(SkippedImage { name, reason: format!("cannot be read: {error}") });
+    }
+}
+
+struct Entry {
+    name: String,
+    path: PathBuf,
+}
+
+/// What lies in a folder and is not hidden, sorted bytewise by name.
+fn entries(folder: &Path) -> io::Result<Vec<Entry>> {
+    let mut entries = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !name.starts_with('.') {
+            entries.push(Entry { name, path: entry.path() });
+        }
+    }
+    entries.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(entries)
+}
+
+fn is_picture(path: &Path) -> bool {
+    path.extension()
+        .and_then(OsStr::to_str)
+        .is_some_and(|e| ENDINGS.contains(&e.to_ascii_lowercase().as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ClassNameMap;
+    use super::*;
+
+    /// A folder with empty files of these names; a name that ends in `/` is a folder.
+    fn tree(names: &[&str]) -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        for name in names {
+            let path = root.path().join(name);
+            if name.ends_with('/') {
+                std::fs::create_dir_all(path).unwrap();
+            } else {
+                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                std::fs::write(path, b"").unwrap();
+            }
+        }
+        root
+    }
+
+    fn open(root: &tempfile::TempDir) -> Dataset {
+        Dataset::from_folder(root.path(), &DatasetOptions::default()).unwrap()
+    }
+
+    /// The message of the error, with the folder as `ROOT`.
+    fn message(root: &tempfile::TempDir) -> String {
+        let error = Dataset::from_folder(root.path(), &DatasetOptions::default()).unwrap_err();
+        error.to_string().replace(&root.path().display().to_string(), "ROOT")
+    }
+
+    fn images(dataset: &Dataset) -> Vec<(&str, usize)> {
+        dataset.images.iter().map(|image| (image.name.as_str(), image.label)).collect()
+    }
+
+    #[test]
+    fn classes_and_images_are_sorted_bytewise() {
+        let root = tree(&["b/2.jpg", "b/10.JPEG", "b/x/1.png", "a/z.tif", "a/B.webp", "Z/q.gif", "a/b.bmp"]);
+        let dataset = open(&root);
+        assert_eq!(dataset.class_names(), ["Z", "a", "b"]);
+        assert_eq!(
+            images(&dataset),
+            [
+                ("Z/q.gif", 0),
+                ("a/B.webp", 1),
+                ("a/b.bmp", 1),
+                ("a/z.tif", 1),
+                ("b/10.JPEG", 2),
+                ("b/2.jpg", 2),
+                ("b/x/1.png", 2)
+            ]
+        );
+        assert_eq!(dataset.name, root.path().file_name().unwrap().to_string_lossy());
+    }
+
+    #[test]
+    fn other_files_are_told_and_hidden_ones_are_not() {
+        let root = tree(&[
+            "a/1.jpg",
+            "a/notes.txt",
+            "a/.DS_Store",
+            ".git/x.jpg",
+            "b/2.jpg",
+            "list.csv",
+            "b/sub/y.svg",
+        ]);
+        let dataset = open(&root);
+        assert_eq!(images(&dataset), [("a/1.jpg", 0), ("b/2.jpg", 1)]);
+        assert_eq!(dataset.ignored, ["list.csv", "a/notes.txt", "b/sub/y.svg"]);
+        assert_eq!(dataset.skipped, []);
+    }
+
+    #[test]
+    fn a_class_without_pictures_stays_with_a_note() {
+        let root = tree(&["a/1.jpg", "b/", "c/2.jpg"]);
+        let dataset = open(&root);
+        assert_eq!(dataset.class_names(), ["a", "b", "c"]);
+        assert_eq!(images(&dataset), [("a/1.jpg", 0), ("c/2.jpg", 2)]);
+        assert_eq!(dataset.notes, ["the class \"b\" has no pictures; it stays a possible answer"]);
+    }
+
+    #[test]
+    fn a_class_name_map_names_the_classes() {
+        let root = tree(&["Faces/1.jpg", "ant/2.jpg"]);
+        let map = ClassNameMap::from_pairs(vec![("Faces".to_owned(), "off-center face".to_owned())]);
+        let options = DatasetOptions { class_names: Some(map), ..DatasetOptions::default() };
+        let dataset = Dataset::from_folder(root.path(), &options).unwrap();
+        assert_eq!(dataset.class_names(), ["off-center face", "ant"]);
+        assert_eq!(dataset.notes.len(), 1, "{:?}", dataset.notes);
+    }
+
+    #[test]
+    fn what_cannot_be_a_dataset_says_why() {
+        let missing =
+            Dataset::from_folder(Path::new("/no/such/folder"), &DatasetOptions::default()).unwrap_err();
+        assert!(missing.to_string().starts_with("cannot read the folder /no/such/folder: "), "{missing}");
+        let end = "put the images of each class into a folder of its own, or write a manifest";
+        assert_eq!(message(&tree(&[])), format!("ROOT has no class folders; {end}"));
+        assert_eq!(
+            message(&tree(&["1.jpg", "2.png"])),
+            format!("ROOT has no class folders, but 2 pictures; {end}")
+        );
+        assert_eq!(
+            message(&tree(&["only/1.jpg"])),
+            "ROOT has the class \"only\" only; a classifier needs at least two"
+        );
+        assert_eq!(
+            message(&tree(&["a/1.txt", "b/"])),
+            "ROOT has no images (0 skipped, 1 of other kinds); images end in jpg, png, webp, bmp, gif or tiff, and a \
+             manifest's paths start at its own folder"
+        );
+    }
+
+    #[test]
+    fn a_file_is_no_folder() {
+        let root = tree(&["x.jpg"]);
+        let error = Dataset::from_folder(&root.path().join("x.jpg"), &DatasetOptions::default()).unwrap_err();
+        assert!(matches!(error, DatasetError::Folder { .. }), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_followed_and_loops_end() {
+        use std::os::unix::fs::symlink;
+        let root = tree(&["a/1.jpg", "b/2.jpg", "c/"]);
+        let path = |name: &str| root.path().join(name);
+        symlink(path("a/1.jpg"), path("c/linked.jpg")).unwrap();
+        symlink(path("b"), path("c/folder")).unwrap();
+        symlink(path("c"), path("c/again")).unwrap();
+        symlink(root.path(), path("c/up")).unwrap();
+        symlink(path("nowhere"), path("c/gone.png")).unwrap();
+        let dataset = open(&root);
+        let of_c: Vec<&str> =
+            dataset.images.iter().filter(|i| i.label == 2).map(|i| i.name.as_str()).collect();
+        assert_eq!(of_c, ["c/folder/2.jpg", "c/linked.jpg", "c/up/a/1.jpg", "c/up/b/2.jpg"]);
+        assert_eq!(dataset.skipped.len(), 1);
+        assert_eq!(dataset.skipped[0].name, "c/gone.png");
+        assert!(dataset.skipped[0].reason.starts_with("cannot be read: "), "{:?}", dataset.skipped);
+    }
+
+    #[test]
+    fn all_pictures_below_a_folder() {
+        let root = tree(&["b/1.jpg", "a.png", "b/c/2.gif", "b.jpg", "x.txt", ".h/3.jpg"]);
+        let names: Vec<String> =
+            list_pictures(root.path()).unwrap().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["a.png", "b.jpg", "b/1.jpg", "b/c/2.gif"]);
+        assert!(list_pictures(Path::new("/no/such/folder")).is_err());
+    }
+}

@@ -1,0 +1,113 @@
+//! The bytes of one image and their pixels.
+//!
+//! | file | what it knows |
+//! |---|---|
+//! | `decode.rs` | which decoder takes which bytes, limits, the common pixel forms |
+//! | `gif.rs`, `tiff.rs` | what the common decoders do not pass on |
+//! | `jpeg.rs` | whether a JPEG ends too early |
+//!
+//! Pixels are what Pillow's `Image.open(file).convert("RGB")` gives, since the published numbers were made with it: EXIF
+//! rotation and colour profiles are not applied, alpha is dropped and not blended, of 16 bits the upper 8 are taken, but
+//! 16-bit grey is cut off at 255, and of an animation the first frame counts. All formats are equal to
+//! the byte, but for JPEG, where two decoders differ by a few levels at most.
+
+mod decode;
+mod error;
+mod gif;
+mod jpeg;
+mod tiff;
+
+use std::borrow::Cow;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use image::RgbImage;
+
+pub use decode::decode;
+pub use error::PictureError;
+
+/// Where an image comes from.
+#[derive(Debug, Clone)]
+pub enum PictureSource {
+    /// A picture file, not read yet.
+    File(PathBuf),
+    /// Pixels in memory.
+    Pixels(Arc<RgbImage>),
+}
+
+/// An image in memory, decoded or not.
+#[derive(Debug, Clone)]
+pub enum Picture {
+    /// The bytes of a picture file.
+    Encoded(Vec<u8>),
+    /// Pixels.
+    Pixels(Arc<RgbImage>),
+}
+
+impl PictureSource {
+    /// Reads the file, once for [`Picture::content`] and [`Picture::decode`].
+    ///
+    /// # Errors
+    /// [`PictureError::Unreadable`].
+    pub fn read(&self) -> Result<Picture, PictureError> {
+        Ok(match self {
+            PictureSource::File(path) => Picture::Encoded(std::fs::read(path)?),
+            PictureSource::Pixels(pixels) => Picture::Pixels(Arc::clone(pixels)),
+        })
+    }
+
+    /// Reads and decodes.
+    ///
+    /// # Errors
+    /// When the file cannot be read or decoded.
+    pub fn decode(&self) -> Result<RgbImage, PictureError> {
+        self.read()?.decode()
+    }
+}
+
+impl Picture {
+    /// What tells this image from others, to be hashed: the bytes of the file; or of pixels, the width, the height (u32,
+    /// little-endian) and the RGB bytes.
+    #[must_use]
+    pub fn content(&self) -> Cow<'_, [u8]> {
+        match self {
+            Picture::Encoded(bytes) => Cow::Borrowed(bytes),
+            Picture::Pixels(pixels) => {
+                let mut content = Vec::with_capacity(8 + pixels.as_raw().len());
+                content.extend(pixels.width().to_le_bytes());
+                content.extend(pixels.height().to_le_bytes());
+                content.extend(pixels.as_raw());
+                Cow::Owned(content)
+            }
+        }
+    }
+
+    /// The pixels.
+    ///
+    /// # Errors
+    /// When the bytes are not a whole picture of a known format.
+    pub fn decode(&self) -> Result<RgbImage, PictureError> {
+        match self {
+            Picture::Encoded(bytes) => decode(bytes),
+            Picture::Pixels(pixels) => Ok(RgbImage::clone(pixels)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_tells_pixels_of_another_shape() {
+        let picture = |width, height| Picture::Pixels(Arc::new(RgbImage::new(width, height)));
+        assert_ne!(picture(2, 3).content(), picture(3, 2).content());
+        assert_eq!(picture(1, 2).content().as_ref(), [1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn a_missing_file_says_so() {
+        let error = PictureSource::File("/no/such/picture.jpg".into()).decode().unwrap_err();
+        assert!(error.to_string().starts_with("cannot be read: "), "{error}");
+    }
+}

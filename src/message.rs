@@ -1,0 +1,29 @@
+//! How messages show lists of names.
+
+/// The first `most` names in quotation marks, and how many more there are: `"a", "b" and 3 more`.
+#[must_use]
+pub fn listed<S: AsRef<str>>(names: &[S], most: usize) -> String {
+    let quoted: Vec<String> = names.iter().take(most).map(|name| format!("{:?}", name.as_ref())).collect();
+    joined(&quoted, names.len())
+}
+
+/// The parts with commas between them, and how many more of `all` there are.
+#[must_use]
+pub fn joined(shown: &[String], all: usize) -> String {
+    match all.saturating_sub(shown.len()) {
+        0 => shown.join(", "),
+        rest => format!("{} and {rest} more", shown.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rest_is_counted() {
+        assert_eq!(listed(&["a", "b\""], 2), r#""a", "b\"""#);
+        assert_eq!(listed(&["a", "b", "c", "d"], 2), r#""a", "b" and 2 more"#);
+        assert_eq!(listed::<&str>(&[], 2), "");
+    }
+}
