@@ -100,17 +100,14 @@ impl Preprocessing {
     /// (pixel / 255 − mean) / std.
     pub fn pixel_values(&self, image: &RgbImage) -> Vec<f32> {
         let seen = self.resize_and_crop(image);
-        (0..3)
-            .flat_map(|channel| {
-                let values: Vec<f32> = (0..=255)
-                    .map(|pixel| {
-                        let rescaled = f64::from(pixel) * self.rescale_factor;
-                        ((rescaled - self.mean[channel]) / self.std[channel]) as f32
-                    })
-                    .collect();
-                seen.pixels().map(move |pixel| values[usize::from(pixel[channel])]).collect::<Vec<_>>()
-            })
-            .collect()
+        let mut values = Vec::with_capacity(3 * self.image_size * self.image_size);
+        for channel in 0..3 {
+            let value =
+                |level| (f64::from(level) * self.rescale_factor - self.mean[channel]) / self.std[channel];
+            let of_level: Vec<f32> = (0..=u8::MAX).map(|level| value(level) as f32).collect();
+            values.extend(seen.pixels().map(|pixel| of_level[usize::from(pixel[channel])]));
+        }
+        values
     }
 
     /// Everything that decides [`Self::pixel_values`], with [`Self::VERSION`], as text for cache keys.
@@ -285,6 +282,8 @@ impl Size {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::clip::files::FileContent;
 
@@ -337,6 +336,20 @@ mod tests {
         let offsets: Vec<usize> = (10..=18).map(|length| crop(length, 10).0.start).collect();
         assert_eq!(offsets, [0, 0, 1, 2, 2, 2, 3, 4, 4]);
         assert_eq!((crop(10, 10), crop(7, 10)), ((0..10, 0), (0..7, 1)));
+    }
+
+    proptest! {
+        /// Whatever the size, the filter's weights add up to one and no pixel outside the picture is read.
+        #[test]
+        fn one_colour_stays_that_colour(width in 1_u32..300, height in 1_u32..300, number in 0_u64..6, colour: [u8; 3]) {
+            let resample = Resample::from_number(number).unwrap();
+            let picture = RgbImage::from_pixel(width, height, image::Rgb(colour));
+            for resize in [Resize::ShortestEdge(32), Resize::ShortestEdge(40), Resize::Exact] {
+                let preprocessing = Preprocessing { resize: Some(resize), resample, ..Preprocessing::clip(32) };
+                let expected = RgbImage::from_pixel(32, 32, image::Rgb(colour));
+                prop_assert_eq!(preprocessing.resize_and_crop(&picture), expected);
+            }
+        }
     }
 
     #[test]

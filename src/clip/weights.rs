@@ -1,10 +1,9 @@
 //! The weight files: safetensors headers, verified when opened, and tensors, read and converted when asked for.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use candle_core::{Device, Tensor};
-use safetensors::tensor::{Dtype, Metadata};
+use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use serde::Deserialize;
 
 use super::error::ClipError;
@@ -16,8 +15,8 @@ const INDEX: &str = "model.safetensors.index.json";
 /// The opened weight files of one checkpoint. Only their headers are in memory.
 #[derive(Debug, Clone)]
 pub(super) struct Weights {
-    /// The index file, where there are several shards.
-    index: Option<CheckpointFile>,
+    /// The one weight file, or the index of several shards.
+    entry: CheckpointFile,
     shards: Vec<Shard>,
     /// Tensor name → place in `shards`.
     shard_of: HashMap<String, usize>,
@@ -29,10 +28,10 @@ impl Weights {
     /// # Errors
     /// An absent file, a header that cannot be read, or a file of another length than its header says.
     pub(super) fn open(source: &CheckpointSource) -> Result<Self, ClipError> {
-        if let Some(file) = source.find(SINGLE) {
-            let shard = Shard::open(file)?;
+        if let Some(entry) = source.find(SINGLE) {
+            let shard = Shard::open(entry.clone())?;
             let shard_of = shard.header.tensors().into_keys().map(|tensor| (tensor, 0)).collect();
-            return Ok(Self { index: None, shards: vec![shard], shard_of });
+            return Ok(Self { entry, shards: vec![shard], shard_of });
         }
         match source.find(INDEX) {
             Some(index) => Self::open_shards(source, index),
@@ -40,41 +39,32 @@ impl Weights {
         }
     }
 
-    fn open_shards(source: &CheckpointSource, index: CheckpointFile) -> Result<Self, ClipError> {
+    fn open_shards(source: &CheckpointSource, entry: CheckpointFile) -> Result<Self, ClipError> {
         #[derive(Deserialize)]
         struct Index {
             weight_map: HashMap<String, String>,
         }
-        let parsed: Index = serde_json::from_slice(&index.read()?)
-            .map_err(|error| ClipError::Json { file: index.label(), problem: error.to_string() })?;
+        let Index { weight_map } = serde_json::from_slice(&entry.read()?)
+            .map_err(|error| ClipError::Json { file: entry.label(), problem: error.to_string() })?;
 
-        let mut names: Vec<&String> = parsed.weight_map.values().collect();
-        names.sort();
-        names.dedup();
         let remedy = format!("{INDEX} names it, so fetch every file that it names");
+        let names: BTreeSet<&String> = weight_map.values().collect();
         let shards = names
             .iter()
             .map(|name| Shard::open(source.require(name, &remedy)?))
             .collect::<Result<Vec<_>, _>>()?;
-        let place: HashMap<&str, usize> =
-            names.iter().enumerate().map(|(at, name)| (name.as_str(), at)).collect();
-        let shard_of =
-            parsed.weight_map.iter().map(|(tensor, name)| (tensor.clone(), place[name.as_str()])).collect();
-        Ok(Self { index: Some(index), shards, shard_of })
+        let place: HashMap<&String, usize> = names.into_iter().zip(0..).collect();
+        let shard_of = weight_map.iter().map(|(tensor, name)| (tensor.clone(), place[name])).collect();
+        Ok(Self { entry, shards, shard_of })
     }
 
     /// Checks that these tensors are there, with these shapes and with elements that can be converted. Others,
     /// like the `position_ids` of old checkpoints, may be there too.
     pub(super) fn verify(&self, expected: &[(String, Vec<usize>)]) -> Result<(), ClipError> {
         for (tensor, shape) in expected {
-            let shard = self.shard(tensor)?;
-            let info = shard.header.info(tensor).ok_or_else(|| missing(&shard.file, tensor))?;
+            let (shard, info) = self.info(tensor)?;
             if !matches!(info.dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16) {
-                return Err(ClipError::ElementType {
-                    file: shard.file.label(),
-                    tensor: tensor.clone(),
-                    dtype: format!("{:?}", info.dtype),
-                });
+                return Err(shard.element_type(tensor, info.dtype));
             }
             if info.shape != *shape {
                 return Err(ClipError::Shape {
@@ -100,42 +90,31 @@ impl Weights {
         let (start, end) = info.data_offsets;
         let bytes = shard.file.read_range(shard.data_start + start as u64, end - start)?;
         match info.dtype {
-            Dtype::F32 => Ok(convert(bytes, f32::from_le_bytes)),
-            Dtype::F16 => Ok(convert(bytes, |pair| half::f16::from_le_bytes(pair).to_f32())),
-            Dtype::BF16 => Ok(convert(bytes, |pair| half::bf16::from_le_bytes(pair).to_f32())),
-            other => Err(ClipError::ElementType {
-                file: shard.file.label(),
-                tensor: name.to_owned(),
-                dtype: format!("{other:?}"),
-            }),
+            Dtype::F32 => Ok(convert(&bytes, f32::from_le_bytes)),
+            Dtype::F16 => Ok(convert(&bytes, |pair| half::f16::from_le_bytes(pair).to_f32())),
+            Dtype::BF16 => Ok(convert(&bytes, |pair| half::bf16::from_le_bytes(pair).to_f32())),
+            other => Err(shard.element_type(name, other)),
         }
     }
 
     /// The files that hold the weights, with the index where there is one.
     pub(super) fn files(&self) -> impl Iterator<Item = &CheckpointFile> {
-        self.index.iter().chain(self.shards.iter().map(|shard| &shard.file))
+        let shards = self.shards.iter().map(|shard| &shard.file);
+        std::iter::once(&self.entry).chain(shards.filter(|file| **file != self.entry))
     }
 
-    fn info(&self, name: &str) -> Result<(&Shard, &safetensors::tensor::TensorInfo), ClipError> {
-        let shard = self.shard(name)?;
-        let info = shard.header.info(name).ok_or_else(|| missing(&shard.file, name))?;
-        Ok((shard, info))
-    }
-
-    fn shard(&self, tensor: &str) -> Result<&Shard, ClipError> {
-        let place = self.shard_of.get(tensor);
-        place.and_then(|at| self.shards.get(*at)).ok_or_else(|| match self.files().next() {
-            Some(file) => missing(file, tensor),
-            None => ClipError::MissingTensor { file: INDEX.to_owned(), tensor: tensor.to_owned() },
-        })
+    fn info(&self, tensor: &str) -> Result<(&Shard, &TensorInfo), ClipError> {
+        let missing = |file: &CheckpointFile| ClipError::MissingTensor {
+            file: file.label(),
+            tensor: tensor.to_owned(),
+        };
+        let place = self.shard_of.get(tensor).ok_or_else(|| missing(&self.entry))?;
+        let shard = &self.shards[*place];
+        Ok((shard, shard.header.info(tensor).ok_or_else(|| missing(&shard.file))?))
     }
 }
 
-fn missing(file: &CheckpointFile, tensor: &str) -> ClipError {
-    ClipError::MissingTensor { file: file.label(), tensor: tensor.to_owned() }
-}
-
-fn convert<const N: usize>(bytes: Cow<'static, [u8]>, value: impl Fn([u8; N]) -> f32) -> Vec<f32> {
+fn convert<const N: usize>(bytes: &[u8], value: impl Fn([u8; N]) -> f32) -> Vec<f32> {
     bytes.as_chunks::<N>().0.iter().map(|chunk| value(*chunk)).collect()
 }
 
@@ -190,5 +169,13 @@ impl Shard {
             return Err(ClipError::Length { file: file.label(), expected, actual });
         }
         Ok(Self { file, header, data_start })
+    }
+
+    fn element_type(&self, tensor: &str, dtype: Dtype) -> ClipError {
+        ClipError::ElementType {
+            file: self.file.label(),
+            tensor: tensor.to_owned(),
+            dtype: format!("{dtype:?}"),
+        }
     }
 }
