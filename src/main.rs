@@ -1,3 +1,7 @@
-//! Starts the program.
+//! Starts the program: arguments to exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cupl_tui::cli::main()
+}

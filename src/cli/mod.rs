@@ -1,1 +1,168 @@
-//! Arguments, subcommands, exit codes and printing.
+//! Arguments, subcommands, exit codes and printing. How anything is computed is not known here.
+
+mod arguments;
+mod doctor;
+mod embed;
+mod evaluate;
+mod output;
+mod prompts;
+mod runs;
+mod table;
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+use crate::tui;
+use crate::tui::theme::{ASCII, ColorDepth, Theme, UNICODE};
+use crate::workbench::{Cancel, StorePlace, WorkbenchError};
+use arguments::{Arguments, Command, ExperimentArguments, Global};
+use output::Output;
+
+/// How a command ended without an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Everything was done.
+    Done,
+    /// Done, but some input was skipped.
+    Skipped,
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// From the workbench, with what to do.
+    #[error(transparent)]
+    Workbench(#[from] WorkbenchError),
+    /// From the store.
+    #[error(transparent)]
+    Store(#[from] crate::store::StoreError),
+    /// From a prompt file.
+    #[error(transparent)]
+    Prompt(#[from] crate::prompts::PromptError),
+    /// The arguments or the environment.
+    #[error("{0}")]
+    Usage(String),
+    /// Standard output is gone.
+    #[error("cannot write the output: {0}")]
+    Output(#[from] std::io::Error),
+}
+
+/// The exit code when somebody interrupted: 128 and SIGINT's number.
+const INTERRUPTED: u8 = 130;
+
+/// Runs the program: 0 done, 1 done with skipped input, 2 usage or environment, 130 interrupted.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    crate::process::keep_large_allocations();
+    if let Some(threads) = arguments.global.threads {
+        crate::process::set_threads(threads.get());
+    }
+    match run(arguments) {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::Skipped) => ExitCode::from(1),
+        Err(CommandError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+            ExitCode::SUCCESS
+        }
+        Err(CommandError::Workbench(WorkbenchError::Cancelled)) => {
+            output::complain(&WorkbenchError::Cancelled.to_string());
+            ExitCode::from(INTERRUPTED)
+        }
+        Err(error) => {
+            output::complain(&error.to_string());
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> Result<Outcome, CommandError> {
+    let global = &arguments.global;
+    let mut output = Output::stdout(global.color.into());
+    match arguments.command {
+        None => open_workbench(&arguments.experiment, global),
+        Some(Command::Evaluate(command)) => evaluate::run(&command, global, &mut output),
+        Some(Command::Embed(command)) => embed::run(&command, global, &mut output),
+        Some(Command::Prompts(command)) => prompts::run(command, global, &mut output),
+        Some(Command::Runs(command)) => runs::run(command, global, &mut output),
+        Some(Command::Doctor(command)) => doctor::run(&command, global, &mut output),
+    }
+}
+
+fn open_workbench(experiment: &ExperimentArguments, global: &Global) -> Result<Outcome, CommandError> {
+    if !std::io::stdout().is_terminal() {
+        return Err(CommandError::Usage(
+            "the workbench needs a terminal, and standard output is not one.\n\
+             Without one, `cupl-tui evaluate --format json` gives the same numbers."
+                .into(),
+        ));
+    }
+    let experiment = experiment.experiment()?;
+    let variable = |name: &str| std::env::var(name).ok();
+    let theme = Theme {
+        depth: ColorDepth::detect(global.color.into(), variable),
+        glyphs: if global.ascii || !speaks_utf8(variable) { ASCII } else { UNICODE },
+    };
+    tui::run(experiment, store_place(global)?, theme)
+        .map_err(|error| CommandError::Usage(format!("the terminal cannot be used: {error}")))?;
+    Ok(Outcome::Done)
+}
+
+/// Whether the locale's character set is UTF-8; without any locale set, terminals of today are taken to be.
+fn speaks_utf8(variable: impl Fn(&str) -> Option<String>) -> bool {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .into_iter()
+        .find_map(|name| variable(name).filter(|value| !value.is_empty()))
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    !locale.contains('.') || locale.contains("utf-8") || locale.contains("utf8")
+}
+
+/// Where the store is: `--store`, else `$XDG_DATA_HOME/cupl-tui`, else `~/.local/share/cupl-tui`.
+fn store_place(global: &Global) -> Result<StorePlace, CommandError> {
+    if let Some(path) = &global.store {
+        let in_memory = path.as_os_str() == ":memory:";
+        return Ok(if in_memory { StorePlace::Memory } else { StorePlace::Directory(path.clone()) });
+    }
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    absolute("XDG_DATA_HOME")
+        .or_else(|| absolute("HOME").map(|home| home.join(".local/share")))
+        .map(|data| StorePlace::Directory(data.join("cupl-tui")))
+        .ok_or_else(|| {
+            CommandError::Usage(
+                "neither XDG_DATA_HOME nor HOME says where to keep the store: name a directory with --store DIR"
+                    .into(),
+            )
+        })
+}
+
+/// A cancel flag that Ctrl-C and SIGTERM raise; a second Ctrl-C ends the program at once.
+fn cancel_on_signals() -> Result<Cancel, CommandError> {
+    let cancel = Cancel::default();
+    let flag = cancel.flag();
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register_conditional_shutdown(signal, i32::from(INTERRUPTED), flag.clone())?;
+        signal_hook::flag::register(signal, flag.clone())?;
+    }
+    Ok(cancel)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_locale_decides_about_utf8() {
+        let with = |pairs: &'static [(&str, &str)]| {
+            speaks_utf8(move |name| {
+                pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+            })
+        };
+        assert!(with(&[]));
+        assert!(with(&[("LANG", "en_US.UTF-8")]));
+        assert!(with(&[("LANG", "C.utf8")]));
+        assert!(!with(&[("LANG", "en_US.UTF-8"), ("LC_ALL", "de_DE.ISO-8859-1")]));
+    }
+}

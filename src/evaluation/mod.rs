@@ -1,1 +1,27 @@
 //! Zero-shot classifiers and their metrics, on plain `f32` matrices.
+//!
+//! | file | what it knows |
+//! |---|---|
+//! | `matrix.rs` | rows of embeddings |
+//! | `classifier.rs` | how the prompts of a class become its part of a classifier |
+//! | `scores.rs` | the matrix product |
+//! | `ranking.rs` | what the scores of one image say: best classes, probabilities, rank of the true class |
+//! | `evaluate.rs` | a classifier on labelled images, and the metrics |
+//! | `comparison.rs` | two evaluations on the same images |
+
+mod classifier;
+mod comparison;
+mod error;
+mod evaluate;
+mod matrix;
+mod ranking;
+mod scores;
+#[cfg(test)]
+mod tests;
+
+pub use classifier::Classifier;
+pub use comparison::{ClassDifference, Comparison};
+pub use error::EvaluationError;
+pub use evaluate::{ClassAccuracy, Evaluation, evaluate};
+pub use matrix::Matrix;
+pub use ranking::Ranked;

@@ -1,1 +1,191 @@
-//! The terminal screens.
+//! The terminal screens: one loop that takes events, changes the state, carries out effects and draws.
+
+pub mod actions;
+mod draw;
+mod layout;
+mod pictures;
+mod state;
+mod terminal;
+mod text;
+pub mod theme;
+
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+use ratatui::crossterm::event;
+use ratatui::layout::Size;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::workbench::{Experiment, JobNotice, SessionJob, StorePlace};
+use pictures::PictureThread;
+use state::{Effect, Event, Problem, State, update};
+use terminal::BorrowedTerminal;
+use theme::Theme;
+
+/// At most ten frames a second while a job reports.
+const FRAME: Duration = Duration::from_millis(100);
+
+/// How long the first frame may wait for numbers that are about to come.
+const FIRST_FRAME: Duration = Duration::from_millis(300);
+
+/// What the loop waits for.
+enum Message {
+    Screen(Event),
+    Job { id: u64, notice: JobNotice },
+}
+
+/// Runs the workbench on an experiment until its user quits.
+///
+/// # Errors
+/// When the terminal cannot be used. The terminal is restored in every case.
+pub fn run(experiment: Experiment, place: StorePlace, theme: Theme) -> io::Result<()> {
+    let (sender, messages) = unbounded();
+    watch_signals(sender.clone())?;
+    let mut terminal = BorrowedTerminal::borrow()?;
+    watch_terminal(sender.clone())?;
+    let to_pictures = sender.clone();
+    let pictures = PictureThread::start(move |key, picture| {
+        send(&to_pictures, Message::Screen(Event::PictureReady(key, picture)));
+    })?;
+    let state = State::new(terminal.size()?, place == StorePlace::Memory);
+    let mut screen = Loop { experiment, place, theme, sender, pictures, state, job: None, job_id: 0 };
+    screen.carry_out(Effect::StartSession, &mut terminal)?;
+    screen.turn(&messages, &mut terminal)
+}
+
+struct Loop {
+    experiment: Experiment,
+    place: StorePlace,
+    theme: Theme,
+    sender: Sender<Message>,
+    pictures: PictureThread,
+    state: State,
+    job: Option<SessionJob>,
+    /// Notices of earlier jobs are stale.
+    job_id: u64,
+}
+
+impl Loop {
+    fn turn(&mut self, messages: &Receiver<Message>, terminal: &mut BorrowedTerminal) -> io::Result<()> {
+        // When the next frame is due, if anything has changed since the last one.
+        let mut due = Some(Instant::now() + FIRST_FRAME);
+        loop {
+            let message = match due {
+                None => messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(due) => messages.recv_deadline(due),
+            };
+            match message {
+                Ok(message) => {
+                    let at_once = !matches!(message, Message::Job { notice: JobNotice::Progress(_), .. });
+                    let Some(event) = self.event(message) else { continue };
+                    for effect in update(&mut self.state, event) {
+                        if effect == Effect::Quit {
+                            if let Some(job) = &self.job {
+                                job.stop();
+                            }
+                            return Ok(());
+                        }
+                        self.carry_out(effect, terminal)?;
+                    }
+                    due = if at_once { Some(Instant::now()) } else { due.or(Some(Instant::now() + FRAME)) };
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    terminal.draw(&self.state, &self.theme)?;
+                    due = None;
+                }
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            }
+        }
+    }
+
+    fn event(&self, message: Message) -> Option<Event> {
+        let (id, notice) = match message {
+            Message::Screen(event) => return Some(event),
+            Message::Job { id, notice } => (id, notice),
+        };
+        (id == self.job_id).then(|| match notice {
+            JobNotice::Progress(progress) => Event::Progress(progress),
+            JobNotice::Opened(session) => Event::Opened(session),
+            JobNotice::Stopped => Event::Stopped,
+            JobNotice::Failed { message, store } => Event::Failed(Problem { message, store }),
+        })
+    }
+
+    fn carry_out(&mut self, effect: Effect, terminal: &mut BorrowedTerminal) -> io::Result<()> {
+        match effect {
+            Effect::StartSession => self.start_job(self.place.clone()),
+            Effect::StartInMemory => self.start_job(StorePlace::Memory),
+            Effect::StopSession => {
+                if let Some(job) = &self.job {
+                    job.stop();
+                }
+                Ok(())
+            }
+            Effect::LoadPicture(key) => {
+                let images = self.state.session.as_ref().map(|session| &session.images);
+                if let Some(image) = images.and_then(|images| images.get(key.image)) {
+                    self.pictures.request(key, image.source.clone());
+                }
+                Ok(())
+            }
+            Effect::Suspend => {
+                terminal.suspend()?;
+                let size = terminal.size()?;
+                send(&self.sender, Message::Screen(Event::Resize(size)));
+                Ok(())
+            }
+            // The loop itself ends on it.
+            Effect::Quit => Ok(()),
+        }
+    }
+
+    fn start_job(&mut self, place: StorePlace) -> io::Result<()> {
+        self.job_id += 1;
+        let id = self.job_id;
+        let sender = self.sender.clone();
+        let notify = move |notice| send(&sender, Message::Job { id, notice });
+        self.job = Some(SessionJob::start(self.experiment.clone(), place, notify)?);
+        Ok(())
+    }
+}
+
+/// A closed channel means that the loop has ended: nobody is left to tell.
+fn send(sender: &Sender<Message>, message: Message) {
+    let _ended = sender.send(message);
+}
+
+fn watch_signals(sender: Sender<Message>) -> io::Result<()> {
+    let mut signals = Signals::new([SIGTERM, SIGHUP, SIGINT])?;
+    thread::Builder::new().name("job-signals".into()).spawn(move || {
+        for _signal in signals.forever() {
+            send(&sender, Message::Screen(Event::Terminate));
+        }
+    })?;
+    Ok(())
+}
+
+fn watch_terminal(sender: Sender<Message>) -> io::Result<()> {
+    thread::Builder::new().name("job-terminal".into()).spawn(move || {
+        loop {
+            let event = match event::read() {
+                Ok(event::Event::Key(key)) => Event::Key(key),
+                Ok(event::Event::Resize(width, height)) => Event::Resize(Size { width, height }),
+                Ok(_) => continue,
+                // The terminal is gone.
+                Err(_) => Event::Terminate,
+            };
+            let gone = matches!(event, Event::Terminate);
+            send(&sender, Message::Screen(event));
+            if gone {
+                return;
+            }
+        }
+    })?;
+    Ok(())
+}

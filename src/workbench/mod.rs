@@ -1,1 +1,23 @@
-//! An opened experiment and the jobs that fill it.
+//! An opened experiment and the jobs that fill it: datasets, prompts, encoders and the store brought together.
+//! Both faces of the program, screens and subcommands, stand on this and on nothing below it.
+
+pub mod demo;
+mod embedding;
+mod error;
+mod experiment;
+mod jobs;
+mod progress;
+pub mod report;
+mod session;
+
+pub use crate::dataset::{PictureSource, SkippedImage};
+pub use crate::evaluation::{Comparison, Evaluation};
+pub use embedding::{Embedder, ImageEmbeddings, NamedPicture, PromptEmbeddings, checkpoint_fingerprint};
+pub use error::WorkbenchError;
+pub use experiment::{
+    CheckpointChoice, ClassNamesChoice, DEMO, DatasetChoice, Experiment, ExperimentError, ExperimentFlags,
+    PromptSetChoice, StrategyChoice,
+};
+pub use jobs::{JobNotice, SessionJob, StorePlace, make_session};
+pub use progress::{Cancel, Meter, Progress, Stage, short_duration};
+pub use session::{RANKED, Session, SessionImage, SessionOptions, StrategyResult, Workbench};

@@ -1,0 +1,289 @@
+//! The command line as clap parses it.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use super::CommandError;
+use crate::prompts::Aggregation;
+use crate::tui::theme::ColorChoice;
+use crate::workbench::{Experiment, ExperimentFlags, WorkbenchError};
+
+/// A terminal workbench for prompt strategies of zero-shot image classifiers.
+///
+/// Compares hand-written templates with CuPL prompts (sentences about each class written by a language model), class by
+/// class and image by image. Without arguments it opens an embedded demo.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    args_conflicts_with_subcommands = false,
+    subcommand_negates_reqs = true,
+    after_help = "Examples:
+  cupl-tui                                   the workbench on the embedded demo
+  cupl-tui pets.toml                         the workbench on an experiment of yours
+  cupl-tui --checkpoint clip-vit-base-patch32 --images pets/ \\
+           --templates templates.txt --cupl pets.json
+  cupl-tui evaluate pets.toml --format json  the same numbers without a terminal
+
+Exit codes: 0 done, 1 done with skipped input, 2 usage or environment, 130 interrupted."
+)]
+pub struct Arguments {
+    /// The experiment of the workbench.
+    #[command(flatten)]
+    pub experiment: ExperimentArguments,
+    /// For every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// Without one, the workbench.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// Where embeddings, prompt sets and runs are kept [default: $XDG_DATA_HOME/cupl-tui]; `:memory:` keeps nothing
+    #[arg(long, global = true, value_name = "DIR")]
+    pub store: Option<PathBuf>,
+    /// Threads for encoding and evaluation [default: one a core]
+    #[arg(long, global = true, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+    /// Colours: auto follows NO_COLOR, COLORTERM and TERM
+    #[arg(long, global = true, value_enum, default_value_t = ColorFlag::Auto)]
+    pub color: ColorFlag,
+    /// Draw with ASCII only
+    #[arg(long, global = true)]
+    pub ascii: bool,
+}
+
+/// The values of `--color`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ColorFlag {
+    /// As the environment says.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl From<ColorFlag> for ColorChoice {
+    fn from(flag: ColorFlag) -> Self {
+        match flag {
+            ColorFlag::Auto => Self::Auto,
+            ColorFlag::Always => Self::Always,
+            ColorFlag::Never => Self::Never,
+        }
+    }
+}
+
+/// An experiment: a file, or flags instead of one, or the demo.
+#[derive(Debug, Args)]
+pub struct ExperimentArguments {
+    /// An experiment file (TOML) [default: the embedded demo]
+    #[arg(value_name = "EXPERIMENT")]
+    pub file: Option<PathBuf>,
+    /// A Hugging Face CLIP directory, or `demo`
+    #[arg(long, value_name = "DIR", conflicts_with = "file")]
+    pub checkpoint: Option<PathBuf>,
+    /// Images: a folder with a sub-folder per class, a CSV/TSV of path and label, or `demo`
+    #[arg(long, value_name = "DIR", conflicts_with = "file")]
+    pub images: Option<PathBuf>,
+    /// From folder names to class names: a JSON object or a two-column CSV
+    #[arg(long, value_name = "FILE", conflicts_with = "file")]
+    pub class_names: Option<PathBuf>,
+    /// Hand-written templates with {} for the class name: text or a JSON list, or `demo`
+    #[arg(long, value_name = "FILE", conflicts_with = "file")]
+    pub templates: Option<PathBuf>,
+    /// CuPL prompts: a JSON object from class names to sentences, or `demo`
+    #[arg(long, value_name = "FILE", conflicts_with = "file")]
+    pub cupl: Option<PathBuf>,
+    /// How a class's prompts become its scores: mean, pooled-mean, similarity-mean or max
+    #[arg(long, value_name = "NAME", conflicts_with = "file")]
+    pub aggregation: Option<Aggregation>,
+}
+
+impl ExperimentArguments {
+    /// The experiment they name.
+    pub fn experiment(&self) -> Result<Experiment, CommandError> {
+        let flags = ExperimentFlags {
+            checkpoint: self.checkpoint.clone(),
+            images: self.images.clone(),
+            class_names: self.class_names.clone(),
+            templates: self.templates.clone(),
+            cupl: self.cupl.clone(),
+            aggregation: self.aggregation,
+        };
+        let experiment = match &self.file {
+            Some(file) => Experiment::read(file),
+            None if flags.is_empty() => Experiment::demo(),
+            None => Experiment::from_flags(&flags),
+        };
+        Ok(experiment.map_err(WorkbenchError::from)?)
+    }
+}
+
+/// The headless commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Evaluate every strategy and print accuracies
+    #[command(after_help = "Examples:
+  cupl-tui evaluate                                the embedded demo as a table
+  cupl-tui evaluate pets.toml --format json > pets.json
+  cupl-tui evaluate pets.toml --strategy cupl --predictions --format csv")]
+    Evaluate(EvaluateArguments),
+    /// Write image and text embeddings to a safetensors file
+    #[command(after_help = "Examples:
+  cupl-tui embed --checkpoint clip/ --images photos/ --out photos.safetensors
+  cupl-tui embed --checkpoint clip/ --texts prompts.txt --out prompts.safetensors
+
+The tensors image_embeds and text_embeds have unit rows [n, dim] in the order of the input; the metadata entries images
+and texts are JSON arrays of the rows' names.")]
+    Embed(EmbedArguments),
+    /// Keep prompt sets in the store: import, list, show, export, remove
+    #[command(subcommand)]
+    Prompts(PromptsCommand),
+    /// Earlier evaluations
+    #[command(subcommand)]
+    Runs(RunsCommand),
+    /// What this machine, terminal, store and checkpoint are like
+    Doctor(DoctorArguments),
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Table,
+    /// For programs.
+    Json,
+    /// For spreadsheets.
+    Csv,
+}
+
+/// `evaluate`.
+#[derive(Debug, Args)]
+pub struct EvaluateArguments {
+    /// What to evaluate.
+    #[command(flatten)]
+    pub experiment: ExperimentArguments,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+    /// Only this strategy; may be given several times
+    #[arg(long = "strategy", value_name = "NAME")]
+    pub strategies: Vec<String>,
+    /// Add every image's ranked classes (JSON and CSV)
+    #[arg(long)]
+    pub predictions: bool,
+    /// Ranked classes per image; 0 for all
+    #[arg(long, value_name = "N", default_value_t = crate::workbench::RANKED)]
+    pub top_k: usize,
+    /// Unreadable images are an error instead of being skipped
+    #[arg(long)]
+    pub strict: bool,
+}
+
+/// `embed`.
+#[derive(Debug, Args)]
+pub struct EmbedArguments {
+    /// A Hugging Face CLIP directory, or `demo`
+    #[arg(long, value_name = "DIR")]
+    pub checkpoint: PathBuf,
+    /// A folder of pictures, searched recursively
+    #[arg(long, value_name = "DIR", required_unless_present = "texts")]
+    pub images: Option<PathBuf>,
+    /// Texts: a line each, or JSONL (.jsonl) with the key `text`
+    #[arg(long, value_name = "FILE")]
+    pub texts: Option<PathBuf>,
+    /// The safetensors file to write
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Unreadable images are an error instead of being skipped
+    #[arg(long)]
+    pub strict: bool,
+}
+
+/// `prompts`.
+#[derive(Debug, Subcommand)]
+pub enum PromptsCommand {
+    /// Read a file of templates or CuPL prompts into the store
+    Import {
+        /// Text or a JSON list: templates; a JSON object: prompts per class; `file.json#key` picks one list of several
+        file: PathBuf,
+        /// The set's name [default: the file's]
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// The prompt sets in the store
+    List {
+        /// How to print them
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+    },
+    /// The prompts of a set
+    Show {
+        /// Its name, or NAME@VERSION
+        set: String,
+        /// Only those of this class
+        #[arg(long)]
+        class: Option<String>,
+        /// How to print them
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+    },
+    /// Write a set to a file that `import` and other tools read
+    Export {
+        /// Its name, or NAME@VERSION
+        set: String,
+        /// The file to write
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Remove a set: one version of it, or all
+    Remove {
+        /// Its name, or NAME@VERSION
+        set: String,
+    },
+}
+
+/// `runs`.
+#[derive(Debug, Subcommand)]
+pub enum RunsCommand {
+    /// One line a run, the newest first
+    List {
+        /// How to print them
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+    },
+    /// One run with its classes
+    Show {
+        /// Its id, or the start of it
+        id: String,
+        /// How to print it
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+    },
+}
+
+/// `doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArguments {
+    /// A checkpoint directory to look at [default: the demo's]
+    #[arg(long, value_name = "DIR")]
+    pub checkpoint: Option<PathBuf>,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,151 @@
+//! `doctor`: what the program finds where it runs, for a question or a report.
+
+use std::io::IsTerminal;
+use std::path::Path;
+
+use serde_json::json;
+
+use super::arguments::{DoctorArguments, Format, Global};
+use super::output::Output;
+use super::{CommandError, Outcome, store_place};
+use crate::clip::{Checkpoint, CheckpointSource};
+use crate::tui::theme::{ColorChoice, ColorDepth};
+use crate::workbench::{StorePlace, demo};
+
+pub fn run(command: &DoctorArguments, global: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
+    let findings = [
+        ("version", env!("CARGO_PKG_VERSION").to_owned()),
+        ("terminal", terminal()),
+        ("colours", colours(global.color.into())),
+        ("cpu features", cpu_features()),
+        ("threads", threads(global)),
+        ("store", store(&store_place(global)?)),
+        ("checkpoint", checkpoint(command.checkpoint.as_deref())),
+    ];
+    match command.format {
+        Format::Json => {
+            let map = findings.into_iter().map(|(name, finding)| (name.replace(' ', "_"), json!(finding)));
+            output.json(&serde_json::Value::Object(map.collect()))?;
+        }
+        Format::Csv => {
+            let heading = vec!["what".to_owned(), "finding".to_owned()];
+            let records = findings.into_iter().map(|(name, finding)| vec![name.to_owned(), finding]);
+            output.csv(std::iter::once(heading).chain(records))?;
+        }
+        Format::Table => {
+            for (name, finding) in findings {
+                output.line(&format!("{name:<13} {finding}"))?;
+            }
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn terminal() -> String {
+    let term = variable("TERM").unwrap_or_else(|| "TERM is not set".to_owned());
+    let size = ratatui::crossterm::terminal::size()
+        .map_or_else(|_| "size unknown".to_owned(), |(width, height)| format!("{width}x{height}"));
+    let mut finding = format!("{term}, {size}");
+    if !std::io::stdout().is_terminal() {
+        finding.push_str(", standard output is not a terminal");
+    }
+    if variable("TMUX").is_some() {
+        finding.push_str(", inside tmux");
+    }
+    finding
+}
+
+fn colours(choice: ColorChoice) -> String {
+    let depth = match ColorDepth::detect(choice, |name| std::env::var(name).ok()) {
+        ColorDepth::Mono => "none",
+        ColorDepth::Sixteen => "16",
+        ColorDepth::Indexed => "256",
+        ColorDepth::True => "24 bits",
+    };
+    let because: Vec<String> = ["NO_COLOR", "COLORTERM"]
+        .into_iter()
+        .filter_map(|name| Some(format!("{name}={}", variable(name)?)))
+        .collect();
+    if because.is_empty() { depth.to_owned() } else { format!("{depth} ({})", because.join(", ")) }
+}
+
+fn cpu_features() -> String {
+    #[cfg(target_arch = "x86_64")]
+    let found = [
+        ("sse4.1", is_x86_feature_detected!("sse4.1")),
+        ("avx", is_x86_feature_detected!("avx")),
+        ("avx2", is_x86_feature_detected!("avx2")),
+        ("fma", is_x86_feature_detected!("fma")),
+        ("avx512f", is_x86_feature_detected!("avx512f")),
+        ("avx512vnni", is_x86_feature_detected!("avx512vnni")),
+    ];
+    #[cfg(target_arch = "aarch64")]
+    let found = [
+        ("neon", std::arch::is_aarch64_feature_detected!("neon")),
+        ("dotprod", std::arch::is_aarch64_feature_detected!("dotprod")),
+        ("i8mm", std::arch::is_aarch64_feature_detected!("i8mm")),
+    ];
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    let found: [(&str, bool); 0] = [];
+    let names: Vec<&str> = found.iter().filter(|(_, has)| *has).map(|(name, _)| *name).collect();
+    format!("{}: {}", std::env::consts::ARCH, if names.is_empty() { "none".into() } else { names.join(" ") })
+}
+
+fn threads(global: &Global) -> String {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    match global.threads {
+        Some(threads) => format!("{threads} (--threads), {cores} cores"),
+        None => match variable("RAYON_NUM_THREADS") {
+            Some(threads) => format!("{threads} (RAYON_NUM_THREADS), {cores} cores"),
+            None => format!("{cores}, one a core"),
+        },
+    }
+}
+
+fn store(place: &StorePlace) -> String {
+    let StorePlace::Directory(path) = place else { return "in memory".to_owned() };
+    let path_text = path.display();
+    if !path.exists() {
+        return format!("{path_text}, not there yet");
+    }
+    let described = place.open().and_then(|opened| {
+        let counts = opened.store.counts()?;
+        let bytes = opened.store.size_on_disk()?;
+        Ok(format!(
+            "{path_text}, {:.1} MB: {} embeddings, {} prompt set versions, {} runs",
+            bytes as f64 / 1e6,
+            counts.vectors,
+            counts.prompt_sets,
+            counts.runs
+        ))
+    });
+    described.unwrap_or_else(|error| format!("{path_text}: {error}"))
+}
+
+fn checkpoint(path: Option<&Path>) -> String {
+    let source = match path {
+        Some(path) => CheckpointSource::Directory(path.to_owned()),
+        None => demo::checkpoint(),
+    };
+    match Checkpoint::open(source) {
+        Ok(checkpoint) => {
+            let (name, config) = (checkpoint.name(), checkpoint.config());
+            format!(
+                "{name}: images {0}x{0} in patches of {1}, {2} blocks of width {3}; text {4} tokens, {5} blocks of width {6}; {7} dimensions",
+                config.vision.image_size,
+                config.vision.patch_size,
+                config.vision.num_hidden_layers,
+                config.vision.hidden_size,
+                config.text.max_position_embeddings,
+                config.text.num_hidden_layers,
+                config.text.hidden_size,
+                config.dim,
+            )
+        }
+        Err(error) => error.to_string(),
+    }
+}

@@ -1,0 +1,144 @@
+//! `evaluate`: the workbench's numbers without a terminal.
+
+use super::arguments::{EvaluateArguments, Format, Global};
+use super::output::{Output, ProgressLine, warn};
+use super::table::{lines, percent, points};
+use super::{CommandError, Outcome, cancel_on_signals, store_place};
+use crate::store::OpenedStore;
+use crate::workbench::{Session, SessionOptions, Workbench, report};
+
+pub fn run(
+    command: &EvaluateArguments,
+    global: &Global,
+    output: &mut Output,
+) -> Result<Outcome, CommandError> {
+    let cancel = cancel_on_signals()?;
+    let experiment = command.experiment.experiment()?;
+    let OpenedStore { store, notices } = store_place(global)?.open()?;
+    notices.iter().for_each(|notice| warn(notice));
+    let mut workbench = Workbench::open(experiment, store)?;
+    if !command.strategies.is_empty() {
+        workbench.keep_strategies(&command.strategies)?;
+    }
+    let ranked = if command.top_k == 0 { usize::MAX } else { command.top_k };
+    let options = SessionOptions { strict: command.strict, ranked };
+    let progress = ProgressLine::stderr();
+    let session = workbench.evaluate(options, &cancel, &|state| progress.show(&state));
+    progress.finish();
+    let session = session?;
+
+    session.warnings.iter().for_each(|warning| warn(warning));
+    for image in &session.skipped {
+        warn(&format!("skipped {}: {}", image.name, image.reason));
+    }
+    match (command.format, command.predictions) {
+        (Format::Table, _) => table(&session, output)?,
+        (Format::Json, predictions) => output.json(&report::to_json(&session, predictions))?,
+        (Format::Csv, false) => output.csv(per_class_records(&session))?,
+        (Format::Csv, true) => output.csv(prediction_records(&session))?,
+    }
+    Ok(if session.skipped.is_empty() { Outcome::Done } else { Outcome::Skipped })
+}
+
+fn table(session: &Session, output: &mut Output) -> Result<(), CommandError> {
+    output.heading(&format!(
+        "{} · {} · {} images · {} classes{}",
+        session.experiment,
+        session.checkpoint,
+        session.images.len(),
+        session.classes.len(),
+        if session.skipped.is_empty() {
+            String::new()
+        } else {
+            format!(" · {} skipped", session.skipped.len())
+        },
+    ))?;
+    if session.demo_checkpoint {
+        output.line(crate::workbench::demo::CAUTION)?;
+    }
+    let baseline = &session.strategies[session.baseline];
+    let mut rows = vec![
+        ["strategy", "prompts", "top-1", "against baseline", "recall", "top-5"].map(str::to_owned).to_vec(),
+    ];
+    for strategy in &session.strategies {
+        let evaluation = &strategy.evaluation;
+        let against = if strategy.name == baseline.name {
+            "baseline".to_owned()
+        } else {
+            points(evaluation.top1() - baseline.evaluation.top1())
+        };
+        rows.push(vec![
+            strategy.name.clone(),
+            strategy.prompts.to_string(),
+            percent(Some(evaluation.top1())),
+            against,
+            percent(Some(evaluation.mean_per_class_recall())),
+            percent(Some(evaluation.top5())),
+        ]);
+    }
+    print_table(&rows, output)?;
+
+    let mut heading = vec!["class".to_owned(), "images".to_owned()];
+    heading.extend(session.strategies.iter().map(|strategy| strategy.name.clone()));
+    let others: Vec<usize> = (0..session.strategies.len()).filter(|&i| i != session.baseline).collect();
+    heading.extend(others.iter().map(|&i| format!("{} - {}", session.strategies[i].name, baseline.name)));
+    let per_strategy: Vec<_> =
+        session.strategies.iter().map(|strategy| strategy.evaluation.per_class()).collect();
+    let mut rows = vec![heading];
+    for (class, name) in session.classes.iter().enumerate() {
+        let accuracy = |strategy: usize| per_strategy[strategy][class].accuracy;
+        let mut row = vec![name.clone(), per_strategy[0][class].images.to_string()];
+        row.extend((0..session.strategies.len()).map(|strategy| percent(accuracy(strategy))));
+        row.extend(others.iter().map(|&strategy| match (accuracy(strategy), accuracy(session.baseline)) {
+            (Some(with), Some(baseline)) => points(with - baseline),
+            _ => "-".to_owned(),
+        }));
+        rows.push(row);
+    }
+    print_table(&rows, output)
+}
+
+fn print_table(rows: &[Vec<String>], output: &mut Output) -> Result<(), CommandError> {
+    output.line("")?;
+    for (row, line) in lines(rows).iter().enumerate() {
+        if row == 0 { output.heading(line)? } else { output.line(line)? }
+    }
+    Ok(())
+}
+
+fn per_class_records(session: &Session) -> Vec<Vec<String>> {
+    let mut records =
+        vec![["strategy", "class", "images", "correct", "accuracy"].map(str::to_owned).to_vec()];
+    for strategy in &session.strategies {
+        for (class, accuracy) in session.classes.iter().zip(strategy.evaluation.per_class()) {
+            records.push(vec![
+                strategy.name.clone(),
+                class.clone(),
+                accuracy.images.to_string(),
+                accuracy.correct.to_string(),
+                accuracy.accuracy.map(|value| value.to_string()).unwrap_or_default(),
+            ]);
+        }
+    }
+    records
+}
+
+fn prediction_records(session: &Session) -> Vec<Vec<String>> {
+    let heading = ["strategy", "image", "label", "rank", "class", "probability"];
+    let mut records = vec![heading.map(str::to_owned).to_vec()];
+    for strategy in &session.strategies {
+        for (index, image) in session.images.iter().enumerate() {
+            for (rank, prediction) in strategy.evaluation.ranked(index).iter().enumerate() {
+                records.push(vec![
+                    strategy.name.clone(),
+                    image.name.clone(),
+                    session.classes[image.label].clone(),
+                    (rank + 1).to_string(),
+                    session.classes[prediction.class as usize].clone(),
+                    prediction.probability.to_string(),
+                ]);
+            }
+        }
+    }
+    records
+}

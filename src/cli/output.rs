@@ -1,0 +1,105 @@
+//! The one printer: results to standard output, progress and complaints to standard error.
+
+use std::cell::RefCell;
+use std::io::{self, IsTerminal, StdoutLock, Write};
+use std::time::{Duration, Instant};
+
+use crate::tui::theme::{ColorChoice, ColorDepth};
+use crate::workbench::Progress;
+
+/// Standard output.
+pub struct Output {
+    out: StdoutLock<'static>,
+    colors: bool,
+}
+
+impl Output {
+    /// Colours where standard output is a terminal that has them, or where they are asked for.
+    pub fn stdout(choice: ColorChoice) -> Self {
+        let out = io::stdout().lock();
+        let depth = ColorDepth::detect(choice, |name| std::env::var(name).ok());
+        let colors = match choice {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto => out.is_terminal() && depth != ColorDepth::Mono,
+        };
+        Self { out, colors }
+    }
+
+    /// One line.
+    pub fn line(&mut self, line: &str) -> io::Result<()> {
+        writeln!(self.out, "{line}")
+    }
+
+    /// One line in bold.
+    pub fn heading(&mut self, line: &str) -> io::Result<()> {
+        if self.colors { writeln!(self.out, "\x1b[1m{line}\x1b[0m") } else { self.line(line) }
+    }
+
+    /// A JSON document, indented.
+    pub fn json(&mut self, value: &serde_json::Value) -> io::Result<()> {
+        serde_json::to_writer_pretty(&mut self.out, value)?;
+        self.line("")
+    }
+
+    /// CSV records, the heading first.
+    pub fn csv(&mut self, records: impl IntoIterator<Item = Vec<String>>) -> io::Result<()> {
+        let mut writer = csv::Writer::from_writer(&mut self.out);
+        for record in records {
+            writer.write_record(&record).map_err(io::Error::from)?;
+        }
+        writer.flush()
+    }
+}
+
+/// An error, on standard error.
+pub fn complain(message: &str) {
+    // Nobody is left to tell when standard error is closed.
+    let _closed = writeln!(io::stderr(), "error: {message}");
+}
+
+/// Something to know, on standard error.
+pub fn warn(message: &str) {
+    let _closed = writeln!(io::stderr(), "note: {message}");
+}
+
+/// How often progress is written to a terminal, and to anything else.
+const TERMINAL_INTERVAL: Duration = Duration::from_millis(100);
+const LOG_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Progress on standard error: one line that changes on a terminal, a line now and then elsewhere.
+pub struct ProgressLine {
+    written: RefCell<Option<Instant>>,
+    terminal: bool,
+}
+
+impl ProgressLine {
+    /// Nothing is written until there is progress.
+    pub fn stderr() -> Self {
+        Self { written: RefCell::new(None), terminal: io::stderr().is_terminal() }
+    }
+
+    /// Shows where the work is, not too often.
+    pub fn show(&self, progress: &Progress) {
+        let interval = if self.terminal { TERMINAL_INTERVAL } else { LOG_INTERVAL };
+        let mut written = self.written.borrow_mut();
+        if progress.rate.is_none() || written.is_some_and(|written| written.elapsed() < interval) {
+            return;
+        }
+        let mut err = io::stderr().lock();
+        let _closed = if self.terminal {
+            write!(err, "\r\x1b[K{progress}").and_then(|()| err.flush())
+        } else {
+            writeln!(err, "{progress}")
+        };
+        *written = Some(Instant::now());
+    }
+
+    /// Takes the line away again.
+    pub fn finish(&self) {
+        if self.terminal && self.written.borrow().is_some() {
+            let mut err = io::stderr().lock();
+            let _closed = write!(err, "\r\x1b[K").and_then(|()| err.flush());
+        }
+    }
+}

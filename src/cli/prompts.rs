@@ -1,0 +1,172 @@
+//! `prompts`: the prompt sets that the store keeps.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::json;
+
+use super::arguments::{Format, Global, PromptsCommand};
+use super::output::{Output, warn};
+use super::{CommandError, Outcome, store_place, table};
+use crate::prompts::{PromptSet, PromptSetContent};
+use crate::store::{OpenedStore, Store};
+use crate::workbench::WorkbenchError;
+
+pub fn run(command: PromptsCommand, global: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
+    let OpenedStore { store, notices } = store_place(global)?.open()?;
+    notices.iter().for_each(|notice| warn(notice));
+    match command {
+        PromptsCommand::Import { file, name } => {
+            let mut set = PromptSet::read(&file)?;
+            if let Some(name) = name {
+                set.name = name;
+            }
+            let version = store.save_prompt_set(&set.name, &set.to_json())?;
+            store.flush()?;
+            output.line(&format!("{}@{version}: {}", set.name, describe(&set)))?;
+        }
+        PromptsCommand::List { format } => list(&store, format, output)?,
+        PromptsCommand::Show { set, class, format } => {
+            let (set, version) = stored(&store, &set)?;
+            show(&set, &version, class.as_deref(), format, output)?;
+        }
+        PromptsCommand::Export { set, out } => {
+            let (set, _) = stored(&store, &set)?;
+            std::fs::write(&out, set.to_json())
+                .map_err(|error| WorkbenchError::Write { path: out.clone(), message: error.to_string() })?;
+            output.line(&format!("{}: {}", out.display(), describe(&set)))?;
+        }
+        PromptsCommand::Remove { set } => {
+            let (name, version) = split(&set);
+            let removed = store.remove_prompt_set(name, version)?;
+            if removed == 0 {
+                return Err(unknown(&set));
+            }
+            store.flush()?;
+            output
+                .line(&format!("removed {removed} {}", if removed == 1 { "version" } else { "versions" }))?;
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+fn split(reference: &str) -> (&str, Option<&str>) {
+    reference.rsplit_once('@').map_or((reference, None), |(name, version)| (name, Some(version)))
+}
+
+fn unknown(reference: &str) -> CommandError {
+    WorkbenchError::UnknownPromptSet { name: reference.to_owned() }.into()
+}
+
+/// A stored set and its version.
+fn stored(store: &Store, reference: &str) -> Result<(PromptSet, String), CommandError> {
+    let (name, version) = split(reference);
+    let (info, content) = store.prompt_set(name, version)?.ok_or_else(|| unknown(reference))?;
+    Ok((PromptSet::from_json(name, &content)?, info.version))
+}
+
+fn describe(set: &PromptSet) -> String {
+    match &set.content {
+        PromptSetContent::Templates(templates) => format!("{} templates", templates.len()),
+        PromptSetContent::PerClass(classes) => format!(
+            "{} prompts for {} classes",
+            classes.iter().map(|(_, prompts)| prompts.len()).sum::<usize>(),
+            classes.len()
+        ),
+    }
+}
+
+/// Since 1970.
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+fn list(store: &Store, format: Format, output: &mut Output) -> Result<(), CommandError> {
+    let mut sets = Vec::new();
+    for info in store.prompt_sets()? {
+        let (set, _) = stored(store, &format!("{}@{}", info.name, info.version))?;
+        sets.push((info, describe(&set)));
+    }
+    match format {
+        Format::Json => output.json(
+            &sets
+                .iter()
+                .map(|(info, content)| {
+                    json!({
+                        "name": info.name, "version": info.version,
+                        "saved_at": seconds(info.saved_at), "content": content,
+                    })
+                })
+                .collect(),
+        )?,
+        Format::Csv => {
+            let heading = ["name", "version", "saved_at", "content"].map(str::to_owned).to_vec();
+            let records = sets.into_iter().map(|(info, content)| {
+                vec![info.name, info.version, seconds(info.saved_at).to_string(), content]
+            });
+            output.csv(std::iter::once(heading).chain(records))?;
+        }
+        Format::Table if sets.is_empty() => {
+            output.line("No prompt sets yet: `cupl-tui prompts import FILE` adds one.")?;
+        }
+        Format::Table => {
+            let mut rows = vec![["set", "version", "content"].map(str::to_owned).to_vec()];
+            rows.extend(sets.into_iter().map(|(info, content)| vec![info.name, info.version, content]));
+            for line in table::lines(&rows) {
+                output.line(&line)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn show(
+    set: &PromptSet,
+    version: &str,
+    class: Option<&str>,
+    format: Format,
+    output: &mut Output,
+) -> Result<(), CommandError> {
+    // Templates stand under a blank class: they are every class's.
+    let rows: Vec<(String, Vec<String>)> = match &set.content {
+        PromptSetContent::Templates(templates) => match class {
+            Some(class) => vec![(class.to_owned(), templates.iter().map(|t| t.fill(class)).collect())],
+            None => vec![(String::new(), templates.iter().map(|t| t.text().to_owned()).collect())],
+        },
+        PromptSetContent::PerClass(classes) => {
+            let wanted: Vec<_> =
+                classes.iter().filter(|(name, _)| class.is_none_or(|class| class == name)).cloned().collect();
+            if let (Some(class), true) = (class, wanted.is_empty()) {
+                return Err(CommandError::Usage(format!(
+                    "{} has no prompts for the class {class:?}; `prompts show {}` lists its classes",
+                    set.name, set.name
+                )));
+            }
+            wanted
+        }
+    };
+    match format {
+        Format::Json => output.json(&json!({
+            "name": set.name,
+            "version": version,
+            "prompts": rows.iter().map(|(class, prompts)| json!({"class": class, "prompts": prompts})).collect::<Vec<_>>(),
+        }))?,
+        Format::Csv => {
+            let records = rows.into_iter().flat_map(|(class, prompts)| {
+                prompts.into_iter().map(move |prompt| vec![class.clone(), prompt])
+            });
+            output.csv(std::iter::once(vec!["class".into(), "prompt".into()]).chain(records))?;
+        }
+        Format::Table => {
+            output.heading(&format!("{}@{version}: {}", set.name, describe(set)))?;
+            for (class, prompts) in rows {
+                if !class.is_empty() {
+                    output.line(&class)?;
+                }
+                for prompt in prompts {
+                    output.line(&format!("  {prompt}"))?;
+                }
+            }
+        }
+    }
+    Ok(())
+}

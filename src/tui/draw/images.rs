@@ -1,0 +1,163 @@
+//! One class's images: their names, and the selected one's picture with the top predictions of each strategy.
+
+use ratatui::Frame;
+use ratatui::layout::{Rect, Size};
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Widget;
+use ratatui_image::Image;
+
+use super::put;
+use crate::tui::layout::{self, first_row};
+use crate::tui::state::{ImagesView, State};
+use crate::tui::text;
+use crate::tui::theme::{ColorDepth, Theme};
+use crate::workbench::Session;
+
+/// The narrowest column that still shows a class and its probability.
+const NARROWEST_RANKING: usize = 15;
+
+pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, session: &Session, theme: &Theme) {
+    let Some(view) = &state.images else { return };
+    let parts = layout::images(area);
+    draw_heading(frame, parts.heading, state, session, view, theme);
+    if view.list.is_empty() {
+        let line = " No image here: f chooses others, Esc goes back.";
+        put(frame, parts.list.union(parts.picture), 1, Line::styled(line, theme.dim()));
+        return;
+    }
+    draw_list(frame, parts.list, state, session, view, theme);
+    let Some(&image) = view.list.get(view.selected) else { return };
+    draw_picture(frame, parts.picture, state, theme);
+    draw_details(frame, parts.details, state, session, image, theme);
+}
+
+fn draw_heading(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    state: &State,
+    session: &Session,
+    view: &ImagesView,
+    theme: &Theme,
+) {
+    let dot = theme.glyphs.dot;
+    let place = if view.list.is_empty() { 0 } else { view.selected + 1 };
+    let left = format!(
+        " {} {dot} {} {dot} {} of {}",
+        session.classes[view.class],
+        view.filter.words(),
+        text::count(place),
+        text::count(view.list.len())
+    );
+    let a = format!("A {}", session.strategies[state.a].name);
+    let b = format!("B {} ", session.strategies[state.b].name);
+    let names = Line::from(vec![Span::styled(a, theme.a()), Span::raw("  "), Span::styled(b, theme.b())]);
+    let room = usize::from(area.width).saturating_sub(names.width() + 1);
+    put(frame, area, 0, names.right_aligned());
+    let left = text::fit(&left, room, theme.glyphs.ellipsis);
+    put(frame, Rect { width: area.width.min(room as u16), ..area }, 0, Line::styled(left, theme.heading()));
+}
+
+fn draw_list(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    state: &State,
+    session: &Session,
+    view: &ImagesView,
+    theme: &Theme,
+) {
+    let height = usize::from(area.height);
+    let first = first_row(view.selected, view.list.len(), height);
+    let name_width = usize::from(area.width).saturating_sub(6);
+    for (row, (index, &image)) in view.list.iter().enumerate().skip(first).take(height).enumerate() {
+        let mark = |strategy: usize| {
+            if session.strategies[strategy].evaluation.is_correct(image) {
+                theme.glyphs.right
+            } else {
+                theme.glyphs.wrong
+            }
+        };
+        let on_cursor = index == view.selected;
+        let line = Line::from(vec![
+            Span::raw(if on_cursor { theme.glyphs.cursor } else { " " }),
+            Span::styled(mark(state.a), theme.a()),
+            Span::raw(" "),
+            Span::styled(mark(state.b), theme.b()),
+            Span::raw(" "),
+            Span::raw(text::fit_end(&session.images[image].name, name_width, theme.glyphs.ellipsis)),
+        ]);
+        let line = if on_cursor { line.style(theme.selected()) } else { line };
+        put(frame, area, row as u16, line);
+    }
+}
+
+fn draw_picture(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
+    let note = |frame: &mut Frame<'_>, message: &str, style: Style| {
+        for (row, line) in text::wrap(message, usize::from(area.width)).into_iter().enumerate() {
+            put(frame, area, row as u16 + 1, Line::styled(line, style));
+        }
+    };
+    if theme.depth == ColorDepth::Mono {
+        note(frame, "Pictures need colours: start with --color always.", theme.dim());
+        return;
+    }
+    match state.picture.as_ref().map(|slot| &slot.picture) {
+        Some(Some(Ok(picture))) => {
+            let Size { width, height } = picture.protocol.size();
+            let place = Rect { width: width.min(area.width), height: height.min(area.height), ..area };
+            Image::new(&picture.protocol).render(place, frame.buffer_mut());
+        }
+        Some(Some(Err(reason))) => note(frame, &format!("No picture: {reason}"), theme.problem()),
+        Some(None) | None => note(frame, theme.glyphs.ellipsis, theme.dim()),
+    }
+}
+
+fn draw_details(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    state: &State,
+    session: &Session,
+    image: usize,
+    theme: &Theme,
+) {
+    let width = usize::from(area.width);
+    let label = session.images[image].label;
+    let pixels = match state.picture.as_ref().and_then(|slot| slot.picture.as_ref()) {
+        Some(Ok(picture)) => format!("{}x{}", picture.pixels.0, picture.pixels.1),
+        _ => String::new(),
+    };
+    let truth = format!("true class  {}   {pixels}", session.classes[label]);
+    put(frame, area, 0, Line::styled(text::fit(&truth, width, theme.glyphs.ellipsis), theme.heading()));
+
+    let strategies = state.shown_strategies();
+    let columns = strategies.len().min((width / NARROWEST_RANKING).max(1));
+    let column_width = width / columns.max(1);
+    for (column, &strategy) in strategies.iter().take(columns).enumerate() {
+        let place = Rect { x: area.x + (column * column_width) as u16, width: column_width as u16, ..area };
+        let result = &session.strategies[strategy];
+        let (letter, style) = if strategy == state.a {
+            ("A ", theme.a())
+        } else if strategy == state.b {
+            ("B ", theme.b())
+        } else {
+            ("", Style::new())
+        };
+        let mark = if result.evaluation.is_correct(image) { theme.glyphs.right } else { theme.glyphs.wrong };
+        let heading = format!("{letter}{} {mark}", result.name);
+        put(
+            frame,
+            place,
+            2,
+            Line::styled(text::fit(&heading, column_width - 1, theme.glyphs.ellipsis), style),
+        );
+        for (rank, prediction) in result.evaluation.ranked(image).iter().take(5).enumerate() {
+            let name_width = column_width.saturating_sub(8);
+            let class = prediction.class as usize;
+            let sign = if class == label { theme.glyphs.right } else { " " };
+            let name = text::fit(&session.classes[class], name_width, theme.glyphs.ellipsis);
+            let line = format!("{sign}{name} {:.2}", prediction.probability);
+            let style = if class == label { theme.heading() } else { Style::new() };
+            put(frame, place, rank as u16 + 3, Line::styled(line, style));
+        }
+    }
+}

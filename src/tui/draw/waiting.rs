@@ -1,0 +1,53 @@
+//! Before there are numbers: how far the job is, that it was stopped, or why it failed.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+
+use super::{bar, is_running, put};
+use crate::tui::state::{Job, State};
+use crate::tui::text;
+use crate::tui::theme::Theme;
+
+pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
+    let width = usize::from(area.width).saturating_sub(4);
+    let mut row = 1;
+    let mut line = |frame: &mut Frame<'_>, content: String, style| {
+        put(frame, area, row, Line::styled(format!("  {content}"), style));
+        row += 1;
+    };
+    match &state.job {
+        Job::Running(None) | Job::Done => line(frame, "opening the experiment".into(), theme.heading()),
+        Job::Running(Some(progress)) => {
+            line(frame, progress.to_string(), theme.heading());
+            line(frame, bar(progress.fraction(), width.min(60), &theme.glyphs), theme.a());
+            if progress.cached > 0 {
+                line(
+                    frame,
+                    format!("{} were in the store already", text::count(progress.cached)),
+                    theme.dim(),
+                );
+            }
+        }
+        Job::Stopped => {
+            line(frame, "stopped".into(), theme.heading());
+            line(frame, "What is finished is kept; r goes on from there.".into(), theme.dim());
+        }
+        Job::Failed(problem) => {
+            for part in text::wrap(&problem.message, width) {
+                line(frame, part, theme.problem());
+            }
+        }
+    }
+    if is_running(state) {
+        line(frame, String::new(), theme.dim());
+        line(
+            frame,
+            "Everything is embedded once; the next start shows the numbers at once.".into(),
+            theme.dim(),
+        );
+    }
+    if state.in_memory {
+        line(frame, "The store is in memory: nothing is kept for the next start.".into(), theme.dim());
+    }
+}

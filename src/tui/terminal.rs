@@ -1,0 +1,100 @@
+//! The terminal is borrowed: whatever happens, it goes back as it came.
+
+use std::io::{self, Stdout, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+use ratatui::crossterm::cursor::{Hide, Show};
+use ratatui::crossterm::execute;
+use ratatui::crossterm::terminal::{
+    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
+    disable_raw_mode, enable_raw_mode,
+};
+
+use super::draw;
+use super::state::State;
+use super::theme::Theme;
+
+/// Whether the screen is ours at the moment: the panic hook needs to know.
+static BORROWED: AtomicBool = AtomicBool::new(false);
+
+/// The terminal in raw mode on its alternate screen, until dropped.
+pub struct BorrowedTerminal {
+    terminal: Terminal<CrosstermBackend<Stdout>>,
+}
+
+impl BorrowedTerminal {
+    /// Takes the terminal over.
+    pub fn borrow() -> io::Result<Self> {
+        install_panic_hook();
+        enter()?;
+        match Terminal::new(CrosstermBackend::new(io::stdout())) {
+            Ok(terminal) => Ok(Self { terminal }),
+            Err(error) => {
+                give_back();
+                Err(error)
+            }
+        }
+    }
+
+    /// The size of the terminal, in cells.
+    pub fn size(&self) -> io::Result<ratatui::layout::Size> {
+        self.terminal.size()
+    }
+
+    /// Draws one frame as one synchronized update.
+    pub fn draw(&mut self, state: &State, theme: &Theme) -> io::Result<()> {
+        execute!(io::stdout(), BeginSynchronizedUpdate)?;
+        let drawn = self.terminal.draw(|frame| draw::draw(frame, state, theme)).map(drop);
+        execute!(io::stdout(), EndSynchronizedUpdate)?;
+        drawn
+    }
+
+    /// Gives the terminal back, stops the process until `fg`, and takes the terminal over again.
+    pub fn suspend(&mut self) -> io::Result<()> {
+        give_back();
+        signal_hook::low_level::emulate_default_handler(signal_hook::consts::SIGTSTP)?;
+        enter()?;
+        self.terminal.clear()
+    }
+}
+
+impl Drop for BorrowedTerminal {
+    fn drop(&mut self) {
+        give_back();
+    }
+}
+
+fn enter() -> io::Result<()> {
+    enable_raw_mode()?;
+    BORROWED.store(true, Ordering::SeqCst);
+    execute!(io::stdout(), EnterAlternateScreen, Hide)
+}
+
+/// Each step is tried even where one before it failed: the terminal may be gone.
+fn give_back() {
+    if BORROWED.swap(false, Ordering::SeqCst) {
+        let _gone = execute!(io::stdout(), EndSynchronizedUpdate, LeaveAlternateScreen, Show);
+        let _gone = disable_raw_mode();
+        let _gone = io::stdout().flush();
+    }
+}
+
+/// A panic on the drawing thread gives the terminal back before its message is printed. Panics in jobs are caught,
+/// shown as problems, and must not write over the screen.
+fn install_panic_hook() {
+    static INSTALLED: AtomicBool = AtomicBool::new(false);
+    if INSTALLED.swap(true, Ordering::SeqCst) {
+        return;
+    }
+    let print = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        let in_job = std::thread::current().name().is_some_and(|name| name.starts_with("job-"));
+        if in_job && BORROWED.load(Ordering::SeqCst) {
+            return;
+        }
+        give_back();
+        print(info);
+    }));
+}

@@ -1,0 +1,396 @@
+//! The screens as a user meets them: key sequences with the state they lead to, and what is drawn at several sizes.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::layout::Size;
+
+use super::actions::{Action, BINDINGS};
+use super::draw::draw;
+use super::pictures::fit;
+use super::state::{Effect, Event, Job, Overlay, Problem, Screen, State, Table, update};
+use super::theme::{ASCII, ColorDepth, Theme, UNICODE};
+use crate::evaluation::{Classifier, Matrix, evaluate};
+use crate::prompts::Aggregation;
+use crate::workbench::{PictureSource, Progress, Session, SessionImage, SkippedImage, Stage, StrategyResult};
+
+const CLASSES: [&str; 4] = ["cat", "deer", "frog", "カエル"];
+
+/// Three images a class. Each strategy is a table of predicted classes, image by image.
+fn session() -> Session {
+    let strategies: [(&str, [usize; 12]); 3] = [
+        ("templates", [0, 0, 0, 0, 0, 1, 1, 2, 2, 3, 3, 3]),
+        ("cupl", [0, 0, 2, 1, 1, 1, 2, 2, 2, 3, 3, 3]),
+        ("both", [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]),
+    ];
+    let images: Vec<SessionImage> = (0..12)
+        .map(|image| SessionImage {
+            name: format!("{}/{:05}.png", CLASSES[image / 3], 100 + image),
+            label: image / 3,
+            source: PictureSource::Pixels(Arc::new(picture())),
+        })
+        .collect();
+    let labels: Vec<usize> = images.iter().map(|image| image.label).collect();
+    // Image i is the i-th unit vector, so that a classifier's weights are its scores.
+    let unit =
+        Matrix::new(12, 12, (0..144).map(|at| if at / 12 == at % 12 { 1.0 } else { 0.0 }).collect()).unwrap();
+    let strategies = strategies
+        .into_iter()
+        .map(|(name, predicted)| {
+            let mut weights = Vec::new();
+            for class in 0..CLASSES.len() {
+                let row: Vec<f32> = (0..12)
+                    .map(|image| {
+                        let label: usize = labels[image];
+                        if predicted[image] == class {
+                            0.9
+                        } else if label == class {
+                            0.8
+                        } else {
+                            0.1 * class as f32
+                        }
+                    })
+                    .collect();
+                weights.push(row);
+            }
+            let classifier = Classifier::Linear { weights: Matrix::from_rows(&weights).unwrap() };
+            StrategyResult {
+                name: name.to_owned(),
+                aggregation: Aggregation::Mean,
+                prompts: 40,
+                evaluation: evaluate(&unit, &labels, &classifier, 2.3, 5).unwrap(),
+            }
+        })
+        .collect();
+    Session {
+        experiment: "pond".into(),
+        checkpoint: "tiny".into(),
+        checkpoint_fingerprint: [1; 32].into(),
+        dataset: "pond".into(),
+        dataset_fingerprint: [2; 32].into(),
+        classes: CLASSES.map(str::to_owned).to_vec(),
+        images,
+        skipped: vec![SkippedImage { name: "frog/broken.jpg".into(), reason: "truncated JPEG".into() }],
+        strategies,
+        baseline: 0,
+        warnings: vec!["2 prompts are longer than the checkpoint's 77 tokens and were cut at the end".into()],
+        demo_checkpoint: false,
+    }
+}
+
+/// Red above, blue below.
+fn picture() -> image::RgbImage {
+    image::RgbImage::from_fn(
+        8,
+        8,
+        |_, y| if y < 4 { image::Rgb([200, 0, 0]) } else { image::Rgb([0, 0, 200]) },
+    )
+}
+
+fn opened(width: u16, height: u16) -> State {
+    let mut state = State::new(Size { width, height }, false);
+    update(&mut state, Event::Opened(Arc::new(session())));
+    state
+}
+
+fn key(name: &str) -> KeyEvent {
+    let (modifiers, name) = match name.strip_prefix("Ctrl-") {
+        Some(rest) => (KeyModifiers::CONTROL, rest),
+        None => (KeyModifiers::NONE, name),
+    };
+    let code = match name {
+        "Space" => KeyCode::Char(' '),
+        "Enter" => KeyCode::Enter,
+        "Esc" => KeyCode::Esc,
+        "Tab" => KeyCode::Tab,
+        "Shift-Tab" => KeyCode::BackTab,
+        "Up" => KeyCode::Up,
+        "Down" => KeyCode::Down,
+        "Left" => KeyCode::Left,
+        "Right" => KeyCode::Right,
+        "Home" => KeyCode::Home,
+        "End" => KeyCode::End,
+        "PageUp" => KeyCode::PageUp,
+        "PageDown" => KeyCode::PageDown,
+        "F1" => KeyCode::F(1),
+        letter => KeyCode::Char(letter.chars().next().unwrap()),
+    };
+    KeyEvent::new(code, modifiers)
+}
+
+/// Presses keys separated by blanks; pictures that are asked for are made at once.
+fn press(state: &mut State, keys: &str) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    for name in keys.split_whitespace() {
+        effects = update(state, Event::Key(key(name)));
+        for effect in &effects {
+            if let Effect::LoadPicture(key) = effect {
+                update(state, Event::PictureReady(*key, fit(picture(), key.size)));
+            }
+        }
+    }
+    effects
+}
+
+/// The state in one line.
+fn summary(state: &State) -> String {
+    let session = state.session.as_ref().unwrap();
+    let name = |strategy: usize| session.strategies[strategy].name.as_str();
+    let place = match (state.screen, state.table) {
+        (Screen::Images, _) => {
+            let view = state.images.as_ref().unwrap();
+            format!(
+                "images of {}, {}: {} of {:?}",
+                session.classes[view.class],
+                view.filter.words(),
+                view.selected,
+                view.list
+            )
+        }
+        (_, Table::Strategies) => format!("strategies at {}", name(state.strategy)),
+        (_, Table::Classes) => {
+            let row = &state.classes[state.class_row];
+            format!("classes at {}, {}", session.classes[row.class], state.order.words(state.reversed))
+        }
+    };
+    let overlay = match state.overlay {
+        Some(overlay) => format!(" under {overlay:?}"),
+        None => String::new(),
+    };
+    format!("A {} B {}: {place}{overlay}", name(state.a), name(state.b))
+}
+
+#[test]
+fn keys_lead_where_they_should() {
+    for (keys, expected) in [
+        ("", "A templates B cupl: classes at deer, gains first"),
+        ("j", "A templates B cupl: classes at frog, gains first"),
+        ("G", "A templates B cupl: classes at cat, gains first"),
+        ("r", "A templates B cupl: classes at cat, losses first"),
+        ("s", "A templates B cupl: classes at cat, best with A first"),
+        ("s s", "A templates B cupl: classes at deer, best with B first"),
+        ("s s s", "A templates B cupl: classes at cat, dataset order"),
+        ("s s s s", "A templates B cupl: classes at deer, gains first"),
+        ("Tab", "A templates B cupl: strategies at cupl"),
+        ("Tab j", "A templates B both: strategies at both"),
+        ("Tab k", "A templates B cupl: strategies at templates"),
+        ("Tab b", "A cupl B templates: strategies at cupl"),
+        ("Tab j b", "A both B templates: strategies at both"),
+        ("Tab Space", "A templates B both: strategies at cupl"),
+        ("Tab Space j Space", "A templates B templates: strategies at both"),
+        ("Tab k Space", "A templates B cupl: strategies at templates"),
+        ("Tab Space Space", "A templates B cupl: strategies at cupl"),
+        ("Enter", "A templates B cupl: images of deer, missed by A or B: 0 of [3, 4]"),
+        ("Enter n", "A templates B cupl: images of deer, missed by A or B: 1 of [3, 4]"),
+        ("Enter n n n p", "A templates B cupl: images of deer, missed by A or B: 0 of [3, 4]"),
+        ("Enter n f", "A templates B cupl: images of deer, missed by A: 1 of [3, 4]"),
+        ("Enter f f", "A templates B cupl: images of deer, missed by B: 0 of []"),
+        ("Enter f f f", "A templates B cupl: images of deer, missed by A, right with B: 0 of [3, 4]"),
+        ("r Enter f f f f", "A templates B cupl: images of cat, right with A, missed by B: 0 of [2]"),
+        ("r Enter f f f f f", "A templates B cupl: images of cat, missed by all: 0 of []"),
+        ("Enter f f f f f f", "A templates B cupl: images of deer, every image: 0 of [3, 4, 5]"),
+        ("Enter Esc", "A templates B cupl: classes at deer, gains first"),
+        ("Esc Esc", "A templates B cupl: classes at deer, gains first"),
+        ("?", "A templates B cupl: classes at deer, gains first under Help(0)"),
+        ("? j j k", "A templates B cupl: classes at deer, gains first under Help(1)"),
+        ("? ?", "A templates B cupl: classes at deer, gains first"),
+        ("m Esc", "A templates B cupl: classes at deer, gains first"),
+        ("Enter ? Esc", "A templates B cupl: images of deer, missed by A or B: 0 of [3, 4]"),
+    ] {
+        let mut state = opened(80, 24);
+        press(&mut state, keys);
+        assert_eq!(summary(&state), expected, "after {keys:?}");
+    }
+}
+
+#[test]
+fn quitting_asks_only_while_a_job_runs() {
+    assert_eq!(press(&mut opened(80, 24), "q"), [Effect::Quit]);
+    let mut running = State::new(Size::new(80, 24), false);
+    assert_eq!(press(&mut running, "q"), []);
+    assert_eq!(running.overlay, Some(Overlay::Leaving));
+    assert_eq!(press(&mut running, "Esc"), []);
+    assert_eq!(running.overlay, None);
+    assert_eq!(press(&mut running, "q q"), [Effect::Quit]);
+    assert_eq!(press(&mut running, "Ctrl-c"), [Effect::Quit]);
+    assert_eq!(press(&mut opened(80, 24), "Ctrl-z"), [Effect::Suspend]);
+}
+
+#[test]
+fn a_question_that_is_out_of_date_goes_away() {
+    let mut state = State::new(Size::new(80, 24), false);
+    press(&mut state, "q");
+    update(&mut state, Event::Opened(Arc::new(session())));
+    assert_eq!(state.overlay, None);
+}
+
+#[test]
+fn a_job_is_stopped_and_goes_on() {
+    let mut state = State::new(Size::new(80, 24), false);
+    assert_eq!(press(&mut state, "x"), [Effect::StopSession]);
+    update(&mut state, Event::Stopped);
+    assert_eq!(press(&mut state, "x"), []);
+    assert_eq!(press(&mut state, "r"), [Effect::StartSession]);
+    assert_eq!(state.job, Job::Running(None));
+}
+
+#[test]
+fn a_held_store_can_be_done_without() {
+    let mut state = State::new(Size::new(80, 24), false);
+    let message = "the store is in use by process 12".to_owned();
+    update(&mut state, Event::Failed(Problem { message: message.clone(), store: true }));
+    assert_eq!(press(&mut state, "i"), [Effect::StartInMemory]);
+    assert!(state.in_memory);
+    update(&mut state, Event::Failed(Problem { message, store: false }));
+    assert_eq!(press(&mut state, "i"), []);
+    assert_eq!(press(&mut state, "r"), [Effect::StartInMemory]);
+}
+
+#[test]
+fn a_picture_is_asked_for_once_and_again_after_a_resize() {
+    let mut state = opened(80, 24);
+    let effects = press(&mut state, "Enter");
+    assert!(matches!(effects[..], [Effect::LoadPicture(key)] if key.image == 3), "{effects:?}");
+    assert_eq!(press(&mut state, "?"), []);
+    let effects = update(&mut state, Event::Resize(Size::new(120, 40)));
+    assert!(matches!(effects[..], [Effect::LoadPicture(key)] if key.image == 3), "{effects:?}");
+    assert_eq!(press(&mut state, "Esc Esc"), []);
+    assert!(state.picture.is_none());
+}
+
+#[test]
+fn a_stale_picture_is_dropped() {
+    let mut state = opened(80, 24);
+    let effects = update(&mut state, Event::Key(key("Enter")));
+    let [Effect::LoadPicture(first)] = effects[..] else { panic!("{effects:?}") };
+    update(&mut state, Event::Key(key("n")));
+    update(&mut state, Event::PictureReady(first, fit(picture(), first.size)));
+    assert!(state.picture.as_ref().unwrap().picture.is_none());
+}
+
+fn drawn(state: &State, theme: Theme) -> String {
+    let mut terminal = Terminal::new(TestBackend::new(state.size.width, state.size.height)).unwrap();
+    terminal.draw(|frame| draw(frame, state, &theme)).unwrap();
+    let text = terminal.backend().to_string();
+    // TestBackend quotes each line.
+    text.lines().map(|line| line.trim_matches('"').trim_end()).collect::<Vec<_>>().join("\n")
+}
+
+const COLORED: Theme = Theme { depth: ColorDepth::True, glyphs: UNICODE };
+const PLAIN: Theme = Theme { depth: ColorDepth::Mono, glyphs: ASCII };
+
+#[test]
+fn screens_look_like_this() {
+    for (name, width, height, keys, theme) in [
+        ("overview-80x24", 80, 24, "", COLORED),
+        ("overview-60x20", 60, 20, "", COLORED),
+        ("overview-160x50", 160, 50, "", COLORED),
+        ("overview-40x12", 40, 12, "", COLORED),
+        ("overview-ascii", 80, 24, "", PLAIN),
+        ("overview-one-strategy", 80, 24, "Tab Space j Space", COLORED),
+        ("images-80x24", 80, 24, "Enter", COLORED),
+        ("images-60x20", 60, 20, "Enter", COLORED),
+        ("images-160x50", 160, 50, "Enter", COLORED),
+        ("images-ascii", 80, 24, "Enter", PLAIN),
+        ("images-none", 80, 24, "Enter f f", COLORED),
+        ("help-80x24", 80, 24, "?", COLORED),
+        ("messages-80x24", 80, 24, "m", COLORED),
+        ("too-small", 39, 11, "", COLORED),
+    ] {
+        let mut state = opened(width, height);
+        press(&mut state, keys);
+        insta::assert_snapshot!(name, drawn(&state, theme));
+    }
+}
+
+#[test]
+fn waiting_looks_like_this() {
+    let mut state = State::new(Size::new(80, 24), false);
+    insta::assert_snapshot!("waiting-opening", drawn(&state, COLORED));
+    let progress = Progress {
+        stage: Stage::Images,
+        done: 640,
+        total: 1000,
+        cached: 400,
+        rate: Some(120.0),
+        left: Some(std::time::Duration::from_secs(3)),
+    };
+    update(&mut state, Event::Progress(progress));
+    insta::assert_snapshot!("waiting-progress", drawn(&state, COLORED));
+    press(&mut state, "q");
+    insta::assert_snapshot!("waiting-leaving", drawn(&state, COLORED));
+    press(&mut state, "Esc");
+    update(&mut state, Event::Stopped);
+    insta::assert_snapshot!("waiting-stopped", drawn(&state, COLORED));
+    let message = "the store /data/cupl-tui is in use by process 1234.\nClose it there.".to_owned();
+    update(&mut state, Event::Failed(Problem { message, store: true }));
+    insta::assert_snapshot!("waiting-store", drawn(&state, COLORED));
+}
+
+#[test]
+fn a_broken_picture_says_why() {
+    let mut state = opened(80, 24);
+    let effects = update(&mut state, Event::Key(key("Enter")));
+    let [Effect::LoadPicture(picture)] = effects[..] else { panic!("{effects:?}") };
+    update(&mut state, Event::PictureReady(picture, Err("the file is gone".into())));
+    assert!(drawn(&state, COLORED).contains("No picture: the file is gone"));
+}
+
+#[test]
+fn hints_are_true() {
+    let mut state = opened(200, 24);
+    for keys in ["", "Tab", "Tab Enter", "?"] {
+        press(&mut state, keys);
+        let screen = drawn(&state, COLORED);
+        let hints = screen.lines().last().unwrap();
+        for binding in BINDINGS.iter().filter(|b| b.works_in(state.context()) && !b.hint.is_empty()) {
+            assert!(hints.contains(&format!("{} {}", binding.keys[0], binding.hint)), "{hints:?}");
+        }
+        for binding in BINDINGS.iter().filter(|b| !b.works_in(state.context()) && !b.hint.is_empty()) {
+            assert!(!hints.contains(&format!(" {} {} ", binding.keys[0], binding.hint)), "{hints:?}");
+        }
+    }
+}
+
+#[test]
+fn pictures_are_drawn_in_two_colours_a_cell() {
+    let mut state = opened(80, 24);
+    press(&mut state, "Enter");
+    assert!(drawn(&state, COLORED).contains("▀▀▀▀▀▀"));
+    let indexed = Theme { depth: ColorDepth::Indexed, glyphs: UNICODE };
+    let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
+    terminal.draw(|frame| draw(frame, &state, &indexed)).unwrap();
+    let cells = &terminal.backend().buffer().content;
+    assert!(cells.iter().all(|cell| !matches!(cell.fg, ratatui::style::Color::Rgb(..))));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whatever is pressed at whatever size: no panic, and the selections stay inside their lists.
+    #[test]
+    fn nothing_breaks(
+        width in 1u16..200,
+        height in 1u16..80,
+        pressed in proptest::collection::vec(0..BINDINGS.len(), 0..25),
+    ) {
+        let mut state = opened(width, height);
+        for index in pressed {
+            let binding = &BINDINGS[index];
+            if matches!(binding.action, Action::Quit | Action::QuitNow | Action::Suspend) {
+                continue;
+            }
+            press(&mut state, binding.keys[0]);
+            drawn(&state, COLORED);
+            prop_assert!(state.class_row < state.classes.len());
+            prop_assert!(state.strategy < state.shown.len());
+            if let Some(view) = &state.images {
+                prop_assert!(view.selected < view.list.len().max(1));
+            }
+        }
+        drawn(&state, PLAIN);
+    }
+}

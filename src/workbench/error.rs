@@ -1,0 +1,95 @@
+//! Why the workbench cannot go on.
+
+use std::path::PathBuf;
+
+use super::experiment::ExperimentError;
+use crate::clip::ClipError;
+use crate::dataset::{DatasetError, SkippedImage};
+use crate::evaluation::EvaluationError;
+use crate::prompts::PromptError;
+use crate::store::StoreError;
+
+/// Any reason why an experiment cannot be opened or finished.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkbenchError {
+    /// The experiment itself.
+    #[error(transparent)]
+    Experiment(#[from] ExperimentError),
+    /// The checkpoint or an encoder.
+    #[error(transparent)]
+    Clip(#[from] ClipError),
+    /// The images or their classes.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
+    /// Templates or CuPL prompts.
+    #[error(transparent)]
+    Prompt(#[from] PromptError),
+    /// The same, with the strategy it concerns.
+    #[error("strategy {strategy:?}: {source}")]
+    Strategy {
+        /// Its name.
+        strategy: String,
+        /// What is wrong with its prompts.
+        source: PromptError,
+    },
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Numbers that cannot be evaluated.
+    #[error(transparent)]
+    Evaluation(#[from] EvaluationError),
+    /// A file that must be readable is not.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file cannot be written.
+    #[error("cannot write {}: {message}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        message: String,
+    },
+    /// A strategy that the experiment does not have.
+    #[error("this experiment has no strategy {name:?}; it has {known}")]
+    UnknownStrategy {
+        /// The wanted name.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
+    /// A prompt set that the store does not have.
+    #[error(
+        "the store has no prompt set {name:?}: `cupl-tui prompts list` shows what it has, `prompts import` adds one"
+    )]
+    UnknownPromptSet {
+        /// The wanted name, with its version if one was wanted.
+        name: String,
+    },
+    /// Not one image can be read.
+    #[error("none of the {} images can be read; the first: {}: {}", skipped.len(), first(skipped).0, first(skipped).1)]
+    NoReadableImage {
+        /// All of them.
+        skipped: Vec<SkippedImage>,
+    },
+    /// Skipped images in strict mode.
+    #[error(
+        "{} of the images cannot be read; the first: {}: {}\nRemove or repair them, or leave out --strict to skip them.",
+        skipped.len(), first(skipped).0, first(skipped).1
+    )]
+    Strict {
+        /// All of them.
+        skipped: Vec<SkippedImage>,
+    },
+    /// Somebody stopped the work; what was finished is kept.
+    #[error("stopped; everything finished so far is kept and the next start continues there")]
+    Cancelled,
+}
+
+fn first(skipped: &[SkippedImage]) -> (&str, &str) {
+    skipped.first().map_or(("", ""), |image| (&image.name, &image.reason))
+}

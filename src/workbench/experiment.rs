@@ -1,0 +1,478 @@
+//! What an experiment names: a checkpoint, a dataset and prompt strategies; read from a TOML file or from flags.
+//! Nothing is opened here: paths are only made absolute to the experiment file's folder.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::prompts::Aggregation;
+
+/// The word that names the embedded demo wherever a path may stand.
+pub const DEMO: &str = "demo";
+
+/// An experiment: everything that decides its results.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Experiment {
+    /// Shown in the title and written to runs.
+    pub name: String,
+    /// The model.
+    pub checkpoint: CheckpointChoice,
+    /// Where the images and their classes come from.
+    pub dataset: DatasetChoice,
+    /// At least one, with distinct names.
+    pub strategies: Vec<StrategyChoice>,
+    /// The strategy that the others are compared with: an index into `strategies`.
+    pub baseline: usize,
+}
+
+/// Which checkpoint an experiment uses.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CheckpointChoice {
+    /// The embedded one.
+    Demo,
+    /// A Hugging Face CLIP directory.
+    Directory(PathBuf),
+}
+
+/// Which images an experiment uses.
+#[derive(Debug, Clone, PartialEq)]
+pub enum DatasetChoice {
+    /// The embedded thousand.
+    Demo,
+    /// A folder with a sub-folder per class, or a CSV/TSV manifest.
+    Path {
+        /// The folder or the manifest.
+        images: PathBuf,
+        /// From folder names to class names.
+        class_names: Option<ClassNamesChoice>,
+        /// The classes in the wanted order; sorted bytewise without it.
+        class_order: Option<Vec<String>>,
+    },
+}
+
+/// Where a map from folder names to class names stands.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ClassNamesChoice {
+    /// A JSON object or a two-column CSV.
+    File(PathBuf),
+    /// In the experiment file itself.
+    Inline(BTreeMap<String, String>),
+}
+
+/// A strategy as the experiment names it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StrategyChoice {
+    /// Distinct within the experiment.
+    pub name: String,
+    /// At least one; their prompts are joined class by class.
+    pub prompt_sets: Vec<PromptSetChoice>,
+    /// How a class's prompt embeddings become its scores.
+    pub aggregation: Aggregation,
+}
+
+/// Where a prompt set comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum PromptSetChoice {
+    /// The demo's templates.
+    DemoTemplates,
+    /// The demo's CuPL prompts.
+    DemoCupl,
+    /// A file of templates; `file.json#key` picks one list of several.
+    TemplatesFile(PathBuf),
+    /// Templates written in the experiment file.
+    InlineTemplates(Vec<String>),
+    /// A CuPL JSON file: class name to sentences.
+    CuplFile(PathBuf),
+    /// A prompt set kept in the store; the newest version without one.
+    Stored {
+        /// Its name.
+        name: String,
+        /// The start of its version.
+        version: Option<String>,
+    },
+}
+
+/// Why an experiment cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ExperimentError {
+    /// The file cannot be read.
+    #[error("cannot read the experiment file {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Not TOML, or keys that an experiment does not have.
+    #[error("{}: {message}", path.display())]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// With line and column.
+        message: String,
+    },
+    /// TOML, but not a whole experiment.
+    #[error("{}: {message}", path.display())]
+    Invalid {
+        /// The file, or the flags.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        message: String,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExperimentFile {
+    name: Option<String>,
+    checkpoint: String,
+    images: String,
+    class_names: Option<ClassNamesEntry>,
+    class_order: Option<Vec<String>>,
+    baseline: Option<String>,
+    #[serde(default)]
+    strategy: Vec<StrategyEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum ClassNamesEntry {
+    File(String),
+    Inline(BTreeMap<String, String>),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StrategyEntry {
+    name: String,
+    templates: Option<TemplatesEntry>,
+    cupl: Option<String>,
+    #[serde(default)]
+    stored: Vec<String>,
+    aggregation: Option<Aggregation>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum TemplatesEntry {
+    File(String),
+    Inline(Vec<String>),
+}
+
+/// An experiment given by flags instead of a file.
+#[derive(Debug, Clone, Default)]
+pub struct ExperimentFlags {
+    /// A checkpoint directory, or `demo`.
+    pub checkpoint: Option<PathBuf>,
+    /// A folder of images, a manifest, or `demo`.
+    pub images: Option<PathBuf>,
+    /// A class-name map.
+    pub class_names: Option<PathBuf>,
+    /// A file of templates.
+    pub templates: Option<PathBuf>,
+    /// A CuPL JSON file.
+    pub cupl: Option<PathBuf>,
+    /// For every strategy.
+    pub aggregation: Option<Aggregation>,
+}
+
+impl ExperimentFlags {
+    /// No flag was given.
+    pub fn is_empty(&self) -> bool {
+        self.checkpoint.is_none()
+            && self.images.is_none()
+            && self.class_names.is_none()
+            && self.templates.is_none()
+            && self.cupl.is_none()
+            && self.aggregation.is_none()
+    }
+}
+
+impl Experiment {
+    /// The experiment on the embedded demo: `experiments/demo.toml` as it was when the program was built.
+    pub fn demo() -> Result<Self, ExperimentError> {
+        Self::parse(include_str!("../../experiments/demo.toml"), Path::new("demo.toml"))
+    }
+
+    /// Reads an experiment file; paths in it are relative to its folder.
+    pub fn read(path: &Path) -> Result<Self, ExperimentError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ExperimentError::Read { path: path.to_owned(), source })?;
+        Self::parse(&text, path)
+    }
+
+    /// Parses the text of the experiment file at `path`.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ExperimentError> {
+        let file: ExperimentFile = toml::from_str(text).map_err(|error| ExperimentError::Parse {
+            path: path.to_owned(),
+            message: error.to_string().trim_end().to_owned(),
+        })?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let invalid = |message: String| ExperimentError::Invalid { path: path.to_owned(), message };
+        let at = |name: &str| folder.join(name);
+
+        let mut strategies = Vec::with_capacity(file.strategy.len());
+        for entry in file.strategy {
+            strategies.push(strategy(entry, folder).map_err(invalid)?);
+        }
+        let class_names = file.class_names.map(|entry| match entry {
+            ClassNamesEntry::File(name) => ClassNamesChoice::File(at(&name)),
+            ClassNamesEntry::Inline(map) => ClassNamesChoice::Inline(map),
+        });
+        let dataset = if file.images == DEMO {
+            if class_names.is_some() || file.class_order.is_some() {
+                return Err(invalid(
+                    "the demo images have their class names already: remove class_names and class_order"
+                        .into(),
+                ));
+            }
+            DatasetChoice::Demo
+        } else {
+            DatasetChoice::Path { images: at(&file.images), class_names, class_order: file.class_order }
+        };
+        let baseline = baseline_index(file.baseline.as_deref(), &strategies).map_err(invalid)?;
+        let name = file.name.unwrap_or_else(|| {
+            path.file_stem()
+                .map_or_else(|| "experiment".to_owned(), |stem| stem.to_string_lossy().into_owned())
+        });
+        Ok(Self { name, checkpoint: checkpoint(&file.checkpoint, folder), dataset, strategies, baseline })
+    }
+
+    /// The experiment that flags describe. The strategies are called `templates`, `cupl`, and `both` when both
+    /// are given.
+    pub fn from_flags(flags: &ExperimentFlags) -> Result<Self, ExperimentError> {
+        let invalid = |message: &str| ExperimentError::Invalid {
+            path: PathBuf::from("command line"),
+            message: message.to_owned(),
+        };
+        let here = Path::new("");
+        let Some(checkpoint_path) = &flags.checkpoint else {
+            return Err(invalid("say which model: --checkpoint DIR (or --checkpoint demo)"));
+        };
+        let Some(images) = &flags.images else {
+            return Err(invalid("say which images: --images DIR (or --images demo)"));
+        };
+        let is_demo = images.as_os_str() == DEMO;
+        if is_demo && flags.class_names.is_some() {
+            return Err(invalid("the demo images have their class names already: remove --class-names"));
+        }
+        let mut strategies = Vec::new();
+        let aggregation = flags.aggregation.unwrap_or(Aggregation::Mean);
+        let mut add = |name: &str, prompt_sets: Vec<PromptSetChoice>| {
+            strategies.push(StrategyChoice { name: name.to_owned(), prompt_sets, aggregation });
+        };
+        let templates = flags.templates.as_ref().map(|path| templates_file(path));
+        let cupl = flags.cupl.as_ref().map(|path| cupl_file(path));
+        if let Some(set) = &templates {
+            add("templates", vec![set.clone()]);
+        }
+        if let Some(set) = &cupl {
+            add("cupl", vec![set.clone()]);
+        }
+        if let (Some(templates), Some(cupl)) = (templates, cupl) {
+            add("both", vec![templates, cupl]);
+        }
+        if strategies.is_empty() {
+            return Err(invalid("say which prompts: --templates FILE, --cupl FILE, or both"));
+        }
+        let dataset = if is_demo {
+            DatasetChoice::Demo
+        } else {
+            DatasetChoice::Path {
+                images: images.clone(),
+                class_names: flags.class_names.clone().map(ClassNamesChoice::File),
+                class_order: None,
+            }
+        };
+        let name = images
+            .file_name()
+            .map_or_else(|| images.display().to_string(), |name| name.to_string_lossy().into_owned());
+        Ok(Self {
+            name,
+            checkpoint: checkpoint(&checkpoint_path.to_string_lossy(), here),
+            dataset,
+            strategies,
+            baseline: 0,
+        })
+    }
+}
+
+fn checkpoint(name: &str, folder: &Path) -> CheckpointChoice {
+    if name == DEMO { CheckpointChoice::Demo } else { CheckpointChoice::Directory(folder.join(name)) }
+}
+
+fn templates_file(path: &Path) -> PromptSetChoice {
+    if path.as_os_str() == DEMO {
+        PromptSetChoice::DemoTemplates
+    } else {
+        PromptSetChoice::TemplatesFile(path.to_owned())
+    }
+}
+
+fn cupl_file(path: &Path) -> PromptSetChoice {
+    if path.as_os_str() == DEMO {
+        PromptSetChoice::DemoCupl
+    } else {
+        PromptSetChoice::CuplFile(path.to_owned())
+    }
+}
+
+fn strategy(entry: StrategyEntry, folder: &Path) -> Result<StrategyChoice, String> {
+    let mut prompt_sets = Vec::new();
+    match entry.templates {
+        Some(TemplatesEntry::File(name)) if name == DEMO => prompt_sets.push(PromptSetChoice::DemoTemplates),
+        Some(TemplatesEntry::File(name)) => {
+            prompt_sets.push(PromptSetChoice::TemplatesFile(folder.join(name)));
+        }
+        Some(TemplatesEntry::Inline(list)) => prompt_sets.push(PromptSetChoice::InlineTemplates(list)),
+        None => {}
+    }
+    match entry.cupl {
+        Some(name) if name == DEMO => prompt_sets.push(PromptSetChoice::DemoCupl),
+        Some(name) => prompt_sets.push(PromptSetChoice::CuplFile(folder.join(name))),
+        None => {}
+    }
+    for reference in entry.stored {
+        let (name, version) = match reference.split_once('@') {
+            Some((name, version)) => (name.to_owned(), Some(version.to_owned())),
+            None => (reference, None),
+        };
+        prompt_sets.push(PromptSetChoice::Stored { name, version });
+    }
+    if prompt_sets.is_empty() {
+        return Err(format!(
+            "strategy {:?} has no prompts: give it templates = …, cupl = … or stored = [\"name\"]",
+            entry.name
+        ));
+    }
+    Ok(StrategyChoice {
+        name: entry.name,
+        prompt_sets,
+        aggregation: entry.aggregation.unwrap_or(Aggregation::Mean),
+    })
+}
+
+fn baseline_index(name: Option<&str>, strategies: &[StrategyChoice]) -> Result<usize, String> {
+    if strategies.is_empty() {
+        return Err("no strategy: add at least one [[strategy]] with a name and prompts".into());
+    }
+    for (index, strategy) in strategies.iter().enumerate() {
+        if strategies[..index].iter().any(|earlier| earlier.name == strategy.name) {
+            return Err(format!("two strategies are called {:?}: rename one", strategy.name));
+        }
+    }
+    let Some(name) = name else { return Ok(0) };
+    strategies.iter().position(|strategy| strategy.name == name).ok_or_else(|| {
+        let names: Vec<&str> = strategies.iter().map(|strategy| strategy.name.as_str()).collect();
+        format!("baseline = {name:?} is no strategy of this experiment; it has {}", names.join(", "))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Experiment, ExperimentError> {
+        Experiment::parse(text, Path::new("/data/pets.toml"))
+    }
+
+    #[test]
+    fn the_demo_compares_templates_cupl_and_both() {
+        let demo = Experiment::demo().unwrap();
+        let names: Vec<&str> = demo.strategies.iter().map(|s| s.name.as_str()).collect();
+        assert_eq!(names, ["templates", "cupl", "both"]);
+        assert_eq!(demo.checkpoint, CheckpointChoice::Demo);
+        assert_eq!(demo.dataset, DatasetChoice::Demo);
+        assert_eq!(demo.baseline, 0);
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_experiment_file() {
+        let experiment = parse(
+            "checkpoint = 'vit'\nimages = '../photos'\nclass_names = 'names.json'\nbaseline = 'b'\n\
+             [[strategy]]\nname = 'a'\ntemplates = ['a {}.']\naggregation = 'max'\n\
+             [[strategy]]\nname = 'b'\ncupl = '/abs/cupl.json'\nstored = ['mine@12ab', 'other']\n",
+        )
+        .unwrap();
+        assert_eq!(experiment.name, "pets");
+        assert_eq!(experiment.checkpoint, CheckpointChoice::Directory("/data/vit".into()));
+        assert_eq!(
+            experiment.dataset,
+            DatasetChoice::Path {
+                images: "/data/../photos".into(),
+                class_names: Some(ClassNamesChoice::File("/data/names.json".into())),
+                class_order: None,
+            }
+        );
+        assert_eq!(experiment.baseline, 1);
+        assert_eq!(experiment.strategies[0].aggregation, Aggregation::Max);
+        assert_eq!(
+            experiment.strategies[1].prompt_sets,
+            [
+                PromptSetChoice::CuplFile("/abs/cupl.json".into()),
+                PromptSetChoice::Stored { name: "mine".into(), version: Some("12ab".into()) },
+                PromptSetChoice::Stored { name: "other".into(), version: None },
+            ]
+        );
+    }
+
+    #[test]
+    fn errors_name_the_file_the_place_and_the_remedy() {
+        for (text, parts) in [
+            ("checkpoint = \n", &["/data/pets.toml", "line 1", "column"][..]),
+            ("checkpoint = 'a'\nimages = 'b'\nstrategies = 3\n", &["line 3", "strategies"]),
+            ("checkpoint = 'a'\nimages = 'b'\n", &["no strategy", "[[strategy]]"]),
+            (
+                "checkpoint = 'a'\nimages = 'b'\n[[strategy]]\nname = 'x'\n",
+                &["\"x\"", "no prompts", "cupl ="],
+            ),
+            (
+                "checkpoint = 'a'\nimages = 'b'\nbaseline='y'\n[[strategy]]\nname = 'x'\ncupl = 'c'\n",
+                &["\"y\"", "it has x"],
+            ),
+            (
+                "checkpoint = 'a'\nimages = 'b'\n[[strategy]]\nname = 'x'\ncupl = 'c'\n[[strategy]]\nname = 'x'\ncupl = 'd'\n",
+                &["two strategies", "\"x\""],
+            ),
+            (
+                "checkpoint = 'a'\nimages = 'b'\n[[strategy]]\nname = 'x'\ncupl = 'c'\naggregation = 'median'\n",
+                &["line 6", "median"],
+            ),
+            (
+                "checkpoint = 'a'\nimages = 'demo'\nclass_order = ['a']\n[[strategy]]\nname = 'x'\ncupl = 'c'\n",
+                &["remove class_names"],
+            ),
+        ] {
+            let message = parse(text).unwrap_err().to_string();
+            for part in parts {
+                assert!(message.contains(part), "{part:?} is not in {message:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn flags_name_the_strategies() {
+        let flags = ExperimentFlags {
+            checkpoint: Some("demo".into()),
+            images: Some("/photos/pets".into()),
+            templates: Some("t.txt".into()),
+            cupl: Some("c.json".into()),
+            ..Default::default()
+        };
+        let experiment = Experiment::from_flags(&flags).unwrap();
+        let names: Vec<&str> = experiment.strategies.iter().map(|s| s.name.as_str()).collect();
+        assert_eq!(names, ["templates", "cupl", "both"]);
+        assert_eq!(experiment.name, "pets");
+        assert_eq!(experiment.checkpoint, CheckpointChoice::Demo);
+        let only_cupl = ExperimentFlags { templates: None, ..flags.clone() };
+        assert_eq!(Experiment::from_flags(&only_cupl).unwrap().strategies.len(), 1);
+        for (broken, remedy) in [
+            (ExperimentFlags { checkpoint: None, ..flags.clone() }, "--checkpoint"),
+            (ExperimentFlags { images: None, ..flags.clone() }, "--images"),
+            (ExperimentFlags { templates: None, cupl: None, ..flags }, "--cupl"),
+        ] {
+            assert!(Experiment::from_flags(&broken).unwrap_err().to_string().contains(remedy));
+        }
+    }
+}

@@ -1,0 +1,437 @@
+//! The subcommands of the real binary: their output, their exit codes, and what they say about bad input.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use safetensors::SafeTensors;
+use serde_json::Value;
+
+fn data(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("data/demo").join(path)
+}
+
+/// A folder with photos in class folders, prompt files, and room for a store.
+struct Bench {
+    folder: tempfile::TempDir,
+}
+
+/// Photos per class in the folder.
+const PHOTOS: usize = 6;
+
+impl Bench {
+    fn new() -> Self {
+        let bench = Self { folder: tempfile::tempdir().unwrap() };
+        for class in ["cat", "frog", "truck"] {
+            let sheet = image::open(data(&format!("images/{class}.png"))).unwrap();
+            let folder = bench.path("photos").join(class);
+            fs::create_dir_all(&folder).unwrap();
+            for tile in 0..PHOTOS {
+                let picture = sheet.crop_imm(32 * tile as u32, 0, 32, 32);
+                picture.save(folder.join(format!("{tile}.png"))).unwrap();
+            }
+        }
+        fs::write(bench.path("templates.txt"), "a photo of a {}.\na picture of the {c}.\n").unwrap();
+        bench
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cupl-tui"));
+        command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
+        for name in ["NO_COLOR", "COLORTERM", "XDG_DATA_HOME", "RAYON_NUM_THREADS"] {
+            command.env_remove(name);
+        }
+        command.env("HOME", self.folder.path()).env("XDG_DATA_HOME", self.path("data"));
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// Standard output of a command that must end with a code.
+    fn stdout(&self, code: i32, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        let (out, err) = (text(&output.stdout), text(&output.stderr));
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}\n{out}\n{err}");
+        out
+    }
+
+    fn json(&self, code: i32, arguments: &[&str]) -> Value {
+        serde_json::from_str(&self.stdout(code, arguments)).unwrap()
+    }
+
+    /// Standard error of a command that must fail with code 2.
+    fn complaint(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        let err = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}\n{}\n{err}", text(&output.stdout));
+        err
+    }
+
+    fn own_data(&self) -> Vec<String> {
+        ["evaluate", "--checkpoint"]
+            .map(str::to_owned)
+            .into_iter()
+            .chain([data("checkpoint").display().to_string()])
+            .chain(["--images", "photos", "--templates", "templates.txt", "--cupl"].map(str::to_owned))
+            .chain([data("cupl.json").display().to_string()])
+            .collect()
+    }
+
+    fn evaluate_own_data(&self, code: i32, more: &[&str]) -> Value {
+        let arguments = self.own_data();
+        let mut arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        arguments.extend(["--format", "json"]);
+        arguments.extend(more);
+        self.json(code, &arguments)
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn own_data_from_flags_keeps_the_json_contract() {
+    let bench = Bench::new();
+    let report = bench.evaluate_own_data(0, &["--predictions"]);
+    assert_eq!(report["experiment"], "photos");
+    assert_eq!(report["checkpoint"]["name"], "checkpoint");
+    assert_eq!(report["checkpoint"]["fingerprint"].as_str().unwrap().len(), 64);
+    assert_eq!(report["dataset"]["name"], "photos");
+    assert_eq!(report["dataset"]["images"], 3 * PHOTOS);
+    assert_eq!(report["dataset"]["skipped"], 0);
+    assert_eq!(report["dataset"]["classes"], serde_json::json!(["cat", "frog", "truck"]));
+    let strategies = report["strategies"].as_array().unwrap();
+    let names: Vec<&str> = strategies.iter().map(|s| s["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["templates", "cupl", "both"]);
+    assert_eq!(strategies[0]["prompts"], 2 * 3);
+    for strategy in strategies {
+        assert_eq!(strategy["aggregation"], "mean");
+        let correct: u64 =
+            strategy["per_class"].as_array().unwrap().iter().map(|c| c["correct"].as_u64().unwrap()).sum();
+        let top1 = strategy["top1"].as_f64().unwrap();
+        assert!((top1 - correct as f64 / (3 * PHOTOS) as f64).abs() < 1e-9);
+        assert_eq!(strategy["mean_per_class_recall"].as_f64().unwrap(), top1);
+        assert_eq!(strategy["top5"], 1.0);
+        for (class, row) in strategy["confusion"].as_array().unwrap().iter().enumerate() {
+            let row: Vec<u64> = row.as_array().unwrap().iter().map(|n| n.as_u64().unwrap()).collect();
+            assert_eq!(row.iter().sum::<u64>(), PHOTOS as u64);
+            assert_eq!(strategy["per_class"][class]["correct"].as_u64().unwrap(), row[class]);
+            assert_eq!(strategy["per_class"][class]["images"], PHOTOS);
+        }
+        let predictions = strategy["predictions"].as_array().unwrap();
+        assert_eq!(predictions.len(), 3 * PHOTOS);
+        assert_eq!(predictions[0]["image"], "cat/0.png");
+        assert_eq!(predictions[0]["label"], "cat");
+        let ranked = predictions[0]["ranked"].as_array().unwrap();
+        let probabilities: Vec<f64> = ranked.iter().map(|r| r["probability"].as_f64().unwrap()).collect();
+        assert!(probabilities.windows(2).all(|pair| pair[0] >= pair[1]));
+        assert!((probabilities.iter().sum::<f64>() - 1.0).abs() < 1e-5);
+        let right = predictions.iter().filter(|p| p["ranked"][0]["class"] == p["label"]).count();
+        assert_eq!(right as u64, correct);
+    }
+    assert!(bench.evaluate_own_data(0, &[])["strategies"][0].get("predictions").is_none());
+    let one = bench.evaluate_own_data(0, &["--predictions", "--top-k", "1", "--strategy", "cupl"]);
+    assert_eq!(one["strategies"].as_array().unwrap().len(), 1);
+    assert_eq!(one["strategies"][0]["predictions"][0]["ranked"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn an_experiment_file_gives_the_same_numbers_and_nothing_is_embedded_twice() {
+    let bench = Bench::new();
+    let with_flags = bench.evaluate_own_data(0, &[]);
+    let embeddings = |bench: &Bench| bench.json(0, &["doctor", "--format", "json"])["store"].clone();
+    let before = embeddings(&bench);
+    fs::create_dir(bench.path("experiments")).unwrap();
+    let file = format!(
+        "name = 'photos'\ncheckpoint = {:?}\nimages = '../photos'\n\
+         [[strategy]]\nname = 'templates'\ntemplates = '../templates.txt'\n\
+         [[strategy]]\nname = 'cupl'\ncupl = {:?}\n\
+         [[strategy]]\nname = 'both'\ntemplates = ['a photo of a {{}}.', 'a picture of the {{}}.']\ncupl = {1:?}\n",
+        data("checkpoint"),
+        data("cupl.json"),
+    );
+    fs::write(bench.path("experiments/pets.toml"), file).unwrap();
+    let from_file = bench.json(0, &["evaluate", "experiments/pets.toml", "--format", "json"]);
+    assert_eq!(from_file, with_flags);
+    let vectors = |finding: &Value| {
+        finding.as_str().unwrap().split(": ").nth(1).unwrap().split(',').next().unwrap().to_owned()
+    };
+    assert_eq!(vectors(&embeddings(&bench)), vectors(&before));
+
+    // A moved folder has the same contents: its embeddings are found again.
+    fs::rename(bench.path("photos"), bench.path("moved")).unwrap();
+    let file =
+        fs::read_to_string(bench.path("experiments/pets.toml")).unwrap().replace("../photos", "../moved");
+    fs::write(bench.path("experiments/pets.toml"), file).unwrap();
+    let moved = bench.json(0, &["evaluate", "experiments/pets.toml", "--format", "json"]);
+    assert_eq!(moved["strategies"], with_flags["strategies"]);
+    assert_eq!(moved["dataset"]["fingerprint"], with_flags["dataset"]["fingerprint"]);
+    assert_eq!(vectors(&embeddings(&bench)), vectors(&before));
+}
+
+#[test]
+fn tables_and_csv() {
+    let bench = Bench::new();
+    let arguments = bench.own_data();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let table = bench.stdout(0, &arguments);
+    for part in
+        ["photos · checkpoint · 18 images · 3 classes", "against baseline", "cupl - templates", "truck"]
+    {
+        assert!(table.contains(part), "{part:?} is not in\n{table}");
+    }
+    let csv = bench.stdout(0, &[&arguments[..], &["--format", "csv"]].concat());
+    assert_eq!(csv.lines().next(), Some("strategy,class,images,correct,accuracy"));
+    assert_eq!(csv.lines().count(), 1 + 3 * 3);
+    let csv = bench
+        .stdout(0, &[&arguments[..], &["--format", "csv", "--predictions", "--strategy", "both"]].concat());
+    assert_eq!(csv.lines().count(), 1 + 3 * PHOTOS * 3);
+    assert!(csv.lines().nth(1).unwrap().starts_with("both,cat/0.png,cat,1,"));
+}
+
+#[test]
+fn broken_images_are_listed_skipped_and_counted() {
+    let bench = Bench::new();
+    let whole = fs::read(bench.path("photos/frog/0.png")).unwrap();
+    fs::write(bench.path("photos/frog/broken.png"), &whole[..whole.len() / 2]).unwrap();
+    fs::write(bench.path("photos/cat/text.jpg"), "not a picture").unwrap();
+    let report = bench.evaluate_own_data(1, &[]);
+    assert_eq!(report["dataset"]["images"], 3 * PHOTOS);
+    assert_eq!(report["dataset"]["skipped"], 2);
+    let arguments = bench.own_data();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let notes = text(&bench.run(&arguments).stderr);
+    assert!(notes.contains("skipped frog/broken.png: "), "{notes}");
+    assert!(notes.contains("skipped cat/text.jpg: "), "{notes}");
+    let complaint = bench.complaint(&[&arguments[..], &["--strict"]].concat());
+    assert!(complaint.contains("2 of the images cannot be read"), "{complaint}");
+}
+
+#[test]
+fn class_names_are_mapped_and_loose_matches_reported() {
+    let bench = Bench::new();
+    for (from, to) in [("cat", "n01"), ("frog", "n02"), ("truck", "n03")] {
+        fs::rename(bench.path("photos").join(from), bench.path("photos").join(to)).unwrap();
+    }
+    let arguments = bench.own_data();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let complaint = bench.complaint(&arguments);
+    for part in ["n01", "n02", "n03", "cupl"] {
+        assert!(complaint.contains(part), "{part:?} is not in\n{complaint}");
+    }
+    fs::write(bench.path("names.json"), r#"{"n01": "Cat", "n02": "frog", "n03": "truck"}"#).unwrap();
+    let output = bench.run(&[&arguments[..], &["--class-names", "names.json"]].concat());
+    let notes = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{notes}");
+    assert!(notes.contains("\"Cat\" uses the prompts of \"cat\""), "{notes}");
+}
+
+#[test]
+fn embeddings_are_written_in_the_order_of_the_input() {
+    let bench = Bench::new();
+    fs::write(bench.path("texts.txt"), "a photo of a frog.\n\na photo of a cat.\na photo of a frog.\n")
+        .unwrap();
+    let checkpoint = data("checkpoint").display().to_string();
+    let embed = ["embed", "--checkpoint", &checkpoint, "--out", "out.safetensors"];
+    bench.stdout(0, &[&embed[..], &["--images", "photos", "--texts", "texts.txt"]].concat());
+    let bytes = fs::read(bench.path("out.safetensors")).unwrap();
+    let (_, metadata) = SafeTensors::read_metadata(&bytes).unwrap();
+    let names = |key: &str| -> Vec<String> {
+        serde_json::from_str(metadata.metadata().as_ref().unwrap().get(key).unwrap()).unwrap()
+    };
+    assert_eq!(names("texts"), ["a photo of a frog.", "", "a photo of a cat.", "a photo of a frog."]);
+    assert_eq!(names("images")[..2], ["cat/0.png", "cat/1.png"]);
+    let tensors = SafeTensors::deserialize(&bytes).unwrap();
+    let rows = |name: &str| -> Vec<Vec<f32>> {
+        let tensor = tensors.tensor(name).unwrap();
+        assert_eq!(tensor.dtype(), safetensors::Dtype::F32);
+        let values: Vec<f32> =
+            tensor.data().as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+        values.chunks(tensor.shape()[1]).map(<[f32]>::to_vec).collect()
+    };
+    let texts = rows("text_embeds");
+    assert_eq!(texts.len(), 4);
+    assert_eq!(texts[0], texts[3]);
+    assert_ne!(texts[0], texts[2]);
+    let images = rows("image_embeds");
+    assert_eq!(images.len(), 3 * PHOTOS);
+    for row in texts.iter().chain(&images) {
+        let norm: f32 = row.iter().map(|value| value * value).sum();
+        assert!((norm - 1.0).abs() < 1e-4);
+    }
+
+    fs::write(bench.path("texts.jsonl"), "{\"text\": \"a photo of a cat.\", \"id\": 1}\n").unwrap();
+    bench.stdout(0, &[&embed[..], &["--texts", "texts.jsonl"]].concat());
+    let bytes = fs::read(bench.path("out.safetensors")).unwrap();
+    let tensors = SafeTensors::deserialize(&bytes).unwrap();
+    assert_eq!(tensors.names(), ["text_embeds"]);
+    fs::write(bench.path("texts.jsonl"), "{\"text\": \"a\"}\n{\"txt\": 1}\n").unwrap();
+    let complaint = bench.complaint(&[&embed[..], &["--texts", "texts.jsonl"]].concat());
+    assert!(complaint.contains("line 2") && complaint.contains("\"text\""), "{complaint}");
+}
+
+#[test]
+fn prompt_sets_are_kept() {
+    let bench = Bench::new();
+    let empty = bench.stdout(0, &["prompts", "list"]);
+    assert!(empty.contains("prompts import"), "{empty}");
+    let imported = bench.stdout(0, &["prompts", "import", "templates.txt", "--name", "mine"]);
+    assert!(imported.starts_with("mine@") && imported.contains("2 templates"), "{imported}");
+    bench.stdout(0, &["prompts", "import", &data("cupl.json").display().to_string()]);
+    let list = bench.json(0, &["prompts", "list", "--format", "json"]);
+    let names: Vec<&str> = list.as_array().unwrap().iter().map(|set| set["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["cupl", "mine"]);
+    let frog = bench.json(0, &["prompts", "show", "cupl", "--class", "frog", "--format", "json"]);
+    let original: Value = serde_json::from_str(&fs::read_to_string(data("cupl.json")).unwrap()).unwrap();
+    assert_eq!(frog["prompts"][0]["prompts"], original["frog"]);
+    bench.stdout(0, &["prompts", "export", "cupl", "--out", "copy.json"]);
+    let copy: Value = serde_json::from_str(&fs::read_to_string(bench.path("copy.json")).unwrap()).unwrap();
+    assert_eq!(copy, original);
+
+    let file = format!(
+        "checkpoint = {:?}\nimages = 'photos'\n[[strategy]]\nname = 'stored'\nstored = ['mine']\n",
+        data("checkpoint")
+    );
+    fs::write(bench.path("stored.toml"), file).unwrap();
+    let report = bench.json(0, &["evaluate", "stored.toml", "--format", "json"]);
+    assert_eq!(report["strategies"][0]["prompts"], 6);
+
+    assert!(bench.stdout(0, &["prompts", "remove", "mine"]).contains("removed 1 version"));
+    assert!(bench.complaint(&["prompts", "show", "mine"]).contains("prompts list"));
+    assert!(bench.complaint(&["evaluate", "stored.toml"]).contains("\"mine\""));
+}
+
+#[test]
+fn runs_are_kept_once() {
+    let bench = Bench::new();
+    assert!(bench.stdout(0, &["runs", "list"]).contains("evaluate"));
+    let report = bench.evaluate_own_data(0, &[]);
+    bench.evaluate_own_data(0, &[]);
+    let runs = bench.json(0, &["runs", "list", "--format", "json"]);
+    assert_eq!(runs.as_array().unwrap().len(), 3);
+    let cupl = runs.as_array().unwrap().iter().find(|run| run["strategy"]["name"] == "cupl").unwrap();
+    assert_eq!(cupl["top1"], report["strategies"][1]["top1"]);
+    assert_eq!(cupl["per_class"], report["strategies"][1]["per_class"]);
+    let id = cupl["id"].as_str().unwrap();
+    let shown = bench.stdout(0, &["runs", "show", &id[..8]]);
+    assert!(shown.contains("cupl on photos with checkpoint"), "{shown}");
+    assert!(bench.complaint(&["runs", "show", "zzzz"]).contains("runs list"));
+}
+
+#[test]
+fn bad_input_is_named_with_its_remedy() {
+    let bench = Bench::new();
+    let checkpoint = data("checkpoint").display().to_string();
+    let cupl = data("cupl.json").display().to_string();
+    fs::create_dir_all(bench.path("empty")).unwrap();
+    fs::create_dir_all(bench.path("hollow/cat")).unwrap();
+    fs::create_dir_all(bench.path("hollow/dog")).unwrap();
+    fs::create_dir_all(bench.path("single/cat")).unwrap();
+    fs::copy(bench.path("photos/cat/0.png"), bench.path("single/cat/0.png")).unwrap();
+    fs::write(bench.path("bad.toml"), "checkpoint = 'demo'\nimages = demo\n").unwrap();
+    fs::write(bench.path("bad.json"), "{\"cat\": [\"a cat\",]}").unwrap();
+    fs::write(bench.path("other.json"), r#"{"zebra": ["A zebra has stripes."], "cats": ["A cat."]}"#)
+        .unwrap();
+    fs::write(bench.path("plain.txt"), "a photo of a {}.\na photo\n").unwrap();
+    let broken = bench.path("broken-checkpoint");
+    fs::create_dir_all(&broken).unwrap();
+    for file in ["config.json", "tokenizer.json", "preprocessor_config.json"] {
+        fs::copy(data("checkpoint").join(file), broken.join(file)).unwrap();
+    }
+    let weights = fs::read(data("checkpoint/model.safetensors")).unwrap();
+    fs::write(broken.join("model.safetensors"), &weights[..weights.len() / 2]).unwrap();
+
+    let flags = |checkpoint: &str, images: &str, prompts: &[&str]| -> Vec<String> {
+        ["evaluate", "--checkpoint", checkpoint, "--images", images]
+            .iter()
+            .chain(prompts)
+            .map(|argument| (*argument).to_owned())
+            .collect()
+    };
+    let cases: Vec<(Vec<String>, &[&str])> = vec![
+        (flags(&checkpoint, "nowhere", &["--cupl", &cupl]), &["nowhere"]),
+        (flags(&checkpoint, "empty", &["--cupl", &cupl]), &["empty"]),
+        (flags(&checkpoint, "hollow", &["--cupl", &cupl]), &["hollow"]),
+        (flags(&checkpoint, "single", &["--cupl", &cupl]), &["single", "one class"]),
+        (flags("nowhere", "photos", &["--cupl", &cupl]), &["nowhere"]),
+        (flags("broken-checkpoint", "photos", &["--cupl", &cupl]), &["model.safetensors", "truncated"]),
+        (flags(&checkpoint, "photos", &["--cupl", "bad.json"]), &["bad.json", "line 1", "column"]),
+        (flags(&checkpoint, "photos", &["--cupl", "other.json"]), &["cat", "frog", "truck", "cats", "zebra"]),
+        (flags(&checkpoint, "photos", &["--templates", "plain.txt"]), &["plain.txt", "line 2", "{}"]),
+        (vec!["evaluate".into(), "bad.toml".into()], &["bad.toml", "line 2"]),
+        (vec!["evaluate".into(), "absent.toml".into()], &["absent.toml"]),
+        (vec!["evaluate".into(), "--images".into(), "photos".into()], &["--checkpoint"]),
+        (vec!["evaluate".into(), "--strategy".into(), "magic".into()], &["magic", "templates, cupl, both"]),
+        (
+            vec!["--store".into(), "/dev/null/store".into(), "runs".into(), "list".into()],
+            &["/dev/null/store"],
+        ),
+        (vec![], &["not one", "cupl-tui evaluate --format json"]),
+    ];
+    for (arguments, parts) in cases {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let complaint = bench.complaint(&arguments);
+        for part in parts {
+            assert!(
+                complaint.contains(part),
+                "{part:?} is not in the complaint about {arguments:?}:\n{complaint}"
+            );
+        }
+        assert!(!complaint.contains("panicked"), "{complaint}");
+    }
+}
+
+#[test]
+fn a_store_that_somebody_holds_names_the_holder() {
+    let bench = Bench::new();
+    let path = bench.path("held");
+    let _held = cupl_tui::store::Store::open(&path).unwrap();
+    let complaint = bench.complaint(&["--store", "held", "runs", "list"]);
+    assert!(complaint.contains(&std::process::id().to_string()), "{complaint}");
+    bench.stdout(0, &["--store", ":memory:", "runs", "list"]);
+}
+
+#[test]
+fn an_interruption_loses_nothing_that_was_finished() {
+    let bench = Bench::new();
+    let mut child = bench
+        .command(&["evaluate", "--format", "json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut progress = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    progress.read_line(&mut line).unwrap();
+    assert!(line.starts_with("embedding "), "{line}");
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let mut rest = String::new();
+    progress.read_to_string(&mut rest).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest}");
+    assert!(rest.contains("continues there"), "{rest}");
+    let finding = bench.json(0, &["doctor", "--format", "json"])["store"].as_str().unwrap().to_owned();
+    assert!(!finding.contains(": 0 embeddings"), "{finding}");
+}
+
+#[test]
+fn the_number_of_threads_does_not_change_the_answer() {
+    let bench = Bench::new();
+    let one = bench.evaluate_own_data(0, &["--threads", "1", "--store", ":memory:", "--predictions"]);
+    let two = bench.evaluate_own_data(0, &["--threads", "2", "--store", ":memory:", "--predictions"]);
+    for (one, two) in one["strategies"].as_array().unwrap().iter().zip(two["strategies"].as_array().unwrap())
+    {
+        assert_eq!(one["confusion"], two["confusion"]);
+    }
+    let finding = bench.json(0, &["doctor", "--format", "json", "--threads", "2"]);
+    assert!(finding["threads"].as_str().unwrap().starts_with("2 "), "{finding}");
+    assert!(finding["checkpoint"].as_str().unwrap().contains("demo checkpoint"), "{finding}");
+}
