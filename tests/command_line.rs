@@ -289,7 +289,7 @@ fn prompt_sets_are_kept() {
     bench.stdout(0, &["prompts", "import", &data("cupl.json").display().to_string()]);
     let list = bench.json(0, &["prompts", "list", "--format", "json"]);
     let names: Vec<&str> = list.as_array().unwrap().iter().map(|set| set["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["cupl", "mine"]);
+    assert_eq!(names, ["mine", "cupl"]);
     let frog = bench.json(0, &["prompts", "show", "cupl", "--class", "frog", "--format", "json"]);
     let original: Value = serde_json::from_str(&fs::read_to_string(data("cupl.json")).unwrap()).unwrap();
     assert_eq!(frog["prompts"][0]["prompts"], original["frog"]);
@@ -361,9 +361,9 @@ fn bad_input_is_named_with_its_remedy() {
         (flags(&checkpoint, "nowhere", &["--cupl", &cupl]), &["nowhere"]),
         (flags(&checkpoint, "empty", &["--cupl", &cupl]), &["empty"]),
         (flags(&checkpoint, "hollow", &["--cupl", &cupl]), &["hollow"]),
-        (flags(&checkpoint, "single", &["--cupl", &cupl]), &["single", "one class"]),
+        (flags(&checkpoint, "single", &["--cupl", &cupl]), &["single", "\"cat\" only", "two"]),
         (flags("nowhere", "photos", &["--cupl", &cupl]), &["nowhere"]),
-        (flags("broken-checkpoint", "photos", &["--cupl", &cupl]), &["model.safetensors", "truncated"]),
+        (flags("broken-checkpoint", "photos", &["--cupl", &cupl]), &["model.safetensors", "cut short"]),
         (flags(&checkpoint, "photos", &["--cupl", "bad.json"]), &["bad.json", "line 1", "column"]),
         (flags(&checkpoint, "photos", &["--cupl", "other.json"]), &["cat", "frog", "truck", "cats", "zebra"]),
         (flags(&checkpoint, "photos", &["--templates", "plain.txt"]), &["plain.txt", "line 2", "{}"]),

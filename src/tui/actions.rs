@@ -233,7 +233,7 @@ pub const BINDINGS: &[Binding] = &[
     Binding {
         action: Action::Back,
         keys: &["Esc", "h", "Left"],
-        contexts: &[C::Classes, C::Images, C::Overlay, C::Leaving],
+        contexts: &[C::Images, C::Overlay, C::Leaving],
         hint: "back",
         description: "Back; never quits",
     },

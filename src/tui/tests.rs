@@ -81,13 +81,9 @@ fn session() -> Session {
     }
 }
 
-/// Red above, blue below.
+/// Darker from row to row.
 fn picture() -> image::RgbImage {
-    image::RgbImage::from_fn(
-        8,
-        8,
-        |_, y| if y < 4 { image::Rgb([200, 0, 0]) } else { image::Rgb([0, 0, 200]) },
-    )
+    image::RgbImage::from_fn(32, 32, |_, y| image::Rgb([250 - 7 * y as u8, 100, 50]))
 }
 
 fn opened(width: u16, height: u16) -> State {

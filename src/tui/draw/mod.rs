@@ -11,7 +11,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Widget};
 use unicode_width::UnicodeWidthStr;
 
-use super::actions::BINDINGS;
+use super::actions::{BINDINGS, Binding};
 use super::layout;
 use super::state::{Job, Overlay, Screen, State};
 use super::text;
@@ -79,21 +79,22 @@ fn title(state: &State, theme: &Theme, width: usize) -> Line<'static> {
     Line::from(vec![name, Span::raw(middle), Span::styled(right, theme.dim())])
 }
 
-/// What works here, as far as there is room; the rest is in the help.
+/// What works here, as far as there is room; help and quit always have theirs.
 fn hints(state: &State, theme: &Theme, width: usize) -> Line<'static> {
     let context = state.context();
-    let mut spans = Vec::new();
-    let mut used = 1;
-    spans.push(Span::raw(" "));
-    let bindings = BINDINGS.iter().filter(|binding| binding.works_in(context) && !binding.hint.is_empty());
-    for binding in bindings {
-        let Some(key) = binding.keys.first() else { continue };
-        let cells = key.width() + binding.hint.width() + 3;
-        if used + cells > width {
-            break;
-        }
-        used += cells;
-        spans.push(Span::styled((*key).to_owned(), theme.heading()));
+    let works_here = |binding: &&Binding| binding.works_in(context) && !binding.hint.is_empty();
+    let (always, here): (Vec<&Binding>, Vec<&Binding>) =
+        BINDINGS.iter().filter(works_here).partition(|binding| binding.contexts.is_empty());
+    let cells = |binding: &Binding| binding.keys[0].width() + binding.hint.width() + 3;
+    let mut room = width.saturating_sub(1 + always.iter().map(|binding| cells(binding)).sum::<usize>());
+    let fitting = here.into_iter().take_while(|binding| {
+        let fits = cells(binding) <= room;
+        room = room.saturating_sub(cells(binding));
+        fits
+    });
+    let mut spans = vec![Span::raw(" ")];
+    for binding in fitting.collect::<Vec<_>>().into_iter().chain(always) {
+        spans.push(Span::styled(binding.keys[0], theme.heading()));
         spans.push(Span::styled(format!(" {}  ", binding.hint), theme.dim()));
     }
     Line::from(spans)

@@ -29,7 +29,9 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, session: &S
     if roomy {
         y += 1;
     }
-    for line in verdict(state, session, theme, usize::from(area.width)) {
+    // A low screen keeps the first line, so that some classes have room.
+    let lines = if area.height >= strategies + 8 { usize::MAX } else { 1 };
+    for line in verdict(state, session, theme, usize::from(area.width)).into_iter().take(lines) {
         put(frame, area, y, line);
         y += 1;
     }
@@ -101,7 +103,7 @@ fn verdict(state: &State, session: &Session, theme: &Theme, width: usize) -> Vec
     };
     let (a, b) = (&session.strategies[state.a].name, &session.strategies[state.b].name);
     let first = format!(
-        " {b} gets {} images right that {a} misses, and misses {} that {a} gets right.",
+        " {b} gains {} images and loses {} against {a}.",
         text::count(comparison.gained.len()),
         text::count(comparison.lost.len()),
     );
@@ -138,8 +140,10 @@ fn draw_classes(frame: &mut Frame<'_>, area: Rect, state: &State, session: &Sess
     let width = usize::from(area.width);
     let longest = session.classes.iter().map(|class| class.width()).max().unwrap_or(0);
     let name_width = longest.clamp(8, (width / 4).max(8));
+    // A narrow screen leaves out how many images there are.
+    let images_width = if width >= 50 { 7 } else { 0 };
     // Cursor, name, images, then twice a number and a bar, and the difference.
-    let bar_width = width.saturating_sub(1 + name_width + 7 + 2 * 8 + 11) / 2;
+    let bar_width = width.saturating_sub(1 + name_width + images_width + 2 * 8 + 11) / 2;
     let column = |letter: &str, strategy: usize| {
         let name = &session.strategies[strategy].name;
         text::fit(&format!("  {letter} {name}"), 8 + bar_width, theme.glyphs.ellipsis)
@@ -147,10 +151,10 @@ fn draw_classes(frame: &mut Frame<'_>, area: Rect, state: &State, session: &Sess
     let order = state.order.words(state.reversed);
     let heading = Line::from(vec![
         Span::styled(format!(" {}", text::fit("class", name_width, "")), theme.dim()),
-        Span::styled(" images", theme.dim()),
+        Span::styled(if images_width > 0 { " images" } else { "" }, theme.dim()),
         Span::styled(column("A", state.a), theme.a()),
         Span::styled(column("B", state.b), theme.b()),
-        Span::styled(format!("  {}", "B minus A"), theme.dim()),
+        Span::styled(format!("     B {} A", theme.glyphs.minus), theme.dim()),
     ]);
     put(frame, area, 0, heading);
     let height = usize::from(area.height.saturating_sub(1));
@@ -162,10 +166,12 @@ fn draw_classes(frame: &mut Frame<'_>, area: Rect, state: &State, session: &Sess
             Some(value) => bar(value, bar_width, &theme.glyphs),
             None => " ".repeat(bar_width),
         };
+        let images =
+            if images_width > 0 { format!("{:>7}", text::count(class.images)) } else { String::new() };
         let line = Line::from(vec![
             Span::raw(if on_cursor { theme.glyphs.cursor } else { " " }),
             Span::raw(name),
-            Span::styled(format!("{:>7}", text::count(class.images)), theme.dim()),
+            Span::styled(images, theme.dim()),
             Span::raw(format!("  {} ", percent(class.a))),
             Span::styled(one_bar(class.a), theme.a()),
             Span::raw(format!("  {} ", percent(class.b))),
