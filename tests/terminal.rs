@@ -182,6 +182,31 @@ fn signals_and_interruptions_leave_a_clean_terminal() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn suspended_and_continued_it_draws_itself_again() {
+    let home = tempfile::tempdir().unwrap();
+    let arguments = ["--checkpoint", "nowhere", "--images", "demo", "--cupl", "demo"];
+    let mut session = Session::start(home.path(), &arguments, 24, 80);
+    session.wait_for("try again");
+    session.press("\x1a");
+    let stopped = || {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", session.pid())).unwrap();
+        stat.rsplit(") ").next().unwrap().starts_with('T')
+    };
+    let end = Instant::now() + PATIENCE;
+    while !stopped() {
+        assert!(Instant::now() < end, "it never stopped");
+        thread::yield_now();
+    }
+    session.wait(|text| !text.contains("try again")).unwrap();
+    assert!(!session.shown.0.lock().unwrap().parser.screen().alternate_screen());
+    signal("-CONT", &session.pid());
+    session.wait_for("try again");
+    session.press("q");
+    assert_eq!(session.end(), 0);
+}
+
+#[test]
 fn a_failure_is_shown_and_can_be_left() {
     let home = tempfile::tempdir().unwrap();
     let arguments = ["--checkpoint", "nowhere", "--images", "demo", "--cupl", "demo"];

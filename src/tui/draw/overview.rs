@@ -11,7 +11,7 @@ use crate::tui::layout::first_row;
 use crate::tui::state::{ClassRow, State, Table};
 use crate::tui::text;
 use crate::tui::theme::Theme;
-use crate::workbench::{Session, StrategyResult};
+use crate::workbench::{Session, StrategyResult, demo};
 
 /// Rows of the table of strategies at most, before it scrolls.
 const MOST_STRATEGIES: u16 = 8;
@@ -27,6 +27,9 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, session: &S
     let mut y = strategies + 1;
     let roomy = area.height >= strategies + 3 + 3 + 6;
     if roomy {
+        if session.demo_checkpoint {
+            put(frame, area, y, Line::styled(format!(" {}", demo::CAUTION), theme.dim()));
+        }
         y += 1;
     }
     // A low screen keeps the first line, so that some classes have room.
