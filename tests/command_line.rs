@@ -423,6 +423,24 @@ fn an_interruption_loses_nothing_that_was_finished() {
 }
 
 #[test]
+fn a_full_disk_does_not_stop_a_run() {
+    let bench = Bench::new();
+    let expected = bench.evaluate_own_data(0, &["--store", ":memory:"]);
+    for blocks in [48, 64, 96] {
+        // No file may grow beyond so many blocks, and the signal for it is ignored, so that writing fails as on a full disk.
+        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"");
+        let mut command = Command::new("sh");
+        command.args(["-c", &script, "sh", env!("CARGO_BIN_EXE_cupl-tui")]).args(bench.own_data());
+        command.args(["--format", "json", "--store"]).arg(bench.path(&format!("full-{blocks}")));
+        let output = command.current_dir(bench.folder.path()).output().unwrap();
+        let notes = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{notes}");
+        assert!(notes.contains("not kept for the next start: there is no room left"), "{notes}");
+        assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap(), expected);
+    }
+}
+
+#[test]
 fn the_number_of_threads_does_not_change_the_answer() {
     let bench = Bench::new();
     let one = bench.evaluate_own_data(0, &["--threads", "1", "--store", ":memory:", "--predictions"]);

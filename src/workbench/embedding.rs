@@ -109,12 +109,28 @@ impl<'a> Embedder<'a> {
             .map(|error| format!("embeddings of this run are not kept for the next start: {error}"))
     }
 
-    /// Saves embeddings; after a first failure it only remembers why, so that nothing computed is lost to this run.
-    fn save(&self, items: &[(Key, &[f32])]) {
+    /// Asks the store for something it can do without: embeddings are a cache. After a first failure the store is left
+    /// alone, and the run goes on with what it has.
+    fn with_store<T: Default>(&self, ask: impl FnOnce(&Store) -> Result<T, StoreError>) -> T {
         let mut unsaved = self.unsaved.lock().unwrap_or_else(PoisonError::into_inner);
-        if unsaved.is_none() {
-            *unsaved = self.store.save_vectors(items).and_then(|()| self.store.flush()).err();
+        if unsaved.is_some() {
+            return T::default();
         }
+        ask(self.store).unwrap_or_else(|error| {
+            *unsaved = Some(error);
+            T::default()
+        })
+    }
+
+    /// The stored vectors under some keys, in their order; none where there is none.
+    fn stored(&self, keys: &[Key]) -> Vec<Option<Vec<f32>>> {
+        let mut vectors = self.with_store(|store| store.vectors(keys));
+        vectors.resize(keys.len(), None);
+        vectors
+    }
+
+    fn save(&self, items: &[(Key, &[f32])]) {
+        self.with_store(|store| store.save_vectors(items));
     }
 
     /// Embeds images: unreadable ones are listed in `skipped`, everything else is an error.
@@ -130,8 +146,8 @@ impl<'a> Embedder<'a> {
         let mut meter = Meter::start(Stage::Images, pictures.len());
         let stamps: Vec<Option<FileStamp>> =
             pictures.par_iter().map(|picture| stamp(picture.source)).collect();
-        let mut hashes = self.known_hashes(pictures, &stamps)?;
-        let mut embeddings = self.known_embeddings(&hashes)?;
+        let mut hashes = self.known_hashes(pictures, &stamps);
+        let mut embeddings = self.known_embeddings(&hashes);
         let pending: Vec<usize> = (0..pictures.len()).filter(|&i| embeddings[i].is_none()).collect();
         meter.cached(pictures.len() - pending.len());
         notify(meter.progress());
@@ -194,23 +210,16 @@ impl<'a> Embedder<'a> {
             });
             let learnt: Vec<(FileStamp, Hash)> =
                 pending.iter().filter_map(|&i| Some((stamps[i].clone()?, hashes[i]?))).collect();
-            if self.unsaved().is_none() {
-                self.store.save_file_hashes(&learnt)?;
-                self.store.flush()?;
-            }
+            self.with_store(|store| store.save_file_hashes(&learnt).and_then(|()| store.flush()));
             result?;
         }
         Ok(gather(pictures, embeddings, hashes, &reasons)?)
     }
 
-    fn known_hashes(
-        &self,
-        pictures: &[NamedPicture<'_>],
-        stamps: &[Option<FileStamp>],
-    ) -> Result<Vec<Option<Hash>>, WorkbenchError> {
+    fn known_hashes(&self, pictures: &[NamedPicture<'_>], stamps: &[Option<FileStamp>]) -> Vec<Option<Hash>> {
         let stamped: Vec<FileStamp> = stamps.iter().flatten().cloned().collect();
-        let mut found = self.store.file_hashes(&stamped)?.into_iter();
-        Ok(pictures
+        let mut found = self.with_store(|store| store.file_hashes(&stamped)).into_iter();
+        pictures
             .iter()
             .zip(stamps)
             .map(|(picture, stamp)| match (stamp, picture.source) {
@@ -218,17 +227,17 @@ impl<'a> Embedder<'a> {
                 (None, PictureSource::Pixels(_)) => picture.source.read().ok().as_ref().map(content_hash),
                 (None, PictureSource::File(_)) => None,
             })
-            .collect())
+            .collect()
     }
 
-    fn known_embeddings(&self, hashes: &[Option<Hash>]) -> Result<Vec<Option<Vec<f32>>>, WorkbenchError> {
+    fn known_embeddings(&self, hashes: &[Option<Hash>]) -> Vec<Option<Vec<f32>>> {
         let keys: Vec<Key> = hashes.iter().flatten().map(|hash| self.image_key(hash)).collect();
-        let mut found = self.store.vectors(&keys)?.into_iter();
+        let mut found = self.stored(&keys).into_iter();
         let dim = self.checkpoint.config().dim;
-        Ok(hashes
+        hashes
             .iter()
             .map(|hash| hash.as_ref().and_then(|_| found.next().flatten()).filter(|row| row.len() == dim))
-            .collect())
+            .collect()
     }
 
     fn image_key(&self, hash: &Hash) -> Key {
@@ -262,12 +271,8 @@ impl<'a> Embedder<'a> {
         let mut meter = Meter::start(Stage::Prompts, distinct.len());
         let keys: Vec<Key> = distinct.iter().map(|prompt| self.prompt_key(prompt)).collect();
         // A prompt's record is its raw embedding and one more number: 1 where the prompt was truncated.
-        let mut records: Vec<Option<Vec<f32>>> = self
-            .store
-            .vectors(&keys)?
-            .into_iter()
-            .map(|record| record.filter(|r| r.len() == dim + 1))
-            .collect();
+        let mut records: Vec<Option<Vec<f32>>> =
+            self.stored(&keys).into_iter().map(|record| record.filter(|r| r.len() == dim + 1)).collect();
         let pending: Vec<usize> = (0..distinct.len()).filter(|&i| records[i].is_none()).collect();
         meter.cached(distinct.len() - pending.len());
         notify(meter.progress());
@@ -345,8 +350,7 @@ impl DecodingQueue<'_, '_> {
         let hash = content_hash(&picture);
         // A moved or copied file: its content is known although its name is not.
         let key = self.embedder.image_key(&hash);
-        let found = self.embedder.store.vectors(&[key]).unwrap_or_default();
-        if let Some(embedding) = found.into_iter().next().flatten() {
+        if let Some(embedding) = self.embedder.stored(&[key]).into_iter().next().flatten() {
             return Ok(Decoded::InStore { embedding, hash });
         }
         let image = picture.decode()?;

@@ -39,7 +39,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &The
             }
         }
     }
-    if is_running(state) {
+    if is_running(state) && !state.in_memory {
         line(frame, String::new(), theme.dim());
         line(
             frame,
