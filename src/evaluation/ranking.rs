@@ -23,7 +23,7 @@ pub(super) struct Ranking {
 pub(super) fn rank(scores: &[f32], label: usize, scale: f32, keep: usize) -> Ranking {
     let best = largest(scores, keep);
     let max = best[0].1;
-    let sum = sum_of_exponentials(scores, max, scale);
+    let sum = pulp::Arch::new().dispatch(SumOfExponentials { scores, max, scale });
     let probability = |score: f32| exp((score - max) * scale) / sum;
     let truth = scores[label];
     let before = scores[..label].iter().filter(|score| **score >= truth).count();
@@ -54,20 +54,29 @@ fn largest(scores: &[f32], keep: usize) -> Vec<(u32, f32)> {
 }
 
 /// The sum of exp((score − max) · scale), in sixteen parts, so that a vector unit can add them.
-fn sum_of_exponentials(scores: &[f32], max: f32, scale: f32) -> f32 {
-    pulp::Arch::new().dispatch(
-        #[inline(always)]
-        || {
-            let mut sums = [0.0_f32; 16];
-            let (whole, rest) = scores.as_chunks::<16>();
-            for scores in whole.iter().map(<[f32; 16]>::as_slice).chain([rest]) {
-                for (sum, score) in sums.iter_mut().zip(scores) {
-                    *sum += exp((score - max) * scale);
-                }
+struct SumOfExponentials<'a> {
+    scores: &'a [f32],
+    max: f32,
+    scale: f32,
+}
+
+impl pulp::WithSimd for SumOfExponentials<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) -> f32 {
+        let mut sums = [0.0_f32; 16];
+        let (whole, rest) = self.scores.as_chunks::<16>();
+        for scores in whole {
+            for (sum, score) in sums.iter_mut().zip(scores) {
+                *sum += exp((score - self.max) * self.scale);
             }
-            sums.iter().sum()
-        },
-    )
+        }
+        for (sum, score) in sums.iter_mut().zip(rest) {
+            *sum += exp((score - self.max) * self.scale);
+        }
+        sums.iter().sum()
+    }
 }
 
 /// exp(x) for x ≤ 0, to 1e-7 of its value down to exp(−87), where it ends. A vector unit can compute it, unlike

@@ -32,22 +32,36 @@ impl Panels {
         let stride = self.stride();
         let images = pack::<IMAGES>(images, self.dim);
         let mut scores = vec![0.0; images.len() / self.dim * IMAGES * stride];
-        // Compiled for the plain processor and for AVX2, and chosen at run time. No fused multiply-add, so both give
-        // the same bits.
-        pulp::Arch::new().dispatch(
-            #[inline(always)]
-            || {
-                for (column, rows) in self.panels.chunks_exact(self.dim).enumerate() {
-                    for (line, images) in images.chunks_exact(self.dim).enumerate() {
-                        for (i, sums) in tile(images, rows).iter().enumerate() {
-                            let at = (line * IMAGES + i) * stride + column * ROWS;
-                            scores[at..at + ROWS].copy_from_slice(sums);
-                        }
-                    }
-                }
-            },
-        );
+        let product =
+            Product { images: &images, rows: &self.panels, dim: self.dim, stride, scores: &mut scores };
+        pulp::Arch::new().dispatch(product);
         scores
+    }
+}
+
+/// A product to compute. It is compiled for the plain processor and for AVX2, and chosen at run time; multiplication
+/// and addition are not fused, so both give the same bits.
+struct Product<'a> {
+    images: &'a [[f32; IMAGES]],
+    rows: &'a [[f32; ROWS]],
+    dim: usize,
+    stride: usize,
+    scores: &'a mut [f32],
+}
+
+impl pulp::WithSimd for Product<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) {
+        for (column, rows) in self.rows.chunks_exact(self.dim).enumerate() {
+            for (line, images) in self.images.chunks_exact(self.dim).enumerate() {
+                for (i, sums) in tile(images, rows).iter().enumerate() {
+                    let at = (line * IMAGES + i) * self.stride + column * ROWS;
+                    self.scores[at..at + ROWS].copy_from_slice(sums);
+                }
+            }
+        }
     }
 }
 
