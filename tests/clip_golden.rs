@@ -121,7 +121,7 @@ fn check_embeddings(reference: &Reference) {
     assert!(largest_difference(&images, &reference.values("image_embeds")) < 1e-4);
     assert!(largest_difference(&texts.projected, &reference.values("text_embeds")) < 1e-4);
 
-    let scale = checkpoint.logit_scale().unwrap();
+    let scale = checkpoint.logit_scale().unwrap().exp();
     let logits = logits(&images, &texts.projected, dim, scale);
     assert!(largest_difference(&logits, &reference.values("logits_per_image")) < 1e-3);
 }

@@ -74,12 +74,13 @@ impl Checkpoint {
             .collect()
     }
 
-    /// exp of the learned temperature: what cosine similarities are multiplied with before the softmax.
+    /// The learned `logit_scale`, as it is stored: cosine similarities are multiplied by its exponential before the
+    /// softmax.
     ///
     /// # Errors
     /// The weight file cannot be read any more.
     pub fn logit_scale(&self) -> Result<f32, ClipError> {
-        Ok(self.weights.tensor("logit_scale")?.to_scalar::<f32>()?.exp())
+        Ok(self.weights.tensor("logit_scale")?.to_scalar::<f32>()?)
     }
 
     /// Loads the tokenizer.

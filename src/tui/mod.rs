@@ -109,12 +109,13 @@ impl Loop {
             Message::Screen(event) => return Some(event),
             Message::Job { id, notice } => (id, notice),
         };
-        (id == self.job_id).then(|| match notice {
+        let event = match notice {
             JobNotice::Progress(progress) => Event::Progress(progress),
             JobNotice::Opened(session) => Event::Opened(session),
             JobNotice::Stopped => Event::Stopped,
             JobNotice::Failed { message, store } => Event::Failed(Problem { message, store }),
-        })
+        };
+        (id == self.job_id).then_some(event)
     }
 
     fn carry_out(&mut self, effect: Effect, terminal: &mut BorrowedTerminal) -> io::Result<()> {

@@ -182,7 +182,7 @@ impl Workbench {
             return Err(WorkbenchError::NoReadableImage { skipped });
         }
         let labels: Vec<usize> = images.kept.iter().map(|&i| self.dataset.images[i].label).collect();
-        let logit_scale = self.checkpoint.logit_scale()?.ln();
+        let logit_scale = self.checkpoint.logit_scale()?;
         let mut strategies = Vec::with_capacity(self.strategies.len());
         for strategy in &self.strategies {
             if cancel.is_cancelled() {
