@@ -375,6 +375,7 @@ fn bad_input_is_named_with_its_remedy() {
             vec!["--store".into(), "/dev/null/store".into(), "runs".into(), "list".into()],
             &["/dev/null/store"],
         ),
+        (vec!["pets.toml".into(), "evaluate".into()], &["after the command"]),
         (vec![], &["not one", "cupl-tui evaluate --format json"]),
     ];
     for (arguments, parts) in cases {

@@ -17,8 +17,6 @@ use crate::workbench::{Experiment, ExperimentFlags, WorkbenchError};
 #[derive(Debug, Parser)]
 #[command(
     version,
-    args_conflicts_with_subcommands = false,
-    subcommand_negates_reqs = true,
     after_help = "Examples:
   cupl-tui                                   the workbench on the embedded demo
   cupl-tui pets.toml                         the workbench on an experiment of yours
@@ -105,16 +103,25 @@ pub struct ExperimentArguments {
 }
 
 impl ExperimentArguments {
-    /// The experiment they name.
-    pub fn experiment(&self) -> Result<Experiment, CommandError> {
-        let flags = ExperimentFlags {
+    /// Nothing was given: the demo is meant.
+    pub fn is_empty(&self) -> bool {
+        self.file.is_none() && self.flags().is_empty()
+    }
+
+    fn flags(&self) -> ExperimentFlags {
+        ExperimentFlags {
             checkpoint: self.checkpoint.clone(),
             images: self.images.clone(),
             class_names: self.class_names.clone(),
             templates: self.templates.clone(),
             cupl: self.cupl.clone(),
             aggregation: self.aggregation,
-        };
+        }
+    }
+
+    /// The experiment they name.
+    pub fn experiment(&self) -> Result<Experiment, CommandError> {
+        let flags = self.flags();
         let experiment = match &self.file {
             Some(file) => Experiment::read(file),
             None if flags.is_empty() => Experiment::demo(),

@@ -81,6 +81,13 @@ pub fn main() -> ExitCode {
 fn run(arguments: Arguments) -> Result<Outcome, CommandError> {
     let global = &arguments.global;
     let mut output = Output::stdout(global.color.into());
+    if arguments.command.is_some() && !arguments.experiment.is_empty() {
+        return Err(CommandError::Usage(
+            "the experiment stands before the command, where it means the workbench's: name it after the command, \
+             as in `cupl-tui evaluate pets.toml`"
+                .into(),
+        ));
+    }
     match arguments.command {
         None => open_workbench(&arguments.experiment, global),
         Some(Command::Evaluate(command)) => evaluate::run(&command, global, &mut output),
