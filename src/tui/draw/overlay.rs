@@ -36,6 +36,11 @@ fn list(frame: &mut Frame<'_>, area: Rect, title: &str, first: usize, entries: &
     Clear.render(area, frame.buffer_mut());
     put(frame, area, 0, Line::styled(format!(" {title}"), theme.heading()));
     let width = usize::from(area.width).saturating_sub(3);
+    let room = usize::from(area.height.saturating_sub(2));
+    if entries.iter().map(|entry| text::wrap(entry, width).len()).sum::<usize>() > room {
+        let place = format!("from {} of {}; j and k scroll ", first + 1, entries.len());
+        put(frame, area, 0, Line::styled(place, theme.dim()).right_aligned());
+    }
     let mut row = 2;
     for entry in entries.iter().skip(first) {
         for (part, line) in text::wrap(entry, width).into_iter().enumerate() {

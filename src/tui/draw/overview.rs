@@ -39,6 +39,8 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, session: &S
         y += 1;
     }
     if roomy {
+        let height = usize::from(area.height.saturating_sub(y + 2));
+        draw_place(frame, place(y, 1), height, state, theme);
         y += 1;
     }
     draw_classes(frame, place(y, area.height), state, session, theme);
@@ -143,52 +145,61 @@ fn draw_classes(frame: &mut Frame<'_>, area: Rect, state: &State, session: &Sess
     let width = usize::from(area.width);
     let longest = session.classes.iter().map(|class| class.width()).max().unwrap_or(0);
     let name_width = longest.clamp(8, (width / 4).max(8));
-    // A narrow screen leaves out how many images there are.
+    // A narrow screen leaves out how many images there are; one strategy alone leaves out B and the difference.
     let images_width = if width >= 50 { 7 } else { 0 };
-    // Cursor, name, images, then twice a number and a bar, and the difference.
-    let bar_width = width.saturating_sub(1 + name_width + images_width + 2 * 8 + 11) / 2;
+    let pair = state.a != state.b;
+    let (sides, difference_width) = if pair { (2, 10) } else { (1, 0) };
+    let fixed = 1 + name_width + images_width + sides * 8 + difference_width + 1;
+    let bar_width = width.saturating_sub(fixed) / sides;
     let column = |letter: &str, strategy: usize| {
         let name = &session.strategies[strategy].name;
         text::fit(&format!("  {letter} {name}"), 8 + bar_width, theme.glyphs.ellipsis)
     };
-    let order = state.order.words(state.reversed);
-    let heading = Line::from(vec![
+    let mut heading = vec![
         Span::styled(format!(" {}", text::fit("class", name_width, "")), theme.dim()),
         Span::styled(if images_width > 0 { " images" } else { "" }, theme.dim()),
         Span::styled(column("A", state.a), theme.a()),
-        Span::styled(column("B", state.b), theme.b()),
-        Span::styled(format!("     B {} A", theme.glyphs.minus), theme.dim()),
-    ]);
-    put(frame, area, 0, heading);
+    ];
+    if pair {
+        heading.push(Span::styled(column("B", state.b), theme.b()));
+        heading.push(Span::styled(format!("     B {} A", theme.glyphs.minus), theme.dim()));
+    }
+    put(frame, area, 0, Line::from(heading));
+
     let height = usize::from(area.height.saturating_sub(1));
     let first = first_row(state.class_row, state.classes.len(), height);
     for (row, (index, class)) in state.classes.iter().enumerate().skip(first).take(height).enumerate() {
         let on_cursor = index == state.class_row && state.table == Table::Classes;
-        let name = text::fit(&session.classes[class.class], name_width, theme.glyphs.ellipsis);
-        let one_bar = |value: Option<f64>| match value {
-            Some(value) => bar(value, bar_width, &theme.glyphs),
-            None => " ".repeat(bar_width),
+        let side = |value: Option<f64>, style: Style| {
+            let bar =
+                value.map_or_else(|| " ".repeat(bar_width), |value| bar(value, bar_width, &theme.glyphs));
+            [Span::raw(format!("  {} ", percent(value))), Span::styled(bar, style)]
         };
-        let images =
-            if images_width > 0 { format!("{:>7}", text::count(class.images)) } else { String::new() };
-        let line = Line::from(vec![
+        let mut spans = vec![
             Span::raw(if on_cursor { theme.glyphs.cursor } else { " " }),
-            Span::raw(name),
-            Span::styled(images, theme.dim()),
-            Span::raw(format!("  {} ", percent(class.a))),
-            Span::styled(one_bar(class.a), theme.a()),
-            Span::raw(format!("  {} ", percent(class.b))),
-            Span::styled(one_bar(class.b), theme.b()),
-            Span::raw(format!("  {}", difference(class.difference(), &theme.glyphs))),
-        ]);
+            Span::raw(text::fit(&session.classes[class.class], name_width, theme.glyphs.ellipsis)),
+        ];
+        if images_width > 0 {
+            spans.push(Span::styled(format!("{:>images_width$}", text::count(class.images)), theme.dim()));
+        }
+        spans.extend(side(class.a, theme.a()));
+        if pair {
+            spans.extend(side(class.b, theme.b()));
+            spans.push(Span::raw(format!("  {}", difference(class.difference(), &theme.glyphs))));
+        }
+        let line = Line::from(spans);
         let line = if on_cursor { line.style(theme.selected()) } else { line };
         put(frame, area, row as u16 + 1, line);
     }
-    let shown = state.classes.len().min(first + height);
-    let place = format!("{}-{} of {}, {order} ", first + 1, shown, state.classes.len());
-    if width > place.width() + name_width + 12 && area.height > 0 {
-        let y = area.y.saturating_sub(1);
-        let line = Line::styled(place, theme.dim()).right_aligned();
-        put(frame, Rect { y, height: 1, ..area }, 0, line);
-    }
+}
+
+/// Which rows of the table of classes are in view, and their order.
+fn draw_place(frame: &mut Frame<'_>, area: Rect, height: usize, state: &State, theme: &Theme) {
+    let rows = state.classes.len();
+    let first = first_row(state.class_row, rows, height);
+    let shown = rows.min(first + height);
+    let order = state.order.words(state.reversed);
+    let place =
+        format!("{}-{} of {}, {order} ", text::count(first + 1), text::count(shown), text::count(rows));
+    put(frame, area, 0, Line::styled(place, theme.dim()).right_aligned());
 }
