@@ -92,8 +92,8 @@ fn install_panic_hook() {
     }
     let print = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
-        let in_job = std::thread::current().name().is_some_and(|name| name.starts_with("job-"));
-        if in_job && BORROWED.load(Ordering::SeqCst) {
+        let on_drawing_thread = std::thread::current().name() == Some("main");
+        if !on_drawing_thread && BORROWED.load(Ordering::SeqCst) {
             return;
         }
         give_back();

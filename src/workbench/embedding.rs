@@ -2,9 +2,10 @@
 //! Pictures are decoded by a few threads while the encoder runs; a bounded queue between them keeps memory flat.
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use rayon::prelude::*;
@@ -34,7 +35,7 @@ pub struct Embedder<'a> {
     fingerprint: Hash,
     store: &'a Store,
     /// Why the store stopped taking embeddings: the work goes on in memory.
-    unsaved: Mutex<Option<StoreError>>,
+    failure: Mutex<Option<StoreError>>,
 }
 
 /// One image to embed.
@@ -98,13 +99,12 @@ enum Decoded {
 impl<'a> Embedder<'a> {
     /// An embedder for a checkpoint; `fingerprint` from [`checkpoint_fingerprint`].
     pub fn new(checkpoint: &'a Checkpoint, fingerprint: Hash, store: &'a Store) -> Self {
-        Self { checkpoint, fingerprint, store, unsaved: Mutex::new(None) }
+        Self { checkpoint, fingerprint, store, failure: Mutex::new(None) }
     }
 
     /// Why embeddings were not kept for the next start, if some were not: a full disk, for example.
     pub fn unsaved(&self) -> Option<String> {
-        let unsaved = self.unsaved.lock().unwrap_or_else(PoisonError::into_inner);
-        unsaved
+        self.failure()
             .as_ref()
             .map(|error| format!("embeddings of this run are not kept for the next start: {error}"))
     }
@@ -112,14 +112,17 @@ impl<'a> Embedder<'a> {
     /// Asks the store for something it can do without: embeddings are a cache. After a first failure the store is left
     /// alone, and the run goes on with what it has.
     fn with_store<T: Default>(&self, ask: impl FnOnce(&Store) -> Result<T, StoreError>) -> T {
-        let mut unsaved = self.unsaved.lock().unwrap_or_else(PoisonError::into_inner);
-        if unsaved.is_some() {
+        if self.failure().is_some() {
             return T::default();
         }
         ask(self.store).unwrap_or_else(|error| {
-            *unsaved = Some(error);
+            self.failure().get_or_insert(error);
             T::default()
         })
+    }
+
+    fn failure(&self) -> MutexGuard<'_, Option<StoreError>> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The stored vectors under some keys, in their order; none where there is none.
@@ -341,8 +344,14 @@ impl DecodingQueue<'_, '_> {
         }
     }
 
+    /// A file on which a decoder panics is as broken as one that it rejects.
     fn decode(&self, source: &PictureSource) -> Decoded {
-        self.try_decode(source).unwrap_or_else(|error| Decoded::Broken { reason: error.to_string() })
+        let broken = |reason: String| Decoded::Broken { reason };
+        match catch_unwind(AssertUnwindSafe(|| self.try_decode(source))) {
+            Ok(Ok(decoded)) => decoded,
+            Ok(Err(error)) => broken(error.to_string()),
+            Err(_) => broken("the decoder gave up on it".to_owned()),
+        }
     }
 
     fn try_decode(&self, source: &PictureSource) -> Result<Decoded, PictureError> {
