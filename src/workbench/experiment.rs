@@ -388,6 +388,29 @@ mod tests {
     }
 
     #[test]
+    fn the_example_for_own_data_is_valid_with_and_without_its_comments() {
+        let text = include_str!("../../experiments/own-data.toml");
+        let example = parse(text).unwrap();
+        assert_eq!(example.strategies.len(), 3);
+        // Every commented key, taken alone: a line like `# key = value` or `# [table]`.
+        let commented = |line: &&str| line.starts_with("# ") && line.contains(" = ");
+        for key in ["class_names", "class_order"] {
+            let line = text.lines().filter(commented).find(|line| line[2..].starts_with(key)).unwrap();
+            let uncommented = text.replace(line, &line[2..]);
+            assert_ne!(parse(&uncommented).unwrap().dataset, example.dataset, "{line}");
+        }
+        let from_stored = text.find("# [[strategy]]").unwrap();
+        let tail = text[from_stored..].replace("# ", "");
+        let stored = parse(&format!("{}{tail}", &text[..from_stored])).unwrap();
+        assert_eq!(stored.strategies.len(), 4);
+        let DatasetChoice::Path { class_names: Some(ClassNamesChoice::Inline(names)), .. } = stored.dataset
+        else {
+            panic!("no inline class names")
+        };
+        assert_eq!(names["abyssinian"], "Abyssinian");
+    }
+
+    #[test]
     fn paths_are_relative_to_the_experiment_file() {
         let experiment = parse(
             "checkpoint = 'vit'\nimages = '../photos'\nclass_names = 'names.json'\nbaseline = 'b'\n\
