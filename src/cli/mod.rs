@@ -117,14 +117,18 @@ fn open_workbench(experiment: &ExperimentArguments, global: &Global) -> Result<O
     Ok(Outcome::Done)
 }
 
-/// Whether the locale's character set is UTF-8; without any locale set, terminals of today are taken to be.
+/// Whether the locale's character set is UTF-8. Without any locale set, and with one that names no character set,
+/// terminals of today are taken to be.
 fn speaks_utf8(variable: impl Fn(&str) -> Option<String>) -> bool {
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
         .into_iter()
         .find_map(|name| variable(name).filter(|value| !value.is_empty()))
         .unwrap_or_default()
         .to_ascii_lowercase();
-    !locale.contains('.') || locale.contains("utf-8") || locale.contains("utf8")
+    match locale.split_once('.') {
+        Some((_, charset)) => charset.starts_with("utf-8") || charset.starts_with("utf8"),
+        None => locale != "c" && locale != "posix",
+    }
 }
 
 /// Where the store is: `--store`, else `$XDG_DATA_HOME/cupl-tui`, else `~/.local/share/cupl-tui`.
@@ -170,6 +174,8 @@ mod tests {
         assert!(with(&[]));
         assert!(with(&[("LANG", "en_US.UTF-8")]));
         assert!(with(&[("LANG", "C.utf8")]));
+        assert!(with(&[("LANG", "en_US")]));
+        assert!(!with(&[("LANG", "C")]));
         assert!(!with(&[("LANG", "en_US.UTF-8"), ("LC_ALL", "de_DE.ISO-8859-1")]));
     }
 }

@@ -356,6 +356,8 @@ fn pictures_are_drawn_in_two_colours_a_cell() {
     let mut state = opened(80, 24);
     press(&mut state, "Enter");
     assert!(drawn(&state, COLORED).contains("▀▀▀▀▀▀"));
+    let ascii = Theme { depth: ColorDepth::Indexed, glyphs: ASCII };
+    assert!(!drawn(&state, ascii).contains(['▀', '▄']));
     let indexed = Theme { depth: ColorDepth::Indexed, glyphs: UNICODE };
     let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
     terminal.draw(|frame| draw(frame, &state, &indexed)).unwrap();

@@ -79,6 +79,8 @@ pub struct Glyphs {
     pub minus: &'static str,
     /// What was cut off.
     pub ellipsis: &'static str,
+    /// Whether the terminal has `▀` and `▄`.
+    pub half_blocks: bool,
 }
 
 /// For terminals with UTF-8.
@@ -97,6 +99,7 @@ pub const UNICODE: Glyphs = Glyphs {
     rule: "─",
     minus: "−",
     ellipsis: "…",
+    half_blocks: true,
 };
 
 /// For terminals without.
@@ -115,6 +118,7 @@ pub const ASCII: Glyphs = Glyphs {
     rule: "-",
     minus: "-",
     ellipsis: "~",
+    half_blocks: false,
 };
 
 /// Everything that decides how the screens look.

@@ -106,9 +106,19 @@ fn draw_picture(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme)
             let Size { width, height } = picture.protocol.size();
             let place = Rect { width: width.min(area.width), height: height.min(area.height), ..area };
             Image::new(&picture.protocol).render(place, frame.buffer_mut());
+            if !theme.glyphs.half_blocks {
+                one_pixel_a_cell(frame, place);
+            }
         }
         Some(Some(Err(reason))) => note(frame, &format!("No picture: {reason}"), theme.problem()),
         Some(None) | None => note(frame, theme.glyphs.ellipsis, theme.dim()),
+    }
+}
+
+/// Without half-blocks a cell shows only the one of its two pixels that is its background.
+fn one_pixel_a_cell(frame: &mut Frame<'_>, area: Rect) {
+    for position in area.intersection(frame.area()).positions() {
+        frame.buffer_mut()[position].set_symbol(" ");
     }
 }
 
