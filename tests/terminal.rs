@@ -173,12 +173,12 @@ fn signals_and_interruptions_leave_a_clean_terminal() {
         let session = Session::start(home.path(), &[], 24, 80);
         session.wait_for("cupl-tui");
         signal(name, &session.pid());
-        assert_eq!(session.end(), 0);
+        assert_eq!(session.end(), 130);
     }
     let mut session = Session::start(home.path(), &[], 24, 80);
     session.wait_for("cupl-tui");
     session.press("\x03");
-    assert_eq!(session.end(), 0);
+    assert_eq!(session.end(), 130);
 }
 
 #[test]
@@ -203,7 +203,7 @@ fn suspended_and_continued_it_draws_itself_again() {
     signal("-CONT", &session.pid());
     session.wait_for("try again");
     session.press("q");
-    assert_eq!(session.end(), 0);
+    assert_eq!(session.end(), 2);
 }
 
 #[test]
@@ -214,7 +214,7 @@ fn a_failure_is_shown_and_can_be_left() {
     let screen = session.wait_for("nowhere");
     assert!(screen.contains("try again"), "{screen}");
     session.press("q");
-    assert_eq!(session.end(), 0);
+    assert_eq!(session.end(), 2);
 }
 
 #[test]

@@ -99,9 +99,9 @@ fn run(arguments: Arguments) -> Result<Outcome, CommandError> {
 }
 
 fn open_workbench(experiment: &ExperimentArguments, global: &Global) -> Result<Outcome, CommandError> {
-    if !std::io::stdout().is_terminal() {
+    if !std::io::stdout().is_terminal() || std::env::var_os("TERM").is_some_and(|term| term == "dumb") {
         return Err(CommandError::Usage(
-            "the workbench needs a terminal, and standard output is not one.\n\
+            "the workbench needs a terminal that can place text, and standard output is not one.\n\
              Without one, `cupl-tui evaluate --format json` gives the same numbers."
                 .into(),
         ));
@@ -112,9 +112,13 @@ fn open_workbench(experiment: &ExperimentArguments, global: &Global) -> Result<O
         depth: ColorDepth::detect(global.color.into(), variable),
         glyphs: if global.ascii || !speaks_utf8(variable) { ASCII } else { UNICODE },
     };
-    tui::run(experiment, store_place(global)?, theme)
+    let ending = tui::run(experiment, store_place(global)?, theme)
         .map_err(|error| CommandError::Usage(format!("the terminal cannot be used: {error}")))?;
-    Ok(Outcome::Done)
+    match ending {
+        tui::Ending::Quit => Ok(Outcome::Done),
+        tui::Ending::Interrupted => Err(WorkbenchError::Cancelled.into()),
+        tui::Ending::Failed(message) => Err(CommandError::Usage(message)),
+    }
 }
 
 /// Whether the locale's character set is UTF-8. Without any locale set, and with one that names no character set,
@@ -135,7 +139,7 @@ fn speaks_utf8(variable: impl Fn(&str) -> Option<String>) -> bool {
 fn store_place(global: &Global) -> Result<StorePlace, CommandError> {
     if let Some(path) = &global.store {
         let in_memory = path.as_os_str() == ":memory:";
-        return Ok(if in_memory { StorePlace::Memory } else { StorePlace::Directory(path.clone()) });
+        return Ok(if in_memory { StorePlace::in_memory() } else { StorePlace::Directory(path.clone()) });
     }
     let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     absolute("XDG_DATA_HOME")

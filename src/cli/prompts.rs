@@ -54,7 +54,7 @@ fn split(reference: &str) -> (&str, Option<&str>) {
 }
 
 fn unknown(reference: &str) -> CommandError {
-    WorkbenchError::UnknownPromptSet { name: reference.to_owned() }.into()
+    WorkbenchError::UnknownPromptSet { reference: reference.to_owned(), versions: Vec::new() }.into()
 }
 
 /// A stored set and its version.

@@ -24,7 +24,7 @@ use signal_hook::iterator::Signals;
 
 use crate::workbench::{Experiment, JobNotice, SessionJob, StorePlace};
 use pictures::PictureThread;
-use state::{Effect, Event, Problem, State, update};
+use state::{Effect, Event, Job, Problem, State, update};
 use terminal::BorrowedTerminal;
 use theme::Theme;
 
@@ -33,6 +33,17 @@ const FRAME: Duration = Duration::from_millis(100);
 
 /// How long the first frame may wait for numbers that are about to come.
 const FIRST_FRAME: Duration = Duration::from_millis(300);
+
+/// How the workbench was left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// As its user wished.
+    Quit,
+    /// By Ctrl-C or a signal while a job ran.
+    Interrupted,
+    /// The experiment could not be opened; this is why.
+    Failed(String),
+}
 
 /// What the loop waits for.
 enum Message {
@@ -44,7 +55,7 @@ enum Message {
 ///
 /// # Errors
 /// When the terminal cannot be used. The terminal is restored in every case.
-pub fn run(experiment: Experiment, place: StorePlace, theme: Theme) -> io::Result<()> {
+pub fn run(experiment: Experiment, place: StorePlace, theme: Theme) -> io::Result<Ending> {
     let (sender, messages) = unbounded();
     watch_signals(sender.clone())?;
     let mut terminal = BorrowedTerminal::borrow()?;
@@ -53,15 +64,19 @@ pub fn run(experiment: Experiment, place: StorePlace, theme: Theme) -> io::Resul
     let pictures = PictureThread::start(move |key, picture| {
         send(&to_pictures, Message::Screen(Event::PictureReady(key, picture)));
     })?;
-    let state = State::new(terminal.size()?, place == StorePlace::Memory);
-    let mut screen = Loop { experiment, place, theme, sender, pictures, state, job: None, job_id: 0 };
+    let state = State::new(terminal.size()?, place.is_memory());
+    let memory = StorePlace::in_memory();
+    let mut screen = Loop { experiment, place, memory, theme, sender, pictures, state, job: None, job_id: 0 };
     screen.carry_out(Effect::StartSession, &mut terminal)?;
     screen.turn(&messages, &mut terminal)
 }
 
 struct Loop {
     experiment: Experiment,
+    /// The store that was asked for.
     place: StorePlace,
+    /// One that a user without it can go on with.
+    memory: StorePlace,
     theme: Theme,
     sender: Sender<Message>,
     pictures: PictureThread,
@@ -72,7 +87,7 @@ struct Loop {
 }
 
 impl Loop {
-    fn turn(&mut self, messages: &Receiver<Message>, terminal: &mut BorrowedTerminal) -> io::Result<()> {
+    fn turn(&mut self, messages: &Receiver<Message>, terminal: &mut BorrowedTerminal) -> io::Result<Ending> {
         // When the next frame is due, if anything has changed since the last one.
         let mut due = Some(Instant::now() + FIRST_FRAME);
         loop {
@@ -85,11 +100,11 @@ impl Loop {
                     let at_once = !matches!(message, Message::Job { notice: JobNotice::Progress(_), .. });
                     let Some(event) = self.event(message) else { continue };
                     for effect in update(&mut self.state, event) {
-                        if effect == Effect::Quit {
+                        if matches!(effect, Effect::Quit | Effect::QuitNow) {
                             if let Some(job) = &self.job {
                                 job.stop();
                             }
-                            return Ok(());
+                            return Ok(self.ending(effect));
                         }
                         self.carry_out(effect, terminal)?;
                     }
@@ -99,8 +114,16 @@ impl Loop {
                     terminal.draw(&self.state, &self.theme)?;
                     due = None;
                 }
-                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                Err(RecvTimeoutError::Disconnected) => return Ok(Ending::Interrupted),
             }
+        }
+    }
+
+    fn ending(&self, effect: Effect) -> Ending {
+        match &self.state.job {
+            Job::Running(_) | Job::Stopping if effect == Effect::QuitNow => Ending::Interrupted,
+            Job::Failed(problem) => Ending::Failed(problem.message.clone()),
+            _ => Ending::Quit,
         }
     }
 
@@ -121,7 +144,7 @@ impl Loop {
     fn carry_out(&mut self, effect: Effect, terminal: &mut BorrowedTerminal) -> io::Result<()> {
         match effect {
             Effect::StartSession => self.start_job(self.place.clone()),
-            Effect::StartInMemory => self.start_job(StorePlace::Memory),
+            Effect::StartInMemory => self.start_job(self.memory.clone()),
             Effect::StopSession => {
                 if let Some(job) = &self.job {
                     job.stop();
@@ -141,8 +164,8 @@ impl Loop {
                 send(&self.sender, Message::Screen(Event::Resize(size)));
                 Ok(())
             }
-            // The loop itself ends on it.
-            Effect::Quit => Ok(()),
+            // The loop itself ends on them.
+            Effect::Quit | Effect::QuitNow => Ok(()),
         }
     }
 

@@ -46,6 +46,8 @@ pub enum Effect {
     Suspend,
     /// End the program.
     Quit,
+    /// End it at once, in the middle of whatever runs.
+    QuitNow,
 }
 
 /// Why there is no session.
@@ -62,6 +64,8 @@ pub struct Problem {
 pub enum Job {
     /// It runs; progress once there is any.
     Running(Option<Progress>),
+    /// The user wants it stopped; the batch in flight is finished first.
+    Stopping,
     /// The user stopped it.
     Stopped,
     /// It failed.
@@ -274,6 +278,8 @@ pub struct State {
     pub picture: Option<PictureSlot>,
     /// A store in memory is in use: nothing is kept.
     pub in_memory: bool,
+    /// It is what the user asked for at the start.
+    pub memory_wanted: bool,
 }
 
 impl State {
@@ -298,6 +304,7 @@ impl State {
             images: None,
             picture: None,
             in_memory,
+            memory_wanted: in_memory,
         }
     }
 
@@ -312,7 +319,7 @@ impl State {
             (Job::Failed(problem), None) if problem.store => Context::StoreProblem,
             (Job::Failed(_), None) => Context::Problem,
             (Job::Stopped, None) => Context::Stopped,
-            (Job::Running(_) | Job::Done, None) => Context::Loading,
+            (Job::Running(_) | Job::Stopping | Job::Done, None) => Context::Loading,
             (_, Some(_)) => match (self.screen, self.table) {
                 (Screen::Images, _) => Context::Images,
                 (Screen::Overview, Table::Strategies) => Context::Strategies,
@@ -354,13 +361,18 @@ impl State {
         view.list.get(view.selected).copied()
     }
 
+    /// The question whether to quit although a job runs is out of date with the job.
+    fn end_job(&mut self, job: Job) {
+        self.job = job;
+        self.overlay = self.overlay.filter(|overlay| *overlay != Overlay::Leaving);
+    }
+
     fn open_session(&mut self, session: Arc<Session>) {
         self.shown = vec![true; session.strategies.len()];
         self.a = session.baseline;
         self.strategy = (0..session.strategies.len()).find(|&i| i != self.a).unwrap_or(self.a);
         self.b = self.strategy;
         self.session = Some(session);
-        self.job = Job::Done;
         self.compare();
     }
 
@@ -510,18 +522,16 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
             Vec::new()
         }
         Event::Opened(session) => {
-            if state.overlay == Some(Overlay::Leaving) {
-                state.overlay = None;
-            }
+            state.end_job(Job::Done);
             state.open_session(session);
             Vec::new()
         }
         Event::Stopped => {
-            state.job = Job::Stopped;
+            state.end_job(Job::Stopped);
             Vec::new()
         }
         Event::Failed(problem) => {
-            state.job = Job::Failed(problem);
+            state.end_job(Job::Failed(problem));
             Vec::new()
         }
         Event::PictureReady(key, picture) => {
@@ -530,7 +540,7 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
             }
             Vec::new()
         }
-        Event::Terminate => vec![Effect::Quit],
+        Event::Terminate => vec![Effect::QuitNow],
     };
     effects.extend(wanted_picture(state));
     effects
@@ -626,10 +636,16 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
             };
         }
         Action::Messages => state.overlay = Some(Overlay::Messages(0)),
-        Action::Cancel => return vec![Effect::StopSession],
+        Action::Cancel => {
+            state.job = Job::Stopping;
+            return vec![Effect::StopSession];
+        }
         Action::Retry => {
+            // A stopped job goes on in its store; a failed one tries the one that was wanted first.
+            let in_memory = state.in_memory && state.job == Job::Stopped;
+            state.in_memory = in_memory || state.memory_wanted;
             state.job = Job::Running(None);
-            return vec![if state.in_memory { Effect::StartInMemory } else { Effect::StartSession }];
+            return vec![if in_memory { Effect::StartInMemory } else { Effect::StartSession }];
         }
         Action::MemoryStore => {
             state.job = Job::Running(None);
@@ -637,14 +653,14 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
             return vec![Effect::StartInMemory];
         }
         Action::Quit => {
-            let running = matches!(state.job, Job::Running(_));
+            let running = matches!(state.job, Job::Running(_) | Job::Stopping);
             if running && state.overlay != Some(Overlay::Leaving) {
                 state.overlay = Some(Overlay::Leaving);
             } else {
                 return vec![Effect::Quit];
             }
         }
-        Action::QuitNow => return vec![Effect::Quit],
+        Action::QuitNow => return vec![Effect::QuitNow],
         Action::Suspend => return vec![Effect::Suspend],
     }
     Vec::new()

@@ -211,7 +211,7 @@ fn quitting_asks_only_while_a_job_runs() {
     assert_eq!(press(&mut running, "Esc"), []);
     assert_eq!(running.overlay, None);
     assert_eq!(press(&mut running, "q q"), [Effect::Quit]);
-    assert_eq!(press(&mut running, "Ctrl-c"), [Effect::Quit]);
+    assert_eq!(press(&mut running, "Ctrl-c"), [Effect::QuitNow]);
     assert_eq!(press(&mut opened(80, 24), "Ctrl-z"), [Effect::Suspend]);
 }
 
@@ -221,12 +221,17 @@ fn a_question_that_is_out_of_date_goes_away() {
     press(&mut state, "q");
     update(&mut state, Event::Opened(Arc::new(session())));
     assert_eq!(state.overlay, None);
+    let mut state = State::new(Size::new(80, 24), false);
+    press(&mut state, "q");
+    update(&mut state, Event::Failed(Problem { message: "no".into(), store: false }));
+    assert_eq!(state.overlay, None);
 }
 
 #[test]
 fn a_job_is_stopped_and_goes_on() {
     let mut state = State::new(Size::new(80, 24), false);
     assert_eq!(press(&mut state, "x"), [Effect::StopSession]);
+    assert_eq!(state.job, Job::Stopping);
     update(&mut state, Event::Stopped);
     assert_eq!(press(&mut state, "x"), []);
     assert_eq!(press(&mut state, "r"), [Effect::StartSession]);
@@ -240,9 +245,13 @@ fn a_held_store_can_be_done_without() {
     update(&mut state, Event::Failed(Problem { message: message.clone(), store: true }));
     assert_eq!(press(&mut state, "i"), [Effect::StartInMemory]);
     assert!(state.in_memory);
+    update(&mut state, Event::Stopped);
+    assert_eq!(press(&mut state, "r"), [Effect::StartInMemory]);
+    // What fails in memory may work with the store, once it is free.
     update(&mut state, Event::Failed(Problem { message, store: false }));
     assert_eq!(press(&mut state, "i"), []);
-    assert_eq!(press(&mut state, "r"), [Effect::StartInMemory]);
+    assert_eq!(press(&mut state, "r"), [Effect::StartSession]);
+    assert!(!state.in_memory);
 }
 
 #[test]

@@ -2,10 +2,12 @@
 //! Pictures are decoded by a few threads while the encoder runs; a bounded queue between them keeps memory flat.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use rayon::prelude::*;
@@ -22,6 +24,9 @@ const ENCODER_VERSION: u32 = 1;
 
 /// Images encoded at once: large enough for wide matrix products, small enough to show progress and to cancel.
 const IMAGE_BATCH: usize = 32;
+
+/// Decoding threads at most: more only wait for the encoder.
+const DECODING_THREADS: usize = 8;
 
 /// Token positions encoded at once, for the same reasons.
 const TOKEN_BATCH: usize = 4096;
@@ -156,31 +161,42 @@ impl<'a> Embedder<'a> {
         notify(meter.progress());
 
         let mut reasons: HashMap<usize, String> = HashMap::new();
+        // Pictures with the same content are encoded once.
+        let mut first_with: HashMap<Hash, usize> = HashMap::new();
+        let mut copies: Vec<(usize, usize)> = Vec::new();
         if !pending.is_empty() {
             let encoder = self.checkpoint.image_encoder()?;
             let dim = encoder.dim();
             let queue =
                 DecodingQueue { embedder: self, pictures, pending: &pending, next: AtomicUsize::new(0) };
-            let result = std::thread::scope(|scope| -> Result<(), WorkbenchError> {
+            let result = thread::scope(|scope| -> Result<(), WorkbenchError> {
                 let (sender, receiver) = bounded(2 * IMAGE_BATCH);
-                for _ in 0..rayon::current_num_threads() {
+                for _ in 0..rayon::current_num_threads().min(DECODING_THREADS) {
                     let sender = sender.clone();
                     let queue = &queue;
-                    scope.spawn(move || queue.decode_all(&sender));
+                    thread::Builder::new()
+                        .spawn_scoped(scope, move || queue.decode_all(&sender))
+                        .map_err(WorkbenchError::Threads)?;
                 }
                 drop(sender);
-                while let Some(batch) = next_batch(&receiver) {
-                    if cancel.is_cancelled() {
-                        return Err(WorkbenchError::Cancelled);
-                    }
+                while let Some(batch) = next_batch(&receiver, cancel)? {
                     let mut pixels = Vec::new();
                     let mut encoding = Vec::new();
                     for (index, decoded) in batch {
                         match decoded {
                             Decoded::Pixels { pixel_values, hash } => {
-                                pixels.extend_from_slice(&pixel_values);
-                                encoding.push(index);
                                 hashes[index] = Some(hash);
+                                match first_with.entry(hash) {
+                                    Entry::Occupied(first) => {
+                                        copies.push((index, *first.get()));
+                                        meter.cached(1);
+                                    }
+                                    Entry::Vacant(new) => {
+                                        new.insert(index);
+                                        pixels.extend_from_slice(&pixel_values);
+                                        encoding.push(index);
+                                    }
+                                }
                             }
                             Decoded::InStore { embedding, hash } => {
                                 meter.cached(1);
@@ -195,6 +211,9 @@ impl<'a> Embedder<'a> {
                     }
                     if !encoding.is_empty() {
                         let rows = encoder.encode(&pixels)?;
+                        for (row, &index) in rows.chunks_exact(dim).zip(&encoding) {
+                            check_finite(row, pictures[index].name)?;
+                        }
                         let mut items = Vec::with_capacity(encoding.len());
                         for (row, &index) in rows.chunks_exact(dim).zip(&encoding) {
                             if let Some(hash) = &hashes[index] {
@@ -215,6 +234,9 @@ impl<'a> Embedder<'a> {
                 pending.iter().filter_map(|&i| Some((stamps[i].clone()?, hashes[i]?))).collect();
             self.with_store(|store| store.save_file_hashes(&learnt).and_then(|()| store.flush()));
             result?;
+            for (copy, first) in copies {
+                embeddings[copy] = embeddings[first].clone();
+            }
         }
         Ok(gather(pictures, embeddings, hashes, &reasons)?)
     }
@@ -297,6 +319,7 @@ impl<'a> Embedder<'a> {
                 let inputs: Vec<TokenizedPrompt> = batch.iter().map(|(_, prompt)| prompt.clone()).collect();
                 let projected = encoder.encode(&inputs)?.projected;
                 for (row, (index, prompt)) in projected.chunks_exact(dim).zip(batch) {
+                    check_finite(row, distinct[*index])?;
                     let mut record = row.to_vec();
                     record.push(if prompt.truncated { 1.0 } else { 0.0 });
                     records[*index] = Some(record);
@@ -368,16 +391,31 @@ impl DecodingQueue<'_, '_> {
     }
 }
 
-/// Waits for one image, then takes those that are ready, up to a batch; `None` when all are through.
-fn next_batch(receiver: &Receiver<(usize, Decoded)>) -> Option<Vec<(usize, Decoded)>> {
+/// Waits for a whole batch, or for what is left of the images; `None` when all are through.
+fn next_batch(
+    receiver: &Receiver<(usize, Decoded)>,
+    cancel: &Cancel,
+) -> Result<Option<Vec<(usize, Decoded)>>, WorkbenchError> {
     let mut batch = Vec::with_capacity(IMAGE_BATCH);
     while batch.len() < IMAGE_BATCH {
+        if cancel.is_cancelled() {
+            return Err(WorkbenchError::Cancelled);
+        }
         match receiver.recv() {
             Ok(item) => batch.push(item),
             Err(_) => break,
         }
     }
-    (!batch.is_empty()).then_some(batch)
+    Ok((!batch.is_empty()).then_some(batch))
+}
+
+/// A value that is not finite must not get into the store.
+fn check_finite(embedding: &[f32], name: &str) -> Result<(), WorkbenchError> {
+    if embedding.iter().all(|value| value.is_finite()) {
+        Ok(())
+    } else {
+        Err(WorkbenchError::NotFinite { name: name.to_owned() })
+    }
 }
 
 fn gather(

@@ -39,7 +39,7 @@ pub enum WorkbenchError {
     #[error(transparent)]
     Evaluation(#[from] EvaluationError),
     /// A file that must be readable is not.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}: {source}; check the path and the file's permissions", path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -64,14 +64,29 @@ pub enum WorkbenchError {
     },
     /// A prompt set that the store does not have.
     #[error(
-        "the store has no prompt set {name:?}: `cupl-tui prompts list` shows what it has, `prompts import` adds one"
+        "the store has no prompt set {reference:?}{}: `cupl-tui prompts list` shows what it has, `prompts import` adds one",
+        if versions.is_empty() { String::new() } else { format!(" (it has the versions {})", versions.join(", ")) }
     )]
     UnknownPromptSet {
-        /// The wanted name, with its version if one was wanted.
+        /// The wanted name, with `@` and the version if one was wanted.
+        reference: String,
+        /// The versions that are there under the name.
+        versions: Vec<String>,
+    },
+    /// An encoder gave something that is no number.
+    #[error("{name}: its embedding is not finite, so the checkpoint's weights are damaged: fetch it again")]
+    NotFinite {
+        /// The image's name, or the prompt.
         name: String,
     },
+    /// No thread can be started.
+    #[error("cannot start a thread: {0}; try fewer with --threads")]
+    Threads(std::io::Error),
     /// Not one image can be read.
-    #[error("none of the {} images can be read; the first: {}: {}", skipped.len(), first(skipped).0, first(skipped).1)]
+    #[error(
+        "none of the {} images can be read; the first: {}: {}\nCheck that the folder holds pictures (JPEG, PNG, WebP, BMP, GIF, TIFF).",
+        skipped.len(), first(skipped).0, first(skipped).1
+    )]
     NoReadableImage {
         /// All of them.
         skipped: Vec<SkippedImage>,

@@ -97,7 +97,7 @@ pub enum PromptSetChoice {
 #[derive(Debug, thiserror::Error)]
 pub enum ExperimentError {
     /// The file cannot be read.
-    #[error("cannot read the experiment file {}: {source}", path.display())]
+    #[error("cannot read the experiment file {}: {source}; check the path and the file's permissions", path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -136,7 +136,7 @@ struct ExperimentFile {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected the name of a file, or a table from folder names to class names")]
 enum ClassNamesEntry {
     File(String),
     Inline(BTreeMap<String, String>),
@@ -154,7 +154,7 @@ struct StrategyEntry {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected the name of a file, or a list of templates")]
 enum TemplatesEntry {
     File(String),
     Inline(Vec<String>),
@@ -236,7 +236,13 @@ impl Experiment {
             path.file_stem()
                 .map_or_else(|| "experiment".to_owned(), |stem| stem.to_string_lossy().into_owned())
         });
-        Ok(Self { name, checkpoint: checkpoint(&file.checkpoint, folder), dataset, strategies, baseline })
+        Ok(Self {
+            name,
+            checkpoint: checkpoint(Path::new(&file.checkpoint), folder),
+            dataset,
+            strategies,
+            baseline,
+        })
     }
 
     /// The experiment that flags describe. The strategies are called `templates`, `cupl`, and `both` when both
@@ -288,18 +294,21 @@ impl Experiment {
         let name = images
             .file_name()
             .map_or_else(|| images.display().to_string(), |name| name.to_string_lossy().into_owned());
-        Ok(Self {
-            name,
-            checkpoint: checkpoint(&checkpoint_path.to_string_lossy(), here),
-            dataset,
-            strategies,
-            baseline: 0,
-        })
+        Ok(Self { name, checkpoint: checkpoint(checkpoint_path, here), dataset, strategies, baseline: 0 })
     }
 }
 
-fn checkpoint(name: &str, folder: &Path) -> CheckpointChoice {
-    if name == DEMO { CheckpointChoice::Demo } else { CheckpointChoice::Directory(folder.join(name)) }
+fn checkpoint(path: &Path, folder: &Path) -> CheckpointChoice {
+    if path.as_os_str() == DEMO {
+        CheckpointChoice::Demo
+    } else {
+        CheckpointChoice::Directory(folder.join(path))
+    }
+}
+
+/// A reference to a stored prompt set: its name and, after the last `@`, the version.
+pub fn split_reference(reference: &str) -> (&str, Option<&str>) {
+    reference.rsplit_once('@').map_or((reference, None), |(name, version)| (name, Some(version)))
 }
 
 fn templates_file(path: &Path) -> PromptSetChoice {
@@ -334,11 +343,9 @@ fn strategy(entry: StrategyEntry, folder: &Path) -> Result<StrategyChoice, Strin
         None => {}
     }
     for reference in entry.stored {
-        let (name, version) = match reference.split_once('@') {
-            Some((name, version)) => (name.to_owned(), Some(version.to_owned())),
-            None => (reference, None),
-        };
-        prompt_sets.push(PromptSetChoice::Stored { name, version });
+        let (name, version) = split_reference(&reference);
+        prompt_sets
+            .push(PromptSetChoice::Stored { name: name.to_owned(), version: version.map(str::to_owned) });
     }
     if prompt_sets.is_empty() {
         return Err(format!(
@@ -461,6 +468,10 @@ mod tests {
             (
                 "checkpoint = 'a'\nimages = 'b'\n[[strategy]]\nname = 'x'\ncupl = 'c'\naggregation = 'median'\n",
                 &["line 6", "median"],
+            ),
+            (
+                "checkpoint = 'a'\nimages = 'b'\n[[strategy]]\nname = 'x'\ntemplates = 3\n",
+                &["line 5", "a list of templates"],
             ),
             (
                 "checkpoint = 'a'\nimages = 'demo'\nclass_order = ['a']\n[[strategy]]\nname = 'x'\ncupl = 'c'\n",

@@ -8,25 +8,36 @@ use std::thread;
 
 use super::error::WorkbenchError;
 use super::experiment::Experiment;
+use super::opening::Workbench;
 use super::progress::{Cancel, Progress};
-use super::session::{Session, SessionOptions, Workbench};
+use super::session::{Session, SessionOptions};
 use crate::store::{OpenedStore, Store, StoreError};
 
 /// Where the store is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub enum StorePlace {
     /// In a directory, for every start.
     Directory(PathBuf),
-    /// In memory, for this start only.
-    Memory,
+    /// In memory, for this start only: every clone is the same store.
+    Memory(Store),
 }
 
 impl StorePlace {
+    /// A new, empty store in memory.
+    pub fn in_memory() -> Self {
+        Self::Memory(Store::in_memory())
+    }
+
+    /// Whether nothing is kept for the next start.
+    pub fn is_memory(&self) -> bool {
+        matches!(self, Self::Memory(_))
+    }
+
     /// Opens the store there; the notices say what the user should know.
     pub fn open(&self) -> Result<OpenedStore, StoreError> {
         match self {
             Self::Directory(path) => Store::open(path),
-            Self::Memory => Ok(OpenedStore { store: Store::in_memory(), notices: Vec::new() }),
+            Self::Memory(store) => Ok(OpenedStore { store: store.clone(), notices: Vec::new() }),
         }
     }
 }
@@ -116,4 +127,52 @@ fn panic_message(panic: &(dyn Any + Send)) -> &str {
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("no message")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The notices of a job until its last one, which is not progress.
+    fn run(experiment: Experiment, place: StorePlace, stop_at: Option<usize>) -> Vec<JobNotice> {
+        let (sender, receiver) = crossbeam_channel::unbounded();
+        let job = SessionJob::start(experiment, place, move |notice| sender.send(notice).unwrap()).unwrap();
+        let mut notices = Vec::new();
+        for notice in receiver {
+            notices.push(notice);
+            if Some(notices.len()) == stop_at {
+                job.stop();
+            }
+        }
+        notices
+    }
+
+    fn done(notices: &[JobNotice]) -> usize {
+        match notices.first() {
+            Some(JobNotice::Progress(progress)) => progress.done,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_stopped_job_keeps_what_it_finished() {
+        let place = StorePlace::in_memory();
+        // The first notice says what is in the store, the second that a batch is done.
+        let stopped = run(Experiment::demo().unwrap(), place.clone(), Some(2));
+        assert!(matches!(stopped.last(), Some(JobNotice::Stopped)), "{stopped:?}");
+        assert_eq!(done(&stopped), 0);
+        let again = run(Experiment::demo().unwrap(), place, Some(2));
+        assert!(done(&again) > 0, "{again:?}");
+    }
+
+    #[test]
+    fn a_failure_is_told_with_its_reason() {
+        let mut experiment = Experiment::demo().unwrap();
+        experiment.checkpoint = super::super::CheckpointChoice::Directory("/nowhere".into());
+        let notices = run(experiment, StorePlace::in_memory(), None);
+        let [JobNotice::Failed { message, store: false }] = &notices[..] else { panic!("{notices:?}") };
+        assert!(message.contains("/nowhere"), "{message}");
+        let notices = run(Experiment::demo().unwrap(), StorePlace::Directory("/dev/null/store".into()), None);
+        assert!(matches!(&notices[..], [JobNotice::Failed { store: true, .. }]), "{notices:?}");
+    }
 }

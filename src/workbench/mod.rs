@@ -1,13 +1,15 @@
 //! An opened experiment and the jobs that fill it: datasets, prompts, encoders and the store brought together.
-//! Both faces of the program, screens and subcommands, stand on this and on nothing below it.
+//! The screens stand on this and on nothing below it; subcommands that compute do too.
 
 pub mod demo;
 mod embedding;
 mod error;
 mod experiment;
 mod jobs;
+mod opening;
 mod progress;
 pub mod report;
+mod runs;
 mod session;
 
 pub use crate::dataset::{PictureSource, SkippedImage};
@@ -16,8 +18,9 @@ pub use embedding::{Embedder, ImageEmbeddings, NamedPicture, PromptEmbeddings, c
 pub use error::WorkbenchError;
 pub use experiment::{
     CheckpointChoice, ClassNamesChoice, DEMO, DatasetChoice, Experiment, ExperimentError, ExperimentFlags,
-    PromptSetChoice, StrategyChoice,
+    PromptSetChoice, StrategyChoice, split_reference,
 };
 pub use jobs::{JobNotice, SessionJob, StorePlace, make_session};
+pub use opening::Workbench;
 pub use progress::{Cancel, Meter, Progress, Stage, short_duration};
-pub use session::{RANKED, Session, SessionImage, SessionOptions, StrategyResult, Workbench};
+pub use session::{RANKED, Session, SessionImage, SessionOptions, StrategyResult};

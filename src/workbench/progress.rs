@@ -73,10 +73,10 @@ impl std::fmt::Display for Progress {
         let unit = self.stage.unit();
         write!(f, "embedding {unit} {}/{}", self.done, self.total)?;
         if let Some(rate) = self.rate {
-            write!(f, " · {} {unit}/s", short_rate(rate))?;
+            write!(f, ", {} {unit}/s", short_rate(rate))?;
         }
         if let Some(left) = self.left {
-            write!(f, " · {} left", short_duration(left))?;
+            write!(f, ", {} left", short_duration(left))?;
         }
         Ok(())
     }
@@ -158,7 +158,7 @@ mod tests {
         assert_eq!(progress.done, 600);
         assert_eq!(progress.rate, Some(20.0));
         assert_eq!(progress.left, Some(Duration::from_secs(20)));
-        assert_eq!(progress.to_string(), "embedding images 600/1000 · 20.0 images/s · 20s left");
+        assert_eq!(progress.to_string(), "embedding images 600/1000, 20.0 images/s, 20s left");
         assert!((progress.fraction() - 0.6).abs() < 1e-12);
     }
 

@@ -5,11 +5,6 @@ use serde_json::{Value, json};
 use super::session::{Session, StrategyResult};
 use crate::evaluation::Evaluation;
 
-/// Lower-case hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// The whole session; `predictions` adds every image's ranked classes.
 pub fn to_json(session: &Session, predictions: bool) -> Value {
     json!({

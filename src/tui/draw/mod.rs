@@ -134,7 +134,7 @@ fn bar(value: f64, width: usize, glyphs: &Glyphs) -> String {
 
 /// Whether the job is at work.
 fn is_running(state: &State) -> bool {
-    matches!(state.job, Job::Running(_))
+    matches!(state.job, Job::Running(_) | Job::Stopping)
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &The
                 );
             }
         }
+        Job::Stopping => line(frame, "stopping after the batch in flight".into(), theme.heading()),
         Job::Stopped => {
             line(frame, "stopped".into(), theme.heading());
             line(frame, "What is finished is kept; r goes on from there.".into(), theme.dim());

@@ -1,0 +1,189 @@
+//! Opens an experiment: every part is found, read and checked before anything is computed.
+
+use super::demo;
+use super::embedding::checkpoint_fingerprint;
+use super::error::WorkbenchError;
+use super::experiment::{
+    CheckpointChoice, ClassNamesChoice, DatasetChoice, Experiment, PromptSetChoice, StrategyChoice,
+};
+use crate::clip::{Checkpoint, CheckpointSource};
+use crate::dataset::{ClassNameMap, Dataset, DatasetOptions};
+use crate::message::{joined, listed};
+use crate::prompts::{Aggregation, PromptError, PromptSet, PromptSetContent, Strategy};
+use crate::store::{Hash, Store, version_of};
+
+/// How many names a note shows.
+const NAMED: usize = 4;
+
+/// An experiment whose parts are opened and checked; nothing is embedded yet.
+pub struct Workbench {
+    pub(super) experiment: Experiment,
+    pub(super) checkpoint: Checkpoint,
+    pub(super) fingerprint: Hash,
+    pub(super) dataset: Dataset,
+    pub(super) strategies: Vec<OpenStrategy>,
+    pub(super) warnings: Vec<String>,
+    pub(super) store: Store,
+}
+
+pub(super) struct OpenStrategy {
+    pub(super) name: String,
+    pub(super) aggregation: Aggregation,
+    /// As `name@version`.
+    pub(super) prompt_sets: Vec<String>,
+    /// In class order.
+    pub(super) prompts: Vec<Vec<String>>,
+}
+
+impl Workbench {
+    /// Opens and checks every part of an experiment: after this, only unreadable images can surprise.
+    pub fn open(experiment: Experiment, store: Store) -> Result<Self, WorkbenchError> {
+        let checkpoint = Checkpoint::open(match &experiment.checkpoint {
+            CheckpointChoice::Demo => demo::checkpoint(),
+            CheckpointChoice::Directory(path) => CheckpointSource::Directory(path.clone()),
+        })?;
+        let dataset = open_dataset(&experiment.dataset)?;
+        let mut warnings = dataset.notes.clone();
+        if !dataset.ignored.is_empty() {
+            warnings.push(format!(
+                "{} files in the dataset are no pictures and were ignored: {}",
+                dataset.ignored.len(),
+                listed(&dataset.ignored, NAMED)
+            ));
+        }
+        let class_names = dataset.class_names();
+        let mut strategies = Vec::with_capacity(experiment.strategies.len());
+        for choice in &experiment.strategies {
+            strategies.push(open_strategy(choice, &class_names, &store, &mut warnings)?);
+        }
+        let fingerprint = checkpoint_fingerprint(&checkpoint, &store)?;
+        Ok(Self { experiment, checkpoint, fingerprint, dataset, strategies, warnings, store })
+    }
+
+    /// Keeps only the named strategies, in the experiment's order.
+    pub fn keep_strategies(&mut self, names: &[String]) -> Result<(), WorkbenchError> {
+        for name in names {
+            if !self.strategies.iter().any(|strategy| &strategy.name == name) {
+                let known: Vec<&str> =
+                    self.strategies.iter().map(|strategy| strategy.name.as_str()).collect();
+                return Err(WorkbenchError::UnknownStrategy { name: name.clone(), known: known.join(", ") });
+            }
+        }
+        let baseline = self.strategies.get(self.experiment.baseline).map(|strategy| strategy.name.clone());
+        self.strategies.retain(|strategy| names.contains(&strategy.name));
+        self.experiment.baseline = self
+            .strategies
+            .iter()
+            .position(|strategy| Some(&strategy.name) == baseline.as_ref())
+            .unwrap_or(0);
+        Ok(())
+    }
+}
+
+fn open_dataset(choice: &DatasetChoice) -> Result<Dataset, WorkbenchError> {
+    let DatasetChoice::Path { images, class_names, class_order } = choice else {
+        return Ok(demo::dataset()?);
+    };
+    let class_names = match class_names {
+        Some(ClassNamesChoice::File(path)) => Some(ClassNameMap::read(path)?),
+        Some(ClassNamesChoice::Inline(map)) => {
+            Some(ClassNameMap::from_pairs(map.clone().into_iter().collect()))
+        }
+        None => None,
+    };
+    let options = DatasetOptions { class_names, class_order: class_order.clone(), root: None };
+    Ok(if images.is_dir() || !images.exists() {
+        Dataset::from_folder(images, &options)?
+    } else {
+        Dataset::from_manifest(images, &options)?
+    })
+}
+
+fn open_strategy(
+    choice: &StrategyChoice,
+    class_names: &[String],
+    store: &Store,
+    warnings: &mut Vec<String>,
+) -> Result<OpenStrategy, WorkbenchError> {
+    let in_strategy = |source| WorkbenchError::Strategy { strategy: choice.name.clone(), source };
+    let mut sets = Vec::with_capacity(choice.prompt_sets.len());
+    let mut names = Vec::with_capacity(choice.prompt_sets.len());
+    for set in &choice.prompt_sets {
+        let set = open_prompt_set(set, store, &choice.name)?;
+        for note in notes_on(&set, class_names).map_err(in_strategy)? {
+            // Strategies may share a prompt set.
+            if !warnings.contains(&note) {
+                warnings.push(note);
+            }
+        }
+        names.push(format!("{}@{}", set.name, version_of(&set.to_json())));
+        sets.push(set);
+    }
+    let strategy = Strategy { name: choice.name.clone(), prompt_sets: sets, aggregation: choice.aggregation };
+    let resolved = strategy.resolve(class_names).map_err(in_strategy)?;
+    Ok(OpenStrategy {
+        name: choice.name.clone(),
+        aggregation: choice.aggregation,
+        prompt_sets: names,
+        prompts: resolved.per_class,
+    })
+}
+
+/// What the user should know about a prompt set on these classes.
+fn notes_on(set: &PromptSet, class_names: &[String]) -> Result<Vec<String>, PromptError> {
+    let about = |note: String| format!("prompt set {:?}: {note}", set.name);
+    let mut notes: Vec<String> = set.notes.iter().cloned().map(about).collect();
+    let resolved = set.resolve(class_names)?;
+    let loose: Vec<String> = resolved
+        .loosely_matched
+        .iter()
+        .take(NAMED)
+        .map(|loose| format!("class {:?} uses the prompts of {:?}", loose.class_name, loose.key))
+        .collect();
+    if !loose.is_empty() {
+        notes.push(about(joined(&loose, resolved.loosely_matched.len())));
+    }
+    if !resolved.left_over.is_empty() {
+        let (count, names) = (resolved.left_over.len(), listed(&resolved.left_over, NAMED));
+        notes.push(about(format!("{count} of its classes are not in the dataset: {names}")));
+    }
+    let raw: Vec<&String> = class_names.iter().filter(|name| name.contains('_')).collect();
+    if matches!(set.content, PromptSetContent::Templates(_)) && !raw.is_empty() {
+        notes.push(about(format!(
+            "its templates are filled with class names as folders have them: {}; \
+             a class-name map (--class-names, or class_names in an experiment) gives them words",
+            listed(&raw, NAMED)
+        )));
+    }
+    Ok(notes)
+}
+
+fn open_prompt_set(
+    choice: &PromptSetChoice,
+    store: &Store,
+    strategy: &str,
+) -> Result<PromptSet, WorkbenchError> {
+    let in_strategy = |source| WorkbenchError::Strategy { strategy: strategy.to_owned(), source };
+    match choice {
+        PromptSetChoice::DemoTemplates => demo::templates(),
+        PromptSetChoice::DemoCupl => demo::cupl(),
+        PromptSetChoice::TemplatesFile(path) => PromptSet::read_templates(path),
+        PromptSetChoice::CuplFile(path) => PromptSet::read_cupl(path),
+        PromptSetChoice::InlineTemplates(list) => PromptSet::from_templates(strategy, list),
+        PromptSetChoice::Stored { name, version } => {
+            return stored_prompt_set(name, version.as_deref(), store);
+        }
+    }
+    .map_err(in_strategy)
+}
+
+fn stored_prompt_set(name: &str, version: Option<&str>, store: &Store) -> Result<PromptSet, WorkbenchError> {
+    if let Some((_, content)) = store.prompt_set(name, version)? {
+        return Ok(PromptSet::from_json(name, &content)?);
+    }
+    let sets = store.prompt_sets()?;
+    Err(WorkbenchError::UnknownPromptSet {
+        reference: version.map_or_else(|| name.to_owned(), |version| format!("{name}@{version}")),
+        versions: sets.into_iter().filter(|set| set.name == name).map(|set| set.version).collect(),
+    })
+}

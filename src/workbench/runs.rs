@@ -1,0 +1,67 @@
+//! Runs: what an evaluation came to, kept in the store with the hashes of everything that decided it.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::json;
+
+use super::error::WorkbenchError;
+use super::opening::Workbench;
+use super::report;
+use super::session::Session;
+use crate::store::Key;
+
+impl Workbench {
+    /// A run is known by the hashes of its strategy, dataset and checkpoint: evaluating again saves nothing new.
+    pub(super) fn save_runs(&self, session: &Session) -> Result<(), WorkbenchError> {
+        for (strategy, result) in self.strategies.iter().zip(&session.strategies) {
+            let mut prompts = blake3::Hasher::new();
+            for prompt in strategy.prompts.iter().enumerate().flat_map(|(class, prompts)| {
+                prompts.iter().map(move |prompt| blake3::hash(format!("{class} {prompt}").as_bytes()))
+            }) {
+                prompts.update(prompt.as_bytes());
+            }
+            let key = Key::of(&[
+                strategy.name.as_bytes(),
+                strategy.aggregation.to_string().as_bytes(),
+                prompts.finalize().as_bytes(),
+                session.dataset_fingerprint.as_bytes(),
+                session.checkpoint_fingerprint.as_bytes(),
+            ]);
+            let id: String = key.as_bytes()[..6].iter().map(|byte| format!("{byte:02x}")).collect();
+            if self.store.run(&id)?.is_some() {
+                continue;
+            }
+            let evaluation = &result.evaluation;
+            let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+            let run = json!({
+                "id": id,
+                "saved_at": seconds,
+                "experiment": session.experiment,
+                "strategy": {
+                    "name": strategy.name,
+                    "aggregation": strategy.aggregation.to_string(),
+                    "prompt_sets": strategy.prompt_sets,
+                    "prompts": result.prompts,
+                    "prompts_hash": prompts.finalize().to_string(),
+                },
+                "dataset": {
+                    "name": session.dataset,
+                    "fingerprint": session.dataset_fingerprint.to_string(),
+                    "images": session.images.len(),
+                    "skipped": session.skipped.len(),
+                },
+                "checkpoint": {
+                    "name": session.checkpoint,
+                    "fingerprint": session.checkpoint_fingerprint.to_string(),
+                },
+                "top1": evaluation.top1(),
+                "top5": evaluation.top5(),
+                "mean_per_class_recall": evaluation.mean_per_class_recall(),
+                "per_class": report::per_class(&session.classes, evaluation),
+            });
+            self.store.save_run(&id, &run.to_string())?;
+        }
+        self.store.flush()?;
+        Ok(())
+    }
+}
