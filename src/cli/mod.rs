@@ -99,12 +99,13 @@ fn run(arguments: Arguments) -> Result<Outcome, CommandError> {
 }
 
 fn open_workbench(experiment: &ExperimentArguments, global: &Global) -> Result<Outcome, CommandError> {
-    if !std::io::stdout().is_terminal() || std::env::var_os("TERM").is_some_and(|term| term == "dumb") {
-        return Err(CommandError::Usage(
-            "the workbench needs a terminal that can place text, and standard output is not one.\n\
+    let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    if !std::io::stdout().is_terminal() || is_dumb {
+        let what = if is_dumb { "TERM=dumb" } else { "standard output" };
+        return Err(CommandError::Usage(format!(
+            "the workbench needs a terminal that can place text, and {what} is not one.\n\
              Without one, `cupl-tui evaluate --format json` gives the same numbers."
-                .into(),
-        ));
+        )));
     }
     let experiment = experiment.experiment()?;
     let variable = |name: &str| std::env::var(name).ok();
