@@ -145,6 +145,38 @@ fn own_data_from_flags_keeps_the_json_contract() {
 }
 
 #[test]
+fn the_demo_gives_the_numbers_of_the_reference_implementation() {
+    let bench = Bench::new();
+    let report = bench.json(0, &["evaluate", "--format", "json", "--predictions"]);
+    let reference: Value = serde_json::from_str(include_str!("fixtures/demo_reference.json")).unwrap();
+    for strategy in report["strategies"].as_array().unwrap() {
+        let expected = &reference[strategy["name"].as_str().unwrap()];
+        assert_eq!(strategy["prompts"], expected["prompts"]);
+        let counts = |confusion: &Value| -> Vec<i64> {
+            let rows = confusion.as_array().unwrap().iter();
+            rows.flat_map(|row| row.as_array().unwrap()).map(|count| count.as_i64().unwrap()).collect()
+        };
+        let pairs = counts(&strategy["confusion"]).into_iter().zip(counts(&expected["confusion"]));
+        // An image on the border between two classes may fall to either side: it counts twice here.
+        let moved: i64 = pairs.map(|(ours, theirs)| (ours - theirs).abs()).sum();
+        assert!(moved <= 2, "{moved} counts differ for {}", strategy["name"]);
+        let top5 = (1000.0 * strategy["top5"].as_f64().unwrap()).round() as i64;
+        assert!((top5 - expected["top5"].as_i64().unwrap()).abs() <= 1);
+        for class in 0..10 {
+            let prediction = &strategy["predictions"][100 * class];
+            let ranked = prediction["ranked"].as_array().unwrap();
+            let expected = expected["first_true_probabilities"][class].as_f64().unwrap();
+            match ranked.iter().find(|ranked| ranked["class"] == prediction["label"]) {
+                Some(truth) => {
+                    assert!((truth["probability"].as_f64().unwrap() - expected).abs() < 1e-3);
+                }
+                None => assert!(expected <= ranked[4]["probability"].as_f64().unwrap() + 1e-3),
+            }
+        }
+    }
+}
+
+#[test]
 fn an_experiment_file_gives_the_same_numbers_and_nothing_is_embedded_twice() {
     let bench = Bench::new();
     let with_flags = bench.evaluate_own_data(0, &[]);
