@@ -216,8 +216,7 @@ fn tables_and_csv() {
     let arguments = bench.own_data();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let table = bench.stdout(0, &arguments);
-    for part in
-        ["photos · checkpoint · 18 images · 3 classes", "against baseline", "cupl - templates", "truck"]
+    for part in ["photos, checkpoint, 18 images, 3 classes", "against baseline", "cupl - templates", "truck"]
     {
         assert!(table.contains(part), "{part:?} is not in\n{table}");
     }
@@ -309,6 +308,77 @@ fn embeddings_are_written_in_the_order_of_the_input() {
     fs::write(bench.path("texts.jsonl"), "{\"text\": \"a\"}\n{\"txt\": 1}\n").unwrap();
     let complaint = bench.complaint(&[&embed[..], &["--texts", "texts.jsonl"]].concat());
     assert!(complaint.contains("line 2") && complaint.contains("\"text\""), "{complaint}");
+}
+
+#[test]
+fn embeddings_are_written_whole_or_not_at_all() {
+    let bench = Bench::new();
+    let checkpoint = data("checkpoint").display().to_string();
+    let embed = |more: &[&str]| {
+        let mut arguments = vec!["embed", "--checkpoint", &checkpoint];
+        arguments.extend(more);
+        bench.complaint(&arguments)
+    };
+    let in_the_way = embed(&["--images", "photos", "--out", "photos"]);
+    assert!(in_the_way.contains("photos") && in_the_way.contains("directory"), "{in_the_way}");
+    let nowhere = embed(&["--images", "photos", "--out", "nowhere/out.safetensors"]);
+    assert!(nowhere.contains("nowhere/out.safetensors") && nowhere.contains("folder"), "{nowhere}");
+    fs::create_dir(bench.path("broken")).unwrap();
+    fs::write(bench.path("broken/a.png"), "not a picture").unwrap();
+    let unreadable = embed(&["--images", "broken", "--out", "out.safetensors"]);
+    assert!(unreadable.contains("a.png"), "{unreadable}");
+    fs::copy(bench.path("photos/cat/0.png"), bench.path("broken/b.png")).unwrap();
+    let strict = embed(&["--images", "broken", "--out", "out.safetensors", "--strict"]);
+    assert!(strict.contains("a.png") && strict.contains("--strict"), "{strict}");
+    assert!(!bench.path("out.safetensors").exists());
+    let names: Vec<_> = fs::read_dir(bench.folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert!(names.iter().all(|name| !name.to_string_lossy().starts_with(".tmp")), "{names:?}");
+    bench
+        .stdout(1, &["embed", "--checkpoint", &checkpoint, "--images", "broken", "--out", "out.safetensors"]);
+
+    fs::write(bench.path("none.txt"), "").unwrap();
+    bench.stdout(
+        0,
+        &["embed", "--checkpoint", &checkpoint, "--texts", "none.txt", "--out", "none.safetensors"],
+    );
+    let bytes = fs::read(bench.path("none.safetensors")).unwrap();
+    assert_eq!(SafeTensors::deserialize(&bytes).unwrap().tensor("text_embeds").unwrap().shape()[0], 0);
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let bench = Bench::new();
+    for format in ["table", "csv", "json"] {
+        let mut arguments = bench.own_data();
+        arguments.extend(["--format", format, "--predictions", "--top-k", "0"].map(str::to_owned));
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let mut child =
+            bench.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{format}: {}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn a_doctor_who_finds_something_says_so() {
+    let bench = Bench::new();
+    let found = bench.stdout(2, &["doctor", "--checkpoint", "nowhere"]);
+    assert!(found.contains("nowhere"), "{found}");
+}
+
+#[test]
+fn a_manifest_and_another_aggregation() {
+    let bench = Bench::new();
+    let rows: String =
+        ["cat", "frog", "truck"].map(|class| format!("photos/{class}/0.png,{class}\n")).concat();
+    fs::write(bench.path("photos.csv"), format!("path,label\n{rows}")).unwrap();
+    let arguments: Vec<String> = bench.own_data().iter().map(|a| a.replace("photos", "photos.csv")).collect();
+    let mut arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    arguments.extend(["--aggregation", "max", "--format", "json"]);
+    let report = bench.json(0, &arguments);
+    assert_eq!(report["dataset"]["images"], 3);
+    assert_eq!(report["strategies"][2]["aggregation"], "max");
 }
 
 #[test]
@@ -408,6 +478,11 @@ fn bad_input_is_named_with_its_remedy() {
             &["/dev/null/store"],
         ),
         (vec!["pets.toml".into(), "evaluate".into()], &["after the command"]),
+        (vec!["evalute".into()], &["`cupl-tui evaluate`"]),
+        (
+            vec!["prompts".into(), "import".into(), "templates.txt".into(), "--name".into(), "a@b".into()],
+            &["a@b", "--name"],
+        ),
         (vec![], &["not one", "cupl-tui evaluate --format json"]),
     ];
     for (arguments, parts) in cases {
@@ -451,8 +526,20 @@ fn an_interruption_loses_nothing_that_was_finished() {
     progress.read_to_string(&mut rest).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{rest}");
     assert!(rest.contains("continues there"), "{rest}");
-    let finding = bench.json(0, &["doctor", "--format", "json"])["store"].as_str().unwrap().to_owned();
-    assert!(!finding.contains(": 0 embeddings"), "{finding}");
+    let embeddings = || -> usize {
+        let finding = bench.json(0, &["doctor", "--format", "json"])["store"].clone();
+        let counts = finding.as_str().unwrap().split(": ").nth(1).unwrap().to_owned();
+        counts.split(' ').next().unwrap().parse().unwrap()
+    };
+    let kept = embeddings();
+    assert!(kept > 0);
+
+    // The next run encodes the rest only, and comes to what an uninterrupted one comes to.
+    let again = bench.run(&["evaluate", "--format", "json"]);
+    assert_eq!(again.status.code(), Some(0));
+    assert!(embeddings() >= 1340 && embeddings() > kept);
+    let uninterrupted = bench.stdout(0, &["evaluate", "--format", "json", "--store", ":memory:"]);
+    assert_eq!(text(&again.stdout), uninterrupted);
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! The command line as clap parses it.
 
-use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -45,8 +44,8 @@ pub struct Global {
     #[arg(long, global = true, value_name = "DIR")]
     pub store: Option<PathBuf>,
     /// Threads for encoding and evaluation [default: one a core]
-    #[arg(long, global = true, value_name = "N")]
-    pub threads: Option<NonZeroUsize>,
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub threads: Option<u16>,
     /// Colours: auto follows NO_COLOR, COLORTERM and TERM
     #[arg(long, global = true, value_enum, default_value_t = ColorFlag::Auto)]
     pub color: ColorFlag,
@@ -123,12 +122,28 @@ impl ExperimentArguments {
     pub fn experiment(&self) -> Result<Experiment, CommandError> {
         let flags = self.flags();
         let experiment = match &self.file {
-            Some(file) => Experiment::read(file),
+            Some(file) => {
+                if let Some(command) = mistyped_command(file) {
+                    return Err(CommandError::Usage(format!(
+                        "there is no experiment file {}; did you mean the command `cupl-tui {command}`?",
+                        file.display()
+                    )));
+                }
+                Experiment::read(file)
+            }
             None if flags.is_empty() => Experiment::demo(),
             None => Experiment::from_flags(&flags),
         };
         Ok(experiment.map_err(WorkbenchError::from)?)
     }
+}
+
+/// The command that somebody may have meant who named a file that is not there.
+fn mistyped_command(file: &Path) -> Option<&'static str> {
+    let word = file.to_str().filter(|word| !word.contains(['.', '/']) && !file.exists())?;
+    ["evaluate", "embed", "prompts", "runs", "doctor"]
+        .into_iter()
+        .find(|command| strsim::damerau_levenshtein(word, command) <= 2)
 }
 
 /// The headless commands.

@@ -13,14 +13,17 @@ use crate::tui::theme::{ColorChoice, ColorDepth};
 use crate::workbench::{StorePlace, demo};
 
 pub fn run(command: &DoctorArguments, global: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
+    let (store, checkpoint) = (store(&store_place(global)?), checkpoint(command.checkpoint.as_deref()));
+    let usable = store.is_ok() && checkpoint.is_ok();
+    let either = |finding: Result<String, String>| finding.unwrap_or_else(|problem| problem);
     let findings = [
         ("version", env!("CARGO_PKG_VERSION").to_owned()),
         ("terminal", terminal()),
         ("colours", colours(global.color.into())),
         ("cpu features", cpu_features()),
         ("threads", threads(global)),
-        ("store", store(&store_place(global)?)),
-        ("checkpoint", checkpoint(command.checkpoint.as_deref())),
+        ("store", either(store)),
+        ("checkpoint", either(checkpoint)),
     ];
     match command.format {
         Format::Json => {
@@ -38,7 +41,7 @@ pub fn run(command: &DoctorArguments, global: &Global, output: &mut Output) -> R
             }
         }
     }
-    Ok(Outcome::Done)
+    Ok(if usable { Outcome::Done } else { Outcome::Unusable })
 }
 
 fn variable(name: &str) -> Option<String> {
@@ -106,11 +109,11 @@ fn threads(global: &Global) -> String {
     }
 }
 
-fn store(place: &StorePlace) -> String {
-    let StorePlace::Directory(path) = place else { return "in memory".to_owned() };
+fn store(place: &StorePlace) -> Result<String, String> {
+    let StorePlace::Directory(path) = place else { return Ok("in memory".to_owned()) };
     let path_text = path.display();
     if !path.exists() {
-        return format!("{path_text}, not there yet");
+        return Ok(format!("{path_text}, not there yet"));
     }
     let described = place.open().and_then(|opened| {
         let counts = opened.store.counts()?;
@@ -123,16 +126,16 @@ fn store(place: &StorePlace) -> String {
             counts.runs
         ))
     });
-    described.unwrap_or_else(|error| format!("{path_text}: {error}"))
+    described.map_err(|error| format!("{path_text}: {error}"))
 }
 
-fn checkpoint(path: Option<&Path>) -> String {
+fn checkpoint(path: Option<&Path>) -> Result<String, String> {
     let source = match path {
         Some(path) => CheckpointSource::Directory(path.to_owned()),
         None => demo::checkpoint(),
     };
     match Checkpoint::open(source) {
-        Ok(checkpoint) => {
+        Ok(checkpoint) => Ok({
             let (name, config) = (checkpoint.name(), checkpoint.config());
             format!(
                 "{name}: images {0}x{0} in patches of {1}, {2} blocks of width {3}; text {4} tokens, {5} blocks of width {6}; {7} dimensions",
@@ -145,7 +148,7 @@ fn checkpoint(path: Option<&Path>) -> String {
                 config.text.hidden_size,
                 config.dim,
             )
-        }
-        Err(error) => error.to_string(),
+        }),
+        Err(error) => Err(error.to_string()),
     }
 }

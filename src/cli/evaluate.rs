@@ -20,7 +20,11 @@ pub fn run(
     if !command.strategies.is_empty() {
         workbench.keep_strategies(&command.strategies)?;
     }
-    let ranked = if command.top_k == 0 { usize::MAX } else { command.top_k };
+    let ranked = match (command.predictions, command.top_k) {
+        (false, _) => 1,
+        (true, 0) => usize::MAX,
+        (true, top_k) => top_k,
+    };
     let options = SessionOptions { strict: command.strict, ranked };
     let progress = ProgressLine::stderr();
     let session = workbench.evaluate(options, &cancel, &|state| progress.show(&state));
@@ -33,7 +37,7 @@ pub fn run(
     }
     match (command.format, command.predictions) {
         (Format::Table, _) => table(&session, output)?,
-        (Format::Json, predictions) => output.json(&report::to_json(&session, predictions))?,
+        (Format::Json, predictions) => output.json(&report::of(&session, predictions))?,
         (Format::Csv, false) => output.csv(per_class_records(&session))?,
         (Format::Csv, true) => output.csv(prediction_records(&session))?,
     }
@@ -42,7 +46,7 @@ pub fn run(
 
 fn table(session: &Session, output: &mut Output) -> Result<(), CommandError> {
     output.heading(&format!(
-        "{} · {} · {} images · {} classes{}",
+        "{}, {}, {} images, {} classes{}",
         session.experiment,
         session.checkpoint,
         session.images.len(),
@@ -50,7 +54,7 @@ fn table(session: &Session, output: &mut Output) -> Result<(), CommandError> {
         if session.skipped.is_empty() {
             String::new()
         } else {
-            format!(" · {} skipped", session.skipped.len())
+            format!(", {} skipped", session.skipped.len())
         },
     ))?;
     if session.demo_checkpoint {

@@ -29,6 +29,8 @@ pub enum Outcome {
     Done,
     /// Done, but some input was skipped.
     Skipped,
+    /// What was looked at cannot be used; the output says why.
+    Unusable,
 }
 
 /// Why a command failed.
@@ -59,11 +61,17 @@ pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     crate::process::keep_large_allocations();
     if let Some(threads) = arguments.global.threads {
-        crate::process::set_threads(threads.get());
+        crate::process::set_threads(usize::from(threads));
     }
-    match run(arguments) {
+    let mut output = Output::stdout(arguments.global.color.into());
+    let done = run(arguments, &mut output).and_then(|outcome| {
+        output.flush()?;
+        Ok(outcome)
+    });
+    match done {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Skipped) => ExitCode::from(1),
+        Ok(Outcome::Unusable) => ExitCode::from(2),
         Err(CommandError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
             ExitCode::SUCCESS
         }
@@ -78,9 +86,8 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: Arguments) -> Result<Outcome, CommandError> {
+fn run(arguments: Arguments, output: &mut Output) -> Result<Outcome, CommandError> {
     let global = &arguments.global;
-    let mut output = Output::stdout(global.color.into());
     if arguments.command.is_some() && !arguments.experiment.is_empty() {
         return Err(CommandError::Usage(
             "the experiment stands before the command, where it means the workbench's: name it after the command, \
@@ -90,15 +97,16 @@ fn run(arguments: Arguments) -> Result<Outcome, CommandError> {
     }
     match arguments.command {
         None => open_workbench(&arguments.experiment, global),
-        Some(Command::Evaluate(command)) => evaluate::run(&command, global, &mut output),
-        Some(Command::Embed(command)) => embed::run(&command, global, &mut output),
-        Some(Command::Prompts(command)) => prompts::run(command, global, &mut output),
-        Some(Command::Runs(command)) => runs::run(command, global, &mut output),
-        Some(Command::Doctor(command)) => doctor::run(&command, global, &mut output),
+        Some(Command::Evaluate(command)) => evaluate::run(&command, global, output),
+        Some(Command::Embed(command)) => embed::run(&command, global, output),
+        Some(Command::Prompts(command)) => prompts::run(command, global, output),
+        Some(Command::Runs(command)) => runs::run(command, global, output),
+        Some(Command::Doctor(command)) => doctor::run(&command, global, output),
     }
 }
 
 fn open_workbench(experiment: &ExperimentArguments, global: &Global) -> Result<Outcome, CommandError> {
+    let experiment = experiment.experiment()?;
     let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
     if !std::io::stdout().is_terminal() || is_dumb {
         let what = if is_dumb { "TERM=dumb" } else { "standard output" };
@@ -107,7 +115,6 @@ fn open_workbench(experiment: &ExperimentArguments, global: &Global) -> Result<O
              Without one, `cupl-tui evaluate --format json` gives the same numbers."
         )));
     }
-    let experiment = experiment.experiment()?;
     let variable = |name: &str| std::env::var(name).ok();
     let theme = Theme {
         depth: ColorDepth::detect(global.color.into(), variable),

@@ -1,7 +1,7 @@
 //! The one printer: results to standard output, progress and complaints to standard error.
 
 use std::cell::RefCell;
-use std::io::{self, IsTerminal, StdoutLock, Write};
+use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
 use std::time::{Duration, Instant};
 
 use crate::tui::theme::{ColorChoice, ColorDepth};
@@ -9,7 +9,7 @@ use crate::workbench::Progress;
 
 /// Standard output.
 pub struct Output {
-    out: StdoutLock<'static>,
+    out: BufWriter<StdoutLock<'static>>,
     colors: bool,
 }
 
@@ -23,12 +23,17 @@ impl Output {
             ColorChoice::Never => false,
             ColorChoice::Auto => out.is_terminal() && depth != ColorDepth::Mono,
         };
-        Self { out, colors }
+        Self { out: BufWriter::new(out), colors }
     }
 
     /// One line.
     pub fn line(&mut self, line: &str) -> io::Result<()> {
         writeln!(self.out, "{line}")
+    }
+
+    /// Everything that was printed so far gets out.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
     }
 
     /// One line in bold.
@@ -37,7 +42,7 @@ impl Output {
     }
 
     /// A JSON document, indented.
-    pub fn json(&mut self, value: &serde_json::Value) -> io::Result<()> {
+    pub fn json(&mut self, value: &impl serde::Serialize) -> io::Result<()> {
         serde_json::to_writer_pretty(&mut self.out, value)?;
         self.line("")
     }
@@ -46,7 +51,10 @@ impl Output {
     pub fn csv(&mut self, records: impl IntoIterator<Item = Vec<String>>) -> io::Result<()> {
         let mut writer = csv::Writer::from_writer(&mut self.out);
         for record in records {
-            writer.write_record(&record).map_err(io::Error::from)?;
+            writer.write_record(&record).map_err(|error| match error.into_kind() {
+                csv::ErrorKind::Io(error) => error,
+                other => io::Error::other(format!("{other:?}")),
+            })?;
         }
         writer.flush()
     }

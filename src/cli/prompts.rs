@@ -9,7 +9,7 @@ use super::output::{Output, warn};
 use super::{CommandError, Outcome, store_place, table};
 use crate::prompts::{PromptSet, PromptSetContent};
 use crate::store::{OpenedStore, Store};
-use crate::workbench::WorkbenchError;
+use crate::workbench::{Unfinished, WorkbenchError, split_reference};
 
 pub fn run(command: PromptsCommand, global: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
     let OpenedStore { store, notices } = store_place(global)?.open()?;
@@ -19,6 +19,12 @@ pub fn run(command: PromptsCommand, global: &Global, output: &mut Output) -> Res
             let mut set = PromptSet::read(&file)?;
             if let Some(name) = name {
                 set.name = name;
+            }
+            if set.name.contains('@') {
+                return Err(CommandError::Usage(format!(
+                    "{:?} cannot be a prompt set's name: @ stands before its version; choose another with --name",
+                    set.name
+                )));
             }
             let version = store.save_prompt_set(&set.name, &set.to_json())?;
             store.flush()?;
@@ -31,12 +37,11 @@ pub fn run(command: PromptsCommand, global: &Global, output: &mut Output) -> Res
         }
         PromptsCommand::Export { set, out } => {
             let (set, _) = stored(&store, &set)?;
-            std::fs::write(&out, set.to_json())
-                .map_err(|error| WorkbenchError::Write { path: out.clone(), message: error.to_string() })?;
+            Unfinished::begin(&out)?.finish(set.to_json().as_bytes())?;
             output.line(&format!("{}: {}", out.display(), describe(&set)))?;
         }
         PromptsCommand::Remove { set } => {
-            let (name, version) = split(&set);
+            let (name, version) = split_reference(&set);
             let removed = store.remove_prompt_set(name, version)?;
             if removed == 0 {
                 return Err(unknown(&set));
@@ -49,17 +54,13 @@ pub fn run(command: PromptsCommand, global: &Global, output: &mut Output) -> Res
     Ok(Outcome::Done)
 }
 
-fn split(reference: &str) -> (&str, Option<&str>) {
-    reference.rsplit_once('@').map_or((reference, None), |(name, version)| (name, Some(version)))
-}
-
 fn unknown(reference: &str) -> CommandError {
     WorkbenchError::UnknownPromptSet { reference: reference.to_owned(), versions: Vec::new() }.into()
 }
 
 /// A stored set and its version.
 fn stored(store: &Store, reference: &str) -> Result<(PromptSet, String), CommandError> {
-    let (name, version) = split(reference);
+    let (name, version) = split_reference(reference);
     let (info, content) = store.prompt_set(name, version)?.ok_or_else(|| unknown(reference))?;
     Ok((PromptSet::from_json(name, &content)?, info.version))
 }
@@ -96,7 +97,7 @@ fn list(store: &Store, format: Format, output: &mut Output) -> Result<(), Comman
                         "saved_at": seconds(info.saved_at), "content": content,
                     })
                 })
-                .collect(),
+                .collect::<Vec<_>>(),
         )?,
         Format::Csv => {
             let heading = ["name", "version", "saved_at", "content"].map(str::to_owned).to_vec();

@@ -150,11 +150,6 @@ impl Evaluation {
         &self.confusion[class * self.n_classes..(class + 1) * self.n_classes]
     }
 
-    /// The images whose top prediction is not their class.
-    pub fn misses(&self) -> Vec<usize> {
-        (0..self.n_images()).filter(|image| !self.is_correct(*image)).collect()
-    }
-
     /// The best classes of an image, best first, `[kept]`.
     pub fn ranked(&self, image: usize) -> &[Ranked] {
         &self.ranked[image * self.kept..(image + 1) * self.kept]

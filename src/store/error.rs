@@ -35,8 +35,7 @@ pub enum StoreError {
     },
     /// The disk, or the quota on it, is full.
     #[error(
-        "there is no room left to write {} ({source}); free some space and start again: \
-         everything saved before is kept",
+        "there is no room left to write {}; free some space and start again: everything saved before is kept",
         path.display()
     )]
     Full {

@@ -46,6 +46,19 @@ pub enum WorkbenchError {
         /// Why.
         source: std::io::Error,
     },
+    /// A text file.
+    #[error(transparent)]
+    TextFile(#[from] crate::text_file::TextFileError),
+    /// A line of a file of texts.
+    #[error("{} line {line}: {message}", path.display())]
+    Texts {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// What is wrong with it.
+        message: String,
+    },
     /// A file cannot be written.
     #[error("cannot write {}: {message}", path.display())]
     Write {

@@ -3,6 +3,7 @@
 
 pub mod demo;
 mod embedding;
+mod embedding_file;
 mod error;
 mod experiment;
 mod jobs;
@@ -15,6 +16,7 @@ mod session;
 pub use crate::dataset::{PictureSource, SkippedImage};
 pub use crate::evaluation::{Comparison, Evaluation};
 pub use embedding::{Embedder, ImageEmbeddings, NamedPicture, PromptEmbeddings, checkpoint_fingerprint};
+pub use embedding_file::{EmbeddingRequest, EmbeddingSummary, Unfinished, write_embeddings};
 pub use error::WorkbenchError;
 pub use experiment::{
     CheckpointChoice, ClassNamesChoice, DEMO, DatasetChoice, Experiment, ExperimentError, ExperimentFlags,

@@ -1,82 +1,147 @@
-//! A session as text for other programs: the JSON and CSV forms of `evaluate`.
+//! A session as JSON for other programs. It is written as it is walked through: nothing of it is built in memory.
 
-use serde_json::{Value, json};
+use serde::{Serialize, Serializer};
 
 use super::session::{Session, StrategyResult};
 use crate::evaluation::Evaluation;
 
 /// The whole session; `predictions` adds every image's ranked classes.
-pub fn to_json(session: &Session, predictions: bool) -> Value {
-    json!({
-        "experiment": session.experiment,
-        "checkpoint": {
-            "name": session.checkpoint,
-            "fingerprint": session.checkpoint_fingerprint.to_string(),
+pub fn of(session: &Session, predictions: bool) -> impl Serialize + '_ {
+    Report {
+        experiment: &session.experiment,
+        checkpoint: CheckpointPart {
+            name: &session.checkpoint,
+            fingerprint: session.checkpoint_fingerprint.to_string(),
         },
-        "dataset": {
-            "name": session.dataset,
-            "images": session.images.len(),
-            "skipped": session.skipped.len(),
-            "classes": session.classes,
-            "fingerprint": session.dataset_fingerprint.to_string(),
+        dataset: DatasetPart {
+            name: &session.dataset,
+            images: session.images.len(),
+            skipped: session.skipped.len(),
+            classes: &session.classes,
+            fingerprint: session.dataset_fingerprint.to_string(),
         },
-        "strategies": session
+        strategies: session
             .strategies
             .iter()
-            .map(|strategy| strategy_json(session, strategy, predictions))
-            .collect::<Vec<_>>(),
-    })
-}
-
-fn strategy_json(session: &Session, strategy: &StrategyResult, predictions: bool) -> Value {
-    let evaluation = &strategy.evaluation;
-    let mut value = json!({
-        "name": strategy.name,
-        "aggregation": strategy.aggregation.to_string(),
-        "prompts": strategy.prompts,
-        "top1": evaluation.top1(),
-        "top5": evaluation.top5(),
-        "mean_per_class_recall": evaluation.mean_per_class_recall(),
-        "per_class": per_class(&session.classes, evaluation),
-        "confusion": (0..session.classes.len())
-            .map(|class| evaluation.confusion_row(class).to_vec())
-            .collect::<Vec<_>>(),
-    });
-    if predictions {
-        value["predictions"] = session
-            .images
-            .iter()
-            .enumerate()
-            .map(|(index, image)| {
-                let ranked: Vec<Value> = evaluation
-                    .ranked(index)
-                    .iter()
-                    .map(|prediction| {
-                        json!({
-                            "class": session.classes[prediction.class as usize],
-                            "probability": prediction.probability,
-                        })
-                    })
-                    .collect();
-                json!({ "image": image.name, "label": session.classes[image.label], "ranked": ranked })
-            })
-            .collect();
+            .map(|strategy| strategy_part(session, strategy, predictions))
+            .collect(),
     }
-    value
 }
 
 /// Each class's images, correct ones and accuracy from 0 to 1; `null` where a class has no image.
-pub fn per_class(classes: &[String], evaluation: &Evaluation) -> Value {
+pub fn per_class<'a>(classes: &'a [String], evaluation: &Evaluation) -> Vec<ClassPart<'a>> {
     classes
         .iter()
         .zip(evaluation.per_class())
-        .map(|(class, accuracy)| {
-            json!({
-                "class": class,
-                "images": accuracy.images,
-                "correct": accuracy.correct,
-                "accuracy": accuracy.accuracy,
-            })
+        .map(|(class, accuracy)| ClassPart {
+            class,
+            images: accuracy.images,
+            correct: accuracy.correct,
+            accuracy: accuracy.accuracy,
         })
         .collect()
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    experiment: &'a str,
+    checkpoint: CheckpointPart<'a>,
+    dataset: DatasetPart<'a>,
+    strategies: Vec<StrategyPart<'a>>,
+}
+
+#[derive(Serialize)]
+struct CheckpointPart<'a> {
+    name: &'a str,
+    fingerprint: String,
+}
+
+#[derive(Serialize)]
+struct DatasetPart<'a> {
+    name: &'a str,
+    images: usize,
+    skipped: usize,
+    classes: &'a [String],
+    fingerprint: String,
+}
+
+#[derive(Serialize)]
+struct StrategyPart<'a> {
+    name: &'a str,
+    aggregation: String,
+    prompts: usize,
+    top1: f64,
+    top5: f64,
+    mean_per_class_recall: f64,
+    per_class: Vec<ClassPart<'a>>,
+    confusion: Vec<&'a [u32]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    predictions: Option<Predictions<'a>>,
+}
+
+/// One class of a strategy's evaluation.
+#[derive(Serialize)]
+pub struct ClassPart<'a> {
+    class: &'a str,
+    images: u32,
+    correct: u32,
+    accuracy: Option<f64>,
+}
+
+struct Predictions<'a> {
+    session: &'a Session,
+    evaluation: &'a Evaluation,
+}
+
+#[derive(Serialize)]
+struct Prediction<'a> {
+    image: &'a str,
+    label: &'a str,
+    ranked: Vec<RankedClass<'a>>,
+}
+
+#[derive(Serialize)]
+struct RankedClass<'a> {
+    class: &'a str,
+    probability: f32,
+}
+
+impl Serialize for Predictions<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let classes = &self.session.classes;
+        serializer.collect_seq(self.session.images.iter().enumerate().map(|(index, image)| {
+            Prediction {
+                image: &image.name,
+                label: &classes[image.label],
+                ranked: self
+                    .evaluation
+                    .ranked(index)
+                    .iter()
+                    .map(|ranked| RankedClass {
+                        class: &classes[ranked.class as usize],
+                        probability: ranked.probability,
+                    })
+                    .collect(),
+            }
+        }))
+    }
+}
+
+fn strategy_part<'a>(
+    session: &'a Session,
+    strategy: &'a StrategyResult,
+    predictions: bool,
+) -> StrategyPart<'a> {
+    let evaluation = &strategy.evaluation;
+    StrategyPart {
+        name: &strategy.name,
+        aggregation: strategy.aggregation.to_string(),
+        prompts: strategy.prompts,
+        top1: evaluation.top1(),
+        top5: evaluation.top5(),
+        mean_per_class_recall: evaluation.mean_per_class_recall(),
+        per_class: per_class(&session.classes, evaluation),
+        confusion: (0..session.classes.len()).map(|class| evaluation.confusion_row(class)).collect(),
+        predictions: predictions.then_some(Predictions { session, evaluation }),
+    }
 }
