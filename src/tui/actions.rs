@@ -95,6 +95,9 @@ pub struct Binding {
 
 use Context as C;
 
+/// Where rows or lines are walked through.
+const SCROLLED: &[Context] = &[C::Strategies, C::Classes, C::Images, C::Overlay, C::Problem, C::StoreProblem];
+
 /// Every binding, in the order in which hints and help show them.
 pub const BINDINGS: &[Binding] = &[
     Binding {
@@ -136,7 +139,7 @@ pub const BINDINGS: &[Binding] = &[
         action: Action::OtherTable,
         keys: &["Tab", "Shift-Tab"],
         contexts: &[C::Strategies, C::Classes],
-        hint: "other table",
+        hint: "table",
         description: "Go from the strategies to the classes and back",
     },
     Binding {
@@ -150,7 +153,7 @@ pub const BINDINGS: &[Binding] = &[
         action: Action::Previous,
         keys: &["p", "N"],
         contexts: &[C::Images],
-        hint: "previous",
+        hint: "prev",
         description: "Previous image",
     },
     Binding {
@@ -160,45 +163,33 @@ pub const BINDINGS: &[Binding] = &[
         hint: "filter",
         description: "Choose the images: missed by A, by B, by one but not the other, by all, every image",
     },
-    Binding {
-        action: Action::Down,
-        keys: &["j", "Down"],
-        contexts: &[C::Strategies, C::Classes, C::Images, C::Overlay],
-        hint: "",
-        description: "Down",
-    },
-    Binding {
-        action: Action::Up,
-        keys: &["k", "Up"],
-        contexts: &[C::Strategies, C::Classes, C::Images, C::Overlay],
-        hint: "",
-        description: "Up",
-    },
+    Binding { action: Action::Down, keys: &["j", "Down"], contexts: SCROLLED, hint: "", description: "Down" },
+    Binding { action: Action::Up, keys: &["k", "Up"], contexts: SCROLLED, hint: "", description: "Up" },
     Binding {
         action: Action::Top,
         keys: &["g", "Home"],
-        contexts: &[C::Strategies, C::Classes, C::Images, C::Overlay],
+        contexts: SCROLLED,
         hint: "",
         description: "First row",
     },
     Binding {
         action: Action::Bottom,
         keys: &["G", "End"],
-        contexts: &[C::Strategies, C::Classes, C::Images, C::Overlay],
+        contexts: SCROLLED,
         hint: "",
         description: "Last row",
     },
     Binding {
         action: Action::HalfDown,
         keys: &["Ctrl-d", "PageDown"],
-        contexts: &[C::Strategies, C::Classes, C::Images, C::Overlay],
+        contexts: SCROLLED,
         hint: "",
         description: "Half a screen down",
     },
     Binding {
         action: Action::HalfUp,
         keys: &["Ctrl-u", "PageUp"],
-        contexts: &[C::Strategies, C::Classes, C::Images, C::Overlay],
+        contexts: SCROLLED,
         hint: "",
         description: "Half a screen up",
     },

@@ -8,7 +8,7 @@ use ratatui::layout::Size;
 use super::actions::{Action, Context, action_for};
 use super::layout;
 use super::pictures::Picture;
-use crate::workbench::{Comparison, Progress, Session};
+use crate::workbench::{Comparison, Progress, Session, demo};
 
 /// What happens to the screens.
 #[derive(Debug)]
@@ -169,9 +169,17 @@ impl ImageFilter {
         Self::Every,
     ];
 
-    fn next(self) -> Self {
-        let position = Self::ALL.iter().position(|&filter| filter == self).unwrap_or(0);
-        Self::ALL[(position + 1) % Self::ALL.len()]
+    /// What makes sense for one strategy alone.
+    const ALONE: [Self; 2] = [Self::MissedByA, Self::Every];
+
+    fn choices(pair: bool) -> &'static [Self] {
+        if pair { &Self::ALL } else { &Self::ALONE }
+    }
+
+    fn next(self, pair: bool) -> Self {
+        let choices = Self::choices(pair);
+        let position = choices.iter().position(|&filter| filter == self).unwrap_or(0);
+        choices[(position + 1) % choices.len()]
     }
 
     /// In words.
@@ -276,6 +284,10 @@ pub struct State {
     pub images: Option<ImagesView>,
     /// The picture of the selected one.
     pub picture: Option<PictureSlot>,
+    /// Everything the user should be able to read again.
+    pub messages: Vec<String>,
+    /// The first line shown of a problem's message.
+    pub problem_line: usize,
     /// A store in memory is in use: nothing is kept.
     pub in_memory: bool,
     /// It is what the user asked for at the start.
@@ -303,6 +315,8 @@ impl State {
             class_row: 0,
             images: None,
             picture: None,
+            messages: Vec::new(),
+            problem_line: 0,
             in_memory,
             memory_wanted: in_memory,
         }
@@ -328,20 +342,9 @@ impl State {
         }
     }
 
-    /// Everything the user should be able to read again.
-    pub fn messages(&self) -> Vec<String> {
-        let Some(session) = &self.session else { return Vec::new() };
-        let mut messages = Vec::new();
-        if session.demo_checkpoint {
-            messages.push(crate::workbench::demo::CAUTION.to_owned());
-        }
-        if self.in_memory {
-            messages.push("the store is in memory: nothing is kept for the next start".to_owned());
-        }
-        messages.extend(session.warnings.iter().cloned());
-        messages
-            .extend(session.skipped.iter().map(|image| format!("skipped {}: {}", image.name, image.reason)));
-        messages
+    /// Whether two strategies are compared; otherwise A stands alone.
+    pub fn is_pair(&self) -> bool {
+        self.a != self.b
     }
 
     /// The strategies shown, baseline and B first.
@@ -364,6 +367,7 @@ impl State {
     /// The question whether to quit although a job runs is out of date with the job.
     fn end_job(&mut self, job: Job) {
         self.job = job;
+        self.problem_line = 0;
         self.overlay = self.overlay.filter(|overlay| *overlay != Overlay::Leaving);
     }
 
@@ -372,6 +376,7 @@ impl State {
         self.a = session.baseline;
         self.strategy = (0..session.strategies.len()).find(|&i| i != self.a).unwrap_or(self.a);
         self.b = self.strategy;
+        self.messages = messages(&session, self.in_memory);
         self.session = Some(session);
         self.compare();
     }
@@ -458,12 +463,17 @@ impl State {
                 return;
             }
             Some(Overlay::Messages(line)) => {
-                let lines = self.messages().len();
+                let lines = self.messages.len();
                 self.overlay = Some(Overlay::Messages(step.apply(line, lines, half)));
                 return;
             }
             Some(Overlay::Leaving) => return,
             None => {}
+        }
+        if let Job::Failed(problem) = &self.job {
+            let lines = problem.message.lines().count();
+            self.problem_line = step.apply(self.problem_line, lines, half);
+            return;
         }
         match (self.screen, self.table) {
             (Screen::Images, _) => {
@@ -480,6 +490,19 @@ impl State {
             }
         }
     }
+}
+
+fn messages(session: &Session, in_memory: bool) -> Vec<String> {
+    let mut messages = Vec::new();
+    if session.demo_checkpoint {
+        messages.push(demo::CAUTION.to_owned());
+    }
+    if in_memory {
+        messages.push("the store is in memory: nothing is kept for the next start".to_owned());
+    }
+    messages.extend(session.warnings.iter().cloned());
+    messages.extend(session.skipped.iter().map(|image| format!("skipped {}: {}", image.name, image.reason)));
+    messages
 }
 
 /// How far a selection moves.
@@ -608,7 +631,7 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
             if let Some(row) = state.classes.get(state.class_row) {
                 state.images = Some(ImagesView {
                     class: row.class,
-                    filter: ImageFilter::Missed,
+                    filter: ImageFilter::choices(state.is_pair())[0],
                     list: Vec::new(),
                     selected: 0,
                 });
@@ -617,8 +640,9 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
             }
         }
         Action::Filter => {
+            let pair = state.is_pair();
             if let Some(view) = &mut state.images {
-                view.filter = view.filter.next();
+                view.filter = view.filter.next(pair);
             }
             state.list_images();
         }

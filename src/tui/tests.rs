@@ -19,49 +19,41 @@ use crate::workbench::{PictureSource, Progress, Session, SessionImage, SkippedIm
 
 const CLASSES: [&str; 4] = ["cat", "deer", "frog", "カエル"];
 
-/// Three images a class. Each strategy is a table of predicted classes, image by image.
-fn session() -> Session {
-    let strategies: [(&str, [usize; 12]); 3] = [
-        ("templates", [0, 0, 0, 0, 0, 1, 1, 2, 2, 3, 3, 3]),
-        ("cupl", [0, 0, 2, 1, 1, 1, 2, 2, 2, 3, 3, 3]),
-        ("both", [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]),
-    ];
-    let images: Vec<SessionImage> = (0..12)
+/// A session of three images a class. Each strategy is a table of predicted classes, image by image.
+fn session_of(classes: &[String], strategies: &[(String, Vec<usize>)]) -> Session {
+    let n_images = 3 * classes.len();
+    let images: Vec<SessionImage> = (0..n_images)
         .map(|image| SessionImage {
-            name: format!("{}/{:05}.png", CLASSES[image / 3], 100 + image),
+            name: format!("{}/{:05}.png", classes[image / 3], 100 + image),
             label: image / 3,
             source: PictureSource::Pixels(Arc::new(picture())),
         })
         .collect();
     let labels: Vec<usize> = images.iter().map(|image| image.label).collect();
     // Image i is the i-th unit vector, so that a classifier's weights are its scores.
-    let unit =
-        Matrix::new(12, 12, (0..144).map(|at| if at / 12 == at % 12 { 1.0 } else { 0.0 }).collect()).unwrap();
+    let at = |row: usize, column: usize| if row == column { 1.0 } else { 0.0 };
+    let unit = (0..n_images * n_images).map(|cell| at(cell / n_images, cell % n_images)).collect();
+    let unit = Matrix::new(n_images, n_images, unit).unwrap();
     let strategies = strategies
-        .into_iter()
+        .iter()
         .map(|(name, predicted)| {
-            let mut weights = Vec::new();
-            for class in 0..CLASSES.len() {
-                let row: Vec<f32> = (0..12)
-                    .map(|image| {
-                        let label: usize = labels[image];
-                        if predicted[image] == class {
-                            0.9
-                        } else if label == class {
-                            0.8
-                        } else {
-                            0.1 * class as f32
-                        }
-                    })
-                    .collect();
-                weights.push(row);
-            }
-            let classifier = Classifier::Linear { weights: Matrix::from_rows(&weights).unwrap() };
+            let score = |class: usize, image: usize| {
+                if predicted[image] == class {
+                    0.9
+                } else if labels[image] == class {
+                    0.8
+                } else {
+                    0.1 * (class % 4) as f32
+                }
+            };
+            let weights =
+                (0..classes.len()).flat_map(|class| (0..n_images).map(move |image| score(class, image)));
+            let weights = Matrix::new(classes.len(), n_images, weights.collect()).unwrap();
             StrategyResult {
-                name: name.to_owned(),
+                name: name.clone(),
                 aggregation: Aggregation::Mean,
                 prompts: 40,
-                evaluation: evaluate(&unit, &labels, &classifier, 2.3, 5).unwrap(),
+                evaluation: evaluate(&unit, &labels, &Classifier::Linear { weights }, 2.3, 5).unwrap(),
             }
         })
         .collect();
@@ -71,7 +63,7 @@ fn session() -> Session {
         checkpoint_fingerprint: [1; 32].into(),
         dataset: "pond".into(),
         dataset_fingerprint: [2; 32].into(),
-        classes: CLASSES.map(str::to_owned).to_vec(),
+        classes: classes.to_vec(),
         images,
         skipped: vec![SkippedImage { name: "frog/broken.jpg".into(), reason: "truncated JPEG".into() }],
         strategies,
@@ -81,14 +73,47 @@ fn session() -> Session {
     }
 }
 
+fn session() -> Session {
+    let strategies: [(&str, [usize; 12]); 3] = [
+        ("templates", [0, 0, 0, 0, 0, 1, 1, 2, 2, 3, 3, 3]),
+        ("cupl", [0, 0, 2, 1, 1, 1, 2, 2, 2, 3, 3, 3]),
+        ("both", [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]),
+    ];
+    session_of(
+        &CLASSES.map(str::to_owned),
+        &strategies.map(|(name, predicted)| (name.to_owned(), predicted.to_vec())),
+    )
+}
+
+/// Strategy `s` of `n` misses every image whose number is a multiple of s + 2.
+fn generated(classes: &[String], strategies: usize) -> Session {
+    let predicted = |strategy: usize| {
+        (0..3 * classes.len())
+            .map(
+                |image| if image % (strategy + 2) == 0 { (image / 3 + 1) % classes.len() } else { image / 3 },
+            )
+            .collect()
+    };
+    let strategies: Vec<_> = (0..strategies).map(|s| (format!("strategy-{s}"), predicted(s))).collect();
+    session_of(classes, &strategies)
+}
+
+fn numbered(name: &str, count: usize) -> Vec<String> {
+    (0..count).map(|number| format!("{name}{number:03}")).collect()
+}
+
 /// Darker from row to row.
 fn picture() -> image::RgbImage {
     image::RgbImage::from_fn(32, 32, |_, y| image::Rgb([250 - 7 * y as u8, 100, 50]))
 }
 
 fn opened(width: u16, height: u16) -> State {
+    opened_with(session(), width, height)
+}
+
+fn opened_with(session: Session, width: u16, height: u16) -> State {
     let mut state = State::new(Size { width, height }, false);
-    update(&mut state, Event::Opened(Arc::new(session())));
+    update(&mut state, Event::Opened(Arc::new(session)));
     state
 }
 
@@ -312,6 +337,93 @@ fn screens_look_like_this() {
 }
 
 #[test]
+fn large_and_small_sessions_look_like_this() {
+    let long = numbered("a very long class name with a common beginning ", 5);
+    for (name, session, width, keys) in [
+        ("twelve-strategies", generated(&numbered("class ", 6), 12), 80, "Tab G"),
+        ("twelve-strategies-images", generated(&numbered("class ", 6), 12), 80, "Enter"),
+        ("thousand-classes", generated(&numbered("class ", 1000), 2), 80, "G"),
+        ("long-names", generated(&long, 3), 80, ""),
+        ("long-names-images", generated(&long, 3), 80, "Enter"),
+        ("one-strategy", generated(&numbered("class ", 6), 1), 80, ""),
+        ("one-strategy-images", generated(&numbered("class ", 6), 1), 60, "Enter"),
+    ] {
+        let mut state = opened_with(session, width, 24);
+        press(&mut state, keys);
+        insta::assert_snapshot!(name, drawn(&state, COLORED));
+    }
+}
+
+#[test]
+fn one_strategy_has_two_filters() {
+    let mut state = opened_with(generated(&numbered("class ", 6), 1), 80, 24);
+    press(&mut state, "Enter");
+    let first = summary(&state);
+    press(&mut state, "f");
+    assert!(summary(&state).contains("every image"), "{}", summary(&state));
+    press(&mut state, "f");
+    assert_eq!(summary(&state), first);
+}
+
+#[test]
+fn without_utf8_everything_is_ascii() {
+    let mut state = State::new(Size::new(80, 24), false);
+    let mut screens = vec![drawn(&state, PLAIN)];
+    let progress = Progress {
+        stage: Stage::Images,
+        done: 64,
+        total: 100,
+        cached: 40,
+        rate: Some(12.0),
+        left: Some(std::time::Duration::from_secs(3)),
+    };
+    update(&mut state, Event::Progress(progress));
+    screens.push(drawn(&state, PLAIN));
+    for keys in ["q", "Esc x"] {
+        press(&mut state, keys);
+        screens.push(drawn(&state, PLAIN));
+    }
+    update(&mut state, Event::Failed(Problem { message: "no".into(), store: true }));
+    screens.push(drawn(&state, PLAIN));
+    for strategies in [1, 3] {
+        let mut state = opened_with(generated(&numbered("class ", 6), strategies), 80, 24);
+        for keys in ["", "Enter", "?", "Esc m", "Esc Esc Tab"] {
+            press(&mut state, keys);
+            screens.push(drawn(&state, PLAIN));
+        }
+    }
+    for screen in screens {
+        assert!(screen.is_ascii(), "{screen}");
+    }
+}
+
+#[test]
+fn a_long_problem_is_scrolled() {
+    let message = (1..=200).map(|line| format!("line {line}")).collect::<Vec<_>>().join("\n");
+    let mut state = State::new(Size::new(80, 24), false);
+    update(&mut state, Event::Failed(Problem { message, store: false }));
+    assert!(drawn(&state, COLORED).contains("from 1 of 200"));
+    press(&mut state, "j j");
+    insta::assert_snapshot!("problem-scrolled", drawn(&state, COLORED));
+    press(&mut state, "G");
+    assert!(drawn(&state, COLORED).contains("line 200"));
+    press(&mut state, "r");
+    update(&mut state, Event::Failed(Problem { message: "another".into(), store: false }));
+    assert!(drawn(&state, COLORED).contains("another"));
+}
+
+#[test]
+fn many_messages_are_drawn_as_far_as_there_is_room() {
+    let mut session = session();
+    session.warnings = numbered("warning ", 100_000);
+    let mut state = opened_with(session, 80, 24);
+    press(&mut state, "m");
+    assert!(drawn(&state, COLORED).contains("from 1 of 100,001"));
+    press(&mut state, "G");
+    assert!(drawn(&state, COLORED).contains("skipped frog/broken.jpg"));
+}
+
+#[test]
 fn waiting_looks_like_this() {
     let mut state = State::new(Size::new(80, 24), false);
     insta::assert_snapshot!("waiting-opening", drawn(&state, COLORED));
@@ -382,9 +494,10 @@ proptest! {
     fn nothing_breaks(
         width in 1u16..200,
         height in 1u16..80,
+        strategies in 1usize..13,
         pressed in proptest::collection::vec(0..BINDINGS.len(), 0..25),
     ) {
-        let mut state = opened(width, height);
+        let mut state = opened_with(generated(&numbered("class ", 7), strategies), width, height);
         for index in pressed {
             let binding = &BINDINGS[index];
             if matches!(binding.action, Action::Quit | Action::QuitNow | Action::Suspend) {

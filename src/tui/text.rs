@@ -28,6 +28,26 @@ pub fn fit(text: &str, width: usize, ellipsis: &str) -> String {
     cut
 }
 
+/// Both ends of a long text, where names differ, in exactly `width` cells.
+pub fn fit_middle(text: &str, width: usize, ellipsis: &str) -> String {
+    if text.width() <= width || width < 8 {
+        return fit(text, width, ellipsis);
+    }
+    let room = width - ellipsis.width();
+    let head = fit(text, room.div_ceil(2), "");
+    let tail = fit_end(text, room / 2, "");
+    fit(&format!("{}{ellipsis}{}", head.trim_end(), tail.trim_end()), width, ellipsis)
+}
+
+/// As [`fit_middle`], but a short text is not padded.
+pub fn shorten(text: &str, width: usize, ellipsis: &str) -> String {
+    if text.width() <= width {
+        text.to_owned()
+    } else {
+        fit_middle(text, width, ellipsis).trim_end().to_owned()
+    }
+}
+
 /// The end of a long text, where paths differ, in at most `width` cells.
 pub fn fit_end(text: &str, width: usize, ellipsis: &str) -> String {
     let reversed: String = text.chars().rev().collect();
@@ -91,6 +111,15 @@ mod tests {
     }
 
     #[test]
+    fn distinguishing_ends_stay() {
+        assert_eq!(fit_middle("great white shark 07", 12, "…"), "great…rk 07 ");
+        assert_eq!(fit_middle("frog", 10, "…"), "frog      ");
+        assert_eq!(fit_middle("great white shark", 6, "…"), "great…");
+        assert_eq!(shorten("frog", 10, "…"), "frog");
+        assert_eq!(shorten("great white shark 07", 12, "~"), "great~rk 07");
+    }
+
+    #[test]
     fn counts_have_separators() {
         for (number, text) in [(7, "7"), (999, "999"), (1000, "1,000"), (1234567, "1,234,567")] {
             assert_eq!(count(number), text);
@@ -107,6 +136,8 @@ mod tests {
         #[test]
         fn fitted_text_has_its_width(text in "\\PC{0,40}", width in 0usize..50) {
             prop_assert_eq!(fit(&text, width, "…").width(), width);
+            prop_assert_eq!(fit_middle(&text, width, "…").width(), width);
+            prop_assert_eq!(fit_end(&text, width, "…").width(), width);
         }
 
         #[test]

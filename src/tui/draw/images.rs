@@ -14,8 +14,11 @@ use crate::tui::text;
 use crate::tui::theme::{ColorDepth, Theme};
 use crate::workbench::Session;
 
-/// The narrowest column that still shows a class and its probability.
-const NARROWEST_RANKING: usize = 15;
+/// The narrowest column that still shows a class and its probability, if that lets all strategies in.
+const NARROWEST_RANKING: usize = 13;
+
+/// A column that is easy to read, where not all strategies have room anyway.
+const EASY_RANKING: usize = 17;
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, session: &Session, theme: &Theme) {
     let Some(view) = &state.images else { return };
@@ -44,14 +47,20 @@ fn draw_heading(
     let place = if view.list.is_empty() { 0 } else { view.selected + 1 };
     let left = format!(
         " {} {dot} {} {dot} {} of {}",
-        session.classes[view.class],
+        text::shorten(&session.classes[view.class], usize::from(area.width) / 4, theme.glyphs.ellipsis),
         view.filter.words(),
         text::count(place),
         text::count(view.list.len())
     );
-    let a = format!("A {}", session.strategies[state.a].name);
-    let b = format!("B {} ", session.strategies[state.b].name);
-    let names = Line::from(vec![Span::styled(a, theme.a()), Span::raw("  "), Span::styled(b, theme.b())]);
+    let name = |strategy: usize| {
+        let name = &session.strategies[strategy].name;
+        text::shorten(name, usize::from(area.width) / 5, theme.glyphs.ellipsis)
+    };
+    let mut names = vec![Span::styled(format!("A {} ", name(state.a)), theme.a())];
+    if state.is_pair() {
+        names.push(Span::styled(format!(" B {} ", name(state.b)), theme.b()));
+    }
+    let names = Line::from(names);
     let room = usize::from(area.width).saturating_sub(names.width() + 1);
     put(frame, area, 0, names.right_aligned());
     let left = text::fit(&left, room, theme.glyphs.ellipsis);
@@ -78,11 +87,12 @@ fn draw_list(
             }
         };
         let on_cursor = index == view.selected;
+        let second = if state.is_pair() { mark(state.b) } else { " " };
         let line = Line::from(vec![
             Span::raw(if on_cursor { theme.glyphs.cursor } else { " " }),
             Span::styled(mark(state.a), theme.a()),
             Span::raw(" "),
-            Span::styled(mark(state.b), theme.b()),
+            Span::styled(second, theme.b()),
             Span::raw(" "),
             Span::raw(text::fit_end(&session.images[image].name, name_width, theme.glyphs.ellipsis)),
         ]);
@@ -140,7 +150,14 @@ fn draw_details(
     put(frame, area, 0, Line::styled(text::fit(&truth, width, theme.glyphs.ellipsis), theme.heading()));
 
     let strategies = state.shown_strategies();
-    let columns = strategies.len().min((width / NARROWEST_RANKING).max(1));
+    let columns = match strategies.len() * NARROWEST_RANKING <= width {
+        true => strategies.len(),
+        false => (width / EASY_RANKING).max(1),
+    };
+    if columns < strategies.len() {
+        let more = format!("+{} more", strategies.len() - columns);
+        put(frame, area, 1, Line::styled(more, theme.dim()).right_aligned());
+    }
     let column_width = width / columns.max(1);
     for (column, &strategy) in strategies.iter().take(columns).enumerate() {
         let place = Rect { x: area.x + (column * column_width) as u16, width: column_width as u16, ..area };
@@ -153,18 +170,14 @@ fn draw_details(
             ("", Style::new())
         };
         let mark = if result.evaluation.is_correct(image) { theme.glyphs.right } else { theme.glyphs.wrong };
-        let heading = format!("{letter}{} {mark}", result.name);
-        put(
-            frame,
-            place,
-            2,
-            Line::styled(text::fit(&heading, column_width - 1, theme.glyphs.ellipsis), style),
-        );
+        let name_width = column_width.saturating_sub(3 + letter.len());
+        let name = text::shorten(&result.name, name_width, theme.glyphs.ellipsis);
+        put(frame, place, 2, Line::styled(format!("{letter}{name} {mark}"), style));
         for (rank, prediction) in result.evaluation.ranked(image).iter().take(5).enumerate() {
             let name_width = column_width.saturating_sub(8);
             let class = prediction.class as usize;
             let sign = if class == label { theme.glyphs.right } else { " " };
-            let name = text::fit(&session.classes[class], name_width, theme.glyphs.ellipsis);
+            let name = text::fit_middle(&session.classes[class], name_width, theme.glyphs.ellipsis);
             let line = format!("{sign}{name} {:.2}", prediction.probability);
             let style = if class == label { theme.heading() } else { Style::new() };
             put(frame, place, rank as u16 + 3, Line::styled(line, style));

@@ -11,7 +11,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Widget};
 use unicode_width::UnicodeWidthStr;
 
-use super::actions::{BINDINGS, Binding};
+use super::actions::{Action, BINDINGS, Binding};
 use super::layout;
 use super::state::{Job, Overlay, Screen, State};
 use super::text;
@@ -39,9 +39,9 @@ pub fn draw(frame: &mut Frame<'_>, state: &State, theme: &Theme) {
     match state.overlay {
         Some(Overlay::Help(line)) => overlay::help(frame, parts.body, line, theme),
         Some(Overlay::Messages(line)) => {
-            overlay::messages(frame, parts.body, line, &state.messages(), theme);
+            overlay::messages(frame, parts.body, line, &state.messages, theme);
         }
-        Some(Overlay::Leaving) => overlay::leaving(frame, parts.body, theme),
+        Some(Overlay::Leaving) => overlay::leaving(frame, parts.body, state.in_memory, theme),
         None => {}
     }
     put(frame, parts.hints, 0, hints(state, theme, usize::from(area.width)));
@@ -60,10 +60,10 @@ fn title(state: &State, theme: &Theme, width: usize) -> Line<'static> {
     let dot = format!(" {} ", theme.glyphs.dot);
     let name = Span::styled(" cupl-tui  ", theme.heading());
     let Some(session) = &state.session else { return Line::from(name) };
-    let right = match state.messages().len() {
+    let right = match state.messages.len() {
         0 => String::new(),
-        1 => "1 message (m) ".to_owned(),
-        n => format!("{n} messages (m) "),
+        1 => " 1 message (m) ".to_owned(),
+        n => format!(" {} messages (m) ", text::count(n)),
     };
     let mut parts = vec![
         session.experiment.clone(),
@@ -79,17 +79,24 @@ fn title(state: &State, theme: &Theme, width: usize) -> Line<'static> {
     Line::from(vec![name, Span::raw(middle), Span::styled(right, theme.dim())])
 }
 
-/// What works here, as far as there is room; help and quit always have theirs.
+/// The ways out of a place and between places.
+fn is_way_out(binding: &Binding) -> bool {
+    binding.contexts.is_empty() || matches!(binding.action, Action::Back | Action::OtherTable)
+}
+
+/// What works here, as far as there is room; the ways out always have theirs.
 fn hints(state: &State, theme: &Theme, width: usize) -> Line<'static> {
     let context = state.context();
     let works_here = |binding: &&Binding| binding.works_in(context) && !binding.hint.is_empty();
     let (always, here): (Vec<&Binding>, Vec<&Binding>) =
-        BINDINGS.iter().filter(works_here).partition(|binding| binding.contexts.is_empty());
+        BINDINGS.iter().filter(works_here).partition(|binding| is_way_out(binding));
     let cells = |binding: &Binding| binding.keys[0].width() + binding.hint.width() + 3;
     let mut room = width.saturating_sub(1 + always.iter().map(|binding| cells(binding)).sum::<usize>());
-    let fitting = here.into_iter().take_while(|binding| {
+    let fitting = here.into_iter().filter(|binding| {
         let fits = cells(binding) <= room;
-        room = room.saturating_sub(cells(binding));
+        if fits {
+            room -= cells(binding);
+        }
         fits
     });
     let mut spans = vec![Span::raw(" ")];
@@ -102,7 +109,7 @@ fn hints(state: &State, theme: &Theme, width: usize) -> Line<'static> {
 
 /// A fraction as a percentage with one decimal, right-aligned in five cells.
 fn percent(value: Option<f64>) -> String {
-    value.map_or_else(|| "    –".to_owned(), |value| format!("{:5.1}", 100.0 * value))
+    value.map_or_else(|| "    -".to_owned(), |value| format!("{:5.1}", 100.0 * value))
 }
 
 /// A difference in points with its sign: `▲ +1.6`, `▼ −0.4`, `=  0.0`, in eight cells.

@@ -2,6 +2,7 @@
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 use ratatui::text::Line;
 use ratatui::widgets::{Clear, Widget};
 
@@ -25,28 +26,50 @@ pub(super) fn messages(frame: &mut Frame<'_>, area: Rect, first: usize, messages
     list(frame, area, "Messages", first, messages, theme);
 }
 
-pub(super) fn leaving(frame: &mut Frame<'_>, area: Rect, theme: &Theme) {
-    let lines =
-        ["A job is running. What it has finished is kept.".to_owned(), "q quits, Esc stays.".to_owned()];
-    list(frame, area, "Quit?", 0, &lines, theme);
+pub(super) fn leaving(frame: &mut Frame<'_>, area: Rect, in_memory: bool, theme: &Theme) {
+    let kept = match in_memory {
+        true => "A job is running, and its store in memory ends with the program.",
+        false => "A job is running. What it has finished is kept.",
+    };
+    list(frame, area, "Quit?", 0, &[kept.to_owned(), "q quits, Esc stays.".to_owned()], theme);
 }
 
 /// A titled list over the whole body, from its entry `first` on, each wrapped under itself.
 fn list(frame: &mut Frame<'_>, area: Rect, title: &str, first: usize, entries: &[String], theme: &Theme) {
     Clear.render(area, frame.buffer_mut());
-    put(frame, area, 0, Line::styled(format!(" {title}"), theme.heading()));
-    let width = usize::from(area.width).saturating_sub(3);
-    let room = usize::from(area.height.saturating_sub(2));
-    if entries.iter().map(|entry| text::wrap(entry, width).len()).sum::<usize>() > room {
-        let place = format!("from {} of {}; j and k scroll ", first + 1, entries.len());
-        put(frame, area, 0, Line::styled(place, theme.dim()).right_aligned());
+    let style = theme.heading();
+    put(frame, area, 0, Line::styled(format!(" {title}"), style));
+    let body = Rect { y: area.y + 2, height: area.height.saturating_sub(2), ..area };
+    if scrolled(frame, body, first, entries, Style::new()) {
+        put(frame, area, 0, place(first, entries.len(), theme));
     }
-    let mut row = 2;
+}
+
+/// Which entries of a list are in view.
+pub(super) fn place(first: usize, entries: usize, theme: &Theme) -> Line<'static> {
+    let place = format!("from {} of {}; j and k scroll ", text::count(first + 1), text::count(entries));
+    Line::styled(place, theme.dim()).right_aligned()
+}
+
+/// Entries from `first` on, each wrapped under itself, as far as there is room; says whether some have none.
+pub(super) fn scrolled(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    first: usize,
+    entries: &[impl AsRef<str>],
+    style: Style,
+) -> bool {
+    let width = usize::from(area.width).saturating_sub(3);
+    let mut row = 0;
     for entry in entries.iter().skip(first) {
-        for (part, line) in text::wrap(entry, width).into_iter().enumerate() {
+        for (part, line) in text::wrap(entry.as_ref(), width).into_iter().enumerate() {
+            if row == area.height {
+                return true;
+            }
             let indent = if part == 0 { "  " } else { "   " };
-            put(frame, area, row, Line::raw(format!("{indent}{line}")));
+            put(frame, area, row, Line::styled(format!("{indent}{line}"), style));
             row += 1;
         }
     }
+    first > 0
 }

@@ -30,6 +30,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, session: &S
         if session.demo_checkpoint {
             put(frame, area, y, Line::styled(format!(" {}", demo::CAUTION), theme.dim()));
         }
+        draw_strategies_place(frame, place(y, 1), usize::from(strategies), state, theme);
         y += 1;
     }
     // A low screen keeps the first line, so that some classes have room.
@@ -77,11 +78,21 @@ fn draw_strategies(frame: &mut Frame<'_>, area: Rect, state: &State, session: &S
             Span::raw(if on_cursor { theme.glyphs.cursor } else { " " }),
             letter(state, index, theme),
             Span::raw(format!(" {shown} ")),
-            Span::styled(text::fit(&strategy.name, name_width, theme.glyphs.ellipsis), numbers),
+            Span::styled(text::fit_middle(&strategy.name, name_width, theme.glyphs.ellipsis), numbers),
             Span::styled(strategy_numbers(strategy, against, theme), numbers),
         ]);
         let line = if on_cursor { line.style(theme.selected()) } else { line };
         put(frame, area, row as u16 + 1, line);
+    }
+}
+
+/// Which strategies are in view, where not all are.
+fn draw_strategies_place(frame: &mut Frame<'_>, area: Rect, height: usize, state: &State, theme: &Theme) {
+    let rows = state.shown.len();
+    if rows > height {
+        let first = first_row(state.strategy, rows, height);
+        let place = format!("{}-{} of {rows} ", first + 1, first + height);
+        put(frame, area, 0, Line::styled(place, theme.dim()).right_aligned());
     }
 }
 
@@ -103,7 +114,10 @@ fn strategy_numbers(strategy: &StrategyResult, against: Option<f64>, theme: &The
 /// The answer first, in words.
 fn verdict(state: &State, session: &Session, theme: &Theme, width: usize) -> Vec<Line<'static>> {
     let Some(comparison) = &state.comparison else {
-        let text = "Show a second strategy (Tab, then Space) to compare it with the baseline.";
+        let text = match session.strategies.len() {
+            1 => "This experiment has one strategy: add another to compare it with.",
+            _ => "Show a second strategy (Tab, then Space) to compare it with the baseline.",
+        };
         return vec![Line::styled(format!(" {text}"), theme.dim())];
     };
     let (a, b) = (&session.strategies[state.a].name, &session.strategies[state.b].name);
@@ -119,7 +133,8 @@ fn verdict(state: &State, session: &Session, theme: &Theme, width: usize) -> Vec
             .map(|row| {
                 let sign = difference(row.difference(), &theme.glyphs);
                 let sign: Vec<&str> = sign.split_whitespace().collect();
-                format!("{} {}", session.classes[row.class], sign.join(" "))
+                let class = &session.classes[row.class];
+                format!("{} {}", text::shorten(class, width / 5, theme.glyphs.ellipsis), sign.join(" "))
             })
             .collect();
         if parts.is_empty() { none.to_owned() } else { parts.join("  ") }
@@ -147,7 +162,7 @@ fn draw_classes(frame: &mut Frame<'_>, area: Rect, state: &State, session: &Sess
     let name_width = longest.clamp(8, (width / 4).max(8));
     // A narrow screen leaves out how many images there are; one strategy alone leaves out B and the difference.
     let images_width = if width >= 50 { 7 } else { 0 };
-    let pair = state.a != state.b;
+    let pair = state.is_pair();
     let (sides, difference_width) = if pair { (2, 10) } else { (1, 0) };
     let fixed = 1 + name_width + images_width + sides * 8 + difference_width + 1;
     let bar_width = width.saturating_sub(fixed) / sides;
@@ -177,7 +192,7 @@ fn draw_classes(frame: &mut Frame<'_>, area: Rect, state: &State, session: &Sess
         };
         let mut spans = vec![
             Span::raw(if on_cursor { theme.glyphs.cursor } else { " " }),
-            Span::raw(text::fit(&session.classes[class.class], name_width, theme.glyphs.ellipsis)),
+            Span::raw(text::fit_middle(&session.classes[class.class], name_width, theme.glyphs.ellipsis)),
         ];
         if images_width > 0 {
             spans.push(Span::styled(format!("{:>images_width$}", text::count(class.images)), theme.dim()));

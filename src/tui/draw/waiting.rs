@@ -4,6 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
+use super::overlay::{place, scrolled};
 use super::{bar, is_running, put};
 use crate::tui::state::{Job, State};
 use crate::tui::text;
@@ -35,9 +36,12 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &The
             line(frame, "What is finished is kept; r goes on from there.".into(), theme.dim());
         }
         Job::Failed(problem) => {
-            for part in text::wrap(&problem.message, width) {
-                line(frame, part, theme.problem());
+            let lines: Vec<&str> = problem.message.lines().collect();
+            let body = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
+            if scrolled(frame, body, state.problem_line, &lines, theme.problem()) {
+                put(frame, area, 0, place(state.problem_line, lines.len(), theme));
             }
+            return;
         }
     }
     if is_running(state) && !state.in_memory {
