@@ -154,91 +154,59 @@ impl<'a> Embedder<'a> {
         let mut meter = Meter::start(Stage::Images, pictures.len());
         let stamps: Vec<Option<FileStamp>> =
             pictures.par_iter().map(|picture| stamp(picture.source)).collect();
-        let mut hashes = self.known_hashes(pictures, &stamps);
-        let mut embeddings = self.known_embeddings(&hashes);
+        let hashes = self.known_hashes(pictures, &stamps);
+        let embeddings = self.known_embeddings(&hashes);
         let pending: Vec<usize> = (0..pictures.len()).filter(|&i| embeddings[i].is_none()).collect();
         meter.cached(pictures.len() - pending.len());
         notify(meter.progress());
 
-        let mut reasons: HashMap<usize, String> = HashMap::new();
-        // Pictures with the same content are encoded once.
-        let mut first_with: HashMap<Hash, usize> = HashMap::new();
-        let mut copies: Vec<(usize, usize)> = Vec::new();
+        let mut collected = Collected::new(pictures, hashes, embeddings);
         if !pending.is_empty() {
-            let encoder = self.checkpoint.image_encoder()?;
-            let dim = encoder.dim();
-            let queue =
-                DecodingQueue { embedder: self, pictures, pending: &pending, next: AtomicUsize::new(0) };
-            let result = thread::scope(|scope| -> Result<(), WorkbenchError> {
-                let (sender, receiver) = bounded(2 * IMAGE_BATCH);
-                for _ in 0..rayon::current_num_threads().min(DECODING_THREADS) {
-                    let sender = sender.clone();
-                    let queue = &queue;
-                    thread::Builder::new()
-                        .spawn_scoped(scope, move || queue.decode_all(&sender))
-                        .map_err(WorkbenchError::Threads)?;
-                }
-                drop(sender);
-                while let Some(batch) = next_batch(&receiver, cancel)? {
-                    let mut pixels = Vec::new();
-                    let mut encoding = Vec::new();
-                    for (index, decoded) in batch {
-                        match decoded {
-                            Decoded::Pixels { pixel_values, hash } => {
-                                hashes[index] = Some(hash);
-                                match first_with.entry(hash) {
-                                    Entry::Occupied(first) => {
-                                        copies.push((index, *first.get()));
-                                        meter.cached(1);
-                                    }
-                                    Entry::Vacant(new) => {
-                                        new.insert(index);
-                                        pixels.extend_from_slice(&pixel_values);
-                                        encoding.push(index);
-                                    }
-                                }
-                            }
-                            Decoded::InStore { embedding, hash } => {
-                                meter.cached(1);
-                                embeddings[index] = Some(embedding);
-                                hashes[index] = Some(hash);
-                            }
-                            Decoded::Broken { reason } => {
-                                meter.cached(1);
-                                reasons.insert(index, reason);
-                            }
-                        }
-                    }
-                    if !encoding.is_empty() {
-                        let rows = encoder.encode(&pixels)?;
-                        for (row, &index) in rows.chunks_exact(dim).zip(&encoding) {
-                            check_finite(row, pictures[index].name)?;
-                        }
-                        let mut items = Vec::with_capacity(encoding.len());
-                        for (row, &index) in rows.chunks_exact(dim).zip(&encoding) {
-                            if let Some(hash) = &hashes[index] {
-                                items.push((self.image_key(hash), row));
-                            }
-                        }
-                        self.save(&items);
-                        for (row, &index) in rows.chunks_exact(dim).zip(&encoding) {
-                            embeddings[index] = Some(row.to_vec());
-                        }
-                        meter.encoded(encoding.len());
-                    }
-                    notify(meter.progress());
-                }
-                Ok(())
-            });
+            let done = self.encode_pending(&pending, &mut collected, &mut meter, cancel, notify);
             let learnt: Vec<(FileStamp, Hash)> =
-                pending.iter().filter_map(|&i| Some((stamps[i].clone()?, hashes[i]?))).collect();
+                pending.iter().filter_map(|&i| Some((stamps[i].clone()?, collected.hashes[i]?))).collect();
             self.with_store(|store| store.save_file_hashes(&learnt).and_then(|()| store.flush()));
-            result?;
-            for (copy, first) in copies {
-                embeddings[copy] = embeddings[first].clone();
-            }
+            done?;
         }
-        Ok(gather(pictures, embeddings, hashes, &reasons)?)
+        Ok(collected.finish()?)
+    }
+
+    /// Decodes on a few threads and encodes on this one, batch by batch.
+    fn encode_pending(
+        &self,
+        pending: &[usize],
+        collected: &mut Collected<'_>,
+        meter: &mut Meter,
+        cancel: &Cancel,
+        notify: &dyn Fn(Progress),
+    ) -> Result<(), WorkbenchError> {
+        let encoder = self.checkpoint.image_encoder()?;
+        let pictures = collected.pictures;
+        let queue = DecodingQueue { embedder: self, pictures, pending, next: AtomicUsize::new(0) };
+        thread::scope(|scope| {
+            let (sender, receiver) = bounded(2 * IMAGE_BATCH);
+            for _ in 0..rayon::current_num_threads().min(DECODING_THREADS) {
+                let (sender, queue) = (sender.clone(), &queue);
+                thread::Builder::new()
+                    .spawn_scoped(scope, move || queue.decode_all(&sender))
+                    .map_err(WorkbenchError::Threads)?;
+            }
+            drop(sender);
+            while let Some(batch) = next_batch(&receiver, cancel)? {
+                let (pixel_values, indices) = collected.take(batch, meter);
+                let rows = encoder.encode(&pixel_values)?;
+                let mut items = Vec::with_capacity(indices.len());
+                for (row, &index) in rows.chunks_exact(encoder.dim()).zip(&indices) {
+                    check_finite(row, pictures[index].name)?;
+                    items.extend(collected.hashes[index].as_ref().map(|hash| (self.image_key(hash), row)));
+                    collected.embeddings[index] = Some(row.to_vec());
+                }
+                self.save(&items);
+                meter.encoded(indices.len());
+                notify(meter.progress());
+            }
+            Ok(())
+        })
     }
 
     fn known_hashes(&self, pictures: &[NamedPicture<'_>], stamps: &[Option<FileStamp>]) -> Vec<Option<Hash>> {
@@ -418,28 +386,81 @@ fn check_finite(embedding: &[f32], name: &str) -> Result<(), WorkbenchError> {
     }
 }
 
-fn gather(
-    pictures: &[NamedPicture<'_>],
-    embeddings: Vec<Option<Vec<f32>>>,
+/// What is known of the images so far.
+struct Collected<'p> {
+    pictures: &'p [NamedPicture<'p>],
     hashes: Vec<Option<Hash>>,
-    reasons: &HashMap<usize, String>,
-) -> Result<ImageEmbeddings, EvaluationError> {
-    let (mut kept, mut kept_hashes, mut rows, mut skipped) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for (index, (embedding, hash)) in embeddings.into_iter().zip(hashes).enumerate() {
-        match (embedding, hash) {
-            (Some(embedding), Some(hash)) => {
-                kept.push(index);
-                kept_hashes.push(hash);
-                rows.push(embedding);
-            }
-            _ => skipped.push(SkippedImage {
-                name: pictures[index].name.to_owned(),
-                reason: reasons.get(&index).cloned().unwrap_or_else(|| "could not be read".to_owned()),
-            }),
-        }
+    embeddings: Vec<Option<Vec<f32>>>,
+    /// Why an image cannot be read.
+    reasons: HashMap<usize, String>,
+    /// Pictures with the same content are encoded once: the first image that has it, and the others.
+    first_with: HashMap<Hash, usize>,
+    copies: Vec<(usize, usize)>,
+}
+
+impl<'p> Collected<'p> {
+    fn new(
+        pictures: &'p [NamedPicture<'p>],
+        hashes: Vec<Option<Hash>>,
+        embeddings: Vec<Option<Vec<f32>>>,
+    ) -> Self {
+        let (reasons, first_with, copies) = (HashMap::new(), HashMap::new(), Vec::new());
+        Self { pictures, hashes, embeddings, reasons, first_with, copies }
     }
-    let unit = Matrix::from_rows(&rows)?.normalised();
-    Ok(ImageEmbeddings { kept, unit, hashes: kept_hashes, skipped })
+
+    /// Takes in what was decoded; gives the pixel values `[n, 3, S, S]` that are to be encoded, and their images.
+    fn take(&mut self, batch: Vec<(usize, Decoded)>, meter: &mut Meter) -> (Vec<f32>, Vec<usize>) {
+        let (mut pixels, mut indices) = (Vec::new(), Vec::new());
+        for (index, decoded) in batch {
+            match decoded {
+                Decoded::Pixels { pixel_values, hash } => {
+                    self.hashes[index] = Some(hash);
+                    match self.first_with.entry(hash) {
+                        Entry::Occupied(first) => {
+                            self.copies.push((index, *first.get()));
+                            meter.cached(1);
+                        }
+                        Entry::Vacant(new) => {
+                            new.insert(index);
+                            pixels.extend(pixel_values);
+                            indices.push(index);
+                        }
+                    }
+                }
+                Decoded::InStore { embedding, hash } => {
+                    self.hashes[index] = Some(hash);
+                    self.embeddings[index] = Some(embedding);
+                    meter.cached(1);
+                }
+                Decoded::Broken { reason } => {
+                    self.reasons.insert(index, reason);
+                    meter.cached(1);
+                }
+            }
+        }
+        (pixels, indices)
+    }
+
+    fn finish(mut self) -> Result<ImageEmbeddings, EvaluationError> {
+        for (copy, first) in self.copies {
+            self.embeddings[copy] = self.embeddings[first].clone();
+        }
+        let (mut kept, mut hashes, mut rows, mut skipped) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for (index, (embedding, hash)) in self.embeddings.into_iter().zip(self.hashes).enumerate() {
+            match (embedding, hash) {
+                (Some(embedding), Some(hash)) => {
+                    kept.push(index);
+                    hashes.push(hash);
+                    rows.push(embedding);
+                }
+                _ => skipped.push(SkippedImage {
+                    name: self.pictures[index].name.to_owned(),
+                    reason: self.reasons.remove(&index).unwrap_or_else(|| "could not be read".to_owned()),
+                }),
+            }
+        }
+        Ok(ImageEmbeddings { kept, unit: Matrix::from_rows(&rows)?.normalised(), hashes, skipped })
+    }
 }
 
 fn stamp(source: &PictureSource) -> Option<FileStamp> {
@@ -482,4 +503,46 @@ fn file_hash(path: &Path, store: &Store) -> Result<Hash, WorkbenchError> {
     // A store that cannot be written to is reported when embeddings are saved.
     let _kept = store.save_file_hashes(&[(stamp, hash)]);
     Ok(hash)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_with_the_same_content_are_encoded_once() {
+        let source = PictureSource::Pixels(std::sync::Arc::new(image::RgbImage::new(1, 1)));
+        let pictures = ["a", "b", "c", "d"].map(|name| NamedPicture { name, source: &source });
+        let mut collected = Collected::new(&pictures, vec![None; 4], vec![None; 4]);
+        let mut meter = Meter::start(Stage::Images, 4);
+        let hash = |content: &str| blake3::hash(content.as_bytes());
+        let pixels =
+            |value: f32, content: &str| Decoded::Pixels { pixel_values: vec![value], hash: hash(content) };
+        let first = vec![(1, pixels(0.5, "same")), (0, pixels(0.5, "same"))];
+        assert_eq!(collected.take(first, &mut meter), (vec![0.5], vec![1]));
+        collected.embeddings[1] = Some(vec![3.0, 4.0]);
+        meter.encoded(1);
+        let second = vec![(3, pixels(0.5, "same")), (2, Decoded::Broken { reason: "truncated".into() })];
+        assert_eq!(collected.take(second, &mut meter), (vec![], vec![]));
+        assert_eq!(meter.progress().done, 4);
+        let done = collected.finish().unwrap();
+        assert_eq!(done.kept, [0, 1, 3]);
+        assert!(done.unit.iter_rows().all(|row| row == [0.6, 0.8]));
+        assert_eq!(done.hashes, [hash("same"); 3]);
+        assert_eq!(done.skipped, [SkippedImage { name: "c".into(), reason: "truncated".into() }]);
+    }
+
+    #[test]
+    fn batches_of_prompts_are_bounded_but_never_empty() {
+        let prompt = |length: usize| (0, TokenizedPrompt { ids: vec![0; length], truncated: false });
+        assert_eq!(prompt_batch_len(&[prompt(2 * TOKEN_BATCH)]), 1);
+        assert_eq!(prompt_batch_len(&vec![prompt(2); 1000]), PROMPT_BATCH);
+        assert_eq!(prompt_batch_len(&vec![prompt(64); 1000]), TOKEN_BATCH / 64);
+    }
+
+    #[test]
+    fn numbers_that_are_not_finite_are_named() {
+        assert!(check_finite(&[1.0, -2.0], "x").is_ok());
+        assert!(check_finite(&[f32::NAN], "frog.png").unwrap_err().to_string().contains("frog.png"));
+    }
 }
