@@ -14,7 +14,7 @@ use serde_json::Value;
 #[derive(Debug, thiserror::Error)]
 pub enum TextFileError {
     /// The file is not there or may not be read.
-    #[error("cannot read {}: {error}", path.display())]
+    #[error("cannot read {}: {error}; check the path and the file's permissions", path.display())]
     Read {
         /// The file.
         path: PathBuf,

@@ -331,10 +331,12 @@ fn embeddings_are_written_whole_or_not_at_all() {
     let strict = embed(&["--images", "broken", "--out", "out.safetensors", "--strict"]);
     assert!(strict.contains("a.png") && strict.contains("--strict"), "{strict}");
     assert!(!bench.path("out.safetensors").exists());
+    fs::write(bench.path("out.partial"), "mine").unwrap();
     let names: Vec<_> = fs::read_dir(bench.folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert!(names.iter().all(|name| !name.to_string_lossy().starts_with(".tmp")), "{names:?}");
     bench
         .stdout(1, &["embed", "--checkpoint", &checkpoint, "--images", "broken", "--out", "out.safetensors"]);
+    assert_eq!(fs::read_to_string(bench.path("out.partial")).unwrap(), "mine");
 
     fs::write(bench.path("none.txt"), "").unwrap();
     bench.stdout(
@@ -342,21 +344,60 @@ fn embeddings_are_written_whole_or_not_at_all() {
         &["embed", "--checkpoint", &checkpoint, "--texts", "none.txt", "--out", "none.safetensors"],
     );
     let bytes = fs::read(bench.path("none.safetensors")).unwrap();
-    assert_eq!(SafeTensors::deserialize(&bytes).unwrap().tensor("text_embeds").unwrap().shape()[0], 0);
+    let tensors = SafeTensors::deserialize(&bytes).unwrap();
+    assert_eq!(tensors.tensor("text_embeds").unwrap().shape(), [0, 128]);
+    let absent = embed(&["--texts", "absent.txt", "--out", "absent.safetensors"]);
+    assert!(absent.contains("absent.txt") && absent.contains("check the path"), "{absent}");
+    fs::write(bench.path("latin1.txt"), b"caf\xe9\n").unwrap();
+    let latin1 = embed(&["--texts", "latin1.txt", "--out", "latin1.safetensors"]);
+    assert!(latin1.contains("latin1.txt line 1") && latin1.contains("UTF-8"), "{latin1}");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_export_takes_nothing_else_away() {
+    use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
+    let bench = Bench::new();
+    bench.stdout(0, &["prompts", "import", "templates.txt", "--name", "mine"]);
+    let export = |out: &'static str| ["prompts", "export", "mine", "--out", out];
+    for (out, reason) in [("photos", "directory"), ("nowhere/out.json", "folder")] {
+        let complaint = bench.complaint(&export(out));
+        assert!(complaint.contains(out) && complaint.contains(reason), "{complaint}");
+    }
+    assert!(Command::new("mkfifo").arg(bench.path("pipe")).status().unwrap().success());
+    let complaint = bench.complaint(&export("pipe"));
+    assert!(complaint.contains("pipe") && complaint.contains("regular file"), "{complaint}");
+    assert!(fs::metadata(bench.path("pipe")).unwrap().file_type().is_fifo());
+
+    fs::write(bench.path("target.json"), "old").unwrap();
+    symlink("target.json", bench.path("link.json")).unwrap();
+    bench.stdout(0, &export("link.json"));
+    assert!(fs::symlink_metadata(bench.path("link.json")).unwrap().is_symlink());
+    assert!(fs::read_to_string(bench.path("target.json")).unwrap().contains("a photo of a {}."));
+
+    // As readable as the user's umask says.
+    let mut command = Command::new("sh");
+    command.args(["-c", "umask 077; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_cupl-tui")]);
+    command.args(export("private.json")).env("XDG_DATA_HOME", bench.path("data"));
+    assert!(command.current_dir(bench.folder.path()).output().unwrap().status.success());
+    let mode = fs::metadata(bench.path("private.json")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
 }
 
 #[test]
 fn a_reader_that_goes_away_is_no_error() {
     let bench = Bench::new();
+    bench.stdout(0, &["evaluate"]);
     for format in ["table", "csv", "json"] {
-        let mut arguments = bench.own_data();
-        arguments.extend(["--format", format, "--predictions", "--top-k", "0"].map(str::to_owned));
-        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        // The demo's predictions are longer than every buffer on the way.
+        let arguments = ["evaluate", "--format", format, "--predictions", "--top-k", "0"];
         let mut child =
             bench.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         drop(child.stdout.take());
         let output = child.wait_with_output().unwrap();
-        assert_eq!(output.status.code(), Some(0), "{format}: {}", text(&output.stderr));
+        let complaint = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{format}: {complaint}");
+        assert!(!complaint.contains("error"), "{format}: {complaint}");
     }
 }
 
@@ -365,6 +406,11 @@ fn a_doctor_who_finds_something_says_so() {
     let bench = Bench::new();
     let found = bench.stdout(2, &["doctor", "--checkpoint", "nowhere"]);
     assert!(found.contains("nowhere"), "{found}");
+    for store in ["templates.txt", "templates.txt/store"] {
+        let found = bench.stdout(2, &["doctor", "--store", store]);
+        assert!(found.contains(store) && found.contains("demo checkpoint"), "{found}");
+    }
+    bench.stdout(0, &["doctor", "--store", "not/there/yet"]);
 }
 
 #[test]
@@ -479,6 +525,10 @@ fn bad_input_is_named_with_its_remedy() {
         ),
         (vec!["pets.toml".into(), "evaluate".into()], &["after the command"]),
         (vec!["evalute".into()], &["`cupl-tui evaluate`"]),
+        (["evalute", "--format", "json"].map(String::from).to_vec(), &["`cupl-tui evaluate`"]),
+        (["run", "list"].map(String::from).to_vec(), &["`cupl-tui runs`"]),
+        (["doctor", "--threads", "0"].map(String::from).to_vec(), &["1..=256"]),
+        (["doctor", "--threads", "257"].map(String::from).to_vec(), &["1..=256"]),
         (
             vec!["prompts".into(), "import".into(), "templates.txt".into(), "--name".into(), "a@b".into()],
             &["a@b", "--name"],
@@ -508,6 +558,9 @@ fn a_store_that_somebody_holds_names_the_holder() {
     bench.stdout(0, &["--store", ":memory:", "runs", "list"]);
 }
 
+/// Distinct prompts of the demo's strategies.
+const DEMO_PROMPTS: usize = 340;
+
 #[test]
 fn an_interruption_loses_nothing_that_was_finished() {
     let bench = Bench::new();
@@ -526,20 +579,33 @@ fn an_interruption_loses_nothing_that_was_finished() {
     progress.read_to_string(&mut rest).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{rest}");
     assert!(rest.contains("continues there"), "{rest}");
-    let embeddings = || -> usize {
-        let finding = bench.json(0, &["doctor", "--format", "json"])["store"].clone();
+    let embeddings = |store: &[&str]| -> usize {
+        let finding = bench.json(0, &[&["doctor", "--format", "json"], store].concat())["store"].clone();
         let counts = finding.as_str().unwrap().split(": ").nth(1).unwrap().to_owned();
         counts.split(' ').next().unwrap().parse().unwrap()
     };
-    let kept = embeddings();
+    let kept = embeddings(&[]);
     assert!(kept > 0);
 
     // The next run encodes the rest only, and comes to what an uninterrupted one comes to.
     let again = bench.run(&["evaluate", "--format", "json"]);
-    assert_eq!(again.status.code(), Some(0));
-    assert!(embeddings() >= 1340 && embeddings() > kept);
-    let uninterrupted = bench.stdout(0, &["evaluate", "--format", "json", "--store", ":memory:"]);
+    let notes = text(&again.stderr);
+    assert_eq!(again.status.code(), Some(0), "{notes}");
+    // The first line of progress comes after one batch, and counts that batch and what was found in the store.
+    let mut words = notes.lines().next().unwrap().split([' ', '/', ',']);
+    assert_eq!(words.next(), Some("embedding"), "{notes}");
+    let before = match words.next() {
+        Some("prompts") => 0,
+        Some("images") => DEMO_PROMPTS,
+        other => panic!("{other:?} in {notes}"),
+    };
+    let done: usize = words.next().unwrap().parse().unwrap();
+    assert!(before + done > kept, "{kept} were kept, and then: {notes}");
+
+    let other = ["--store", "uninterrupted"];
+    let uninterrupted = bench.stdout(0, &[&["evaluate", "--format", "json"][..], &other].concat());
     assert_eq!(text(&again.stdout), uninterrupted);
+    assert_eq!(embeddings(&[]), embeddings(&other));
 }
 
 #[test]

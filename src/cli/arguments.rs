@@ -123,11 +123,8 @@ impl ExperimentArguments {
         let flags = self.flags();
         let experiment = match &self.file {
             Some(file) => {
-                if let Some(command) = mistyped_command(file) {
-                    return Err(CommandError::Usage(format!(
-                        "there is no experiment file {}; did you mean the command `cupl-tui {command}`?",
-                        file.display()
-                    )));
+                if let Some(correction) = mistyped_command(file) {
+                    return Err(CommandError::Usage(correction));
                 }
                 Experiment::read(file)
             }
@@ -138,12 +135,16 @@ impl ExperimentArguments {
     }
 }
 
-/// The command that somebody may have meant who named a file that is not there.
-fn mistyped_command(file: &Path) -> Option<&'static str> {
+/// What to say to somebody who named a file that is not there and may have meant a command.
+pub fn mistyped_command(file: &Path) -> Option<String> {
     let word = file.to_str().filter(|word| !word.contains(['.', '/']) && !file.exists())?;
-    ["evaluate", "embed", "prompts", "runs", "doctor"]
+    let (distance, command) = ["evaluate", "embed", "prompts", "runs", "doctor"]
+        .map(|command| (strsim::damerau_levenshtein(word, command), command))
         .into_iter()
-        .find(|command| strsim::damerau_levenshtein(word, command) <= 2)
+        .min()?;
+    (1..=2).contains(&distance).then(|| {
+        format!("there is no experiment file {word}; did you mean the command `cupl-tui {command}`?")
+    })
 }
 
 /// The headless commands.

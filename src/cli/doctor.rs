@@ -113,6 +113,12 @@ fn store(place: &StorePlace) -> Result<String, String> {
     let StorePlace::Directory(path) = place else { return Ok("in memory".to_owned()) };
     let path_text = path.display();
     if !path.exists() {
+        if let Some(file) = path.ancestors().find(|above| above.exists()).filter(|above| !above.is_dir()) {
+            return Err(format!(
+                "{path_text} cannot be made: {} is no directory; name another with --store",
+                file.display()
+            ));
+        }
         return Ok(format!("{path_text}, not there yet"));
     }
     let described = place.open().and_then(|opened| {

@@ -110,39 +110,37 @@ fn print_table(rows: &[Vec<String>], output: &mut Output) -> Result<(), CommandE
     Ok(())
 }
 
-fn per_class_records(session: &Session) -> Vec<Vec<String>> {
-    let mut records =
-        vec![["strategy", "class", "images", "correct", "accuracy"].map(str::to_owned).to_vec()];
-    for strategy in &session.strategies {
-        for (class, accuracy) in session.classes.iter().zip(strategy.evaluation.per_class()) {
-            records.push(vec![
+fn per_class_records(session: &Session) -> impl Iterator<Item = Vec<String>> {
+    let heading = ["strategy", "class", "images", "correct", "accuracy"].map(str::to_owned).to_vec();
+    let records = session.strategies.iter().flat_map(|strategy| {
+        session.classes.iter().zip(strategy.evaluation.per_class()).map(|(class, accuracy)| {
+            vec![
                 strategy.name.clone(),
                 class.clone(),
                 accuracy.images.to_string(),
                 accuracy.correct.to_string(),
                 accuracy.accuracy.map(|value| value.to_string()).unwrap_or_default(),
-            ]);
-        }
-    }
-    records
+            ]
+        })
+    });
+    std::iter::once(heading).chain(records)
 }
 
-fn prediction_records(session: &Session) -> Vec<Vec<String>> {
-    let heading = ["strategy", "image", "label", "rank", "class", "probability"];
-    let mut records = vec![heading.map(str::to_owned).to_vec()];
-    for strategy in &session.strategies {
-        for (index, image) in session.images.iter().enumerate() {
-            for (rank, prediction) in strategy.evaluation.ranked(index).iter().enumerate() {
-                records.push(vec![
+fn prediction_records(session: &Session) -> impl Iterator<Item = Vec<String>> {
+    let heading = ["strategy", "image", "label", "rank", "class", "probability"].map(str::to_owned).to_vec();
+    let records = session.strategies.iter().flat_map(move |strategy| {
+        session.images.iter().enumerate().flat_map(move |(index, image)| {
+            strategy.evaluation.ranked(index).iter().enumerate().map(move |(rank, prediction)| {
+                vec![
                     strategy.name.clone(),
                     image.name.clone(),
                     session.classes[image.label].clone(),
                     (rank + 1).to_string(),
                     session.classes[prediction.class as usize].clone(),
                     prediction.probability.to_string(),
-                ]);
-            }
-        }
-    }
-    records
+                ]
+            })
+        })
+    });
+    std::iter::once(heading).chain(records)
 }

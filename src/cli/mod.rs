@@ -58,7 +58,10 @@ const INTERRUPTED: u8 = 130;
 
 /// Runs the program: 0 done, 1 done with skipped input, 2 usage or environment, 130 interrupted.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return misunderstood(&error),
+    };
     crate::process::keep_large_allocations();
     if let Some(threads) = arguments.global.threads {
         crate::process::set_threads(usize::from(threads));
@@ -83,6 +86,18 @@ pub fn main() -> ExitCode {
             output::complain(&error.to_string());
             ExitCode::from(2)
         }
+    }
+}
+
+/// Help and version, or what is wrong with the arguments: those of a mistyped command are not the workbench's.
+fn misunderstood(error: &clap::Error) -> ExitCode {
+    let first = std::env::args_os().nth(1).map(PathBuf::from);
+    match first.as_deref().and_then(arguments::mistyped_command).filter(|_| error.use_stderr()) {
+        Some(correction) => {
+            output::complain(&correction);
+            ExitCode::from(2)
+        }
+        None => error.exit(),
     }
 }
 

@@ -46,15 +46,6 @@ impl Store {
         Ok(self.run_documents().read(id, "")?.map(|(_, content)| content))
     }
 
-    /// Removes a run; says whether there was one.
-    ///
-    /// # Errors
-    /// What prevents writing.
-    pub fn remove_run(&self, id: &str) -> Result<bool, StoreError> {
-        let _turn = self.begin_change();
-        self.run_documents().remove(id, "")
-    }
-
     fn run_documents(&self) -> Documents<'_> {
         Documents { headers: &self.tables().runs, pieces: &self.tables().pieces }
     }

@@ -190,19 +190,6 @@ fn removed_prompt_sets_stay_removed() {
 }
 
 #[test]
-fn removed_runs_stay_removed() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(dir.path());
-    store.save_run("1", "{}").unwrap();
-    store.save_run("2", "{}").unwrap();
-    assert!(store.remove_run("1").unwrap());
-    assert!(!store.remove_run("1").unwrap());
-    drop(store);
-    let ids: Vec<_> = open(dir.path()).runs().unwrap().into_iter().map(|run| run.id).collect();
-    assert_eq!(ids, ["2"]);
-}
-
-#[test]
 fn the_plain_copy_is_the_saved_text() {
     let dir = tempfile::tempdir().unwrap();
     let version = open(dir.path()).save_prompt_set("birds", "{ \"owl\": [] }\n").unwrap();

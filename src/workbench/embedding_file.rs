@@ -131,10 +131,16 @@ fn read_texts(path: &Path) -> Result<Vec<String>, WorkbenchError> {
     let lines = content.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     lines
         .map(|(number, line)| {
-            let value: serde_json::Value = serde_json::from_str(line)
-                .map_err(|error| wrong(number + 1, format!("not JSON: {error}")))?;
+            let value: serde_json::Value = serde_json::from_str(line).map_err(|error| {
+                wrong(
+                    number + 1,
+                    format!("not JSON: {error}; a line must be an object like {{\"text\": \"a cat\"}}"),
+                )
+            })?;
             let text = value["text"].as_str().map(str::to_owned);
-            text.ok_or_else(|| wrong(number + 1, "no string under the key \"text\"".to_owned()))
+            text.ok_or_else(|| {
+                wrong(number + 1, "no string under the key \"text\"; give each line one".to_owned())
+            })
         })
         .collect()
 }
@@ -164,17 +170,22 @@ pub struct Unfinished {
 }
 
 impl Unfinished {
-    /// Opens a temporary file beside `target`.
+    /// Opens a temporary file beside `target`, or beside the file that the link `target` leads to.
     ///
     /// # Errors
-    /// When `target` is a directory, or its folder cannot be written to.
+    /// When `target` is a directory or a device, or its folder cannot be written to.
     pub fn begin(target: &Path) -> Result<Self, WorkbenchError> {
         let failed = |message: String| WorkbenchError::Write { path: target.to_owned(), message };
         if target.is_dir() {
             return Err(failed("it is a directory; name a file".to_owned()));
         }
+        // Giving a pipe's or a device's name to a new file would take it away from everybody.
+        if target.exists() && !target.is_file() {
+            return Err(failed("it is no regular file; name one".to_owned()));
+        }
+        let target = &target.canonicalize().unwrap_or_else(|_| target.to_owned());
         let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let file = NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))
+        let file = temporary_file(folder.unwrap_or(Path::new(".")))
             .map_err(|error| failed(format!("{error}; check that its folder is there and writable")))?;
         Ok(Self { target: target.to_owned(), file })
     }
@@ -186,20 +197,19 @@ impl Unfinished {
     pub fn finish(mut self, content: &[u8]) -> Result<(), WorkbenchError> {
         let failed = |message: String| WorkbenchError::Write { path: self.target.clone(), message };
         self.file.write_all(content).map_err(|error| failed(error.to_string()))?;
-        make_readable(&self.file).map_err(|error| failed(error.to_string()))?;
         self.file.persist(&self.target).map_err(|error| failed(error.to_string()))?;
         Ok(())
     }
 }
 
-/// Temporary files are their owner's only; results are as readable as other new files usually are.
-#[cfg(unix)]
-fn make_readable(file: &NamedTempFile) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))
-}
-
-#[cfg(not(unix))]
-fn make_readable(_: &NamedTempFile) -> std::io::Result<()> {
-    Ok(())
+/// With the permissions of any new file: temporary ones are their owner's only by default.
+fn temporary_file(folder: &Path) -> std::io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // The process's umask is taken off.
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder)
 }
