@@ -146,7 +146,9 @@ fn draw_details(
         Some(Ok(picture)) => format!("{}x{}", picture.pixels.0, picture.pixels.1),
         _ => String::new(),
     };
-    let truth = format!("true class  {}   {pixels}", session.classes[label]);
+    let room = width.saturating_sub(16 + pixels.len());
+    let class = text::shorten(&session.classes[label], room, theme.glyphs.ellipsis);
+    let truth = format!("true class  {class}   {pixels}");
     put(frame, area, 0, Line::styled(text::fit(&truth, width, theme.glyphs.ellipsis), theme.heading()));
 
     let strategies = state.shown_strategies();
