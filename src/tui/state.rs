@@ -183,9 +183,10 @@ impl ImageFilter {
     }
 
     /// In words.
-    pub fn words(self) -> &'static str {
+    pub fn words(self, pair: bool) -> &'static str {
         match self {
             Self::Missed => "missed by A or B",
+            Self::MissedByA if !pair => "missed",
             Self::MissedByA => "missed by A",
             Self::MissedByB => "missed by B",
             Self::Gained => "missed by A, right with B",
@@ -471,7 +472,7 @@ impl State {
             None => {}
         }
         if let Job::Failed(problem) = &self.job {
-            let lines = problem.message.lines().count();
+            let lines = super::draw::problem_lines(&problem.message, self.size.width).len();
             self.problem_line = step.apply(self.problem_line, lines, half);
             return;
         }

@@ -166,7 +166,7 @@ fn summary(state: &State) -> String {
             format!(
                 "images of {}, {}: {} of {:?}",
                 session.classes[view.class],
-                view.filter.words(),
+                view.filter.words(state.is_pair()),
                 view.selected,
                 view.list
             )
@@ -407,6 +407,13 @@ fn a_long_problem_is_scrolled() {
     insta::assert_snapshot!("problem-scrolled", drawn(&state, COLORED));
     press(&mut state, "G");
     assert!(drawn(&state, COLORED).contains("line 200"));
+    // One long line is scrolled as it is wrapped.
+    press(&mut state, "r");
+    let message = numbered("class ", 1000).join(", ");
+    update(&mut state, Event::Failed(Problem { message, store: false }));
+    assert!(!drawn(&state, COLORED).contains("class 999"));
+    press(&mut state, "G");
+    assert!(drawn(&state, COLORED).contains("class 999"));
     press(&mut state, "r");
     update(&mut state, Event::Failed(Problem { message: "another".into(), store: false }));
     assert!(drawn(&state, COLORED).contains("another"));

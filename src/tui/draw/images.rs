@@ -48,7 +48,7 @@ fn draw_heading(
     let left = format!(
         " {} {dot} {} {dot} {} of {}",
         text::shorten(&session.classes[view.class], usize::from(area.width) / 4, theme.glyphs.ellipsis),
-        view.filter.words(),
+        view.filter.words(state.is_pair()),
         text::count(place),
         text::count(view.list.len())
     );
@@ -77,7 +77,8 @@ fn draw_list(
 ) {
     let height = usize::from(area.height);
     let first = first_row(view.selected, view.list.len(), height);
-    let name_width = usize::from(area.width).saturating_sub(6);
+    let marks_width = if state.is_pair() { 4 } else { 2 };
+    let name_width = usize::from(area.width).saturating_sub(2 + marks_width);
     for (row, (index, &image)) in view.list.iter().enumerate().skip(first).take(height).enumerate() {
         let mark = |strategy: usize| {
             if session.strategies[strategy].evaluation.is_correct(image) {
@@ -87,15 +88,17 @@ fn draw_list(
             }
         };
         let on_cursor = index == view.selected;
-        let second = if state.is_pair() { mark(state.b) } else { " " };
-        let line = Line::from(vec![
+        let mut spans = vec![
             Span::raw(if on_cursor { theme.glyphs.cursor } else { " " }),
             Span::styled(mark(state.a), theme.a()),
             Span::raw(" "),
-            Span::styled(second, theme.b()),
-            Span::raw(" "),
-            Span::raw(text::fit_end(&session.images[image].name, name_width, theme.glyphs.ellipsis)),
-        ]);
+        ];
+        if state.is_pair() {
+            spans.extend([Span::styled(mark(state.b), theme.b()), Span::raw(" ")]);
+        }
+        let name = &session.images[image].name;
+        spans.push(Span::raw(text::fit_end(name, name_width, theme.glyphs.ellipsis)));
+        let line = Line::from(spans);
         let line = if on_cursor { line.style(theme.selected()) } else { line };
         put(frame, area, row as u16, line);
     }

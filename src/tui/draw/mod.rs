@@ -17,6 +17,7 @@ use super::state::{Job, Overlay, Screen, State};
 use super::text;
 use super::theme::{Glyphs, Theme};
 pub use overlay::help_lines;
+pub use waiting::problem_lines;
 
 /// Draws one frame.
 pub fn draw(frame: &mut Frame<'_>, state: &State, theme: &Theme) {

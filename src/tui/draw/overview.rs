@@ -134,7 +134,7 @@ fn verdict(state: &State, session: &Session, theme: &Theme, width: usize) -> Vec
                 let sign = difference(row.difference(), &theme.glyphs);
                 let sign: Vec<&str> = sign.split_whitespace().collect();
                 let class = &session.classes[row.class];
-                format!("{} {}", text::shorten(class, width / 5, theme.glyphs.ellipsis), sign.join(" "))
+                format!("{} {}", text::shorten(class, width / 6, theme.glyphs.ellipsis), sign.join(" "))
             })
             .collect();
         if parts.is_empty() { none.to_owned() } else { parts.join("  ") }

@@ -10,6 +10,11 @@ use crate::tui::state::{Job, State};
 use crate::tui::text;
 use crate::tui::theme::Theme;
 
+/// A problem's message as it is wrapped on a screen of this width.
+pub fn problem_lines(message: &str, screen_width: u16) -> Vec<String> {
+    text::wrap(message, usize::from(screen_width).saturating_sub(4))
+}
+
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
     let width = usize::from(area.width).saturating_sub(4);
     let mut row = 1;
@@ -36,7 +41,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &The
             line(frame, "What is finished is kept; r goes on from there.".into(), theme.dim());
         }
         Job::Failed(problem) => {
-            let lines: Vec<&str> = problem.message.lines().collect();
+            let lines = problem_lines(&problem.message, area.width);
             let body = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
             if scrolled(frame, body, state.problem_line, &lines, theme.problem()) {
                 put(frame, area, 0, place(state.problem_line, lines.len(), theme));
