@@ -8,9 +8,8 @@ use serde_json::json;
 use super::arguments::{DoctorArguments, Format, Global};
 use super::output::Output;
 use super::{CommandError, Outcome, store_place};
-use crate::clip::{Checkpoint, CheckpointSource};
 use crate::tui::theme::{ColorChoice, ColorDepth};
-use crate::workbench::{StorePlace, demo};
+use crate::workbench::{CheckpointChoice, StorePlace, open_checkpoint};
 
 pub fn run(command: &DoctorArguments, global: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
     let (store, checkpoint) = (store(&store_place(global)?), checkpoint(command.checkpoint.as_deref()));
@@ -136,11 +135,7 @@ fn store(place: &StorePlace) -> Result<String, String> {
 }
 
 fn checkpoint(path: Option<&Path>) -> Result<String, String> {
-    let source = match path {
-        Some(path) => CheckpointSource::Directory(path.to_owned()),
-        None => demo::checkpoint(),
-    };
-    match Checkpoint::open(source) {
+    match open_checkpoint(&path.map_or(CheckpointChoice::Demo, CheckpointChoice::at)) {
         Ok(checkpoint) => Ok({
             let (name, config) = (checkpoint.name(), checkpoint.config());
             format!(

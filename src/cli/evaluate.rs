@@ -1,10 +1,9 @@
 //! `evaluate`: the workbench's numbers without a terminal.
 
 use super::arguments::{EvaluateArguments, Format, Global};
-use super::output::{Output, ProgressLine, warn};
+use super::output::{Output, ProgressLine, warn_about};
 use super::table::{lines, percent, points};
-use super::{CommandError, Outcome, cancel_on_signals, store_place};
-use crate::store::OpenedStore;
+use super::{CommandError, Outcome, cancel_on_signals, open_store};
 use crate::workbench::{Session, SessionOptions, Workbench, report};
 
 pub fn run(
@@ -14,8 +13,7 @@ pub fn run(
 ) -> Result<Outcome, CommandError> {
     let cancel = cancel_on_signals()?;
     let experiment = command.experiment.experiment()?;
-    let OpenedStore { store, notices } = store_place(global)?.open()?;
-    notices.iter().for_each(|notice| warn(notice));
+    let store = open_store(global)?;
     let mut workbench = Workbench::open(experiment, store)?;
     if !command.strategies.is_empty() {
         workbench.keep_strategies(&command.strategies)?;
@@ -31,10 +29,7 @@ pub fn run(
     progress.finish();
     let session = session?;
 
-    session.warnings.iter().for_each(|warning| warn(warning));
-    for image in &session.skipped {
-        warn(&format!("skipped {}: {}", image.name, image.reason));
-    }
+    warn_about(&session.warnings, &session.skipped);
     match (command.format, command.predictions) {
         (Format::Table, _) => table(&session, output)?,
         (Format::Json, predictions) => output.json(&report::of(&session, predictions))?,

@@ -16,6 +16,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
+use crate::store::{OpenedStore, Store};
 use crate::tui;
 use crate::tui::theme::{ASCII, ColorDepth, Theme, UNICODE};
 use crate::workbench::{Cancel, StorePlace, WorkbenchError};
@@ -174,6 +175,13 @@ fn store_place(global: &Global) -> Result<StorePlace, CommandError> {
                     .into(),
             )
         })
+}
+
+/// Opens the store; what the user should know about it goes to standard error.
+fn open_store(global: &Global) -> Result<Store, CommandError> {
+    let OpenedStore { store, notices } = store_place(global)?.open()?;
+    notices.iter().for_each(|notice| output::warn(notice));
+    Ok(store)
 }
 
 /// A cancel flag that Ctrl-C and SIGTERM raise; a second Ctrl-C ends the program at once.

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
 use std::time::{Duration, Instant};
 
 use crate::tui::theme::{ColorChoice, ColorDepth};
-use crate::workbench::Progress;
+use crate::workbench::{Progress, SkippedImage};
 
 /// Standard output.
 pub struct Output {
@@ -69,6 +69,14 @@ pub fn complain(message: &str) {
 /// Something to know, on standard error.
 pub fn warn(message: &str) {
     let _closed = writeln!(io::stderr(), "note: {message}");
+}
+
+/// What a command found on its way: warnings, then each skipped image.
+pub fn warn_about(warnings: &[String], skipped: &[SkippedImage]) {
+    warnings.iter().for_each(|warning| warn(warning));
+    for image in skipped {
+        warn(&format!("skipped {}: {}", image.name, image.reason));
+    }
 }
 
 /// How often progress is written to a terminal, and to anything else.

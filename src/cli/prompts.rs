@@ -5,15 +5,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::json;
 
 use super::arguments::{Format, Global, PromptsCommand};
-use super::output::{Output, warn};
-use super::{CommandError, Outcome, store_place, table};
+use super::output::Output;
+use super::{CommandError, Outcome, open_store, table};
 use crate::prompts::{PromptSet, PromptSetContent};
-use crate::store::{OpenedStore, Store};
-use crate::workbench::{Unfinished, WorkbenchError, split_reference};
+use crate::store::Store;
+use crate::workbench::{Unfinished, split_reference, stored_prompt_set, unknown_prompt_set};
 
 pub fn run(command: PromptsCommand, global: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
-    let OpenedStore { store, notices } = store_place(global)?.open()?;
-    notices.iter().for_each(|notice| warn(notice));
+    let store = open_store(global)?;
     match command {
         PromptsCommand::Import { file, name } => {
             let mut set = PromptSet::read(&file)?;
@@ -44,7 +43,7 @@ pub fn run(command: PromptsCommand, global: &Global, output: &mut Output) -> Res
             let (name, version) = split_reference(&set);
             let removed = store.remove_prompt_set(name, version)?;
             if removed == 0 {
-                return Err(unknown(&set));
+                return Err(unknown_prompt_set(name, version, &store)?.into());
             }
             store.flush()?;
             output
@@ -54,15 +53,10 @@ pub fn run(command: PromptsCommand, global: &Global, output: &mut Output) -> Res
     Ok(Outcome::Done)
 }
 
-fn unknown(reference: &str) -> CommandError {
-    WorkbenchError::UnknownPromptSet { reference: reference.to_owned(), versions: Vec::new() }.into()
-}
-
 /// A stored set and its version.
 fn stored(store: &Store, reference: &str) -> Result<(PromptSet, String), CommandError> {
     let (name, version) = split_reference(reference);
-    let (info, content) = store.prompt_set(name, version)?.ok_or_else(|| unknown(reference))?;
-    Ok((PromptSet::from_json(name, &content)?, info.version))
+    Ok(stored_prompt_set(name, version, store)?)
 }
 
 fn describe(set: &PromptSet) -> String {

@@ -4,12 +4,11 @@ use serde_json::{Value, json};
 
 use super::arguments::{Format, Global, RunsCommand};
 use super::output::{Output, warn};
-use super::{CommandError, Outcome, store_place, table};
-use crate::store::{OpenedStore, Store};
+use super::{CommandError, Outcome, open_store, table};
+use crate::store::Store;
 
 pub fn run(command: RunsCommand, global: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
-    let OpenedStore { store, notices } = store_place(global)?.open()?;
-    notices.iter().for_each(|notice| warn(notice));
+    let store = open_store(global)?;
     match command {
         RunsCommand::List { format } => list(&read(&store)?, format, output)?,
         RunsCommand::Show { id, format } => show(&find(&store, &id)?, format, output)?,

@@ -114,6 +114,17 @@ impl<'a> Embedder<'a> {
             .map(|error| format!("embeddings of this run are not kept for the next start: {error}"))
     }
 
+    /// How many prompts lost their end, if some did; `unit` is what the user calls them, in the plural.
+    pub fn truncation_note(&self, embeddings: &PromptEmbeddings, unit: &str) -> Option<String> {
+        let truncated = embeddings.truncated();
+        let context = self.checkpoint.config().text.max_position_embeddings;
+        (truncated > 0).then(|| {
+            format!(
+                "{truncated} {unit} are longer than the checkpoint's {context} tokens and were cut at the end"
+            )
+        })
+    }
+
     /// Asks the store for something it can do without: embeddings are a cache. After a first failure the store is left
     /// alone, and the run goes on with what it has.
     fn with_store<T: Default>(&self, ask: impl FnOnce(&Store) -> Result<T, StoreError>) -> T {

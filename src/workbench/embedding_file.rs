@@ -7,12 +7,11 @@ use std::path::{Path, PathBuf};
 use safetensors::tensor::{Dtype, TensorView};
 use tempfile::NamedTempFile;
 
-use super::demo;
 use super::embedding::{Embedder, NamedPicture, checkpoint_fingerprint};
 use super::error::WorkbenchError;
 use super::experiment::CheckpointChoice;
+use super::opening::open_checkpoint;
 use super::progress::{Cancel, Progress};
-use crate::clip::{Checkpoint, CheckpointSource};
 use crate::dataset::{PictureSource, SkippedImage, list_pictures};
 use crate::evaluation::Matrix;
 use crate::store::Store;
@@ -67,10 +66,7 @@ pub fn write_embeddings(
     notify: &dyn Fn(Progress),
 ) -> Result<EmbeddingSummary, WorkbenchError> {
     let out = Unfinished::begin(&request.out)?;
-    let checkpoint = Checkpoint::open(match &request.checkpoint {
-        CheckpointChoice::Demo => demo::checkpoint(),
-        CheckpointChoice::Directory(path) => CheckpointSource::Directory(path.clone()),
-    })?;
+    let checkpoint = open_checkpoint(&request.checkpoint)?;
     let texts = request.texts.as_deref().map(read_texts).transpose()?;
     let pictures = request.images.as_deref().map(list_pictures).transpose()?;
     let embedder = Embedder::new(&checkpoint, checkpoint_fingerprint(&checkpoint, store)?, store);
@@ -81,13 +77,7 @@ pub fn write_embeddings(
     let mut text_rows = None;
     if let Some(names) = texts {
         let embeddings = embedder.prompts(names.iter().map(String::as_str), cancel, notify)?;
-        if embeddings.truncated() > 0 {
-            summary.warnings.push(format!(
-                "{} texts are longer than the checkpoint's {} tokens and were cut at the end",
-                embeddings.truncated(),
-                checkpoint.config().text.max_position_embeddings
-            ));
-        }
+        summary.warnings.extend(embedder.truncation_note(&embeddings, "texts"));
         let rows = match names.is_empty() {
             true => Matrix::new(0, dim, Vec::new())?,
             false => embeddings.rows(&names)?.normalised(),

@@ -35,6 +35,13 @@ pub enum CheckpointChoice {
     Directory(PathBuf),
 }
 
+impl CheckpointChoice {
+    /// What a path means: `demo` is the embedded checkpoint, anything else a directory.
+    pub fn at(path: &Path) -> Self {
+        if path.as_os_str() == DEMO { Self::Demo } else { Self::Directory(path.to_owned()) }
+    }
+}
+
 /// Which images an experiment uses.
 #[derive(Debug, Clone, PartialEq)]
 pub enum DatasetChoice {
@@ -299,10 +306,9 @@ impl Experiment {
 }
 
 fn checkpoint(path: &Path, folder: &Path) -> CheckpointChoice {
-    if path.as_os_str() == DEMO {
-        CheckpointChoice::Demo
-    } else {
-        CheckpointChoice::Directory(folder.join(path))
+    match CheckpointChoice::at(path) {
+        CheckpointChoice::Demo => CheckpointChoice::Demo,
+        CheckpointChoice::Directory(path) => CheckpointChoice::Directory(folder.join(path)),
     }
 }
 

@@ -23,6 +23,6 @@ pub use experiment::{
     PromptSetChoice, StrategyChoice, split_reference,
 };
 pub use jobs::{JobNotice, SessionJob, StorePlace, make_session};
-pub use opening::Workbench;
+pub use opening::{Workbench, open_checkpoint, stored_prompt_set, unknown_prompt_set};
 pub use progress::{Cancel, Meter, Progress, Stage, short_duration};
 pub use session::{RANKED, Session, SessionImage, SessionOptions, StrategyResult};

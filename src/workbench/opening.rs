@@ -38,10 +38,7 @@ pub(super) struct OpenStrategy {
 impl Workbench {
     /// Opens and checks every part of an experiment: after this, only unreadable images can surprise.
     pub fn open(experiment: Experiment, store: Store) -> Result<Self, WorkbenchError> {
-        let checkpoint = Checkpoint::open(match &experiment.checkpoint {
-            CheckpointChoice::Demo => demo::checkpoint(),
-            CheckpointChoice::Directory(path) => CheckpointSource::Directory(path.clone()),
-        })?;
+        let checkpoint = open_checkpoint(&experiment.checkpoint)?;
         let dataset = open_dataset(&experiment.dataset)?;
         let mut warnings = dataset.notes.clone();
         if !dataset.ignored.is_empty() {
@@ -78,6 +75,14 @@ impl Workbench {
             .unwrap_or(0);
         Ok(())
     }
+}
+
+/// Opens the checkpoint that somebody chose.
+pub fn open_checkpoint(choice: &CheckpointChoice) -> Result<Checkpoint, WorkbenchError> {
+    Ok(Checkpoint::open(match choice {
+        CheckpointChoice::Demo => demo::checkpoint(),
+        CheckpointChoice::Directory(path) => CheckpointSource::Directory(path.clone()),
+    })?)
 }
 
 fn open_dataset(choice: &DatasetChoice) -> Result<Dataset, WorkbenchError> {
@@ -171,18 +176,32 @@ fn open_prompt_set(
         PromptSetChoice::CuplFile(path) => PromptSet::read_cupl(path),
         PromptSetChoice::InlineTemplates(list) => PromptSet::from_templates(strategy, list),
         PromptSetChoice::Stored { name, version } => {
-            return stored_prompt_set(name, version.as_deref(), store);
+            return Ok(stored_prompt_set(name, version.as_deref(), store)?.0);
         }
     }
     .map_err(in_strategy)
 }
 
-fn stored_prompt_set(name: &str, version: Option<&str>, store: &Store) -> Result<PromptSet, WorkbenchError> {
-    if let Some((_, content)) = store.prompt_set(name, version)? {
-        return Ok(PromptSet::from_json(name, &content)?);
+/// A prompt set that the store keeps, and its version; the newest one if none is wanted.
+pub fn stored_prompt_set(
+    name: &str,
+    version: Option<&str>,
+    store: &Store,
+) -> Result<(PromptSet, String), WorkbenchError> {
+    match store.prompt_set(name, version)? {
+        Some((info, content)) => Ok((PromptSet::from_json(name, &content)?, info.version)),
+        None => Err(unknown_prompt_set(name, version, store)?),
     }
+}
+
+/// The error for a prompt set that the store does not have, with the versions that it has under that name.
+pub fn unknown_prompt_set(
+    name: &str,
+    version: Option<&str>,
+    store: &Store,
+) -> Result<WorkbenchError, WorkbenchError> {
     let sets = store.prompt_sets()?;
-    Err(WorkbenchError::UnknownPromptSet {
+    Ok(WorkbenchError::UnknownPromptSet {
         reference: version.map_or_else(|| name.to_owned(), |version| format!("{name}@{version}")),
         versions: sets.into_iter().filter(|set| set.name == name).map(|set| set.version).collect(),
     })

@@ -128,13 +128,7 @@ impl Workbench {
             });
         }
         let mut warnings = self.warnings.clone();
-        if prompts.truncated() > 0 {
-            warnings.push(format!(
-                "{} prompts are longer than the checkpoint's {} tokens and were cut at the end",
-                prompts.truncated(),
-                self.checkpoint.config().text.max_position_embeddings
-            ));
-        }
+        warnings.extend(embedder.truncation_note(&prompts, "prompts"));
         warnings.extend(embedder.unsaved());
         let mut session = Session {
             experiment: self.experiment.name.clone(),
