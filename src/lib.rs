@@ -11,6 +11,8 @@ pub mod evaluation;
 
 pub mod clip;
 
+pub mod kernels;
+
 pub mod dataset;
 pub mod prompts;
 

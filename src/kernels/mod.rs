@@ -1,0 +1,132 @@
+//! The arithmetic that costs the time, on plain slices: matrix products with packed operands in two precisions,
+//! attention, layer norm, softmax and activations.
+//!
+//! One binary serves every processor: the instruction set is found at run time ([`Cpu::detect`]) and each kernel is
+//! compiled for all of them from the same generic code, through `pulp`. The one exception is the 8-bit product of
+//! AVX-512 VNNI in `vnni.rs`, the only unsafe code of the project.
+//!
+//! Every result depends on its own row alone, to the last bit: not on the other rows of a call, nor on threads.
+
+mod attention;
+mod int8;
+mod panels;
+mod product;
+mod rows;
+#[cfg(target_arch = "x86_64")]
+mod vnni;
+
+pub use attention::{Attention, AttentionBuffers, Queries, Segment};
+pub use product::{PackedRows, PackedWeights, Store};
+pub use rows::{gelu, layer_norm, quick_gelu, softmax};
+
+use serde::{Deserialize, Serialize};
+
+/// How weights and activations are multiplied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// 32-bit floats.
+    #[default]
+    F32,
+    /// 8-bit integers with a scale for every row and every output, in groups of 256 inputs; sums are exact.
+    Int8,
+}
+
+impl Precision {
+    /// All of them, the exact one first.
+    pub const ALL: [Self; 2] = [Self::F32, Self::Int8];
+
+    /// As in files, flags and cache keys.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Int8 => "int8",
+        }
+    }
+}
+
+impl std::fmt::Display for Precision {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl std::str::FromStr for Precision {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let found = Self::ALL.into_iter().find(|precision| precision.name() == name);
+        found.ok_or_else(|| format!("no precision is called {name}; there are f32 and int8"))
+    }
+}
+
+/// The instruction set that the kernels use.
+#[derive(Debug, Clone, Copy)]
+pub struct Cpu {
+    arch: pulp::Arch,
+    #[cfg(target_arch = "x86_64")]
+    vnni: Option<vnni::Vnni>,
+}
+
+impl Cpu {
+    /// The best one that this processor has.
+    pub fn detect() -> Self {
+        Self {
+            arch: pulp::Arch::new(),
+            #[cfg(target_arch = "x86_64")]
+            vnni: vnni::Vnni::detect(),
+        }
+    }
+
+    /// Whether it multiplies bytes.
+    fn has_bytes(self) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        return self.vnni.is_some();
+        #[cfg(not(target_arch = "x86_64"))]
+        false
+    }
+
+    /// Its name, for reports.
+    pub fn name(self) -> &'static str {
+        match self.arch {
+            #[cfg(target_arch = "x86_64")]
+            pulp::Arch::V4(_) if self.has_bytes() => "AVX-512 with VNNI",
+            #[cfg(target_arch = "x86_64")]
+            pulp::Arch::V4(_) => "AVX-512",
+            #[cfg(target_arch = "x86_64")]
+            pulp::Arch::V3(_) => "AVX2 with FMA",
+            #[cfg(target_arch = "aarch64")]
+            pulp::Arch::Neon(_) => "NEON",
+            _ => "no vector instructions",
+        }
+    }
+
+    /// The most `f32` operations that one core did in a second, a multiplication and an addition counting as two:
+    /// measured on independent chains of fused ones in registers, the best of `trials`.
+    pub fn peak_flops(self, trials: usize) -> f64 {
+        (0..trials).map(|_| self.arch.dispatch(product::Peak)).fold(0.0, f64::max)
+    }
+
+    /// Every instruction set that this processor has, for tests: all give the same results.
+    #[cfg(test)]
+    fn all() -> Vec<Self> {
+        let with = |arch| Self { arch, ..Self::plain() };
+        let mut all = vec![Self::plain()];
+        #[cfg(target_arch = "x86_64")]
+        {
+            all.extend(pulp::x86::V3::try_new().map(|v3| with(pulp::Arch::V3(v3))));
+            all.extend(pulp::x86::V4::try_new().map(|v4| with(pulp::Arch::V4(v4))));
+        }
+        all.push(Self::detect());
+        all
+    }
+
+    #[cfg(test)]
+    fn plain() -> Self {
+        Self {
+            arch: pulp::Arch::Scalar,
+            #[cfg(target_arch = "x86_64")]
+            vnni: None,
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! How the operands of a product lie in memory: in panels that a tile of the result reads from front to back.
+//!
+//! Rows of the left operand lie twelve together, columns of the right one thirty-two together, each input's values side
+//! by side. A tile of 12 × 32 sums fills the registers of AVX-512, and halves of it those of AVX2.
+
+/// Rows of a tile.
+pub(super) const ROWS: usize = 12;
+/// Columns of a tile.
+pub(super) const COLS: usize = 32;
+
+/// The values of one input for the rows of a panel.
+pub(super) type RowSlice<T> = [T; ROWS];
+
+/// The values of one input for the columns of a panel, on whole cache lines.
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(64))]
+pub(super) struct ColSlice<T>(pub [T; COLS]);
+
+/// Sums of a tile.
+pub(super) type Tile = [ColSlice<f32>; ROWS];
+
+/// A tile of zeros.
+pub(super) const ZERO: Tile = [ColSlice([0.0; COLS]); ROWS];
+
+/// Writes `ROWS` rows of equal length, one after the other, as a panel `[inputs]`.
+#[inline(always)]
+pub(super) fn pack_rows<T: Copy>(rows: &[T], panel: &mut [RowSlice<T>]) {
+    let inputs = panel.len();
+    let rows: [&[T]; ROWS] = std::array::from_fn(|row| &rows[row * inputs..][..inputs]);
+    for (input, values) in panel.iter_mut().enumerate() {
+        *values = std::array::from_fn(|row| rows[row][input]);
+    }
+}
+
+/// Lays out `columns`, `[n, inputs]` with a column of the operand in each row, as panels `[n / COLS, inputs]`; `n` is
+/// rounded up, and what is missing is `fill`.
+pub(super) fn pack_columns<T: Copy>(columns: &[T], inputs: usize, fill: T) -> Vec<ColSlice<T>> {
+    let mut panels = Vec::with_capacity((columns.len() / inputs).div_ceil(COLS) * inputs);
+    for columns in columns.chunks(COLS * inputs) {
+        let column = |at: usize| columns.get(at * inputs..(at + 1) * inputs);
+        let columns: [Option<&[T]>; COLS] = std::array::from_fn(column);
+        panels.extend((0..inputs).map(|input| {
+            ColSlice(std::array::from_fn(|column| columns[column].map_or(fill, |column| column[input])))
+        }));
+    }
+    panels
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_lie_side_by_side() {
+        let rows: Vec<usize> = (0..ROWS * 5).collect();
+        let mut panel = [[0; ROWS]; 5];
+        pack_rows(&rows, &mut panel);
+        for (input, values) in panel.iter().enumerate() {
+            assert_eq!(*values, std::array::from_fn::<usize, ROWS, _>(|row| row * 5 + input));
+        }
+    }
+
+    #[test]
+    fn columns_lie_side_by_side_and_are_filled_up() {
+        let columns: Vec<usize> = (1..=40 * 3).collect();
+        let panels = pack_columns(&columns, 3, 0);
+        assert_eq!(panels.len(), 2 * 3);
+        for column in 0..64 {
+            for input in 0..3 {
+                let expected = if column < 40 { column * 3 + input + 1 } else { 0 };
+                assert_eq!(panels[column / COLS * 3 + input].0[column % COLS], expected);
+            }
+        }
+    }
+}

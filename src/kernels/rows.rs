@@ -1,0 +1,200 @@
+//! What happens to one row between two products: layer norm, softmax, the activations, and the exponential they need.
+//!
+//! Plain loops that the compiler turns into vector instructions; sums run in sixteen lanes, so that they are the same
+//! on every processor.
+
+use super::Cpu;
+
+/// Lanes of a sum.
+const LANES: usize = 16;
+
+/// Layer norm of one row: (x − mean) / √(variance + eps) · weight + bias (Ba et al., arXiv 1607.06450).
+///
+/// All slices are `[width]`.
+pub fn layer_norm(cpu: Cpu, x: &[f32], weight: &[f32], bias: &[f32], eps: f32, out: &mut [f32]) {
+    #[inline(always)]
+    fn norm(x: &[f32], weight: &[f32], bias: &[f32], eps: f32, out: &mut [f32]) {
+        let count = x.len() as f32;
+        let mean = sum(x, |x| x) / count;
+        let variance = sum(x, |x| (x - mean) * (x - mean)) / count;
+        let factor = 1.0 / (variance + eps).sqrt();
+        for (((out, x), weight), bias) in out.iter_mut().zip(x).zip(weight).zip(bias) {
+            *out = (x - mean) * factor * weight + bias;
+        }
+    }
+    cpu.arch.dispatch(
+        #[inline(always)]
+        || norm(x, weight, bias, eps, out),
+    );
+}
+
+/// Softmax of one row, in place.
+pub fn softmax(cpu: Cpu, row: &mut [f32]) {
+    cpu.arch.dispatch(
+        #[inline(always)]
+        || softmax_row(row),
+    );
+}
+
+/// x · sigmoid(1.702 x) of every value (Hendrycks & Gimpel, arXiv 1606.08415, section 2).
+pub fn quick_gelu(cpu: Cpu, values: &mut [f32]) {
+    cpu.arch.dispatch(
+        #[inline(always)]
+        || values.iter_mut().for_each(|x| *x /= 1.0 + exp(-1.702 * *x)),
+    );
+}
+
+/// x · Φ(x) of every value, with the normal distribution function Φ.
+pub fn gelu(cpu: Cpu, values: &mut [f32]) {
+    cpu.arch.dispatch(
+        #[inline(always)]
+        || values.iter_mut().for_each(|x| *x *= normal_distribution(*x)),
+    );
+}
+
+#[inline(always)]
+pub(super) fn softmax_row(row: &mut [f32]) {
+    let (whole, rest) = row.as_chunks::<LANES>();
+    let mut largest = [f32::NEG_INFINITY; LANES];
+    for values in whole {
+        for (largest, value) in largest.iter_mut().zip(values) {
+            *largest = if *value > *largest { *value } else { *largest };
+        }
+    }
+    let largest = largest.into_iter().chain(rest.iter().copied()).fold(f32::NEG_INFINITY, f32::max);
+    row.iter_mut().for_each(|value| *value = exp(*value - largest));
+    let factor = 1.0 / sum(row, |x| x);
+    row.iter_mut().for_each(|value| *value *= factor);
+}
+
+/// The sum of `term` over all values.
+#[inline(always)]
+fn sum(values: &[f32], term: impl Fn(f32) -> f32) -> f32 {
+    let (whole, rest) = values.as_chunks::<LANES>();
+    let mut sums = [0.0; LANES];
+    for values in whole {
+        for (sum, value) in sums.iter_mut().zip(values) {
+            *sum += term(*value);
+        }
+    }
+    let rest: f32 = rest.iter().map(|value| term(*value)).sum();
+    sums.into_iter().sum::<f32>() + rest
+}
+
+/// eˣ to about 2 units in the last place; 0 below −87 and its largest value from 88 on.
+///
+/// eˣ = 2ⁿ · eʳ with n = round(x / ln 2) and |r| ≤ ln 2 / 2, eʳ by its Taylor polynomial of degree 7; ln 2 is taken in
+/// two parts so that r is exact (Cody & Waite, Software Manual for the Elementary Functions, 1980, chapter 6).
+#[inline(always)]
+fn exp(x: f32) -> f32 {
+    /// 1.5 · 2²³: added to a small float, it leaves the nearest integer in the last bits.
+    const ROUND: f32 = 12_582_912.0;
+    const LN_2_HIGH: f32 = 0.693_359_375;
+    const LN_2_LOW: f32 = -2.121_944_4e-4;
+    let limited = if x < 88.0 { x } else { 88.0 };
+    let shifted = limited * std::f32::consts::LOG2_E + ROUND;
+    let n = shifted - ROUND;
+    let r = limited - n * LN_2_HIGH - n * LN_2_LOW;
+    let mut series = 1.0 / 5040.0;
+    for coefficient in [1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0] {
+        series = series * r + coefficient;
+    }
+    let power = f32::from_bits(series.to_bits().wrapping_add(shifted.to_bits() << 23));
+    let power = if x > -87.0 { power } else { 0.0 };
+    if x.is_nan() { x } else { power }
+}
+
+/// Φ(x), by formula 7.1.26 of Abramowitz & Stegun, Handbook of Mathematical Functions, for the error function; the
+/// error is at most 0.8e-7.
+#[inline(always)]
+fn normal_distribution(x: f32) -> f32 {
+    let z = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
+    let t = 1.0 / (1.0 + 0.327_591_1 * z);
+    let mut series = 1.061_405_4;
+    for coefficient in [-1.453_152_1, 1.421_413_8, -0.284_496_72, 0.254_829_6] {
+        series = series * t + coefficient;
+    }
+    // Half of 1 − erf(z): the part of the distribution beyond |x|.
+    let tail = 0.5 * series * t * exp(-z * z);
+    if x < 0.0 { tail } else { 1.0 - tail }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn check(found: &[f32], expected: impl Iterator<Item = f64>, tolerance: f64) {
+        for (found, expected) in found.iter().zip(expected) {
+            let allowed = tolerance * expected.abs().max(1.0);
+            assert!((f64::from(*found) - expected).abs() <= allowed, "{found} instead of {expected}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn layer_norm_is_the_plain_version(
+            row in proptest::collection::vec((-9.0f32..9.0, -2.0f32..2.0, -1.0f32..1.0), 1..70),
+        ) {
+            let (x, (weight, bias)): (Vec<f32>, (Vec<f32>, Vec<f32>)) =
+                row.iter().map(|(x, weight, bias)| (*x, (*weight, *bias))).unzip();
+            let mean = x.iter().map(|x| f64::from(*x)).sum::<f64>() / x.len() as f64;
+            let variance = x.iter().map(|x| (f64::from(*x) - mean).powi(2)).sum::<f64>() / x.len() as f64;
+            for cpu in Cpu::all() {
+                let mut out = vec![f32::NAN; x.len()];
+                layer_norm(cpu, &x, &weight, &bias, 1e-2, &mut out);
+                check(&out, row.iter().map(|(x, weight, bias)| {
+                    (f64::from(*x) - mean) / (variance + 1e-2).sqrt() * f64::from(*weight) + f64::from(*bias)
+                }), 1e-5);
+            }
+        }
+
+        #[test]
+        fn softmax_is_the_plain_version(row in proptest::collection::vec(-60.0f32..60.0, 1..70)) {
+            let largest = row.iter().copied().fold(f32::MIN, f32::max);
+            let powers: Vec<f64> = row.iter().map(|x| f64::from(x - largest).exp()).collect();
+            let sum: f64 = powers.iter().sum();
+            for cpu in Cpu::all() {
+                let mut out = row.clone();
+                softmax(cpu, &mut out);
+                check(&out, powers.iter().map(|power| power / sum), 1e-6);
+            }
+        }
+
+        #[test]
+        fn activations_are_the_plain_versions(row in proptest::collection::vec(-90.0f32..90.0, 1..70)) {
+            for cpu in Cpu::all() {
+                let mut out = row.clone();
+                quick_gelu(cpu, &mut out);
+                check(&out, row.iter().map(|x| f64::from(*x) / (1.0 + (-1.702 * f64::from(*x)).exp())), 1e-6);
+                let mut out = row.clone();
+                gelu(cpu, &mut out);
+                let exact = |x: &f32| candle_core::cpu::erf::erf_f64(f64::from(*x) / 2.0_f64.sqrt());
+                check(&out, row.iter().map(|x| f64::from(*x) * 0.5 * (1.0 + exact(x))), 3e-7);
+            }
+        }
+    }
+
+    #[test]
+    fn small_arguments_of_the_activations() {
+        let small: Vec<f32> = (-4000..4000).map(|x| x as f32 / 1000.0).collect();
+        let mut out = small.clone();
+        gelu(Cpu::detect(), &mut out);
+        let exact = |x: &f32| candle_core::cpu::erf::erf_f64(f64::from(*x) / 2.0_f64.sqrt());
+        check(&out, small.iter().map(|x| f64::from(*x) * 0.5 * (1.0 + exact(x))), 3e-7);
+    }
+
+    #[test]
+    fn what_is_no_number_stays_none() {
+        let mut values = [f32::NAN; 20];
+        quick_gelu(Cpu::detect(), &mut values);
+        assert!(values.iter().all(|value| value.is_nan()));
+        let mut values = [f32::NAN; 20];
+        gelu(Cpu::detect(), &mut values);
+        assert!(values.iter().all(|value| value.is_nan()));
+        let mut row = [1.0, f32::NAN, 2.0];
+        softmax(Cpu::detect(), &mut row);
+        assert!(row.iter().any(|value| value.is_nan()));
+    }
+}
