@@ -9,7 +9,7 @@ use candle_core::{DType, Device, Tensor};
 use candle_nn::{Module, VarBuilder};
 use candle_transformers::models::clip::text_model::{Activation, ClipTextConfig, ClipTextTransformer};
 use candle_transformers::models::clip::vision_model::{ClipVisionConfig, ClipVisionTransformer};
-use cupl_tui::clip::{Checkpoint, CheckpointSource, ClipError, TokenizedPrompt};
+use cupl_tui::clip::{Checkpoint, CheckpointSource, ClipError, Precision, TokenizedPrompt};
 use image::RgbImage;
 use serde::Deserialize;
 
@@ -110,8 +110,9 @@ fn check_tokens(reference: &Reference) {
 fn check_embeddings(reference: &Reference) {
     let checkpoint = &reference.checkpoint;
     let dim = checkpoint.config().dim;
-    let images = checkpoint.image_encoder().unwrap().encode(&reference.values("pixel_values")).unwrap();
-    let text_encoder = checkpoint.text_encoder().unwrap();
+    let images =
+        checkpoint.image_encoder(Precision::F32).unwrap().encode(&reference.values("pixel_values")).unwrap();
+    let text_encoder = checkpoint.text_encoder(Precision::F32).unwrap();
     let texts = text_encoder.encode(&reference.prompts()).unwrap();
     assert!(lowest_cosine(&images, &reference.values("image_embeds"), dim) >= 0.99999);
     assert!(lowest_cosine(&texts.projected, &reference.values("text_embeds"), dim) >= 0.99999);
@@ -136,7 +137,7 @@ fn logits(images: &[f32], texts: &[f32], dim: usize, scale: f32) -> Vec<f32> {
 fn check_end_to_end(reference: &Reference, pictures: &[RgbImage], lowest: f32) {
     let preprocessing = reference.checkpoint.preprocessing();
     let values: Vec<f32> = pictures.iter().flat_map(|picture| preprocessing.pixel_values(picture)).collect();
-    let images = reference.checkpoint.image_encoder().unwrap().encode(&values).unwrap();
+    let images = reference.checkpoint.image_encoder(Precision::F32).unwrap().encode(&values).unwrap();
     let cosine = lowest_cosine(&images, &reference.values("image_embeds"), reference.checkpoint.config().dim);
     assert!(cosine >= lowest, "{cosine}");
 }
@@ -256,7 +257,7 @@ fn pixel_values_of_photos_are_near_the_references() {
 fn a_batch_gives_what_single_inputs_give() {
     for reference in own_references() {
         let (prompts, pixels) = (reference.prompts(), reference.values("pixel_values"));
-        let text_encoder = reference.checkpoint.text_encoder().unwrap();
+        let text_encoder = reference.checkpoint.text_encoder(Precision::F32).unwrap();
         let batch = text_encoder.encode(&prompts).unwrap();
         let single: Vec<f32> = prompts
             .iter()
@@ -264,7 +265,7 @@ fn a_batch_gives_what_single_inputs_give() {
             .collect();
         assert!(largest_difference(&batch.projected, &single) < 1e-5);
 
-        let image_encoder = reference.checkpoint.image_encoder().unwrap();
+        let image_encoder = reference.checkpoint.image_encoder(Precision::F32).unwrap();
         let batch = image_encoder.encode(&pixels).unwrap();
         let one = pixels.len() / reference.golden.pictures.len();
         let single: Vec<f32> =
@@ -276,7 +277,7 @@ fn a_batch_gives_what_single_inputs_give() {
 #[test]
 fn nothing_after_the_end_of_text_counts() {
     for reference in own_references() {
-        let encoder = reference.checkpoint.text_encoder().unwrap();
+        let encoder = reference.checkpoint.text_encoder(Precision::F32).unwrap();
         let prompt = reference.checkpoint.tokenizer().unwrap().tokenize("a frog").unwrap();
         let end = *prompt.ids.last().unwrap();
         let expected = encoder.encode(std::slice::from_ref(&prompt)).unwrap();
@@ -293,14 +294,16 @@ fn nothing_after_the_end_of_text_counts() {
 #[test]
 fn nothing_gives_nothing() {
     let [reference, _] = own_references();
-    assert!(reference.checkpoint.text_encoder().unwrap().encode(&[]).unwrap().projected.is_empty());
-    assert!(reference.checkpoint.image_encoder().unwrap().encode(&[]).unwrap().is_empty());
+    assert!(
+        reference.checkpoint.text_encoder(Precision::F32).unwrap().encode(&[]).unwrap().projected.is_empty()
+    );
+    assert!(reference.checkpoint.image_encoder(Precision::F32).unwrap().encode(&[]).unwrap().is_empty());
 }
 
 #[test]
 fn inputs_that_do_not_fit_the_model_are_errors() {
     let [reference, _] = own_references();
-    let encoder = reference.checkpoint.text_encoder().unwrap();
+    let encoder = reference.checkpoint.text_encoder(Precision::F32).unwrap();
     for (ids, complaint) in [
         (vec![], "no tokens"),
         (vec![614, 320], "end-of-text token 615"),
@@ -310,7 +313,7 @@ fn inputs_that_do_not_fit_the_model_are_errors() {
         let error = encoder.encode(&[TokenizedPrompt { ids, truncated: false }]).unwrap_err();
         assert!(matches!(&error, ClipError::Input(problem) if problem.contains(complaint)), "{error}");
     }
-    let error = reference.checkpoint.image_encoder().unwrap().encode(&[0.0; 3000]).unwrap_err();
+    let error = reference.checkpoint.image_encoder(Precision::F32).unwrap().encode(&[0.0; 3000]).unwrap_err();
     assert!(error.to_string().contains("3000 pixel values"), "{error}");
 }
 
@@ -343,8 +346,12 @@ fn embeddings_are_those_of_candle_transformers() {
     };
     let tower = ClipVisionTransformer::new(weights.pp("vision_model"), &vision).unwrap();
     let expected = project(&tower.forward(&reference.tensors["pixel_values"]).unwrap(), "visual_projection");
-    let found =
-        reference.checkpoint.image_encoder().unwrap().encode(&reference.values("pixel_values")).unwrap();
+    let found = reference
+        .checkpoint
+        .image_encoder(Precision::F32)
+        .unwrap()
+        .encode(&reference.values("pixel_values"))
+        .unwrap();
     assert!(largest_difference(&found, &expected) < 1e-4);
 
     let text = ClipTextConfig {
@@ -359,7 +366,8 @@ fn embeddings_are_those_of_candle_transformers() {
         projection_dim: config.dim,
     };
     let tower = ClipTextTransformer::new(weights.pp("text_model"), &text).unwrap();
-    let found = reference.checkpoint.text_encoder().unwrap().encode(&reference.prompts()).unwrap();
+    let found =
+        reference.checkpoint.text_encoder(Precision::F32).unwrap().encode(&reference.prompts()).unwrap();
     for (ids, found) in reference.golden.input_ids.iter().zip(found.projected.chunks_exact(config.dim)) {
         let ids = Tensor::new(ids.as_slice(), &Device::Cpu).unwrap().unsqueeze(0).unwrap();
         let expected = project(&tower.forward(&ids).unwrap(), "text_projection");
@@ -390,8 +398,9 @@ fn an_embedded_checkpoint_is_the_directory() {
         |checkpoint: &Checkpoint| checkpoint.files().into_iter().map(|file| file.name).collect::<Vec<_>>();
     assert_eq!(names(&embedded).len(), FILES.len());
     assert_eq!(names(&embedded), names(&directory.checkpoint));
-    let encode =
-        |checkpoint: &Checkpoint| checkpoint.text_encoder().unwrap().encode(&directory.prompts()).unwrap();
+    let encode = |checkpoint: &Checkpoint| {
+        checkpoint.text_encoder(Precision::F32).unwrap().encode(&directory.prompts()).unwrap()
+    };
     assert_eq!(encode(&embedded), encode(&directory.checkpoint));
 }
 

@@ -9,6 +9,7 @@ use super::text::TextEncoder;
 use super::tokenizer::PromptTokenizer;
 use super::vision::ImageEncoder;
 use super::weights::Weights;
+use crate::kernels::Precision;
 
 /// A CLIP checkpoint whose files were found and verified. No weight is in memory yet.
 #[derive(Debug, Clone)]
@@ -91,20 +92,20 @@ impl Checkpoint {
         PromptTokenizer::read(&self.tokenizer_file, &self.config.text)
     }
 
-    /// Loads the text tower, as `f32`.
+    /// Loads the text tower; what `int8` quantises is quantised now.
     ///
     /// # Errors
     /// The weight files cannot be read any more.
-    pub fn text_encoder(&self) -> Result<TextEncoder, ClipError> {
-        TextEncoder::load(&self.weights, &self.config)
+    pub fn text_encoder(&self, precision: Precision) -> Result<TextEncoder, ClipError> {
+        TextEncoder::load(&self.weights, &self.config, precision)
     }
 
-    /// Loads the image tower, as `f32`.
+    /// Loads the image tower; what `int8` quantises is quantised now.
     ///
     /// # Errors
     /// The weight files cannot be read any more.
-    pub fn image_encoder(&self) -> Result<ImageEncoder, ClipError> {
-        ImageEncoder::load(&self.weights, &self.config)
+    pub fn image_encoder(&self, precision: Precision) -> Result<ImageEncoder, ClipError> {
+        ImageEncoder::load(&self.weights, &self.config, precision)
     }
 }
 

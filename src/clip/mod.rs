@@ -12,6 +12,7 @@ mod files;
 mod layout;
 mod ops;
 mod preprocessing;
+mod prompt_tree;
 mod resize;
 mod text;
 mod tokenizer;
@@ -19,6 +20,7 @@ mod transformer;
 mod vision;
 mod weights;
 
+pub use crate::kernels::Precision;
 pub use activation::Activation;
 pub use checkpoint::Checkpoint;
 pub use config::{ClipConfig, TextConfig, VisionConfig};

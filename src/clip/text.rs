@@ -4,13 +4,17 @@ use candle_core::{Device, Tensor};
 
 use super::config::{ClipConfig, TextConfig};
 use super::error::ClipError;
+use super::ops;
+use super::prompt_tree::{PromptOrder, PromptTree};
 use super::tokenizer::TokenizedPrompt;
-use super::transformer::{LayerNorm, Transformer};
+use super::transformer::{LayerNorm, Linear, Transformer};
 use super::weights::Weights;
+use crate::kernels::{Cpu, PackedRows, Precision, Queries};
 
 /// The text tower with its projection.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct TextEncoder {
+    cpu: Cpu,
     config: TextConfig,
     dim: usize,
     /// `[vocab_size, hidden_size]`
@@ -19,8 +23,7 @@ pub struct TextEncoder {
     position_embedding: Vec<f32>,
     transformer: Transformer,
     final_norm: LayerNorm,
-    /// `[dim, hidden_size]`
-    projection: Tensor,
+    projection: Linear,
 }
 
 /// Embeddings of some prompts, in their order.
@@ -34,16 +37,21 @@ pub struct TextEmbeddings {
 }
 
 impl TextEncoder {
-    pub(super) fn load(weights: &Weights, config: &ClipConfig) -> Result<Self, ClipError> {
-        let text = &config.text;
+    pub(super) fn load(
+        weights: &Weights,
+        config: &ClipConfig,
+        precision: Precision,
+    ) -> Result<Self, ClipError> {
+        let (text, cpu) = (&config.text, Cpu::detect());
         Ok(Self {
+            cpu,
             config: text.clone(),
             dim: config.dim,
             token_embedding: weights.values("text_model.embeddings.token_embedding.weight")?,
             position_embedding: weights.values("text_model.embeddings.position_embedding.weight")?,
-            transformer: Transformer::load(weights, "text_model", text.transformer(), true)?,
+            transformer: Transformer::load(weights, "text_model", text.transformer(), true, precision)?,
             final_norm: LayerNorm::load(weights, "text_model.final_layer_norm", text.layer_norm_eps)?,
-            projection: weights.tensor("text_projection.weight")?,
+            projection: Linear::load_unbiased(weights, "text_projection", cpu, Precision::F32)?,
         })
     }
 
@@ -57,26 +65,63 @@ impl TextEncoder {
         self.config.hidden_size
     }
 
-    /// Encodes prompts in one batch, as long as its longest prompt: give prompts of similar length together.
+    /// Cuts prompts into groups that are best encoded in one call each, by several threads: prompts that begin alike
+    /// are together, and a group has at most about 500 tokens that differ, fewer where `threads` would be idle. Gives
+    /// the indices of each group's prompts.
+    ///
+    /// # Errors
+    /// As [`TextEncoder::encode`].
+    pub fn groups(&self, prompts: &[TokenizedPrompt], threads: usize) -> Result<Vec<Vec<usize>>, ClipError> {
+        const NODES: usize = 504;
+        let order = self.order(prompts)?;
+        Ok(order.groups(order.nodes().div_ceil(threads.max(1)).min(NODES)))
+    }
+
+    /// Tokens that encoding all these prompts takes: the nodes of their prefix tree.
+    ///
+    /// # Errors
+    /// As [`TextEncoder::encode`].
+    pub fn nodes(&self, prompts: &[TokenizedPrompt]) -> Result<usize, ClipError> {
+        Ok(self.order(prompts)?.nodes())
+    }
+
+    /// Encodes prompts on the calling thread; what they have in common at their beginning is computed once. Any number
+    /// of threads may do so at once; memory is needed for all tokens that differ, so give
+    /// [groups](TextEncoder::groups).
     ///
     /// Attention is causal and the result is taken at the end-of-text token, so that nothing after it changes the
-    /// result: prompts are cut there, and what fills shorter ones up does not matter.
+    /// result: prompts are cut there and not filled up.
     ///
     /// # Errors
     /// [`ClipError::Input`] for ids that the model does not have, no ids, or more than the context length.
     pub fn encode(&self, prompts: &[TokenizedPrompt]) -> Result<TextEmbeddings, ClipError> {
-        let prompts = prompts.iter().map(|prompt| self.seen(&prompt.ids)).collect::<Result<Vec<_>, _>>()?;
-        let Some(tokens) = prompts.iter().map(|ids| ids.len()).max() else {
-            return Ok(TextEmbeddings::default());
-        };
-        let x = self.embed(&prompts, tokens)?;
-        self.transformer.forward(&x, prompts.len())?;
+        self.encode_tree(&self.order(prompts)?.tree())
+    }
 
-        let last: Vec<u32> =
-            prompts.iter().enumerate().map(|(at, ids)| (at * tokens + ids.len() - 1) as u32).collect();
-        let last = Tensor::from_vec(last, prompts.len(), &Device::Cpu)?;
-        let pooled = self.final_norm.forward(&x.index_select(&last, 0)?)?;
-        let projected = pooled.matmul(&self.projection.t()?)?;
+    /// Encodes prompts without sharing anything between them, for comparison: results are those of
+    /// [`TextEncoder::encode`].
+    ///
+    /// # Errors
+    /// As [`TextEncoder::encode`].
+    pub fn encode_separately(&self, prompts: &[TokenizedPrompt]) -> Result<TextEmbeddings, ClipError> {
+        self.encode_tree(&self.order(prompts)?.separate())
+    }
+
+    fn order<'a>(&self, prompts: &'a [TokenizedPrompt]) -> Result<PromptOrder<'a>, ClipError> {
+        let seen = prompts.iter().map(|prompt| self.seen(&prompt.ids)).collect::<Result<Vec<_>, _>>()?;
+        Ok(PromptOrder::new(seen))
+    }
+
+    fn encode_tree(&self, tree: &PromptTree) -> Result<TextEmbeddings, ClipError> {
+        if tree.tokens.is_empty() {
+            return Ok(TextEmbeddings::default());
+        }
+        let x = self.embed(tree)?;
+        let ends = self.transformer.forward(&x, &tree.segments, Queries::Last)?;
+        let segments: Vec<u32> = tree.segment_of.iter().map(|segment| *segment as u32).collect();
+        let pooled = ends.index_select(&Tensor::new(segments, &Device::Cpu)?, 0)?;
+        ops::norm(self.cpu, &pooled, &self.final_norm)?;
+        let projected = self.projection.forward(&pooled, &mut PackedRows::new(self.cpu, Precision::F32))?;
         Ok(TextEmbeddings {
             pooled: pooled.flatten_all()?.to_vec1()?,
             projected: projected.flatten_all()?.to_vec1()?,
@@ -108,19 +153,15 @@ impl TextEncoder {
         }
     }
 
-    /// Token and position embeddings, `[n · tokens, hidden_size]`; zeros after a prompt's end.
-    fn embed(&self, prompts: &[&[u32]], tokens: usize) -> Result<Tensor, ClipError> {
+    /// Token and position embeddings, `[nodes, hidden_size]`.
+    fn embed(&self, tree: &PromptTree) -> Result<Tensor, ClipError> {
         let width = self.config.hidden_size;
-        let mut x = vec![0.0; prompts.len() * tokens * width];
-        for (sequence, ids) in x.chunks_exact_mut(tokens * width).zip(prompts) {
-            let positions = self.position_embedding.chunks_exact(width);
-            for ((row, position), id) in sequence.chunks_exact_mut(width).zip(positions).zip(*ids) {
-                let token = &self.token_embedding[*id as usize * width..][..width];
-                row.iter_mut()
-                    .zip(token.iter().zip(position))
-                    .for_each(|(x, (token, position))| *x = token + position);
-            }
+        let mut x = Vec::with_capacity(tree.tokens.len() * width);
+        for (&token, &position) in tree.tokens.iter().zip(&tree.positions) {
+            let token = &self.token_embedding[token as usize * width..][..width];
+            let position = &self.position_embedding[position * width..][..width];
+            x.extend(token.iter().zip(position).map(|(token, position)| token + position));
         }
-        Ok(Tensor::from_vec(x, (prompts.len() * tokens, width), &Device::Cpu)?)
+        Ok(Tensor::from_vec(x, (tree.tokens.len(), width), &Device::Cpu)?)
     }
 }

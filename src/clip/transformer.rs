@@ -1,19 +1,31 @@
 //! The transformer that both towers share: pre-norm blocks of attention and MLP (Radford et al., arXiv 2103.00020,
 //! section 2.4).
+//!
+//! Rows of all sequences lie one after the other; [`Segment`]s say where each begins, and in the text tower where it
+//! branches off another one. The last block computes only the rows that the towers pool.
 
-use candle_core::{Result, Storage, Tensor, bail};
-use rayon::prelude::*;
+use std::sync::{Mutex, PoisonError};
+
+use candle_core::{DType, Device, Result, Tensor};
 
 use super::activation::Activation;
 use super::config::TransformerConfig;
 use super::error::ClipError;
 use super::ops;
 use super::weights::Weights;
+use crate::kernels::{
+    Attention, AttentionBuffers, Cpu, PackedRows, PackedWeights, Precision, Queries, Segment, Store,
+};
 
 /// A stack of blocks.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Transformer {
+    cpu: Cpu,
+    precision: Precision,
+    config: TransformerConfig,
     blocks: Vec<Block>,
+    /// Buffers that no call uses at the moment: as many as threads have encoded at once.
+    spare: Mutex<Vec<Buffers>>,
 }
 
 impl Transformer {
@@ -23,26 +35,83 @@ impl Transformer {
         tower: &str,
         config: TransformerConfig,
         causal: bool,
+        precision: Precision,
     ) -> std::result::Result<Self, ClipError> {
+        let cpu = Cpu::detect();
         let blocks = (0..config.layers)
-            .map(|layer| Block::load(weights, &format!("{tower}.encoder.layers.{layer}"), config, causal))
+            .map(|layer| {
+                let name = format!("{tower}.encoder.layers.{layer}");
+                Block::load(weights, &name, config, causal, cpu, precision)
+            })
             .collect::<std::result::Result<_, _>>()?;
-        Ok(Self { blocks })
+        Ok(Self { cpu, precision, config, blocks, spare: Mutex::default() })
     }
 
-    /// Runs `sequences` sequences of equal length through all blocks, changing `x` `[sequences · tokens, width]`
-    /// in place: it must own its data alone.
-    pub(super) fn forward(&self, x: &Tensor, sequences: usize) -> Result<()> {
-        self.blocks.iter().try_for_each(|block| block.forward(x, sequences))
+    /// Runs `x`, `[rows, width]`, through all blocks, and gives the rows that `pooled` says, one for each segment:
+    /// `[segments, width]`. `x` is changed: it must own its data alone.
+    pub(super) fn forward(&self, x: &Tensor, segments: &[Segment], pooled: Queries) -> Result<Tensor> {
+        let mut buffers = self.buffers(x.dim(0)?)?;
+        let mut result = Ok(x.clone());
+        for (at, block) in self.blocks.iter().enumerate() {
+            let asking = if at + 1 == self.blocks.len() { pooled } else { Queries::All };
+            result = result.and_then(|x| block.forward(&x, segments, asking, &mut buffers));
+        }
+        self.spare().push(buffers);
+        result
+    }
+
+    fn buffers(&self, rows: usize) -> Result<Buffers> {
+        match self.spare().pop() {
+            Some(buffers) if buffers.rows >= rows => Ok(buffers),
+            _ => Buffers::new(rows, self.config, self.cpu, self.precision),
+        }
+    }
+
+    fn spare(&self) -> std::sync::MutexGuard<'_, Vec<Buffers>> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a block writes on its way, for up to `rows` rows.
+#[derive(Debug)]
+struct Buffers {
+    rows: usize,
+    packed: PackedRows,
+    /// Queries, keys, values and what attention makes of them, `[rows, width]`.
+    queries: Tensor,
+    keys: Tensor,
+    values: Tensor,
+    attended: Tensor,
+    /// `[rows, intermediate_size]`
+    inner: Tensor,
+    attention: AttentionBuffers,
+}
+
+impl Buffers {
+    fn new(rows: usize, config: TransformerConfig, cpu: Cpu, precision: Precision) -> Result<Self> {
+        let zeros = |width: usize| Tensor::zeros((rows, width), DType::F32, &Device::Cpu);
+        let width = config.hidden_size;
+        Ok(Self {
+            rows,
+            packed: PackedRows::new(cpu, precision),
+            queries: zeros(width)?,
+            keys: zeros(width)?,
+            values: zeros(width)?,
+            attended: zeros(width)?,
+            inner: zeros(config.intermediate_size)?,
+            attention: AttentionBuffers::default(),
+        })
     }
 }
 
 /// x += attention(norm1(x)); x += mlp(norm2(x)).
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Block {
+    cpu: Cpu,
     norm1: LayerNorm,
-    /// Query, key and value projections, one below the other.
-    qkv: Linear,
+    queries: Linear,
+    keys: Linear,
+    values: Linear,
     attention: Attention,
     out: Linear,
     norm2: LayerNorm,
@@ -57,123 +126,132 @@ impl Block {
         name: &str,
         config: TransformerConfig,
         causal: bool,
+        cpu: Cpu,
+        precision: Precision,
     ) -> std::result::Result<Self, ClipError> {
-        let eps = config.layer_norm_eps;
-        let qkv = ["q_proj", "k_proj", "v_proj"].map(|projection| format!("{name}.self_attn.{projection}"));
+        let linear = |layer: &str| Linear::load(weights, &format!("{name}.{layer}"), cpu, precision);
+        let norm = |layer: &str| LayerNorm::load(weights, &format!("{name}.{layer}"), config.layer_norm_eps);
         Ok(Self {
-            norm1: LayerNorm::load(weights, &format!("{name}.layer_norm1"), eps)?,
-            qkv: Linear::load_stacked(weights, &qkv)?,
+            cpu,
+            norm1: norm("layer_norm1")?,
+            queries: linear("self_attn.q_proj")?,
+            keys: linear("self_attn.k_proj")?,
+            values: linear("self_attn.v_proj")?,
             attention: Attention { heads: config.heads, causal },
-            out: Linear::load(weights, &format!("{name}.self_attn.out_proj"))?,
-            norm2: LayerNorm::load(weights, &format!("{name}.layer_norm2"), eps)?,
-            fc1: Linear::load(weights, &format!("{name}.mlp.fc1"))?,
+            out: linear("self_attn.out_proj")?,
+            norm2: norm("layer_norm2")?,
+            fc1: linear("mlp.fc1")?,
             activation: config.activation,
-            fc2: Linear::load(weights, &format!("{name}.mlp.fc2"))?,
+            fc2: linear("mlp.fc2")?,
         })
     }
 
-    fn forward(&self, x: &Tensor, sequences: usize) -> Result<()> {
-        let qkv = self.qkv.forward(&self.norm1.forward(x)?, None)?;
-        let attended = self.attention.forward(&qkv, sequences)?;
-        ops::add(x, &self.out.forward(&attended, None)?, None)?;
-        let inner = self.fc1.forward(&self.norm2.forward(x)?, Some(self.activation))?;
-        ops::add(x, &self.fc2.forward(&inner, None)?, None)
-    }
-}
+    /// Gives the rows that ask, changed; `x` itself where all do.
+    fn forward(
+        &self,
+        x: &Tensor,
+        segments: &[Segment],
+        asking: Queries,
+        buffers: &mut Buffers,
+    ) -> Result<Tensor> {
+        let Buffers { packed, attention, .. } = buffers;
+        let rows = x.dim(0)?;
+        let (keys, values) = (buffers.keys.narrow(0, 0, rows)?, buffers.values.narrow(0, 0, rows)?);
+        ops::pack_normed(self.cpu, x, &self.norm1, packed)?;
+        ops::linear(packed, &self.keys, Store::Replace, &keys)?;
+        ops::linear(packed, &self.values, Store::Replace, &values)?;
 
-/// Multi-head attention (Vaswani et al., arXiv 1706.03762, section 3.2) without its projections.
-#[derive(Debug, Clone, Copy)]
-struct Attention {
-    heads: usize,
-    causal: bool,
-}
-
-impl Attention {
-    /// From `[sequences · tokens, 3 · width]` to `[sequences · tokens, width]`.
-    ///
-    /// Heads are views of `qkv`, never copied apart, and sequences are worked on side by side: their products are
-    /// too small to be worth splitting.
-    fn forward(&self, qkv: &Tensor, sequences: usize) -> Result<Tensor> {
-        let (rows, three_widths) = qkv.dims2()?;
-        let (tokens, width) = (rows / sequences, three_widths / 3);
-        let mut attended = vec![0.0; rows * width];
-        attended
-            .par_chunks_exact_mut(tokens * width)
-            .enumerate()
-            .try_for_each(|(at, attended)| self.attend(&qkv.narrow(0, at * tokens, tokens)?, attended))?;
-        Tensor::from_vec(attended, (rows, width), qkv.device())
-    }
-
-    /// Attention within one sequence: `qkv` is `[tokens, 3 · width]`, `attended` `[tokens, width]`.
-    fn attend(&self, qkv: &Tensor, attended: &mut [f32]) -> Result<()> {
-        let (tokens, three_widths) = qkv.dims2()?;
-        let head_width = three_widths / (3 * self.heads);
-        let parts = qkv.reshape((tokens, 3, self.heads, head_width))?;
-        let part = |at: usize| parts.narrow(1, at, 1)?.squeeze(1)?.transpose(0, 1);
-        let (queries, keys, values) = (part(0)?, part(1)?, part(2)?); // [heads, tokens, head_width]
-
-        let scores = queries.matmul(&keys.transpose(1, 2)?)?; // [heads, tokens, tokens]
-        ops::softmax(&scores, (head_width as f32).sqrt().recip(), self.causal)?;
-        let context = scores.matmul(&values)?; // [heads, tokens, head_width]
-
-        let (storage, layout) = context.storage_and_layout();
-        let Storage::Cpu(storage) = &*storage else { bail!("attention runs on the CPU") };
-        for (at, row) in ops::values(storage, layout)?.chunks_exact(head_width).enumerate() {
-            let (head, token) = (at / tokens, at % tokens);
-            attended[(token * self.heads + head) * head_width..][..head_width].copy_from_slice(row);
+        let x = asking_rows(x, segments, asking)?;
+        let rows = x.dim(0)?;
+        let (queries, attended) = (buffers.queries.narrow(0, 0, rows)?, buffers.attended.narrow(0, 0, rows)?);
+        if asking != Queries::All {
+            ops::pack_normed(self.cpu, &x, &self.norm1, packed)?;
         }
-        Ok(())
+        ops::linear(packed, &self.queries, Store::Replace, &queries)?;
+        let operands = [&queries, &keys, &values];
+        ops::attend(self.cpu, self.attention, segments, operands, asking, attention, &attended)?;
+        ops::pack(&attended, packed)?;
+        ops::linear(packed, &self.out, Store::Add, &x)?;
+
+        let inner = buffers.inner.narrow(0, 0, rows)?;
+        ops::pack_normed(self.cpu, &x, &self.norm2, packed)?;
+        ops::linear(packed, &self.fc1, Store::Replace, &inner)?;
+        ops::pack_activated(self.cpu, &inner, self.activation, packed)?;
+        ops::linear(packed, &self.fc2, Store::Add, &x)?;
+        Ok(x)
+    }
+}
+
+/// The rows of `x` that ask: `x` itself where all do, or a copy of one row for each segment.
+fn asking_rows(x: &Tensor, segments: &[Segment], asking: Queries) -> Result<Tensor> {
+    let row = |segment: &Segment| match asking {
+        Queries::All | Queries::First => segment.first_row as u32,
+        Queries::Last => (segment.first_row + segment.tokens - 1) as u32,
+    };
+    match asking {
+        Queries::All => Ok(x.clone()),
+        Queries::First | Queries::Last => {
+            let rows = segments.iter().map(row).collect::<Vec<_>>();
+            x.index_select(&Tensor::new(rows, x.device())?, 0)
+        }
     }
 }
 
 /// x · weightᵀ + bias.
-#[derive(Debug, Clone)]
-struct Linear {
-    /// `[outputs, inputs]`
-    weight: Tensor,
-    /// `[outputs]`
-    bias: Tensor,
+#[derive(Debug)]
+pub(super) struct Linear {
+    pub weights: PackedWeights,
+    /// `[outputs]`, or empty for none.
+    pub bias: Vec<f32>,
 }
 
 impl Linear {
-    fn load(weights: &Weights, name: &str) -> std::result::Result<Self, ClipError> {
-        let weight = weights.tensor(&format!("{name}.weight"))?;
-        Ok(Self { weight, bias: weights.tensor(&format!("{name}.bias"))? })
+    /// A layer with a bias.
+    pub(super) fn load(
+        weights: &Weights,
+        name: &str,
+        cpu: Cpu,
+        precision: Precision,
+    ) -> std::result::Result<Self, ClipError> {
+        let bias = weights.values(&format!("{name}.bias"))?;
+        Ok(Self { bias, ..Self::load_unbiased(weights, name, cpu, precision)? })
     }
 
-    /// Several layers with the same input as one, their outputs side by side.
-    fn load_stacked(weights: &Weights, names: &[String]) -> std::result::Result<Self, ClipError> {
-        let layers =
-            names.iter().map(|name| Self::load(weights, name)).collect::<std::result::Result<Vec<_>, _>>()?;
-        let (stacked, biases): (Vec<_>, Vec<_>) =
-            layers.into_iter().map(|layer| (layer.weight, layer.bias)).unzip();
-        Ok(Self { weight: Tensor::cat(&stacked, 0)?, bias: Tensor::cat(&biases, 0)? })
+    /// A layer without; the weight's first dimension is the outputs', all others are the inputs'.
+    pub(super) fn load_unbiased(
+        weights: &Weights,
+        name: &str,
+        cpu: Cpu,
+        precision: Precision,
+    ) -> std::result::Result<Self, ClipError> {
+        let name = format!("{name}.weight");
+        let inputs = weights.shape(&name)?.iter().skip(1).product();
+        let weights = PackedWeights::new(cpu, precision, &weights.values(&name)?, inputs);
+        Ok(Self { weights, bias: Vec::new() })
     }
 
-    fn forward(&self, x: &Tensor, activation: Option<Activation>) -> Result<Tensor> {
-        let y = x.matmul(&self.weight.t()?)?;
-        ops::add(&y, &self.bias, activation)?;
-        Ok(y)
+    /// The product with the rows of `x`, `[rows, inputs]`, as `[rows, outputs]`.
+    pub(super) fn forward(&self, x: &Tensor, packed: &mut PackedRows) -> Result<Tensor> {
+        let out = Tensor::zeros((x.dim(0)?, self.weights.outputs()), DType::F32, x.device())?;
+        ops::pack(x, packed)?;
+        ops::linear(packed, self, Store::Replace, &out)?;
+        Ok(out)
     }
 }
 
 /// Layer norm with its weight and bias.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct LayerNorm {
     /// `[width]`
-    weight: Tensor,
+    pub weight: Vec<f32>,
     /// `[width]`
-    bias: Tensor,
-    eps: f32,
+    pub bias: Vec<f32>,
+    pub eps: f32,
 }
 
 impl LayerNorm {
     pub(super) fn load(weights: &Weights, name: &str, eps: f32) -> std::result::Result<Self, ClipError> {
-        let weight = weights.tensor(&format!("{name}.weight"))?;
-        Ok(Self { weight, bias: weights.tensor(&format!("{name}.bias"))?, eps })
-    }
-
-    pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        ops::layer_norm(x, &self.weight, &self.bias, self.eps)
+        let weight = weights.values(&format!("{name}.weight"))?;
+        Ok(Self { weight, bias: weights.values(&format!("{name}.bias"))?, eps })
     }
 }

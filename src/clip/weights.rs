@@ -84,6 +84,11 @@ impl Weights {
         Ok(Tensor::from_vec(self.values(name)?, shape, &Device::Cpu)?)
     }
 
+    /// The shape of a tensor in the file.
+    pub(super) fn shape(&self, name: &str) -> Result<&[usize], ClipError> {
+        Ok(&self.info(name)?.1.shape)
+    }
+
     /// A tensor's values as `f32`, row by row.
     pub(super) fn values(&self, name: &str) -> Result<Vec<f32>, ClipError> {
         let (shard, info) = self.info(name)?;

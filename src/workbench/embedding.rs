@@ -14,7 +14,7 @@ use rayon::prelude::*;
 
 use super::error::WorkbenchError;
 use super::progress::{Cancel, Meter, Progress, Stage};
-use crate::clip::{Checkpoint, FileContent, Preprocessing, TokenizedPrompt};
+use crate::clip::{Checkpoint, FileContent, Precision, Preprocessing, TokenizedPrompt};
 use crate::dataset::{Picture, PictureError, PictureSource, SkippedImage};
 use crate::evaluation::{EvaluationError, Matrix};
 use crate::store::{FileStamp, Hash, Key, Store, StoreError};
@@ -191,7 +191,7 @@ impl<'a> Embedder<'a> {
         cancel: &Cancel,
         notify: &dyn Fn(Progress),
     ) -> Result<(), WorkbenchError> {
-        let encoder = self.checkpoint.image_encoder()?;
+        let encoder = self.checkpoint.image_encoder(Precision::F32)?;
         let pictures = collected.pictures;
         let queue = DecodingQueue { embedder: self, pictures, pending, next: AtomicUsize::new(0) };
         thread::scope(|scope| {
@@ -282,7 +282,7 @@ impl<'a> Embedder<'a> {
         notify(meter.progress());
         if !pending.is_empty() {
             let tokenizer = self.checkpoint.tokenizer()?;
-            let encoder = self.checkpoint.text_encoder()?;
+            let encoder = self.checkpoint.text_encoder(Precision::F32)?;
             let mut tokenized: Vec<(usize, TokenizedPrompt)> = pending
                 .par_iter()
                 .map(|&i| Ok((i, tokenizer.tokenize(distinct[i])?)))
