@@ -2,7 +2,6 @@
 //! Modules only use those declared below them.
 
 pub mod cli;
-mod process;
 pub mod tui;
 
 pub mod workbench;

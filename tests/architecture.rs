@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 
 /// Which modules of the crate a module may use.
 const MODULES: &[(&str, &[&str])] = &[
-    ("cli", &["process", "tui", "workbench", "evaluation", "clip", "dataset", "prompts", "store"]),
+    ("cli", &["tui", "workbench", "evaluation", "clip", "kernels", "dataset", "prompts", "store"]),
     ("tui", &["workbench"]),
-    ("workbench", &["evaluation", "clip", "dataset", "prompts", "store"]),
-    ("evaluation", &["prompts"]),
-    ("clip", &[]),
+    ("workbench", &["evaluation", "clip", "kernels", "dataset", "prompts", "store"]),
+    ("evaluation", &["kernels", "prompts"]),
+    ("clip", &["kernels"]),
+    ("kernels", &[]),
     ("dataset", &[]),
     ("prompts", &[]),
     ("store", &[]),
@@ -24,7 +25,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("ratatui", &["tui", "cli"]),
     ("ratatui_image", &["tui"]),
-    ("libc", &["process"]),
+    ("pulp", &["kernels", "evaluation"]),
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
@@ -69,7 +70,7 @@ fn modules_only_use_what_stands_below_them() {
         for file in sources(&root.join(module)) {
             let text = fs::read_to_string(&file).unwrap();
             for used in followers(&text, "crate::") {
-                let is_module = MODULES.iter().any(|(name, _)| *name == used) || used == "process";
+                let is_module = MODULES.iter().any(|(name, _)| *name == used);
                 if is_module && used != *module && !allowed.contains(&used.as_str()) {
                     wrong.push(format!("{} uses crate::{used}", file.display()));
                 }
@@ -82,6 +83,14 @@ fn modules_only_use_what_stands_below_them() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn unsafe_code_stands_in_one_file() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let allows = |file: &PathBuf| fs::read_to_string(file).unwrap().contains("allow(unsafe_code)");
+    let files: Vec<PathBuf> = sources(&root).into_iter().filter(allows).collect();
+    assert_eq!(files, [root.join("kernels/vnni.rs")]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::CommandError;
 use crate::prompts::Aggregation;
 use crate::tui::theme::ColorChoice;
-use crate::workbench::{Experiment, ExperimentFlags, WorkbenchError};
+use crate::workbench::{Experiment, ExperimentFlags, Precision, WorkbenchError};
 
 /// A terminal workbench for prompt strategies of zero-shot image classifiers.
 ///
@@ -99,12 +99,15 @@ pub struct ExperimentArguments {
     /// How a class's prompts become its scores: mean, pooled-mean, similarity-mean or max
     #[arg(long, value_name = "NAME", conflicts_with = "file")]
     pub aggregation: Option<Aggregation>,
+    /// How the encoders compute: f32, or int8, which is faster and nearly the same [default: the experiment's, or f32]
+    #[arg(long, value_name = "NAME")]
+    pub precision: Option<Precision>,
 }
 
 impl ExperimentArguments {
     /// Nothing was given: the demo is meant.
     pub fn is_empty(&self) -> bool {
-        self.file.is_none() && self.flags().is_empty()
+        self.file.is_none() && self.precision.is_none() && self.flags().is_empty()
     }
 
     fn flags(&self) -> ExperimentFlags {
@@ -131,7 +134,9 @@ impl ExperimentArguments {
             None if flags.is_empty() => Experiment::demo(),
             None => Experiment::from_flags(&flags),
         };
-        Ok(experiment.map_err(WorkbenchError::from)?)
+        let mut experiment = experiment.map_err(WorkbenchError::from)?;
+        experiment.precision = self.precision.unwrap_or(experiment.precision);
+        Ok(experiment)
     }
 }
 
@@ -220,6 +225,9 @@ pub struct EmbedArguments {
     /// Texts: a line each, or JSONL (.jsonl) with the key `text`
     #[arg(long, value_name = "FILE")]
     pub texts: Option<PathBuf>,
+    /// How the encoders compute: f32, or int8, which is faster and nearly the same
+    #[arg(long, value_name = "NAME", default_value_t = Precision::F32)]
+    pub precision: Precision,
     /// The safetensors file to write
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,

@@ -9,6 +9,7 @@ pub fn run(command: &EmbedArguments, global: &Global, output: &mut Output) -> Re
     let cancel = cancel_on_signals()?;
     let request = EmbeddingRequest {
         checkpoint: CheckpointChoice::at(&command.checkpoint),
+        precision: command.precision,
         images: command.images.clone(),
         texts: command.texts.clone(),
         out: command.out.clone(),

@@ -43,7 +43,7 @@ fn table(session: &Session, output: &mut Output) -> Result<(), CommandError> {
     output.heading(&format!(
         "{}, {}, {} images, {} classes{}",
         session.experiment,
-        session.checkpoint,
+        format_args!("{} ({})", session.checkpoint, session.precision),
         session.images.len(),
         session.classes.len(),
         if session.skipped.is_empty() {

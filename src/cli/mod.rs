@@ -63,12 +63,9 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return misunderstood(&error),
     };
-    crate::process::keep_large_allocations();
-    if let Some(threads) = arguments.global.threads {
-        crate::process::set_threads(usize::from(threads));
-    }
     let mut output = Output::stdout(arguments.global.color.into());
-    let done = run(arguments, &mut output).and_then(|outcome| {
+    let threads = set_threads(arguments.global.threads);
+    let done = threads.and_then(|()| run(arguments, &mut output)).and_then(|outcome| {
         output.flush()?;
         Ok(outcome)
     });
@@ -88,6 +85,15 @@ pub fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// Sets how many threads encode and evaluate: one a core without a wish.
+fn set_threads(wish: Option<u16>) -> Result<(), CommandError> {
+    let threads = usize::from(wish.unwrap_or(0));
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build_global()
+        .map_err(|error| CommandError::Usage(format!("threads cannot be started: {error}")))
 }
 
 /// Help and version, or what is wrong with the arguments: those of a mistyped command are not the workbench's.

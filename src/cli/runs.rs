@@ -57,7 +57,7 @@ fn list(runs: &[Value], format: Format, output: &mut Output) -> Result<(), Comma
             text(&run["experiment"]),
             text(&run["strategy"]["name"]),
             text(&run["dataset"]["name"]),
-            text(&run["checkpoint"]["name"]),
+            model(run),
             run["dataset"]["images"].to_string(),
             table::percent(run["top1"].as_f64()),
             table::percent(run["mean_per_class_recall"].as_f64()),
@@ -94,7 +94,7 @@ fn show(run: &Value, format: Format, output: &mut Output) -> Result<(), CommandE
                 text(&run["id"]),
                 text(&run["strategy"]["name"]),
                 text(&run["dataset"]["name"]),
-                text(&run["checkpoint"]["name"])
+                model(run)
             ))?;
             output.line(&format!(
                 "top-1 {}  top-5 {}  mean per-class recall {}",
@@ -112,4 +112,13 @@ fn show(run: &Value, format: Format, output: &mut Output) -> Result<(), CommandE
         }
     }
     Ok(())
+}
+
+/// The checkpoint, and its precision where that is not the usual one.
+fn model(run: &Value) -> String {
+    let checkpoint = &run["checkpoint"];
+    match checkpoint["precision"].as_str() {
+        None | Some("f32") => text(&checkpoint["name"]),
+        Some(precision) => format!("{} ({precision})", text(&checkpoint["name"])),
+    }
 }

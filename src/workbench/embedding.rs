@@ -1,43 +1,28 @@
 //! Turns images and prompts into embeddings, each once: what the store holds is not computed again.
-//! Pictures are decoded by a few threads while the encoder runs; a bounded queue between them keeps memory flat.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
 use rayon::prelude::*;
 
 use super::error::WorkbenchError;
+use super::image_pipeline::{ImagePipeline, Outcome, content_hash, file_of};
+use super::parallel::{in_parallel, threads};
 use super::progress::{Cancel, Meter, Progress, Stage};
 use crate::clip::{Checkpoint, FileContent, Precision, Preprocessing, TokenizedPrompt};
-use crate::dataset::{Picture, PictureError, PictureSource, SkippedImage};
+use crate::dataset::{PictureSource, SkippedImage};
 use crate::evaluation::{EvaluationError, Matrix};
 use crate::store::{FileStamp, Hash, Key, Store, StoreError};
 
 /// Part of every cache key: raised when an encoder's results change by more than rounding.
 const ENCODER_VERSION: u32 = 1;
 
-/// Images encoded at once: large enough for wide matrix products, small enough to show progress and to cancel.
-const IMAGE_BATCH: usize = 32;
-
-/// Decoding threads at most: more only wait for the encoder.
-const DECODING_THREADS: usize = 8;
-
-/// Token positions encoded at once, for the same reasons.
-const TOKEN_BATCH: usize = 4096;
-
-/// Prompts encoded at once at most.
-const PROMPT_BATCH: usize = 256;
-
 /// Encodes with one checkpoint and remembers in one store.
 pub struct Embedder<'a> {
     checkpoint: &'a Checkpoint,
     fingerprint: Hash,
+    precision: Precision,
     store: &'a Store,
     /// Why the store stopped taking embeddings: the work goes on in memory.
     failure: Mutex<Option<StoreError>>,
@@ -94,17 +79,15 @@ impl PromptEmbeddings {
     }
 }
 
-/// What a decoding thread found for one image.
-enum Decoded {
-    Pixels { pixel_values: Vec<f32>, hash: Hash },
-    InStore { embedding: Vec<f32>, hash: Hash },
-    Broken { reason: String },
-}
-
 impl<'a> Embedder<'a> {
     /// An embedder for a checkpoint; `fingerprint` from [`checkpoint_fingerprint`].
-    pub fn new(checkpoint: &'a Checkpoint, fingerprint: Hash, store: &'a Store) -> Self {
-        Self { checkpoint, fingerprint, store, failure: Mutex::new(None) }
+    pub fn new(
+        checkpoint: &'a Checkpoint,
+        fingerprint: Hash,
+        precision: Precision,
+        store: &'a Store,
+    ) -> Self {
+        Self { checkpoint, fingerprint, precision, store, failure: Mutex::new(None) }
     }
 
     /// Why embeddings were not kept for the next start, if some were not: a full disk, for example.
@@ -182,7 +165,7 @@ impl<'a> Embedder<'a> {
         Ok(collected.finish()?)
     }
 
-    /// Decodes on a few threads and encodes on this one, batch by batch.
+    /// Embeds what the store does not hold, and saves it batch by batch.
     fn encode_pending(
         &self,
         pending: &[usize],
@@ -191,31 +174,29 @@ impl<'a> Embedder<'a> {
         cancel: &Cancel,
         notify: &dyn Fn(Progress),
     ) -> Result<(), WorkbenchError> {
-        let encoder = self.checkpoint.image_encoder(Precision::F32)?;
+        let encoder = self.checkpoint.image_encoder(self.precision)?;
         let pictures = collected.pictures;
-        let queue = DecodingQueue { embedder: self, pictures, pending, next: AtomicUsize::new(0) };
-        thread::scope(|scope| {
-            let (sender, receiver) = bounded(2 * IMAGE_BATCH);
-            for _ in 0..rayon::current_num_threads().min(DECODING_THREADS) {
-                let (sender, queue) = (sender.clone(), &queue);
-                thread::Builder::new()
-                    .spawn_scoped(scope, move || queue.decode_all(&sender))
-                    .map_err(WorkbenchError::Threads)?;
-            }
-            drop(sender);
-            while let Some(batch) = next_batch(&receiver, cancel)? {
-                let (pixel_values, indices) = collected.take(batch, meter);
-                let rows = encoder.encode(&pixel_values)?;
-                let mut items = Vec::with_capacity(indices.len());
-                for (row, &index) in rows.chunks_exact(encoder.dim()).zip(&indices) {
-                    check_finite(row, pictures[index].name)?;
-                    items.extend(collected.hashes[index].as_ref().map(|hash| (self.image_key(hash), row)));
-                    collected.embeddings[index] = Some(row.to_vec());
+        let pipeline = ImagePipeline {
+            encoder: &encoder,
+            preprocessing: self.checkpoint.preprocessing(),
+            pictures,
+            pending,
+            threads: threads(),
+            known: |hash: &Hash| self.stored(&[self.image_key(hash)]).into_iter().next().flatten(),
+        };
+        pipeline.run(cancel, |outcomes| {
+            let mut items = Vec::new();
+            for (image, outcome) in &outcomes {
+                if let Outcome::Encoded { hash, embedding } = outcome {
+                    check_finite(embedding, pictures[*image].name)?;
+                    items.push((self.image_key(hash), &embedding[..]));
                 }
-                self.save(&items);
-                meter.encoded(indices.len());
-                notify(meter.progress());
             }
+            self.save(&items);
+            meter.encoded(items.len());
+            meter.cached(outcomes.len() - items.len());
+            outcomes.into_iter().for_each(|(image, outcome)| collected.take(image, outcome));
+            notify(meter.progress());
             Ok(())
         })
     }
@@ -245,12 +226,18 @@ impl<'a> Embedder<'a> {
     }
 
     fn image_key(&self, hash: &Hash) -> Key {
-        let versions = [ENCODER_VERSION.to_le_bytes(), Preprocessing::VERSION.to_le_bytes()].concat();
-        Key::of(&[b"image", self.fingerprint.as_bytes(), &versions, hash.as_bytes()])
+        let preprocessing = Preprocessing::VERSION.to_le_bytes();
+        Key::of(&[b"image", &self.encoder_key(), &preprocessing, hash.as_bytes()])
     }
 
     fn prompt_key(&self, prompt: &str) -> Key {
-        Key::of(&[b"prompt", self.fingerprint.as_bytes(), &ENCODER_VERSION.to_le_bytes(), prompt.as_bytes()])
+        Key::of(&[b"prompt", &self.encoder_key(), prompt.as_bytes()])
+    }
+
+    /// Everything of an encoder that decides an embedding.
+    fn encoder_key(&self) -> Vec<u8> {
+        let precision = self.precision.name().as_bytes();
+        [self.fingerprint.as_bytes(), &ENCODER_VERSION.to_le_bytes()[..], precision].concat()
     }
 
     /// Embeds prompts, each distinct one once.
@@ -282,110 +269,39 @@ impl<'a> Embedder<'a> {
         notify(meter.progress());
         if !pending.is_empty() {
             let tokenizer = self.checkpoint.tokenizer()?;
-            let encoder = self.checkpoint.text_encoder(Precision::F32)?;
-            let mut tokenized: Vec<(usize, TokenizedPrompt)> = pending
+            let encoder = self.checkpoint.text_encoder(self.precision)?;
+            let tokenized: Vec<TokenizedPrompt> = pending
                 .par_iter()
-                .map(|&i| Ok((i, tokenizer.tokenize(distinct[i])?)))
+                .map(|&i| Ok(tokenizer.tokenize(distinct[i])?))
                 .collect::<Result<_, WorkbenchError>>()?;
-            tokenized.sort_by_key(|(index, prompt)| (prompt.ids.len(), *index));
-            let mut rest = &tokenized[..];
-            while !rest.is_empty() {
-                if cancel.is_cancelled() {
-                    return Err(WorkbenchError::Cancelled);
-                }
-                let (batch, after) = rest.split_at(prompt_batch_len(rest));
-                rest = after;
-                let inputs: Vec<TokenizedPrompt> = batch.iter().map(|(_, prompt)| prompt.clone()).collect();
-                let projected = encoder.encode(&inputs)?.projected;
-                for (row, (index, prompt)) in projected.chunks_exact(dim).zip(batch) {
-                    check_finite(row, distinct[*index])?;
+            let groups = encoder.groups(&tokenized, threads())?;
+            let encode = |group: &Vec<usize>| {
+                let prompts: Vec<TokenizedPrompt> = group.iter().map(|&at| tokenized[at].clone()).collect();
+                encoder.encode(&prompts)
+            };
+            in_parallel(threads(), &groups, cancel, encode, |group, embeddings| {
+                let (group, projected) = (&groups[group], embeddings?.projected);
+                for (row, &at) in projected.chunks_exact(dim).zip(group) {
+                    let index = pending[at];
+                    check_finite(row, distinct[index])?;
                     let mut record = row.to_vec();
-                    record.push(if prompt.truncated { 1.0 } else { 0.0 });
-                    records[*index] = Some(record);
+                    record.push(if tokenized[at].truncated { 1.0 } else { 0.0 });
+                    records[index] = Some(record);
                 }
-                let items: Vec<(Key, &[f32])> = batch
+                let items: Vec<(Key, &[f32])> = group
                     .iter()
-                    .filter_map(|&(index, _)| Some((keys[index], records[index].as_deref()?)))
+                    .filter_map(|&at| Some((keys[pending[at]], records[pending[at]].as_deref()?)))
                     .collect();
                 self.save(&items);
-                meter.encoded(batch.len());
+                meter.encoded(group.len());
                 notify(meter.progress());
-            }
+                Ok(())
+            })?;
         }
         let truncated = records.iter().flatten().map(|record| record[dim] > 0.5).collect();
         let raw: Vec<&[f32]> = records.iter().flatten().map(|record| &record[..dim]).collect();
         Ok(PromptEmbeddings { row_of, raw: Matrix::from_rows(&raw)?, truncated })
     }
-}
-
-/// As many of the prompts, sorted by length, as fit into one batch when padded to its longest: at least one.
-fn prompt_batch_len(sorted: &[(usize, TokenizedPrompt)]) -> usize {
-    sorted
-        .iter()
-        .take(PROMPT_BATCH)
-        .enumerate()
-        .take_while(|(n, (_, prompt))| *n == 0 || (n + 1) * prompt.ids.len() <= TOKEN_BATCH)
-        .count()
-}
-
-/// Decoding threads take the pending images one by one, in order.
-struct DecodingQueue<'q, 'a> {
-    embedder: &'q Embedder<'a>,
-    pictures: &'q [NamedPicture<'q>],
-    pending: &'q [usize],
-    next: AtomicUsize,
-}
-
-impl DecodingQueue<'_, '_> {
-    /// Until none is left, or nobody listens any more.
-    fn decode_all(&self, sender: &Sender<(usize, Decoded)>) {
-        while let Some(&index) = self.pending.get(self.next.fetch_add(1, Ordering::Relaxed)) {
-            if sender.send((index, self.decode(self.pictures[index].source))).is_err() {
-                return;
-            }
-        }
-    }
-
-    /// A file on which a decoder panics is as broken as one that it rejects.
-    fn decode(&self, source: &PictureSource) -> Decoded {
-        let broken = |reason: String| Decoded::Broken { reason };
-        match catch_unwind(AssertUnwindSafe(|| self.try_decode(source))) {
-            Ok(Ok(decoded)) => decoded,
-            Ok(Err(error)) => broken(error.to_string()),
-            Err(_) => broken("the decoder gave up on it".to_owned()),
-        }
-    }
-
-    fn try_decode(&self, source: &PictureSource) -> Result<Decoded, PictureError> {
-        let picture = source.read()?;
-        let hash = content_hash(&picture);
-        // A moved or copied file: its content is known although its name is not.
-        let key = self.embedder.image_key(&hash);
-        if let Some(embedding) = self.embedder.stored(&[key]).into_iter().next().flatten() {
-            return Ok(Decoded::InStore { embedding, hash });
-        }
-        let image = picture.decode()?;
-        let pixel_values = self.embedder.checkpoint.preprocessing().pixel_values(&image);
-        Ok(Decoded::Pixels { pixel_values, hash })
-    }
-}
-
-/// Waits for a whole batch, or for what is left of the images; `None` when all are through.
-fn next_batch(
-    receiver: &Receiver<(usize, Decoded)>,
-    cancel: &Cancel,
-) -> Result<Option<Vec<(usize, Decoded)>>, WorkbenchError> {
-    let mut batch = Vec::with_capacity(IMAGE_BATCH);
-    while batch.len() < IMAGE_BATCH {
-        if cancel.is_cancelled() {
-            return Err(WorkbenchError::Cancelled);
-        }
-        match receiver.recv() {
-            Ok(item) => batch.push(item),
-            Err(_) => break,
-        }
-    }
-    Ok((!batch.is_empty()).then_some(batch))
 }
 
 /// A value that is not finite must not get into the store.
@@ -404,8 +320,7 @@ struct Collected<'p> {
     embeddings: Vec<Option<Vec<f32>>>,
     /// Why an image cannot be read.
     reasons: HashMap<usize, String>,
-    /// Pictures with the same content are encoded once: the first image that has it, and the others.
-    first_with: HashMap<Hash, usize>,
+    /// Images with the content of another one, and that one.
     copies: Vec<(usize, usize)>,
 }
 
@@ -415,46 +330,31 @@ impl<'p> Collected<'p> {
         hashes: Vec<Option<Hash>>,
         embeddings: Vec<Option<Vec<f32>>>,
     ) -> Self {
-        let (reasons, first_with, copies) = (HashMap::new(), HashMap::new(), Vec::new());
-        Self { pictures, hashes, embeddings, reasons, first_with, copies }
+        Self { pictures, hashes, embeddings, reasons: HashMap::new(), copies: Vec::new() }
     }
 
-    /// Takes in what was decoded; gives the pixel values `[n, 3, S, S]` that are to be encoded, and their images.
-    fn take(&mut self, batch: Vec<(usize, Decoded)>, meter: &mut Meter) -> (Vec<f32>, Vec<usize>) {
-        let (mut pixels, mut indices) = (Vec::new(), Vec::new());
-        for (index, decoded) in batch {
-            match decoded {
-                Decoded::Pixels { pixel_values, hash } => {
-                    self.hashes[index] = Some(hash);
-                    match self.first_with.entry(hash) {
-                        Entry::Occupied(first) => {
-                            self.copies.push((index, *first.get()));
-                            meter.cached(1);
-                        }
-                        Entry::Vacant(new) => {
-                            new.insert(index);
-                            pixels.extend(pixel_values);
-                            indices.push(index);
-                        }
-                    }
-                }
-                Decoded::InStore { embedding, hash } => {
-                    self.hashes[index] = Some(hash);
-                    self.embeddings[index] = Some(embedding);
-                    meter.cached(1);
-                }
-                Decoded::Broken { reason } => {
-                    self.reasons.insert(index, reason);
-                    meter.cached(1);
-                }
+    fn take(&mut self, image: usize, outcome: Outcome) {
+        match outcome {
+            Outcome::Encoded { hash, embedding } | Outcome::Known { hash, embedding } => {
+                self.hashes[image] = Some(hash);
+                self.embeddings[image] = Some(embedding);
+            }
+            Outcome::CopyOf { hash, image: first } => {
+                self.hashes[image] = Some(hash);
+                self.copies.push((image, first));
+            }
+            Outcome::Broken { reason } => {
+                self.reasons.insert(image, reason);
             }
         }
-        (pixels, indices)
     }
 
     fn finish(mut self) -> Result<ImageEmbeddings, EvaluationError> {
         for (copy, first) in self.copies {
             self.embeddings[copy] = self.embeddings[first].clone();
+            if let Some(reason) = self.reasons.get(&first).cloned() {
+                self.reasons.insert(copy, reason);
+            }
         }
         let (mut kept, mut hashes, mut rows, mut skipped) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (index, (embedding, hash)) in self.embeddings.into_iter().zip(self.hashes).enumerate() {
@@ -475,14 +375,7 @@ impl<'p> Collected<'p> {
 }
 
 fn stamp(source: &PictureSource) -> Option<FileStamp> {
-    match source {
-        PictureSource::File(path) => FileStamp::of(path).ok(),
-        PictureSource::Pixels(_) => None,
-    }
-}
-
-fn content_hash(picture: &Picture) -> Hash {
-    blake3::hash(&picture.content())
+    FileStamp::of(file_of(source)?).ok()
 }
 
 /// A hash over every file that decides a checkpoint's results. Files that did not change since the store last saw
@@ -521,34 +414,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pictures_with_the_same_content_are_encoded_once() {
+    fn copies_share_an_embedding_or_a_reason() {
         let source = PictureSource::Pixels(std::sync::Arc::new(image::RgbImage::new(1, 1)));
         let pictures = ["a", "b", "c", "d"].map(|name| NamedPicture { name, source: &source });
         let mut collected = Collected::new(&pictures, vec![None; 4], vec![None; 4]);
-        let mut meter = Meter::start(Stage::Images, 4);
         let hash = |content: &str| blake3::hash(content.as_bytes());
-        let pixels =
-            |value: f32, content: &str| Decoded::Pixels { pixel_values: vec![value], hash: hash(content) };
-        let first = vec![(1, pixels(0.5, "same")), (0, pixels(0.5, "same"))];
-        assert_eq!(collected.take(first, &mut meter), (vec![0.5], vec![1]));
-        collected.embeddings[1] = Some(vec![3.0, 4.0]);
-        meter.encoded(1);
-        let second = vec![(3, pixels(0.5, "same")), (2, Decoded::Broken { reason: "truncated".into() })];
-        assert_eq!(collected.take(second, &mut meter), (vec![], vec![]));
-        assert_eq!(meter.progress().done, 4);
+        collected.take(0, Outcome::CopyOf { hash: hash("same"), image: 1 });
+        collected.take(1, Outcome::Encoded { hash: hash("same"), embedding: vec![3.0, 4.0] });
+        collected.take(3, Outcome::CopyOf { hash: hash("damaged"), image: 2 });
+        collected.take(2, Outcome::Broken { reason: "truncated".into() });
         let done = collected.finish().unwrap();
-        assert_eq!(done.kept, [0, 1, 3]);
+        assert_eq!(done.kept, [0, 1]);
         assert!(done.unit.iter_rows().all(|row| row == [0.6, 0.8]));
-        assert_eq!(done.hashes, [hash("same"); 3]);
-        assert_eq!(done.skipped, [SkippedImage { name: "c".into(), reason: "truncated".into() }]);
+        assert_eq!(done.hashes, [hash("same"); 2]);
+        let skipped = |name: &str| SkippedImage { name: name.into(), reason: "truncated".into() };
+        assert_eq!(done.skipped, [skipped("c"), skipped("d")]);
     }
 
     #[test]
-    fn batches_of_prompts_are_bounded_but_never_empty() {
-        let prompt = |length: usize| (0, TokenizedPrompt { ids: vec![0; length], truncated: false });
-        assert_eq!(prompt_batch_len(&[prompt(2 * TOKEN_BATCH)]), 1);
-        assert_eq!(prompt_batch_len(&vec![prompt(2); 1000]), PROMPT_BATCH);
-        assert_eq!(prompt_batch_len(&vec![prompt(64); 1000]), TOKEN_BATCH / 64);
+    fn keys_know_the_precision() {
+        let checkpoint = Checkpoint::open(crate::workbench::demo::checkpoint()).unwrap();
+        let store = Store::in_memory();
+        let keys = Precision::ALL.map(|precision| {
+            let embedder = Embedder::new(&checkpoint, blake3::hash(b"checkpoint"), precision, &store);
+            [embedder.prompt_key("a frog"), embedder.image_key(&blake3::hash(b"frog"))]
+        });
+        assert_ne!(keys[0][0], keys[1][0]);
+        assert_ne!(keys[0][1], keys[1][1]);
     }
 
     #[test]

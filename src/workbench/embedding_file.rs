@@ -12,6 +12,7 @@ use super::error::WorkbenchError;
 use super::experiment::CheckpointChoice;
 use super::opening::open_checkpoint;
 use super::progress::{Cancel, Progress};
+use crate::clip::Precision;
 use crate::dataset::{PictureSource, SkippedImage, list_pictures};
 use crate::evaluation::Matrix;
 use crate::store::Store;
@@ -22,6 +23,8 @@ use crate::text_file;
 pub struct EmbeddingRequest {
     /// The model.
     pub checkpoint: CheckpointChoice,
+    /// How it computes.
+    pub precision: Precision,
     /// A folder of pictures, searched recursively.
     pub images: Option<PathBuf>,
     /// A text a line, or JSONL with the key `text`.
@@ -69,7 +72,8 @@ pub fn write_embeddings(
     let checkpoint = open_checkpoint(&request.checkpoint)?;
     let texts = request.texts.as_deref().map(read_texts).transpose()?;
     let pictures = request.images.as_deref().map(list_pictures).transpose()?;
-    let embedder = Embedder::new(&checkpoint, checkpoint_fingerprint(&checkpoint, store)?, store);
+    let fingerprint = checkpoint_fingerprint(&checkpoint, store)?;
+    let embedder = Embedder::new(&checkpoint, fingerprint, request.precision, store);
     let dim = checkpoint.config().dim;
     let mut summary =
         EmbeddingSummary { images: 0, texts: 0, dim, skipped: Vec::new(), warnings: Vec::new() };

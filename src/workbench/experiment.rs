@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::clip::Precision;
 use crate::prompts::Aggregation;
 
 /// The word that names the embedded demo wherever a path may stand.
@@ -18,6 +19,8 @@ pub struct Experiment {
     pub name: String,
     /// The model.
     pub checkpoint: CheckpointChoice,
+    /// How it computes.
+    pub precision: Precision,
     /// Where the images and their classes come from.
     pub dataset: DatasetChoice,
     /// At least one, with distinct names.
@@ -134,6 +137,8 @@ pub enum ExperimentError {
 struct ExperimentFile {
     name: Option<String>,
     checkpoint: String,
+    #[serde(default)]
+    precision: Precision,
     images: String,
     class_names: Option<ClassNamesEntry>,
     class_order: Option<Vec<String>>,
@@ -246,6 +251,7 @@ impl Experiment {
         Ok(Self {
             name,
             checkpoint: checkpoint(Path::new(&file.checkpoint), folder),
+            precision: file.precision,
             dataset,
             strategies,
             baseline,
@@ -301,7 +307,8 @@ impl Experiment {
         let name = images
             .file_name()
             .map_or_else(|| images.display().to_string(), |name| name.to_string_lossy().into_owned());
-        Ok(Self { name, checkpoint: checkpoint(checkpoint_path, here), dataset, strategies, baseline: 0 })
+        let (checkpoint, precision) = (checkpoint(checkpoint_path, here), Precision::default());
+        Ok(Self { name, checkpoint, precision, dataset, strategies, baseline: 0 })
     }
 }
 

@@ -6,13 +6,16 @@ mod embedding;
 mod embedding_file;
 mod error;
 mod experiment;
+mod image_pipeline;
 mod jobs;
 mod opening;
+mod parallel;
 mod progress;
 pub mod report;
 mod runs;
 mod session;
 
+pub use crate::clip::Precision;
 pub use crate::dataset::{PictureSource, SkippedImage};
 pub use crate::evaluation::{Comparison, Evaluation};
 pub use embedding::{Embedder, ImageEmbeddings, NamedPicture, PromptEmbeddings, checkpoint_fingerprint};

@@ -3,6 +3,7 @@
 use serde::{Serialize, Serializer};
 
 use super::session::{Session, StrategyResult};
+use crate::clip::Precision;
 use crate::evaluation::Evaluation;
 
 /// The whole session; `predictions` adds every image's ranked classes.
@@ -12,6 +13,7 @@ pub fn of(session: &Session, predictions: bool) -> impl Serialize + '_ {
         checkpoint: CheckpointPart {
             name: &session.checkpoint,
             fingerprint: session.checkpoint_fingerprint.to_string(),
+            precision: session.precision,
         },
         dataset: DatasetPart {
             name: &session.dataset,
@@ -54,6 +56,7 @@ struct Report<'a> {
 struct CheckpointPart<'a> {
     name: &'a str,
     fingerprint: String,
+    precision: Precision,
 }
 
 #[derive(Serialize)]

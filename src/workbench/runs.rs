@@ -26,6 +26,7 @@ impl Workbench {
                 prompts.finalize().as_bytes(),
                 session.dataset_fingerprint.as_bytes(),
                 session.checkpoint_fingerprint.as_bytes(),
+                session.precision.name().as_bytes(),
             ]);
             let id: String = key.as_bytes()[..6].iter().map(|byte| format!("{byte:02x}")).collect();
             if self.store.run(&id)?.is_some() {
@@ -53,6 +54,7 @@ impl Workbench {
                 "checkpoint": {
                     "name": session.checkpoint,
                     "fingerprint": session.checkpoint_fingerprint.to_string(),
+                    "precision": session.precision,
                 },
                 "top1": evaluation.top1(),
                 "top5": evaluation.top5(),

@@ -5,6 +5,7 @@ use super::error::WorkbenchError;
 use super::experiment::CheckpointChoice;
 use super::opening::{OpenStrategy, Workbench};
 use super::progress::{Cancel, Progress};
+use crate::clip::Precision;
 use crate::dataset::{PictureSource, SkippedImage};
 use crate::evaluation::{Classifier, Evaluation, Matrix, evaluate};
 use crate::prompts::Aggregation;
@@ -37,6 +38,8 @@ pub struct Session {
     pub checkpoint: String,
     /// Hash over the checkpoint's files.
     pub checkpoint_fingerprint: Hash,
+    /// How it computed.
+    pub precision: Precision,
     /// The dataset's name.
     pub dataset: String,
     /// Hash over classes, image names, labels and contents.
@@ -92,7 +95,8 @@ impl Workbench {
         cancel: &Cancel,
         notify: &dyn Fn(Progress),
     ) -> Result<Session, WorkbenchError> {
-        let embedder = Embedder::new(&self.checkpoint, self.fingerprint, &self.store);
+        let embedder =
+            Embedder::new(&self.checkpoint, self.fingerprint, self.experiment.precision, &self.store);
         let all_prompts =
             self.strategies.iter().flat_map(|strategy| strategy.prompts.iter().flatten().map(String::as_str));
         let prompts = embedder.prompts(all_prompts, cancel, notify)?;
@@ -134,6 +138,7 @@ impl Workbench {
             experiment: self.experiment.name.clone(),
             checkpoint: self.checkpoint.name().to_owned(),
             checkpoint_fingerprint: self.fingerprint,
+            precision: self.experiment.precision,
             dataset: self.dataset.name.clone(),
             dataset_fingerprint: self.dataset_fingerprint(&images),
             classes: self.dataset.classes.iter().map(|class| class.name.clone()).collect(),

@@ -68,7 +68,7 @@ fn title(state: &State, theme: &Theme, width: usize) -> Line<'static> {
     };
     let mut parts = vec![
         session.experiment.clone(),
-        session.checkpoint.clone(),
+        format!("{} {}", session.checkpoint, session.precision),
         format!("{} images", text::count(session.images.len())),
         format!("{} classes", text::count(session.classes.len())),
     ];
