@@ -143,7 +143,7 @@ impl ExperimentArguments {
 /// What to say to somebody who named a file that is not there and may have meant a command.
 pub fn mistyped_command(file: &Path) -> Option<String> {
     let word = file.to_str().filter(|word| !word.contains(['.', '/']) && !file.exists())?;
-    let (distance, command) = ["evaluate", "embed", "prompts", "runs", "doctor"]
+    let (distance, command) = ["evaluate", "embed", "bench", "prompts", "runs", "doctor"]
         .map(|command| (strsim::damerau_levenshtein(word, command), command))
         .into_iter()
         .min()?;
@@ -175,6 +175,15 @@ and texts are JSON arrays of the rows' names.")]
     /// Earlier evaluations
     #[command(subcommand)]
     Runs(RunsCommand),
+    /// Measure how fast this machine embeds and evaluates
+    #[command(after_help = "Examples:
+  cupl-tui bench                                     the embedded demo
+  cupl-tui bench --checkpoint clip/ --images photos/ --precision int8
+  cupl-tui bench --checkpoint clip/ --texts cupl.json --threads 8 --format json
+
+Pictures and prompts are read before the clock runs, except for the rate with decoding. The share of the peak compares
+the image tower with what the same threads can multiply and add at most in f32.")]
+    Bench(BenchArguments),
     /// What this machine, terminal, store and checkpoint are like
     Doctor(DoctorArguments),
 }
@@ -234,6 +243,27 @@ pub struct EmbedArguments {
     /// Unreadable images are an error instead of being skipped
     #[arg(long)]
     pub strict: bool,
+}
+
+/// `bench`.
+#[derive(Debug, Args)]
+pub struct BenchArguments {
+    /// A Hugging Face CLIP directory, or `demo`
+    #[arg(long, value_name = "DIR", default_value = "demo")]
+    pub checkpoint: PathBuf,
+    /// A folder of pictures, searched recursively [default: the demo's, unless there are texts]
+    #[arg(long, value_name = "DIR")]
+    pub images: Option<PathBuf>,
+    /// Texts: a line each, JSONL (.jsonl) with the key `text`, or CuPL JSON (.json) [default: the demo's prompts,
+    /// unless there are images]
+    #[arg(long, value_name = "FILE")]
+    pub texts: Option<PathBuf>,
+    /// How the encoders compute: f32 or int8
+    #[arg(long, value_name = "NAME", default_value_t = Precision::F32)]
+    pub precision: Precision,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
 }
 
 /// `prompts`.

@@ -1,6 +1,7 @@
 //! Arguments, subcommands, exit codes and printing. How anything is computed is not known here.
 
 mod arguments;
+mod bench;
 mod doctor;
 mod embed;
 mod evaluate;
@@ -123,6 +124,7 @@ fn run(arguments: Arguments, output: &mut Output) -> Result<Outcome, CommandErro
         Some(Command::Embed(command)) => embed::run(&command, global, output),
         Some(Command::Prompts(command)) => prompts::run(command, global, output),
         Some(Command::Runs(command)) => runs::run(command, global, output),
+        Some(Command::Bench(command)) => bench::run(&command, output),
         Some(Command::Doctor(command)) => doctor::run(&command, global, output),
     }
 }

@@ -79,6 +79,29 @@ pub fn warn_about(warnings: &[String], skipped: &[SkippedImage]) {
     }
 }
 
+/// What the program is at, on standard error, where that is a terminal.
+pub struct StatusLine(bool);
+
+impl StatusLine {
+    /// Nothing is written yet.
+    pub fn stderr() -> Self {
+        Self(io::stderr().is_terminal())
+    }
+
+    /// Shows what is done now.
+    pub fn show(&self, what: &str) {
+        if self.0 {
+            let mut err = io::stderr().lock();
+            let _closed = write!(err, "\r\x1b[K{what}").and_then(|()| err.flush());
+        }
+    }
+
+    /// Takes the line away again.
+    pub fn finish(&self) {
+        self.show("");
+    }
+}
+
 /// How often progress is written to a terminal, and to anything else.
 const TERMINAL_INTERVAL: Duration = Duration::from_millis(100);
 const LOG_INTERVAL: Duration = Duration::from_secs(10);

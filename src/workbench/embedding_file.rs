@@ -116,7 +116,7 @@ pub fn write_embeddings(
 }
 
 /// A text a line, blank ones included, so that row and line numbers agree; or, from `.jsonl`, the values of `text`.
-fn read_texts(path: &Path) -> Result<Vec<String>, WorkbenchError> {
+pub(super) fn read_texts(path: &Path) -> Result<Vec<String>, WorkbenchError> {
     let content = text_file::read(path)?;
     if path.extension().is_none_or(|ending| !ending.eq_ignore_ascii_case("jsonl")) {
         return Ok(content.lines().map(str::to_owned).collect());

@@ -1,6 +1,7 @@
 //! An opened experiment and the jobs that fill it: datasets, prompts, encoders and the store brought together.
 //! The screens stand on this and on nothing below it; subcommands that compute do too.
 
+mod benchmark;
 pub mod demo;
 mod embedding;
 mod embedding_file;
@@ -18,6 +19,7 @@ mod session;
 pub use crate::clip::Precision;
 pub use crate::dataset::{PictureSource, SkippedImage};
 pub use crate::evaluation::{Comparison, Evaluation};
+pub use benchmark::{Benchmark, BenchmarkRequest, ImageRates, RescoringTimes, TextRates, benchmark};
 pub use embedding::{Embedder, ImageEmbeddings, NamedPicture, PromptEmbeddings, checkpoint_fingerprint};
 pub use embedding_file::{EmbeddingRequest, EmbeddingSummary, Unfinished, write_embeddings};
 pub use error::WorkbenchError;
