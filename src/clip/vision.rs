@@ -61,7 +61,7 @@ impl ImageEncoder {
     /// Images to encode in one call: enough rows for the weights to be read seldom, few enough for the caches and for
     /// many threads to have some.
     pub fn batch(&self) -> usize {
-        const ROWS: usize = 300;
+        const ROWS: usize = 200;
         (ROWS / self.config.tokens()).max(1)
     }
 

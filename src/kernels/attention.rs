@@ -8,9 +8,9 @@
 use pulp::Simd;
 
 use super::Cpu;
-use super::panels::{COLS, ColSlice, ROWS, RowSlice};
+use super::panels::{COLS, ColSlice, ROWS, RowSlice, ZERO, pack_rows, put_column, rows_of};
 use super::product::tile;
-use super::rows::softmax_row;
+use super::rows::softmax_lanes;
 
 /// Tokens that follow one another and are not yet on the path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,6 +118,7 @@ impl pulp::WithSimd for Attend<'_> {
         buffers.scores.resize(ROWS * path, 0.0);
         buffers.weights.resize(path, [0.0; ROWS]);
         let scale = (head_width as f32).sqrt().recip();
+        let mut sums = ZERO;
 
         for head in (0..width).step_by(head_width) {
             let mut next_query = 0;
@@ -126,9 +127,7 @@ impl pulp::WithSimd for Attend<'_> {
                     let (row, position) = (segment.first_row + token, segment.position + token);
                     let key = &self.keys[row * width + head..][..head_width];
                     let panel = &mut buffers.keys[position / COLS * head_width..][..head_width];
-                    for (slice, key) in panel.iter_mut().zip(key) {
-                        slice.0[position % COLS] = *key;
-                    }
+                    put_column(key, position % COLS, panel);
                     let value = &self.values[row * width + head..][..head_width];
                     for (value, panel) in value.chunks(COLS).zip(buffers.values.chunks_exact_mut(path)) {
                         panel[position].0[..value.len()].copy_from_slice(value);
@@ -143,33 +142,27 @@ impl pulp::WithSimd for Attend<'_> {
                 for first in (0..count).step_by(ROWS) {
                     let rows = ROWS.min(count - first);
                     let at = (next_query + first) * width + head;
-                    for (row, queries) in self.queries[at..].chunks(width).take(rows).enumerate() {
-                        for (slice, query) in buffers.queries.iter_mut().zip(queries) {
-                            slice[row] = query * scale;
-                        }
-                    }
+                    let queries = |row: usize| &self.queries[at + row.min(rows - 1) * width..][..head_width];
+                    pack_rows(std::array::from_fn(queries), &mut buffers.queries);
                     let scores = &mut buffers.scores;
                     for (panel, keys) in
                         buffers.keys.chunks_exact(head_width).take(length.div_ceil(COLS)).enumerate()
                     {
-                        let tile = tile(simd, &buffers.queries, keys);
-                        for (scores, tile) in scores.chunks_exact_mut(path).zip(&tile).take(rows) {
-                            scores[panel * COLS..][..COLS].copy_from_slice(&tile.0);
+                        tile(simd, &buffers.queries, keys, &mut sums);
+                        for (scores, sums) in scores.chunks_exact_mut(path).zip(&sums).take(rows) {
+                            scores[panel * COLS..][..COLS].copy_from_slice(&sums.0);
                         }
                     }
                     for (row, scores) in scores.chunks_exact_mut(path).take(rows).enumerate() {
                         let seen = if causal { first_position + first + row + 1 } else { length };
-                        softmax_row(&mut scores[..seen]);
-                        scores[seen..length].fill(0.0);
-                        for (weights, score) in buffers.weights.iter_mut().zip(&scores[..length]) {
-                            weights[row] = *score;
-                        }
+                        softmax_lanes(simd, &mut scores[..length.next_multiple_of(COLS)], seen, scale);
                     }
+                    pack_rows(rows_of(scores, path), &mut buffers.weights[..length]);
                     for (panel, values) in buffers.values.chunks_exact(path).enumerate() {
-                        let tile = tile(simd, &buffers.weights[..length], &values[..length]);
+                        tile(simd, &buffers.weights[..length], &values[..length], &mut sums);
                         let columns = COLS.min(head_width - panel * COLS);
-                        for (out, tile) in self.out[at..].chunks_mut(width).zip(&tile).take(rows) {
-                            out[panel * COLS..][..columns].copy_from_slice(&tile.0[..columns]);
+                        for (out, sums) in self.out[at..].chunks_mut(width).zip(&sums).take(rows) {
+                            out[panel * COLS..][..columns].copy_from_slice(&sums.0[..columns]);
                         }
                     }
                 }

@@ -10,7 +10,7 @@
 
 use pulp::Simd;
 
-use super::panels::{COLS, ColSlice, ROWS, RowSlice, Tile, ZERO, pack_columns, pack_rows};
+use super::panels::{ColSlice, ROWS, RowSlice, Tile, ZERO, pack_columns, pack_rows, rows_of};
 use super::product::{self, Target};
 
 /// Inputs that share their scales.
@@ -24,7 +24,7 @@ pub(super) struct QuantisedColumns<T, const N: usize> {
     /// `[panels, groups]`
     pub scales: Vec<ColSlice<f32>>,
     /// Sums of the integers, `[panels, groups]`.
-    pub sums: Vec<ColSlice<i32>>,
+    pub sums: Vec<ColSlice<f32>>,
 }
 
 impl<T: Copy + Default, const N: usize> QuantisedColumns<T, N> {
@@ -32,12 +32,12 @@ impl<T: Copy + Default, const N: usize> QuantisedColumns<T, N> {
     pub(super) fn new(weights: &[f32], inputs: usize, join: impl Fn([u8; N]) -> T) -> Self {
         let (mut values, mut scales, mut sums) = (Vec::new(), Vec::new(), Vec::new());
         for group in weights.chunks_exact(inputs).flat_map(|weights| weights.chunks(GROUP)) {
-            let range = Range::of(group);
+            let range = Range::of(pulp::Scalar, group);
             let scale = range.spoilt + range.high.max(-range.low) / 127.0;
             let factor = reciprocal(scale);
-            let quantise = |weight: &f32| (weight * factor).round_ties_even() as i8;
+            let quantise = |weight: &f32| (byte(*weight, factor, 128.0) as i8).wrapping_sub(-128);
             scales.push(scale);
-            sums.push(group.iter().map(|weight| i32::from(quantise(weight))).sum());
+            sums.push(group.iter().map(|weight| f32::from(quantise(weight))).sum());
             values.extend(
                 group
                     .chunks(N)
@@ -48,7 +48,7 @@ impl<T: Copy + Default, const N: usize> QuantisedColumns<T, N> {
         Self {
             values: pack_columns(&values, inputs.div_ceil(N), T::default()),
             scales: pack_columns(&scales, groups, 0.0),
-            sums: pack_columns(&sums, groups, 0),
+            sums: pack_columns(&sums, groups, 0.0),
         }
     }
 }
@@ -61,7 +61,9 @@ pub(super) struct QuantisedRows<T, const N: usize> {
     /// `[panels, groups]`
     pub scales: Vec<RowSlice<f32>>,
     /// Zero points, `[panels, groups]`.
-    pub zeros: Vec<RowSlice<i32>>,
+    pub zeros: Vec<RowSlice<f32>>,
+    /// The integers of one group, and then what fills up the last `T`.
+    bytes: Vec<u8>,
     /// One panel's integers before they are packed.
     scratch: Vec<T>,
 }
@@ -72,37 +74,49 @@ impl<T: Copy + Default, const N: usize> QuantisedRows<T, N> {
         let (elements, groups) = (inputs.div_ceil(N), inputs.div_ceil(GROUP));
         self.values.resize(panels * elements, [T::default(); ROWS]);
         self.scales.resize(panels * groups, [0.0; ROWS]);
-        self.zeros.resize(panels * groups, [0; ROWS]);
+        self.zeros.resize(panels * groups, [0.0; ROWS]);
+        self.bytes.resize(GROUP, 0);
         self.scratch.resize(ROWS * elements, T::default());
     }
+}
 
-    /// Quantises and packs one panel, `[ROWS, inputs]`; `join` makes a `T` of the bytes of `N` inputs.
+/// Quantises and packs one panel, `[ROWS, inputs]`; `join` makes a `T` of the bytes of `N` inputs.
+pub(super) struct Quantise<'a, T, const N: usize, J: Fn([u8; N]) -> T> {
+    pub rows: &'a mut QuantisedRows<T, N>,
+    pub panel: usize,
+    pub values: &'a [f32],
+    pub inputs: usize,
+    pub join: J,
+}
+
+impl<T: Copy, const N: usize, J: Fn([u8; N]) -> T> pulp::WithSimd for Quantise<'_, T, N, J> {
+    type Output = ();
+
     #[inline(always)]
-    pub(super) fn pack(&mut self, panel: usize, rows: &[f32], inputs: usize, join: impl Fn([u8; N]) -> T) {
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { rows: QuantisedRows { values: packed, scales, zeros, bytes, scratch }, .. } = self;
+        let (panel, inputs) = (self.panel, self.inputs);
         let (elements, groups) = (inputs.div_ceil(N), inputs.div_ceil(GROUP));
-        for (row, (values, packed)) in
-            rows.chunks_exact(inputs).zip(self.scratch.chunks_exact_mut(elements)).enumerate()
-        {
-            for (group, (values, packed)) in
-                values.chunks(GROUP).zip(packed.chunks_mut(GROUP / N)).enumerate()
+        let rows = self.values.chunks_exact(inputs).zip(scratch.chunks_exact_mut(elements));
+        for (row, (values, joined)) in rows.enumerate() {
+            for (group, (values, joined)) in
+                values.chunks(GROUP).zip(joined.chunks_mut(GROUP / N)).enumerate()
             {
-                let range = Range::of(values);
+                let range = Range::of(simd, values);
                 let scale = range.spoilt + (range.high - range.low) / 255.0;
                 let factor = reciprocal(scale);
-                let zero = (-range.low * factor).round_ties_even();
-                self.scales[panel * groups + group][row] = scale;
-                self.zeros[panel * groups + group][row] = zero as i32;
-                let (whole, rest) = values.as_chunks::<N>();
-                for (packed, values) in packed.iter_mut().zip(whole) {
-                    *packed = join(values.map(|value| byte(value, factor, zero)));
+                let zero = f32::from(byte(-range.low, factor, 0.0));
+                scales[panel * groups + group][row] = scale;
+                zeros[panel * groups + group][row] = zero;
+                for (byte_of, value) in bytes.iter_mut().zip(values) {
+                    *byte_of = byte(*value, factor, zero);
                 }
-                if let (Some(packed), false) = (packed.get_mut(whole.len()), rest.is_empty()) {
-                    let value = |at| rest.get(at).copied().unwrap_or(0.0);
-                    *packed = join(std::array::from_fn(|at| byte(value(at), factor, zero)));
+                for (joined, bytes) in joined.iter_mut().zip(bytes.as_chunks::<N>().0) {
+                    *joined = (self.join)(*bytes);
                 }
             }
         }
-        pack_rows(&self.scratch, &mut self.values[panel * elements..][..elements]);
+        pack_rows(rows_of(scratch, elements), &mut packed[panel * elements..][..elements]);
     }
 }
 
@@ -133,41 +147,37 @@ struct Range {
 
 impl Range {
     #[inline(always)]
-    fn of(values: &[f32]) -> Self {
-        const LANES: usize = 16;
-        let (mut low, mut high, mut spoilt) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
-        let (whole, rest) = values.as_chunks::<LANES>();
-        let mut padded = [0.0; LANES];
-        padded[..rest.len()].copy_from_slice(rest);
-        for values in whole.iter().chain([&padded]) {
-            for (at, &value) in values.iter().enumerate() {
-                low[at] = if value < low[at] { value } else { low[at] };
-                high[at] = if value > high[at] { value } else { high[at] };
-                spoilt[at] += value - value;
-            }
+    fn of<S: Simd>(simd: S, values: &[f32]) -> Self {
+        let zero = simd.splat_f32s(0.0);
+        let (mut low, mut high, mut spoilt) = (zero, zero, zero);
+        let (whole, rest) = S::as_simd_f32s(values);
+        for &values in whole.iter().chain([&simd.partial_load_f32s(rest)]) {
+            low = simd.min_f32s(low, values);
+            high = simd.max_f32s(high, values);
+            spoilt = simd.add_f32s(spoilt, simd.sub_f32s(values, values));
         }
         Self {
-            low: low.into_iter().fold(0.0, f32::min),
-            high: high.into_iter().fold(0.0, f32::max),
-            spoilt: spoilt.into_iter().sum(),
+            low: simd.reduce_min_f32s(low),
+            high: simd.reduce_max_f32s(high),
+            spoilt: simd.reduce_sum_f32s(spoilt),
         }
     }
 }
 
-/// Adds a group's brackets to a tile: `sums` are Σ a·w as exact integers.
+/// Adds a group's brackets to a tile: `sums` are Σ a·w, whole numbers.
 #[inline(always)]
 pub(super) fn add_group(
     tile: &mut Tile,
-    sums: &[ColSlice<i32>; ROWS],
+    sums: &Tile,
     row_scales: &RowSlice<f32>,
-    zeros: &RowSlice<i32>,
+    zeros: &RowSlice<f32>,
     column_scales: &ColSlice<f32>,
-    column_sums: &ColSlice<i32>,
+    column_sums: &ColSlice<f32>,
 ) {
-    for row in 0..ROWS {
-        for column in 0..COLS {
+    for (row, tile) in tile.iter_mut().enumerate() {
+        for (column, tile) in tile.0.iter_mut().enumerate() {
             let bracket = sums[row].0[column] - zeros[row] * column_sums.0[column];
-            tile[row].0[column] += bracket as f32 * (row_scales[row] * column_scales.0[column]);
+            *tile += bracket * (row_scales[row] * column_scales.0[column]);
         }
     }
 }
@@ -187,25 +197,17 @@ impl pulp::WithSimd for WholeProduct<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { rows, columns, inputs, target } = self;
         let groups = inputs.div_ceil(GROUP);
-        target.fill(|row_panel, column_panel| {
-            let mut tile = ZERO;
+        let mut sums = ZERO;
+        target.fill(|row_panel, column_panel, tile| {
+            *tile = ZERO;
             let rows_of_panel = rows.values[row_panel * inputs..][..inputs].chunks(GROUP);
             let columns_of_panel = columns.values[column_panel * inputs..][..inputs].chunks(GROUP);
             for (group, (row_values, column_values)) in rows_of_panel.zip(columns_of_panel).enumerate() {
-                let sums = product::tile(simd, row_values, column_values);
-                let sums = sums.map(|sums| ColSlice(sums.0.map(|sum| sum as i32)));
+                product::tile(simd, row_values, column_values, &mut sums);
                 let (row, column) = (row_panel * groups + group, column_panel * groups + group);
                 let (row_scales, zeros) = (&rows.scales[row], &rows.zeros[row]);
-                add_group(
-                    &mut tile,
-                    &sums,
-                    row_scales,
-                    zeros,
-                    &columns.scales[column],
-                    &columns.sums[column],
-                );
+                add_group(tile, &sums, row_scales, zeros, &columns.scales[column], &columns.sums[column]);
             }
-            tile
         });
     }
 }
@@ -228,16 +230,17 @@ impl pulp::WithSimd for ByteProduct<'_> {
     fn with_simd<S: Simd>(self, _: S) {
         let Self { vnni, rows, columns, inputs, target } = self;
         let (elements, groups) = (inputs.div_ceil(4), inputs.div_ceil(GROUP));
-        target.fill(|row_panel, column_panel| {
+        target.fill(|row_panel, column_panel, tile| {
             let (row, column) = (row_panel * groups, column_panel * groups);
-            vnni.tile(super::vnni::Panels {
+            let panels = super::vnni::Panels {
                 rows: &rows.values[row_panel * elements..][..elements],
                 row_scales: &rows.scales[row..][..groups],
                 zeros: &rows.zeros[row..][..groups],
                 columns: &columns.values[column_panel * elements..][..elements],
                 column_scales: &columns.scales[column..][..groups],
                 column_sums: &columns.sums[column..][..groups],
-            })
+            };
+            vnni.tile(panels, tile);
         });
     }
 }

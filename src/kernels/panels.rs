@@ -22,14 +22,29 @@ pub(super) type Tile = [ColSlice<f32>; ROWS];
 /// A tile of zeros.
 pub(super) const ZERO: Tile = [ColSlice([0.0; COLS]); ROWS];
 
-/// Writes `ROWS` rows of equal length, one after the other, as a panel `[inputs]`.
-#[inline(always)]
-pub(super) fn pack_rows<T: Copy>(rows: &[T], panel: &mut [RowSlice<T>]) {
-    let inputs = panel.len();
-    let rows: [&[T]; ROWS] = std::array::from_fn(|row| &rows[row * inputs..][..inputs]);
+/// Writes rows `[inputs]` as a panel `[inputs]`.
+///
+/// Not inlined, like [`put_column`], and so compiled for the plain processor: with wider vectors the compiler scatters,
+/// which takes twice as long.
+#[inline(never)]
+pub(super) fn pack_rows<T: Copy>(rows: [&[T]; ROWS], panel: &mut [RowSlice<T>]) {
+    let rows = rows.map(|row| &row[..panel.len()]);
     for (input, values) in panel.iter_mut().enumerate() {
         *values = std::array::from_fn(|row| rows[row][input]);
     }
+}
+
+/// Writes one column `[inputs]` into a panel `[inputs]`.
+#[inline(never)]
+pub(super) fn put_column<T: Copy>(column: &[T], at: usize, panel: &mut [ColSlice<T>]) {
+    for (values, value) in panel.iter_mut().zip(column) {
+        values.0[at] = *value;
+    }
+}
+
+/// `ROWS` rows of `inputs` that lie one after the other.
+pub(super) fn rows_of<T>(values: &[T], inputs: usize) -> [&[T]; ROWS] {
+    std::array::from_fn(|row| &values[row * inputs..][..inputs])
 }
 
 /// Lays out `columns`, `[n, inputs]` with a column of the operand in each row, as panels `[n / COLS, inputs]`; `n` is
@@ -54,7 +69,7 @@ mod tests {
     fn rows_lie_side_by_side() {
         let rows: Vec<usize> = (0..ROWS * 5).collect();
         let mut panel = [[0; ROWS]; 5];
-        pack_rows(&rows, &mut panel);
+        pack_rows(rows_of(&rows, 5), &mut panel);
         for (input, values) in panel.iter().enumerate() {
             assert_eq!(*values, std::array::from_fn::<usize, ROWS, _>(|row| row * 5 + input));
         }

@@ -3,7 +3,7 @@
 use pulp::Simd;
 
 use super::int8::{self, QuantisedColumns, QuantisedRows};
-use super::panels::{COLS, ColSlice, ROWS, RowSlice, Tile, ZERO, pack_columns, pack_rows};
+use super::panels::{COLS, ColSlice, ROWS, RowSlice, Tile, ZERO, pack_columns, pack_rows, rows_of};
 use super::{Cpu, Precision};
 
 /// A layer's weights, packed once.
@@ -87,16 +87,17 @@ impl PackedRows {
             let scratch = &self.scratch[..];
             match &mut self.form {
                 Rows::F32(values) => {
-                    let values = &mut values[panel * inputs..][..inputs];
-                    self.cpu.arch.dispatch(|| pack_rows(scratch, values));
+                    pack_rows(rows_of(scratch, inputs), &mut values[panel * inputs..][..inputs]);
                 }
-                Rows::Bytes(quantised) => {
-                    self.cpu.arch.dispatch(|| quantised.pack(panel, scratch, inputs, u32::from_le_bytes))
+                Rows::Bytes(rows) => {
+                    let values =
+                        int8::Quantise { rows, panel, values: scratch, inputs, join: u32::from_le_bytes };
+                    self.cpu.arch.dispatch(values);
                 }
-                Rows::Whole(quantised) => self
-                    .cpu
-                    .arch
-                    .dispatch(|| quantised.pack(panel, scratch, inputs, |[value]| f32::from(value))),
+                Rows::Whole(rows) => {
+                    let join = |[byte]: [u8; 1]| f32::from(byte);
+                    self.cpu.arch.dispatch(int8::Quantise { rows, panel, values: scratch, inputs, join });
+                }
             }
         }
     }
@@ -167,8 +168,9 @@ impl Target<'_> {
     ///
     /// A panel of weights meets all rows before the next one is read: weights come from far memory once.
     #[inline(always)]
-    pub(super) fn fill(self, tile: impl Fn(usize, usize) -> Tile) {
+    pub(super) fn fill(self, mut compute: impl FnMut(usize, usize, &mut Tile)) {
         let Self { outputs, bias, store, out } = self;
+        let mut tile = ZERO;
         for (column_panel, first) in (0..outputs).step_by(COLS).enumerate() {
             let last = (first + COLS).min(outputs);
             let mut added = [0.0; COLS];
@@ -176,13 +178,17 @@ impl Target<'_> {
                 added[..last - first].copy_from_slice(&bias[first..last]);
             }
             for (row_panel, out) in out.chunks_mut(ROWS * outputs).enumerate() {
-                let tile = tile(row_panel, column_panel);
+                compute(row_panel, column_panel, &mut tile);
                 for (sums, out) in tile.iter().zip(out.chunks_exact_mut(outputs)) {
                     let out = &mut out[first..last];
-                    if let Ok(out) = <&mut [f32; COLS]>::try_from(&mut *out) {
-                        store_row(&sums.0, &added, store, out);
-                    } else {
-                        store_row(&sums.0, &added, store, out);
+                    match <&mut [f32; COLS]>::try_from(&mut *out) {
+                        Ok(out) => store_row(&sums.0, &added, store, out),
+                        Err(_) => {
+                            let mut padded = [0.0; COLS];
+                            padded[..out.len()].copy_from_slice(out);
+                            store_row(&sums.0, &added, store, &mut padded);
+                            out.copy_from_slice(&padded[..out.len()]);
+                        }
                     }
                 }
             }
@@ -191,11 +197,17 @@ impl Target<'_> {
 }
 
 #[inline(always)]
-fn store_row(sums: &[f32], added: &[f32], store: Store, out: &mut [f32]) {
-    for ((out, sum), added) in out.iter_mut().zip(sums).zip(added) {
-        match store {
-            Store::Replace => *out = sum + added,
-            Store::Add => *out += sum + added,
+fn store_row(sums: &[f32; COLS], added: &[f32; COLS], store: Store, out: &mut [f32; COLS]) {
+    match store {
+        Store::Replace => {
+            for at in 0..COLS {
+                out[at] = sums[at] + added[at];
+            }
+        }
+        Store::Add => {
+            for at in 0..COLS {
+                out[at] += sums[at] + added[at];
+            }
         }
     }
 }
@@ -213,23 +225,22 @@ impl pulp::WithSimd for F32Product<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { rows, columns, inputs, target } = self;
-        target.fill(|row_panel, column_panel| {
-            tile(simd, &rows[row_panel * inputs..][..inputs], &columns[column_panel * inputs..][..inputs])
+        target.fill(|row_panel, column_panel, sums| {
+            let rows = &rows[row_panel * inputs..][..inputs];
+            tile(simd, rows, &columns[column_panel * inputs..][..inputs], sums);
         });
     }
 }
 
 /// The sums of a panel of rows with a panel of columns.
 #[inline(always)]
-pub(super) fn tile<S: Simd>(simd: S, rows: &[RowSlice<f32>], columns: &[ColSlice<f32>]) -> Tile {
-    let mut tile = ZERO;
+pub(super) fn tile<S: Simd>(simd: S, rows: &[RowSlice<f32>], columns: &[ColSlice<f32>], sums: &mut Tile) {
     if S::REGISTER_COUNT >= 32 {
-        part::<S, ROWS>(simd, rows, columns, 0, &mut tile);
+        part::<S, ROWS>(simd, rows, columns, 0, sums);
     } else {
-        part::<S, { ROWS / 2 }>(simd, rows, columns, 0, &mut tile);
-        part::<S, { ROWS / 2 }>(simd, rows, columns, ROWS / 2, &mut tile);
+        part::<S, { ROWS / 2 }>(simd, rows, columns, 0, sums);
+        part::<S, { ROWS / 2 }>(simd, rows, columns, ROWS / 2, sums);
     }
-    tile
 }
 
 /// The sums of `N` rows from `first` on: as many as fit into registers beside two vectors of columns.

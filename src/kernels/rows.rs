@@ -3,6 +3,8 @@
 //! Plain loops that the compiler turns into vector instructions; sums run in sixteen lanes, so that they are the same
 //! on every processor.
 
+use pulp::{Simd, WithSimd};
+
 use super::Cpu;
 
 /// Lanes of a sum.
@@ -12,59 +14,120 @@ const LANES: usize = 16;
 ///
 /// All slices are `[width]`.
 pub fn layer_norm(cpu: Cpu, x: &[f32], weight: &[f32], bias: &[f32], eps: f32, out: &mut [f32]) {
-    #[inline(always)]
-    fn norm(x: &[f32], weight: &[f32], bias: &[f32], eps: f32, out: &mut [f32]) {
-        let count = x.len() as f32;
-        let mean = sum(x, |x| x) / count;
-        let variance = sum(x, |x| (x - mean) * (x - mean)) / count;
-        let factor = 1.0 / (variance + eps).sqrt();
-        for (((out, x), weight), bias) in out.iter_mut().zip(x).zip(weight).zip(bias) {
-            *out = (x - mean) * factor * weight + bias;
+    struct LayerNorm<'a> {
+        x: &'a [f32],
+        weight: &'a [f32],
+        bias: &'a [f32],
+        eps: f32,
+        out: &'a mut [f32],
+    }
+
+    impl WithSimd for LayerNorm<'_> {
+        type Output = ();
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, _: S) {
+            let Self { x, weight, bias, eps, out } = self;
+            let count = x.len() as f32;
+            let mean = sum(x, |x| x) / count;
+            let variance = sum(x, |x| (x - mean) * (x - mean)) / count;
+            let factor = 1.0 / (variance + eps).sqrt();
+            for (((out, x), weight), bias) in out.iter_mut().zip(x).zip(weight).zip(bias) {
+                *out = (x - mean) * factor * weight + bias;
+            }
         }
     }
-    cpu.arch.dispatch(
-        #[inline(always)]
-        || norm(x, weight, bias, eps, out),
-    );
+
+    cpu.arch.dispatch(LayerNorm { x, weight, bias, eps, out });
 }
 
 /// Softmax of one row, in place.
 pub fn softmax(cpu: Cpu, row: &mut [f32]) {
-    cpu.arch.dispatch(
+    struct Softmax<'a>(&'a mut [f32]);
+
+    impl WithSimd for Softmax<'_> {
+        type Output = ();
+
         #[inline(always)]
-        || softmax_row(row),
-    );
+        fn with_simd<S: Simd>(self, simd: S) {
+            let seen = self.0.len();
+            let mut padded = vec![0.0; seen.next_multiple_of(LANES)];
+            padded[..seen].copy_from_slice(self.0);
+            softmax_lanes(simd, &mut padded, seen, 1.0);
+            self.0.copy_from_slice(&padded[..seen]);
+        }
+    }
+
+    cpu.arch.dispatch(Softmax(row));
 }
 
 /// x · sigmoid(1.702 x) of every value (Hendrycks & Gimpel, arXiv 1606.08415, section 2).
 pub fn quick_gelu(cpu: Cpu, values: &mut [f32]) {
-    cpu.arch.dispatch(
+    struct QuickGelu<'a>(&'a mut [f32]);
+
+    impl WithSimd for QuickGelu<'_> {
+        type Output = ();
+
         #[inline(always)]
-        || values.iter_mut().for_each(|x| *x /= 1.0 + exp(-1.702 * *x)),
-    );
+        fn with_simd<S: Simd>(self, _: S) {
+            for x in self.0 {
+                *x /= 1.0 + exp(-1.702 * *x);
+            }
+        }
+    }
+
+    cpu.arch.dispatch(QuickGelu(values));
 }
 
 /// x · Φ(x) of every value, with the normal distribution function Φ.
 pub fn gelu(cpu: Cpu, values: &mut [f32]) {
-    cpu.arch.dispatch(
-        #[inline(always)]
-        || values.iter_mut().for_each(|x| *x *= normal_distribution(*x)),
-    );
-}
+    struct Gelu<'a>(&'a mut [f32]);
 
-#[inline(always)]
-pub(super) fn softmax_row(row: &mut [f32]) {
-    let (whole, rest) = row.as_chunks::<LANES>();
-    let mut largest = [f32::NEG_INFINITY; LANES];
-    for values in whole {
-        for (largest, value) in largest.iter_mut().zip(values) {
-            *largest = if *value > *largest { *value } else { *largest };
+    impl WithSimd for Gelu<'_> {
+        type Output = ();
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, _: S) {
+            for x in self.0 {
+                *x *= normal_distribution(*x);
+            }
         }
     }
-    let largest = largest.into_iter().chain(rest.iter().copied()).fold(f32::NEG_INFINITY, f32::max);
-    row.iter_mut().for_each(|value| *value = exp(*value - largest));
+
+    cpu.arch.dispatch(Gelu(values));
+}
+
+/// Softmax of `scale` times the first `seen` values of a row of whole vectors; the others become 0.
+#[inline(always)]
+pub(super) fn softmax_lanes<S: Simd>(simd: S, row: &mut [f32], seen: usize, scale: f32) {
+    row[seen..].fill(f32::NEG_INFINITY);
+    let vectors = S::as_mut_simd_f32s(row).0;
+    let mut largest = simd.splat_f32s(f32::NEG_INFINITY);
+    for &vector in vectors.iter() {
+        largest = simd.max_f32s(largest, vector);
+    }
+    let largest = simd.reduce_max_f32s(largest);
+    for value in row.iter_mut() {
+        *value = exp((*value - largest) * scale);
+    }
     let factor = 1.0 / sum(row, |x| x);
-    row.iter_mut().for_each(|value| *value *= factor);
+    for value in row.iter_mut() {
+        *value *= factor;
+    }
+}
+
+/// Halves the lanes until one is left.
+#[inline(always)]
+fn reduce(lanes: [f32; LANES], join: impl Fn(f32, f32) -> f32) -> f32 {
+    let mut eight = [0.0; 8];
+    let mut four = [0.0; 4];
+    for at in 0..8 {
+        eight[at] = join(lanes[at], lanes[at + 8]);
+    }
+    for at in 0..4 {
+        four[at] = join(eight[at], eight[at + 4]);
+    }
+    join(join(four[0], four[2]), join(four[1], four[3]))
 }
 
 /// The sum of `term` over all values.
@@ -78,7 +141,7 @@ fn sum(values: &[f32], term: impl Fn(f32) -> f32) -> f32 {
         }
     }
     let rest: f32 = rest.iter().map(|value| term(*value)).sum();
-    sums.into_iter().sum::<f32>() + rest
+    reduce(sums, |a, b| a + b) + rest
 }
 
 /// eˣ to about 2 units in the last place; 0 below −87 and its largest value from 88 on.
