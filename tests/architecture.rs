@@ -25,7 +25,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("ratatui", &["tui", "cli"]),
     ("ratatui_image", &["tui"]),
-    ("pulp", &["kernels", "evaluation"]),
+    ("pulp", &["kernels"]),
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

@@ -1,8 +1,5 @@
 //! How the prompts of a class become its part of a zero-shot classifier.
 
-use std::borrow::Cow;
-use std::ops::Range;
-
 use super::{EvaluationError, Matrix};
 use crate::prompts::Aggregation;
 
@@ -41,29 +38,20 @@ impl Classifier {
     /// [`EvaluationError::NoClasses`], [`EvaluationError::NoPrompts`], [`EvaluationError::PromptDimension`] and
     /// [`EvaluationError::PromptNotFinite`], with the class at fault.
     pub fn build(aggregation: Aggregation, prompts_per_class: &[Matrix]) -> Result<Self, EvaluationError> {
-        check(prompts_per_class)?;
-        let unit = |prompts: &Matrix| prompts.clone().normalised();
-        let weights = |of_class: &dyn Fn(&Matrix) -> Vec<f32>| {
-            Matrix::from_rows(&prompts_per_class.iter().map(of_class).collect::<Vec<_>>())
-        };
+        let dim = prompts_per_class.first().ok_or(EvaluationError::NoClasses)?.cols();
+        let mut data = Vec::new();
+        let mut ends = Vec::with_capacity(prompts_per_class.len());
+        for (class, prompts) in prompts_per_class.iter().enumerate() {
+            check(class, prompts, dim)?;
+            data.extend_from_slice(class_rows(aggregation, prompts)?.as_slice());
+            ends.push(data.len() / dim);
+        }
+        let rows = Matrix::new(data.len() / dim, dim, data)?;
         Ok(match aggregation {
-            Aggregation::Mean => {
-                Self::Linear { weights: weights(&|prompts| mean(&unit(prompts)))?.normalised() }
+            Aggregation::Mean | Aggregation::PooledMean | Aggregation::SimilarityMean => {
+                Self::Linear { weights: rows }
             }
-            Aggregation::PooledMean => {
-                Self::Linear { weights: weights(&|prompts| mean(prompts))?.normalised() }
-            }
-            Aggregation::SimilarityMean => {
-                Self::Linear { weights: weights(&|prompts| mean(&unit(prompts)))? }
-            }
-            Aggregation::Max => {
-                let rows: Vec<&[f32]> = prompts_per_class.iter().flat_map(Matrix::iter_rows).collect();
-                let ends = prompts_per_class.iter().scan(0, |end, prompts| {
-                    *end += prompts.rows();
-                    Some(*end)
-                });
-                Self::Max { prompts: Matrix::from_rows(&rows)?.normalised(), ends: ends.collect() }
-            }
+            Aggregation::Max => Self::Max { prompts: rows, ends },
         })
     }
 
@@ -87,46 +75,43 @@ impl Classifier {
             Self::Max { prompts, .. } => prompts,
         }
     }
+}
 
-    /// The scores of the classes, `[n_classes]`, from the dot products of an image with [`Classifier::rows`].
-    pub(super) fn class_scores<'a>(&self, products: &'a [f32]) -> Cow<'a, [f32]> {
-        match self {
-            Self::Linear { weights } => products[..weights.rows()].into(),
-            Self::Max { ends, .. } => {
-                let largest =
-                    |prompts: Range<usize>| products[prompts].iter().copied().fold(f32::MIN, f32::max);
-                let starts = std::iter::once(0).chain(ends.iter().copied());
-                starts.zip(ends).map(|(start, end)| largest(start..*end)).collect()
-            }
-        }
+/// The rows of one class, `[n_rows, dim]`, from its raw prompt embeddings; a score is the largest dot product with one.
+pub(super) fn class_rows(aggregation: Aggregation, prompts: &Matrix) -> Result<Matrix, EvaluationError> {
+    let unit = || prompts.clone().normalised();
+    Ok(match aggregation {
+        Aggregation::Mean => mean(&unit())?.normalised(),
+        Aggregation::PooledMean => mean(prompts)?.normalised(),
+        Aggregation::SimilarityMean => mean(&unit())?,
+        Aggregation::Max => unit(),
+    })
+}
+
+/// Checks the prompt embeddings of one class, `[n_prompts, dim]`.
+pub(super) fn check(class: usize, prompts: &Matrix, dim: usize) -> Result<(), EvaluationError> {
+    if prompts.rows() == 0 || prompts.cols() == 0 {
+        return Err(EvaluationError::NoPrompts { class });
+    }
+    if prompts.cols() != dim {
+        return Err(EvaluationError::PromptDimension { class, expected: dim, found: prompts.cols() });
+    }
+    match prompts.iter_rows().position(|row| !row.iter().all(|x| x.is_finite())) {
+        Some(prompt) => Err(EvaluationError::PromptNotFinite { class, prompt }),
+        None => Ok(()),
     }
 }
 
-fn check(prompts_per_class: &[Matrix]) -> Result<(), EvaluationError> {
-    let expected = prompts_per_class.first().ok_or(EvaluationError::NoClasses)?.cols();
-    for (class, prompts) in prompts_per_class.iter().enumerate() {
-        if prompts.rows() == 0 || prompts.cols() == 0 {
-            return Err(EvaluationError::NoPrompts { class });
-        }
-        if prompts.cols() != expected {
-            return Err(EvaluationError::PromptDimension { class, expected, found: prompts.cols() });
-        }
-        if let Some(prompt) = prompts.iter_rows().position(|row| !row.iter().all(|x| x.is_finite())) {
-            return Err(EvaluationError::PromptNotFinite { class, prompt });
-        }
-    }
-    Ok(())
-}
-
-/// The average of the rows, `[cols]`.
-fn mean(matrix: &Matrix) -> Vec<f32> {
+/// The average of the rows, `[1, cols]`.
+fn mean(matrix: &Matrix) -> Result<Matrix, EvaluationError> {
     let mut sums = vec![0.0_f64; matrix.cols()];
     for row in matrix.iter_rows() {
         for (sum, x) in sums.iter_mut().zip(row) {
             *sum += f64::from(*x);
         }
     }
-    sums.into_iter().map(|sum| (sum / matrix.rows() as f64) as f32).collect()
+    let average = sums.into_iter().map(|sum| (sum / matrix.rows() as f64) as f32);
+    Matrix::new(1, matrix.cols(), average.collect())
 }
 
 #[cfg(test)]
@@ -153,7 +138,6 @@ mod tests {
             max,
             Classifier::Max { prompts: of(&[[1.0, 0.0], [0.0, 1.0], [0.0, -1.0]]), ends: vec![2, 3] }
         );
-        assert_eq!(*max.class_scores(&[0.1, 0.3, -0.3, 0.0, 0.0]), [0.3, -0.3]);
     }
 
     #[test]

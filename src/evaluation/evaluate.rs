@@ -2,12 +2,13 @@
 
 use rayon::prelude::*;
 
-use super::ranking::{Ranking, rank};
-use super::scores::Panels;
+use super::ranking::rank;
+use super::scores::Scorer;
 use super::{Classifier, EvaluationError, Matrix, Ranked};
+use crate::kernels::Cpu;
 
-/// Images whose scores one task holds at a time; a multiple of the kernel's six.
-const BLOCK: usize = 48;
+/// Images whose scores one task holds at a time: the scores for a thousand classes stay in a near cache.
+pub(super) const BLOCK: usize = 96;
 
 /// What a classifier makes of labelled images.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,41 +58,34 @@ pub fn evaluate(
     keep: usize,
 ) -> Result<Evaluation, EvaluationError> {
     check(images, labels, classifier)?;
-    let scale = logit_scale.exp();
-    if !scale.is_finite() {
-        return Err(EvaluationError::LogitScale { logit_scale });
-    }
+    let scale = scale(logit_scale)?;
     let n_classes = classifier.n_classes();
     let kept = keep.clamp(1, n_classes);
-    let panels = Panels::new(classifier.rows());
-    let blocks = images.as_slice().par_chunks(BLOCK * images.cols()).zip(labels.par_chunks(BLOCK));
-    let rankings: Vec<Ranking> = blocks
-        .flat_map_iter(|(images, labels)| {
-            let products = panels.scores(images);
-            let rank_one = |(image, label): (usize, &usize)| {
-                let products = &products[image * panels.stride()..];
-                rank(&classifier.class_scores(products), *label, scale, kept)
-            };
-            labels.iter().enumerate().map(rank_one).collect::<Vec<_>>()
-        })
-        .collect();
-
-    let mut confusion = vec![0; n_classes * n_classes];
-    for (ranking, label) in rankings.iter().zip(labels) {
-        confusion[label * n_classes + ranking.best[0].class as usize] += 1;
-    }
-    Ok(Evaluation {
+    let cpu = Cpu::detect();
+    let scorer = Scorer::new(cpu, classifier);
+    Ok(Evaluation::ranked_by(
+        labels,
         n_classes,
-        labels: labels.iter().map(|label| *label as u32).collect(),
-        true_rank: rankings.iter().map(|ranking| ranking.true_rank).collect(),
-        true_probability: rankings.iter().map(|ranking| ranking.true_probability).collect(),
-        ranked: rankings.into_iter().flat_map(|ranking| ranking.best).collect(),
         kept,
-        confusion,
-    })
+        || scorer.scratch(),
+        |scratch, block| {
+            let scores = scorer.scores(images, block.first..block.first + block.labels.len(), scratch);
+            block.rank(cpu, scores, scale);
+        },
+    ))
 }
 
-fn check(images: &Matrix, labels: &[usize], classifier: &Classifier) -> Result<(), EvaluationError> {
+/// What scores are multiplied with before their softmax.
+pub(super) fn scale(logit_scale: f32) -> Result<f32, EvaluationError> {
+    let scale = logit_scale.exp();
+    if scale.is_finite() { Ok(scale) } else { Err(EvaluationError::LogitScale { logit_scale }) }
+}
+
+pub(super) fn check(
+    images: &Matrix,
+    labels: &[usize],
+    classifier: &Classifier,
+) -> Result<(), EvaluationError> {
     let n_classes = classifier.n_classes();
     if images.rows() == 0 {
         return Err(EvaluationError::NoImages);
@@ -112,7 +106,66 @@ fn check(images: &Matrix, labels: &[usize], classifier: &Classifier) -> Result<(
     }
 }
 
+pub(super) fn accuracy(images: u32, correct: u32) -> ClassAccuracy {
+    let accuracy = (images > 0).then(|| f64::from(correct) / f64::from(images));
+    ClassAccuracy { images, correct, accuracy }
+}
+
+/// Neighbouring images of an evaluation to come.
+pub(super) struct Block<'a> {
+    /// The first image.
+    pub(super) first: usize,
+    pub(super) labels: &'a [usize],
+    ranked: &'a mut [Ranked],
+    true_rank: &'a mut [u32],
+    true_probability: &'a mut [f32],
+}
+
+impl Block<'_> {
+    /// Ranks the classes of each image by `scores`, `[images, n_classes]`.
+    pub(super) fn rank(self, cpu: Cpu, scores: &[f32], scale: f32) {
+        let n_classes = scores.len() / self.labels.len();
+        let kept = self.ranked.len() / self.labels.len();
+        let truth = self.true_rank.iter_mut().zip(self.true_probability);
+        let images = scores.chunks_exact(n_classes).zip(self.labels).zip(self.ranked.chunks_exact_mut(kept));
+        for (((scores, label), best), (true_rank, true_probability)) in images.zip(truth) {
+            (*true_rank, *true_probability) = rank(cpu, scores, *label, scale, best);
+        }
+    }
+}
+
 impl Evaluation {
+    /// The evaluation that `rank` makes, block after block.
+    pub(super) fn ranked_by<S>(
+        labels: &[usize],
+        n_classes: usize,
+        kept: usize,
+        scratch: impl Fn() -> S + Sync + Send,
+        rank: impl Fn(&mut S, Block<'_>) + Sync + Send,
+    ) -> Self {
+        let mut ranked = vec![Ranked { class: 0, probability: 0.0 }; labels.len() * kept];
+        let mut true_rank = vec![0; labels.len()];
+        let mut true_probability = vec![0.0; labels.len()];
+        let blocks = (
+            labels.par_chunks(BLOCK),
+            ranked.par_chunks_mut(BLOCK * kept),
+            true_rank.par_chunks_mut(BLOCK),
+            true_probability.par_chunks_mut(BLOCK),
+        );
+        blocks.into_par_iter().enumerate().for_each_init(
+            scratch,
+            |scratch, (block, (labels, ranked, true_rank, true_probability))| {
+                rank(scratch, Block { first: block * BLOCK, labels, ranked, true_rank, true_probability });
+            },
+        );
+        let mut confusion = vec![0; n_classes * n_classes];
+        for (ranked, label) in ranked.chunks_exact(kept).zip(labels) {
+            confusion[label * n_classes + ranked[0].class as usize] += 1;
+        }
+        let labels = labels.iter().map(|label| *label as u32).collect();
+        Self { n_classes, labels, ranked, kept, true_rank, true_probability, confusion }
+    }
+
     /// Number of images; at least one.
     pub fn n_images(&self) -> usize {
         self.labels.len()
@@ -138,9 +191,7 @@ impl Evaluation {
     pub fn per_class(&self) -> Vec<ClassAccuracy> {
         let of_class = |class| {
             let row = self.confusion_row(class);
-            let (images, correct) = (row.iter().sum::<u32>(), row[class]);
-            let accuracy = (images > 0).then(|| f64::from(correct) / f64::from(images));
-            ClassAccuracy { images, correct, accuracy }
+            accuracy(row.iter().sum(), row[class])
         };
         (0..self.n_classes).map(of_class).collect()
     }

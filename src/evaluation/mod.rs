@@ -4,9 +4,10 @@
 //! |---|---|
 //! | `matrix.rs` | rows of embeddings |
 //! | `classifier.rs` | how the prompts of a class become its part of a classifier |
-//! | `scores.rs` | the matrix product |
+//! | `scores.rs` | the matrix product: images by the rows of a classifier |
 //! | `ranking.rs` | what the scores of one image say: best classes, probabilities, rank of the true class |
 //! | `evaluate.rs` | a classifier on labelled images, and the metrics |
+//! | `rescoring.rs` | an evaluation that follows its prompts while they change, one class at a time |
 //! | `comparison.rs` | two evaluations on the same images |
 
 mod classifier;
@@ -15,6 +16,7 @@ mod error;
 mod evaluate;
 mod matrix;
 mod ranking;
+mod rescoring;
 mod scores;
 #[cfg(test)]
 mod tests;
@@ -25,3 +27,4 @@ pub use error::EvaluationError;
 pub use evaluate::{ClassAccuracy, Evaluation, evaluate};
 pub use matrix::Matrix;
 pub use ranking::Ranked;
+pub use rescoring::{ChangedPrediction, Rescorer};

@@ -2,6 +2,8 @@
 //!
 //! Of two classes with the same score, the one with the lower index is first.
 
+use crate::kernels::{Cpu, exp_sum};
+
 /// A class with its probability.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ranked {
@@ -11,95 +13,51 @@ pub struct Ranked {
     pub probability: f32,
 }
 
-pub(super) struct Ranking {
-    /// The best classes, best first.
-    pub(super) best: Vec<Ranked>,
-    /// The place of the true class; 1 is the first.
-    pub(super) true_rank: u32,
-    pub(super) true_probability: f32,
-}
-
-/// Ranks the classes of an image by its finite `scores`, `[n_classes]`, and keeps the best `keep`, at least one.
-pub(super) fn rank(scores: &[f32], label: usize, scale: f32, keep: usize) -> Ranking {
-    let best = largest(scores, keep);
-    let max = best[0].1;
-    let sum = pulp::Arch::new().dispatch(SumOfExponentials { scores, max, scale });
-    let probability = |score: f32| exp((score - max) * scale) / sum;
-    let truth = scores[label];
-    let before = scores[..label].iter().filter(|score| **score >= truth).count();
-    let after = scores[label + 1..].iter().filter(|score| **score > truth).count();
-    Ranking {
-        best: best.iter().map(|&(class, score)| Ranked { class, probability: probability(score) }).collect(),
-        true_rank: (1 + before + after) as u32,
-        true_probability: probability(truth),
+/// Ranks the classes of an image by its finite `scores`, `[n_classes]`: fills `best` with the best classes, best first,
+/// and returns the place of the true class, 1 for the first, and its probability.
+pub(super) fn rank(cpu: Cpu, scores: &[f32], label: usize, scale: f32, best: &mut [Ranked]) -> (u32, f32) {
+    largest(scores, best);
+    let max = best[0].probability;
+    let sum = exp_sum(cpu, scores, max, scale);
+    let probability = |score: f32| ((score - max) * scale).exp() / sum;
+    for ranked in best {
+        ranked.probability = probability(ranked.probability);
     }
+    let truth = scores[label];
+    let before: u32 = scores[..label].iter().map(|score| u32::from(*score >= truth)).sum();
+    let after: u32 = scores[label + 1..].iter().map(|score| u32::from(*score > truth)).sum();
+    (1 + before + after, probability(truth))
 }
 
-/// The largest `keep` scores with their indices, largest first.
-fn largest(scores: &[f32], keep: usize) -> Vec<(u32, f32)> {
-    let mut best: Vec<(u32, f32)> = Vec::with_capacity(keep + 1);
-    let mut least = f32::NEG_INFINITY;
-    for (index, &score) in scores.iter().enumerate() {
-        if score <= least {
+/// Fills `best`, at most `[n_classes]`, with the classes of the largest scores, largest first; their scores stand in
+/// the place of probabilities.
+pub(super) fn largest(scores: &[f32], best: &mut [Ranked]) {
+    /// Scores that are looked at together: most parts hold none of the best.
+    const PART: usize = 32;
+    let keep = best.len();
+    for (class, &score) in scores[..keep].iter().enumerate() {
+        insert(&mut best[..=class], class, score);
+    }
+    for (part, scores) in scores.chunks(PART).enumerate() {
+        let least = best[keep - 1].probability;
+        if !scores.iter().fold(false, |found, score| found | (*score > least)) {
             continue;
         }
-        let at = best.partition_point(|(_, better)| *better >= score);
-        best.insert(at, (index as u32, score));
-        best.truncate(keep);
-        if best.len() == keep {
-            least = best[keep - 1].1;
-        }
-    }
-    best
-}
-
-/// The sum of exp((score − max) · scale), in sixteen parts, so that a vector unit can add them.
-struct SumOfExponentials<'a> {
-    scores: &'a [f32],
-    max: f32,
-    scale: f32,
-}
-
-impl pulp::WithSimd for SumOfExponentials<'_> {
-    type Output = f32;
-
-    #[inline(always)]
-    fn with_simd<S: pulp::Simd>(self, _: S) -> f32 {
-        let mut sums = [0.0_f32; 16];
-        let (whole, rest) = self.scores.as_chunks::<16>();
-        for scores in whole {
-            for (sum, score) in sums.iter_mut().zip(scores) {
-                *sum += exp((score - self.max) * self.scale);
+        for (at, &score) in scores.iter().enumerate() {
+            let class = part * PART + at;
+            if class >= keep && score > best[keep - 1].probability {
+                insert(best, class, score);
             }
         }
-        for (sum, score) in sums.iter_mut().zip(rest) {
-            *sum += exp((score - self.max) * self.scale);
-        }
-        sums.iter().sum()
     }
 }
 
-/// exp(x) for x ≤ 0, to 1e-7 of its value down to exp(−87), where it ends. A vector unit can compute it, unlike
-/// `f32::exp`.
-///
-/// exp(x) = 2ⁿ · exp(r) with |r| ≤ ln(2)/2; the polynomial and the two parts of ln(2) are those of `expf` in the Cephes
-/// library (S. Moshier, 1989).
-#[inline(always)]
-fn exp(x: f32) -> f32 {
-    // A float of this size has no room for a fraction, so that adding it rounds to a whole number.
-    const WHOLE: f32 = 12_582_912.0;
-    let shifted = x.max(-87.0) * std::f32::consts::LOG2_E + WHOLE;
-    let n = shifted - WHOLE;
-    let r = x.max(-87.0) - n * 0.693_359_4 + n * 2.121_944_4e-4;
-    let p = 1.987_569_1e-4;
-    let p = p * r + 1.398_199_9e-3;
-    let p = p * r + 8.333_452e-3;
-    let p = p * r + 4.166_579_6e-2;
-    let p = p * r + 1.666_666_5e-1;
-    let p = p * r + 0.5;
-    let p = p * r * r + r + 1.0;
-    let power_of_two = shifted.to_bits().wrapping_sub(WHOLE.to_bits()).wrapping_add(127) << 23;
-    f32::from_bits(power_of_two) * p
+/// Puts a class in its place behind those with larger or equal scores; the last one drops out.
+fn insert(best: &mut [Ranked], class: usize, score: f32) {
+    let last = best.len() - 1;
+    let at = best[..last].partition_point(|better| better.probability >= score);
+    best[at..].rotate_right(1);
+    best[at] = Ranked { class: class as u32, probability: score };
 }
 
 #[cfg(test)]
@@ -107,15 +65,16 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    #[test]
-    fn exponentials_are_right_to_the_last_digits() {
-        for i in 0..870_000 {
-            let x = i as f32 * -1e-4;
-            let exact = f64::from(x).exp();
-            assert!((f64::from(exp(x)) / exact - 1.0).abs() < 1.2e-7, "exp({x}) is not {}", exp(x));
-        }
-        assert_eq!(exp(0.0), 1.0);
-        assert!(exp(-1e30) < 1e-37);
+    struct Ranking {
+        best: Vec<Ranked>,
+        true_rank: u32,
+        true_probability: f32,
+    }
+
+    fn rank(scores: &[f32], label: usize, scale: f32, keep: usize) -> Ranking {
+        let mut best = vec![Ranked { class: 0, probability: 0.0 }; keep];
+        let (true_rank, true_probability) = super::rank(Cpu::detect(), scores, label, scale, &mut best);
+        Ranking { best, true_rank, true_probability }
     }
 
     #[test]
@@ -137,7 +96,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn ranking_is_sorting(scores in prop::collection::vec(-3i8..3, 1..60), label: prop::sample::Index, keep in 1usize..70) {
+        fn ranking_is_sorting(scores in prop::collection::vec(-3i8..3, 1..150), label: prop::sample::Index, keep in 1usize..70) {
             let scores: Vec<f32> = scores.into_iter().map(|score| f32::from(score) / 3.0).collect();
             let label = label.index(scores.len());
             let keep = keep.min(scores.len());

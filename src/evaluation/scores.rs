@@ -1,95 +1,118 @@
-//! The product of image embeddings with the rows of a classifier, as fast as safe code gets.
+//! The scores of images for every class of a classifier: a matrix product and, with several rows for a class, the
+//! largest of their products.
 //!
-//! Six images and sixteen rows at a time: 96 sums stay in registers while two small panels stream past. Every sum adds
-//! its products in the order of the dimensions, whatever the shape of the matrices and wherever an image stands in its
-//! block; so a score depends on the image and the row alone, to the last bit.
+//! A score depends on the image and the class alone, to the last bit: not on their neighbours, nor on threads, nor on
+//! which of the two is packed as rows and which as weights.
 
-use super::Matrix;
+use std::ops::Range;
 
-const IMAGES: usize = 6;
-const ROWS: usize = 16;
+use rayon::prelude::*;
 
-/// Rows of a classifier, laid out for [`Panels::scores`].
-pub(super) struct Panels {
-    panels: Vec<[f32; ROWS]>,
-    dim: usize,
+use super::{Classifier, Matrix};
+use crate::kernels::{Cpu, PackedRows, PackedWeights, Precision, Store};
+
+/// Rows of a classifier that are multiplied in one go, so that their products with a block of images stay in a near
+/// cache.
+const ROWS: usize = 1024;
+
+/// A classifier, laid out for scoring.
+pub(super) struct Scorer {
+    cpu: Cpu,
+    n_classes: usize,
+    groups: Vec<ClassGroup>,
 }
 
-impl Panels {
-    /// Lays out `rows`, `[n_rows, dim]`.
-    pub(super) fn new(rows: &Matrix) -> Self {
-        Self { panels: pack(rows.as_slice(), rows.cols()), dim: rows.cols() }
+/// Neighbouring classes.
+struct ClassGroup {
+    first: usize,
+    /// The rows of the classifier, class after class.
+    rows: PackedWeights,
+    /// For each class, the row after its last one.
+    ends: Vec<usize>,
+}
+
+/// Memory that is kept from one block of images to the next.
+pub(super) struct Scratch {
+    images: PackedRows,
+    products: Vec<f32>,
+    scores: Vec<f32>,
+}
+
+impl Scorer {
+    pub(super) fn new(cpu: Cpu, classifier: &Classifier) -> Self {
+        let (rows, dim) = (classifier.rows().as_slice(), classifier.dim());
+        let ends = match classifier {
+            Classifier::Linear { weights } => (1..=weights.rows()).collect(),
+            Classifier::Max { ends, .. } => ends.clone(),
+        };
+        let pack = |classes: Range<usize>| {
+            let start = start(&ends, classes.start);
+            let rows = &rows[start * dim..ends[classes.end - 1] * dim];
+            ClassGroup {
+                first: classes.start,
+                rows: PackedWeights::new(cpu, Precision::F32, rows, dim),
+                ends: ends[classes].iter().map(|end| end - start).collect(),
+            }
+        };
+        Self { cpu, n_classes: ends.len(), groups: groups(&ends, ROWS).into_par_iter().map(pack).collect() }
     }
 
-    /// Distance between the scores of one image and those of the next: `n_rows` rounded up to whole panels.
-    pub(super) fn stride(&self) -> usize {
-        self.panels.len() / self.dim * ROWS
+    pub(super) fn scratch(&self) -> Scratch {
+        let images = PackedRows::new(self.cpu, Precision::F32);
+        Scratch { images, products: Vec::new(), scores: Vec::new() }
     }
 
-    /// The dot products of `images`, `[n_images, dim]`, with all rows: `[n_images, stride]`, and maybe some more rows
-    /// of zeros; columns past the last row are zero.
-    pub(super) fn scores(&self, images: &[f32]) -> Vec<f32> {
-        let stride = self.stride();
-        let images = pack::<IMAGES>(images, self.dim);
-        let mut scores = vec![0.0; images.len() / self.dim * IMAGES * stride];
-        let product =
-            Product { images: &images, rows: &self.panels, dim: self.dim, stride, scores: &mut scores };
-        pulp::Arch::new().dispatch(product);
+    /// The scores, `[n_classes]` each, of these images, `[dim]` each.
+    pub(super) fn scores<'a>(
+        &self,
+        images: &Matrix,
+        which: Range<usize>,
+        scratch: &'a mut Scratch,
+    ) -> &'a [f32] {
+        let Scratch { images: packed, products, scores } = scratch;
+        packed.pack(which.len(), images.cols(), |at, row| row.copy_from_slice(images.row(which.start + at)));
+        scores.resize(which.len() * self.n_classes, 0.0);
+        for group in &self.groups {
+            let n_rows = group.rows.outputs();
+            if n_rows == self.n_classes {
+                group.rows.multiply(packed, &[], Store::Replace, scores);
+                continue;
+            }
+            products.resize(which.len() * n_rows, 0.0);
+            group.rows.multiply(packed, &[], Store::Replace, products);
+            let images = scores.chunks_exact_mut(self.n_classes).zip(products.chunks_exact(n_rows));
+            for (scores, products) in images {
+                let mut start = 0;
+                for (score, &end) in scores[group.first..].iter_mut().zip(&group.ends) {
+                    *score = products[start..end].iter().copied().fold(f32::NEG_INFINITY, larger);
+                    start = end;
+                }
+            }
+        }
         scores
     }
 }
 
-/// A product to compute. It is compiled for the plain processor and for AVX2, and chosen at run time; multiplication
-/// and addition are not fused, so both give the same bits.
-struct Product<'a> {
-    images: &'a [[f32; IMAGES]],
-    rows: &'a [[f32; ROWS]],
-    dim: usize,
-    stride: usize,
-    scores: &'a mut [f32],
+/// The larger of two numbers.
+pub(super) fn larger(a: f32, b: f32) -> f32 {
+    if b > a { b } else { a }
 }
 
-impl pulp::WithSimd for Product<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: pulp::Simd>(self, _: S) {
-        for (column, rows) in self.rows.chunks_exact(self.dim).enumerate() {
-            for (line, images) in self.images.chunks_exact(self.dim).enumerate() {
-                for (i, sums) in tile(images, rows).iter().enumerate() {
-                    let at = (line * IMAGES + i) * self.stride + column * ROWS;
-                    self.scores[at..at + ROWS].copy_from_slice(sums);
-                }
-            }
-        }
-    }
+/// The first row of a class.
+fn start(ends: &[usize], class: usize) -> usize {
+    class.checked_sub(1).map_or(0, |before| ends[before])
 }
 
-/// The dot products of a panel of images with a panel of rows.
-#[inline(always)]
-fn tile(images: &[[f32; IMAGES]], rows: &[[f32; ROWS]]) -> [[f32; ROWS]; IMAGES] {
-    let mut sums = [[0.0; ROWS]; IMAGES];
-    for (of_images, of_rows) in images.iter().zip(rows) {
-        for (sums, x) in sums.iter_mut().zip(of_images) {
-            for (sum, w) in sums.iter_mut().zip(of_rows) {
-                *sum += x * w;
-            }
+/// Cuts the classes into groups of at most `limit` rows, or of one class.
+fn groups(ends: &[usize], limit: usize) -> Vec<Range<usize>> {
+    let mut groups: Vec<Range<usize>> = Vec::new();
+    for (class, end) in ends.iter().enumerate() {
+        match groups.last_mut() {
+            Some(group) if end - start(ends, group.start) <= limit => group.end = class + 1,
+            _ => groups.push(class..class + 1),
         }
     }
-    sums
-}
-
-/// Panels of `W` rows each, `[n_panels, dim, W]`, padded with zeros.
-fn pack<const W: usize>(rows: &[f32], dim: usize) -> Vec<[f32; W]> {
-    let n_panels = (rows.len() / dim).div_ceil(W);
-    let mut panels = vec![[0.0; W]; n_panels * dim];
-    for (index, row) in rows.chunks_exact(dim).enumerate() {
-        let panel = &mut panels[index / W * dim..][..dim];
-        for (slot, x) in panel.iter_mut().zip(row) {
-            slot[index % W] = *x;
-        }
-    }
-    panels
+    groups
 }
 
 #[cfg(test)]
@@ -108,35 +131,60 @@ mod tests {
         Matrix::new(rows, cols, std::iter::repeat_with(next).take(rows * cols).collect()).unwrap()
     }
 
+    fn scores(images: &Matrix, classifier: &Classifier) -> Vec<f32> {
+        let scorer = Scorer::new(Cpu::detect(), classifier);
+        scorer.scores(images, 0..images.rows(), &mut scorer.scratch()).to_vec()
+    }
+
+    /// `[n_images, n_classes]` by the definition.
+    fn plain(images: &Matrix, rows: &Matrix, ends: &[usize]) -> Vec<f64> {
+        let dot = |image: &[f32], row: usize| -> f64 {
+            image.iter().zip(rows.row(row)).map(|(x, w)| f64::from(*x) * f64::from(*w)).sum()
+        };
+        let score = |image, class| {
+            (start(ends, class)..ends[class]).map(|row| dot(image, row)).fold(f64::MIN, f64::max)
+        };
+        images.iter_rows().flat_map(|image| (0..ends.len()).map(move |class| score(image, class))).collect()
+    }
+
     proptest! {
         #[test]
         fn scores_are_dot_products(n_images in 1usize..30, n_rows in 1usize..70, dim in 1usize..90, seed: u32) {
-            let (images, rows) = (matrix(n_images, dim, seed), matrix(n_rows, dim, !seed));
-            let panels = Panels::new(&rows);
-            prop_assert_eq!(panels.stride(), n_rows.next_multiple_of(16));
-            let scores = panels.scores(images.as_slice());
-            for (image, scores) in images.iter_rows().zip(scores.chunks_exact(panels.stride())) {
-                for (row, score) in rows.iter_rows().zip(scores) {
-                    let exact: f64 = image.iter().zip(row).map(|(x, w)| f64::from(*x) * f64::from(*w)).sum();
-                    prop_assert!((f64::from(*score) - exact).abs() < 1e-5, "{} is not {}", score, exact);
-                }
-                prop_assert!(scores[n_rows..].iter().all(|score| *score == 0.0));
+            let (images, weights) = (matrix(n_images, dim, seed), matrix(n_rows, dim, !seed));
+            let exact = plain(&images, &weights, &(1..=n_rows).collect::<Vec<_>>());
+            for (score, exact) in scores(&images, &Classifier::Linear { weights }).iter().zip(exact) {
+                prop_assert!((f64::from(*score) - exact).abs() < 1e-5, "{} is not {}", score, exact);
             }
         }
 
         #[test]
         fn a_score_does_not_depend_on_its_neighbours(n_images in 1usize..30, n_rows in 1usize..70, dim in 1usize..90, seed: u32) {
-            let (images, rows) = (matrix(n_images, dim, seed), matrix(n_rows, dim, !seed));
-            let panels = Panels::new(&rows);
-            let together = panels.scores(images.as_slice());
-            for (image, together) in images.iter_rows().zip(together.chunks_exact(panels.stride())) {
-                let alone = panels.scores(image);
-                for (row, score) in rows.iter_rows().zip(together) {
-                    let one_row = Panels::new(&Matrix::from_rows(&[row]).unwrap()).scores(image)[0];
-                    prop_assert_eq!(score.to_bits(), one_row.to_bits());
+            let (images, weights) = (matrix(n_images, dim, seed), matrix(n_rows, dim, !seed));
+            let together = scores(&images, &Classifier::Linear { weights: weights.clone() });
+            for (image, together) in images.iter_rows().zip(together.chunks_exact(n_rows)) {
+                let image = Matrix::from_rows(&[image]).unwrap();
+                for (row, score) in weights.iter_rows().zip(together) {
+                    let one_row = Classifier::Linear { weights: Matrix::from_rows(&[row]).unwrap() };
+                    prop_assert_eq!(score.to_bits(), scores(&image, &one_row)[0].to_bits());
                 }
-                prop_assert_eq!(&alone[..n_rows], &together[..n_rows]);
             }
         }
+    }
+
+    #[test]
+    fn the_largest_product_of_many_prompts_in_several_groups() {
+        let sizes = [3, 900, 130, 1, 2000, 5, 40];
+        let ends: Vec<usize> = (1..=sizes.len()).map(|count| sizes[..count].iter().sum()).collect();
+        let (images, prompts) = (matrix(5, 7, 1), matrix(ends[6], 7, 2));
+        let exact = plain(&images, &prompts, &ends);
+        for (score, exact) in scores(&images, &Classifier::Max { prompts, ends }).iter().zip(exact) {
+            assert!((f64::from(*score) - exact).abs() < 1e-5, "{score} is not {exact}");
+        }
+    }
+
+    #[test]
+    fn groups_are_cut_between_classes() {
+        assert_eq!(groups(&[3, 4, 9, 20, 21, 22], 5), [0..2, 2..3, 3..4, 4..6]);
+        assert_eq!(groups(&[1, 2, 3], 5), [0..3]);
     }
 }

@@ -17,7 +17,7 @@ mod vnni;
 
 pub use attention::{Attention, AttentionBuffers, Queries, Segment};
 pub use product::{PackedRows, PackedWeights, Store};
-pub use rows::{gelu, layer_norm, quick_gelu, softmax};
+pub use rows::{exp_sum, gelu, layer_norm, quick_gelu, softmax};
 
 use serde::{Deserialize, Serialize};
 

@@ -61,6 +61,26 @@ pub fn softmax(cpu: Cpu, row: &mut [f32]) {
     cpu.arch.dispatch(Softmax(row));
 }
 
+/// Σ exp((x − largest) · scale) over all values: what divides a softmax of scaled values.
+pub fn exp_sum(cpu: Cpu, values: &[f32], largest: f32, scale: f32) -> f32 {
+    struct ExpSum<'a> {
+        values: &'a [f32],
+        largest: f32,
+        scale: f32,
+    }
+
+    impl WithSimd for ExpSum<'_> {
+        type Output = f32;
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, _: S) -> f32 {
+            sum(self.values, |x| exp((x - self.largest) * self.scale))
+        }
+    }
+
+    cpu.arch.dispatch(ExpSum { values, largest, scale })
+}
+
 /// x · sigmoid(1.702 x) of every value (Hendrycks & Gimpel, arXiv 1606.08415, section 2).
 pub fn quick_gelu(cpu: Cpu, values: &mut [f32]) {
     struct QuickGelu<'a>(&'a mut [f32]);
@@ -235,6 +255,17 @@ mod tests {
                 let mut out = row.clone();
                 softmax(cpu, &mut out);
                 check(&out, powers.iter().map(|power| power / sum), 1e-6);
+            }
+        }
+
+        #[test]
+        fn exp_sum_is_the_plain_version(
+            row in proptest::collection::vec(-1.0f32..1.0, 1..70), scale in 0.0f32..100.0,
+        ) {
+            let largest = row.iter().copied().fold(f32::MIN, f32::max);
+            let expected: f64 = row.iter().map(|x| (f64::from(x - largest) * f64::from(scale)).exp()).sum();
+            for cpu in Cpu::all() {
+                check(&[exp_sum(cpu, &row, largest, scale)], std::iter::once(expected), 1e-6);
             }
         }
 

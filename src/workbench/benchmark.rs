@@ -14,9 +14,9 @@ use super::progress::Cancel;
 use super::{demo, parallel};
 use crate::clip::{Checkpoint, Precision, TextEncoder, TokenizedPrompt};
 use crate::dataset::{PictureSource, list_pictures};
-use crate::evaluation::{Classifier, Matrix, evaluate};
+use crate::evaluation::{Classifier, EvaluationError, Matrix, Rescorer, evaluate};
 use crate::kernels::Cpu;
-use crate::prompts::{PromptSet, PromptSetContent};
+use crate::prompts::{Aggregation, PromptSet, PromptSetContent};
 
 /// Pictures measured at most: a rate does not get better with more.
 const PICTURES: usize = 256;
@@ -103,6 +103,8 @@ pub struct RescoringTimes {
     pub dim: usize,
     /// A whole evaluation, in milliseconds, the median of several.
     pub full_ms: f64,
+    /// The evaluation after one prompt of one class changed, in milliseconds, the median of several.
+    pub one_prompt_ms: f64,
 }
 
 /// Measures; `notify` is told what.
@@ -275,21 +277,39 @@ fn plain_rate(
 }
 
 fn rescoring_times(cancel: &Cancel) -> Result<RescoringTimes, WorkbenchError> {
-    const ROUNDS: usize = 5;
+    const ROUNDS: usize = 9;
+    const PROMPTS: usize = 8;
     let (images, classes, dim) = (10_000, 1000, 512);
     let unit = |rows: usize, seed| Ok::<_, WorkbenchError>(random(rows, dim, seed)?.normalised());
     let (rows, labels) = (unit(images, 1)?, (0..images).map(|image| image % classes).collect::<Vec<_>>());
-    let classifier = Classifier::Linear { weights: unit(classes, 2)? };
-    let mut times = Vec::with_capacity(ROUNDS);
-    for _ in 0..ROUNDS {
+    let prompts: Vec<Matrix> =
+        (0..classes).map(|class| random(PROMPTS, dim, 2 + class as u64)).collect::<Result<_, _>>()?;
+    let (classifier, scale) = (Classifier::build(Aggregation::Mean, &prompts)?, 100_f32.ln());
+    let full_ms = median_ms(ROUNDS, cancel, |_| evaluate(&rows, &labels, &classifier, scale, 5).map(|_| ()))?;
+    let mut rescorer = Rescorer::new(Aggregation::Mean, prompts, &rows, &labels, scale, 5)?;
+    let others = random(ROUNDS, dim, 1)?;
+    let one_prompt_ms = median_ms(ROUNDS, cancel, |round| {
+        rescorer.replace_prompt(round * 97 % classes, 0, others.row(round)).map(|_| ())
+    })?;
+    Ok(RescoringTimes { images, classes, dim, full_ms, one_prompt_ms })
+}
+
+/// The median time of some rounds, in milliseconds.
+fn median_ms(
+    rounds: usize,
+    cancel: &Cancel,
+    mut round: impl FnMut(usize) -> Result<(), EvaluationError>,
+) -> Result<f64, WorkbenchError> {
+    let mut times = Vec::with_capacity(rounds);
+    for at in 0..rounds {
         if cancel.is_cancelled() {
             return Err(WorkbenchError::Cancelled);
         }
         let start = Instant::now();
-        evaluate(&rows, &labels, &classifier, 100_f32.ln(), 5)?;
+        round(at)?;
         times.push(start.elapsed().as_secs_f64() * 1e3);
     }
-    Ok(RescoringTimes { images, classes, dim, full_ms: median(&mut times) })
+    Ok(median(&mut times))
 }
 
 fn median(values: &mut [f64]) -> f64 {
