@@ -216,7 +216,8 @@ fn tables_and_csv() {
     let arguments = bench.own_data();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let table = bench.stdout(0, &arguments);
-    for part in ["photos, checkpoint (f32), 18 images, 3 classes", "against baseline", "cupl - templates", "truck"]
+    for part in
+        ["photos, checkpoint (f32), 18 images, 3 classes", "against baseline", "cupl - templates", "truck"]
     {
         assert!(table.contains(part), "{part:?} is not in\n{table}");
     }

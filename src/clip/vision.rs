@@ -14,10 +14,10 @@ use crate::kernels::{Cpu, PackedRows, Precision, Queries, Segment, Store};
 #[derive(Debug)]
 pub struct ImageEncoder {
     cpu: Cpu,
-    precision: Precision,
     config: VisionConfig,
     dim: usize,
-    /// The patch convolution as a layer, from `3 · patch_size²` values to `hidden_size`.
+    /// The patch convolution as a layer, from `3 · patch_size²` values to `hidden_size`; in `f32` always, since what is
+    /// lost at the pixels is lost for all layers.
     patch_embedding: Linear,
     /// `[tokens, hidden_size]`: the position embeddings, with the class embedding added to the first.
     positions: Vec<f32>,
@@ -41,10 +41,9 @@ impl ImageEncoder {
         let patch_embedding = "vision_model.embeddings.patch_embedding";
         Ok(Self {
             cpu,
-            precision,
             config: vision.clone(),
             dim: config.dim,
-            patch_embedding: Linear::load_unbiased(weights, patch_embedding, cpu, precision)?,
+            patch_embedding: Linear::load_unbiased(weights, patch_embedding, cpu, Precision::F32)?,
             positions,
             pre_norm: LayerNorm::load(weights, "vision_model.pre_layrnorm", eps)?,
             transformer: Transformer::load(weights, "vision_model", vision.transformer(), false, precision)?,
@@ -96,7 +95,7 @@ impl ImageEncoder {
             return Ok(Vec::new());
         }
         let tokens = self.config.tokens();
-        let mut packed = PackedRows::new(self.cpu, self.precision);
+        let mut packed = PackedRows::new(self.cpu, Precision::F32);
         packed.pack(images * tokens, self.patch_embedding.weights.inputs(), |row, out| {
             self.patch(&pixel_values[row / tokens * image_values..][..image_values], row % tokens, out);
         });

@@ -14,7 +14,7 @@ use super::panels::{ColSlice, ROWS, RowSlice, Tile, ZERO, pack_columns, pack_row
 use super::product::{self, Target};
 
 /// Inputs that share their scales.
-pub(super) const GROUP: usize = 256;
+pub(super) const GROUP: usize = 128;
 
 /// Weights `[outputs, inputs]`, a column for each output, `N` inputs in each `T`.
 #[derive(Debug, Clone)]

@@ -28,7 +28,7 @@ pub enum Precision {
     /// 32-bit floats.
     #[default]
     F32,
-    /// 8-bit integers with a scale for every row and every output, in groups of 256 inputs; sums are exact.
+    /// 8-bit integers with a scale for every row and every output, in groups of 128 inputs; sums are exact.
     Int8,
 }
 
