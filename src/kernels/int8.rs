@@ -198,7 +198,7 @@ impl pulp::WithSimd for WholeProduct<'_> {
         let Self { rows, columns, inputs, target } = self;
         let groups = inputs.div_ceil(GROUP);
         let mut sums = ZERO;
-        target.fill(|row_panel, column_panel, tile| {
+        target.fill(&columns.values, |row_panel, column_panel, tile| {
             *tile = ZERO;
             let rows_of_panel = rows.values[row_panel * inputs..][..inputs].chunks(GROUP);
             let columns_of_panel = columns.values[column_panel * inputs..][..inputs].chunks(GROUP);
@@ -215,7 +215,7 @@ impl pulp::WithSimd for WholeProduct<'_> {
 /// A product of bytes, four to an element, for AVX-512 VNNI.
 #[cfg(target_arch = "x86_64")]
 pub(super) struct ByteProduct<'a> {
-    pub vnni: super::vnni::Vnni,
+    pub vnni: super::x86::Vnni,
     pub rows: &'a QuantisedRows<u32, 4>,
     pub columns: &'a QuantisedColumns<i32, 4>,
     pub inputs: usize,
@@ -230,9 +230,9 @@ impl pulp::WithSimd for ByteProduct<'_> {
     fn with_simd<S: Simd>(self, _: S) {
         let Self { vnni, rows, columns, inputs, target } = self;
         let (elements, groups) = (inputs.div_ceil(4), inputs.div_ceil(GROUP));
-        target.fill(|row_panel, column_panel, tile| {
+        target.fill(&columns.values, |row_panel, column_panel, tile| {
             let (row, column) = (row_panel * groups, column_panel * groups);
-            let panels = super::vnni::Panels {
+            let panels = super::x86::Panels {
                 rows: &rows.values[row_panel * elements..][..elements],
                 row_scales: &rows.scales[row..][..groups],
                 zeros: &rows.zeros[row..][..groups],

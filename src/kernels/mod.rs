@@ -3,7 +3,7 @@
 //!
 //! One binary serves every processor: the instruction set is found at run time ([`Cpu::detect`]) and each kernel is
 //! compiled for all of them from the same generic code, through `pulp`. The one exception is the 8-bit product of
-//! AVX-512 VNNI in `vnni.rs`, the only unsafe code of the project.
+//! AVX-512 VNNI in `x86.rs`, the only unsafe code of the project.
 //!
 //! Every result depends on its own row alone, to the last bit: not on the other rows of a call, nor on threads.
 
@@ -13,7 +13,7 @@ mod panels;
 mod product;
 mod rows;
 #[cfg(target_arch = "x86_64")]
-mod vnni;
+mod x86;
 
 pub use attention::{Attention, AttentionBuffers, Queries, Segment};
 pub use product::{PackedRows, PackedWeights, Store};
@@ -65,7 +65,7 @@ impl std::str::FromStr for Precision {
 pub struct Cpu {
     arch: pulp::Arch,
     #[cfg(target_arch = "x86_64")]
-    vnni: Option<vnni::Vnni>,
+    vnni: Option<x86::Vnni>,
 }
 
 impl Cpu {
@@ -74,7 +74,7 @@ impl Cpu {
         Self {
             arch: pulp::Arch::new(),
             #[cfg(target_arch = "x86_64")]
-            vnni: vnni::Vnni::detect(),
+            vnni: x86::Vnni::detect(),
         }
     }
 

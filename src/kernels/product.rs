@@ -166,18 +166,23 @@ pub(super) struct Target<'a> {
 impl Target<'_> {
     /// Computes every tile, named by its panels of rows and of columns, and stores it.
     ///
-    /// A panel of weights meets all rows before the next one is read: weights come from far memory once.
+    /// A panel of weights meets all rows before the next one is read: weights come from far memory once, and the next
+    /// panel is on its way while one is multiplied. `columns` are the weights' panels.
     #[inline(always)]
-    pub(super) fn fill(self, mut compute: impl FnMut(usize, usize, &mut Tile)) {
+    pub(super) fn fill<T>(self, columns: &[ColSlice<T>], mut compute: impl FnMut(usize, usize, &mut Tile)) {
         let Self { outputs, bias, store, out } = self;
         let mut tile = ZERO;
+        let in_panel = columns.len() / outputs.div_ceil(COLS);
+        let in_tile = in_panel.div_ceil((out.len() / outputs).div_ceil(ROWS).max(1));
         for (column_panel, first) in (0..outputs).step_by(COLS).enumerate() {
             let last = (first + COLS).min(outputs);
             let mut added = [0.0; COLS];
             if !bias.is_empty() {
                 added[..last - first].copy_from_slice(&bias[first..last]);
             }
+            let mut next = columns[(column_panel + 1) * in_panel..].iter().take(in_panel);
             for (row_panel, out) in out.chunks_mut(ROWS * outputs).enumerate() {
+                next.by_ref().take(in_tile).for_each(prefetch);
                 compute(row_panel, column_panel, &mut tile);
                 for (sums, out) in tile.iter().zip(out.chunks_exact_mut(outputs)) {
                     let out = &mut out[first..last];
@@ -194,6 +199,15 @@ impl Target<'_> {
             }
         }
     }
+}
+
+/// Asks for values that are needed soon.
+#[inline(always)]
+fn prefetch<T>(values: &ColSlice<T>) {
+    #[cfg(target_arch = "x86_64")]
+    super::x86::prefetch(values);
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = values;
 }
 
 #[inline(always)]
@@ -225,7 +239,7 @@ impl pulp::WithSimd for F32Product<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { rows, columns, inputs, target } = self;
-        target.fill(|row_panel, column_panel, sums| {
+        target.fill(columns, |row_panel, column_panel, sums| {
             let rows = &rows[row_panel * inputs..][..inputs];
             tile(simd, rows, &columns[column_panel * inputs..][..inputs], sums);
         });

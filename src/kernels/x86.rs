@@ -1,4 +1,4 @@
-//! The 8-bit product of AVX-512 VNNI: the only unsafe code of the project.
+//! What only x86-64 has: the 8-bit product of AVX-512 VNNI, and prefetching. The only unsafe code of the project.
 //!
 //! `vpdpbusd` multiplies four unsigned bytes with four signed ones and adds the products to a 32-bit sum, for sixteen
 //! columns at once (Intel's Architecture Instruction Set Extensions Programming Reference). `pulp` does not know it, so
@@ -6,8 +6,8 @@
 #![allow(unsafe_code)]
 
 use std::arch::x86_64::{
-    __m512, __m512i, _mm512_add_ps, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32, _mm512_mul_ps,
-    _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512, _mm512_sub_ps,
+    __m512, __m512i, _MM_HINT_T1, _mm_prefetch, _mm512_add_ps, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32,
+    _mm512_mul_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512, _mm512_sub_ps,
 };
 
 use super::int8::GROUP;
@@ -25,6 +25,16 @@ pub(super) struct Panels<'a> {
     pub columns: &'a [ColSlice<i32>],
     pub column_scales: &'a [ColSlice<f32>],
     pub column_sums: &'a [ColSlice<f32>],
+}
+
+/// Asks for these values to be brought near; it changes nothing else.
+#[inline(always)]
+pub(super) fn prefetch<T>(values: &ColSlice<T>) {
+    let start = std::ptr::from_ref(values).cast::<i8>();
+    for line in (0..size_of::<ColSlice<T>>()).step_by(64) {
+        // SAFETY: a prefetch may name any address; this one is within `values`.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(start.add(line)) };
+    }
 }
 
 impl Vnni {
