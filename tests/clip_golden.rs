@@ -11,6 +11,7 @@ use candle_transformers::models::clip::text_model::{Activation, ClipTextConfig, 
 use candle_transformers::models::clip::vision_model::{ClipVisionConfig, ClipVisionTransformer};
 use cupl_tui::clip::{Checkpoint, CheckpointSource, ClipError, Precision, TokenizedPrompt};
 use image::RgbImage;
+use proptest::prelude::*;
 use serde::Deserialize;
 
 /// The standard deviation in all goldens' preprocessing.
@@ -271,6 +272,48 @@ fn a_batch_gives_what_single_inputs_give() {
         let single: Vec<f32> =
             pixels.chunks_exact(one).flat_map(|image| image_encoder.encode(image).unwrap()).collect();
         assert!(largest_difference(&batch, &single) < 1e-5);
+    }
+}
+
+/// Prompts of few words, so that many begin alike, are prefixes of each other or the same; some are empty, some fill
+/// the context.
+fn alike_prompts() -> impl Strategy<Value = Vec<TokenizedPrompt>> {
+    const CONTEXT: usize = 24;
+    let words = prop_oneof![
+        8 => proptest::collection::vec(5u32..8, 0..8),
+        1 => proptest::collection::vec(5u32..6, CONTEXT - 2),
+    ];
+    let prompt = words.prop_map(|words| {
+        let ids = [vec![614], words, vec![615]].concat();
+        TokenizedPrompt { truncated: ids.len() == CONTEXT, ids }
+    });
+    proptest::collection::vec(prompt, 1..40)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn prompts_that_share_their_beginnings_are_as_each_on_its_own(
+        prompts in alike_prompts(), threads in 1usize..5,
+    ) {
+        for reference in own_references() {
+            for precision in Precision::ALL {
+                let encoder = reference.checkpoint.text_encoder(precision).unwrap();
+                let apart = encoder.encode_separately(&prompts).unwrap();
+                let together = encoder.encode(&prompts).unwrap();
+                prop_assert!(lowest_cosine(&together.projected, &apart.projected, encoder.dim()) >= 0.999999);
+                prop_assert!(largest_difference(&together.pooled, &apart.pooled) < 1e-5);
+                for group in encoder.groups(&prompts, threads).unwrap() {
+                    let of_group: Vec<_> = group.iter().map(|&at| prompts[at].clone()).collect();
+                    let found = encoder.encode(&of_group).unwrap().projected;
+                    for (row, at) in found.chunks_exact(encoder.dim()).zip(group) {
+                        let expected = &apart.projected[at * encoder.dim()..][..encoder.dim()];
+                        prop_assert!(largest_difference(row, expected) < 1e-5);
+                    }
+                }
+            }
+        }
     }
 }
 

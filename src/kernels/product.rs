@@ -150,7 +150,7 @@ impl PackedWeights {
                     self.cpu.arch.dispatch(int8::ByteProduct { vnni, rows, columns, inputs, target });
                 }
             }
-            _ => assert_eq!("the precision of the rows", "that of the weights"),
+            _ => unreachable!("rows and weights are packed in different precisions"),
         }
     }
 }

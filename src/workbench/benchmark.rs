@@ -12,7 +12,7 @@ use super::opening::open_checkpoint;
 use super::parallel::{in_parallel, threads};
 use super::progress::Cancel;
 use super::{demo, parallel};
-use crate::clip::{Checkpoint, Precision, TextEncoder, TokenizedPrompt};
+use crate::clip::{Checkpoint, ClipError, Precision, TextEncoder, TokenizedPrompt};
 use crate::dataset::{PictureSource, list_pictures};
 use crate::evaluation::{Classifier, EvaluationError, Matrix, Rescorer, evaluate};
 use crate::kernels::Cpu;
@@ -182,26 +182,13 @@ fn image_rates(
     notify("measuring the image tower");
     let size = encoder.batch().min(pixels.len().div_ceil(threads()));
     let batches: Vec<Vec<f32>> = pixels.chunks(size).map(<[Vec<f32>]>::concat).collect();
-    let encode = |batches: &[Vec<f32>]| {
-        in_parallel(
-            threads(),
-            batches,
-            cancel,
-            |batch| encoder.encode(batch),
-            |_, rows| rows.map(|_| ()).map_err(WorkbenchError::from),
-        )
-    };
-    encode(&batches[..threads().min(batches.len())])?;
-    let encode_per_s = rate(pixels.len(), || encode(&batches))?;
+    let encode = |batch: &Vec<f32>| encoder.encode(batch);
+    warm_up(&batches, cancel, encode)?;
+    let encode_per_s = rate(pixels.len(), &batches, cancel, encode)?;
 
     let sources: Vec<&[PictureSource]> = pictures.chunks(size).collect();
-    let decode_and_encode = |sources: &&[PictureSource]| {
+    let decode_and_encode_per_s = rate(pixels.len(), &sources, cancel, |sources| {
         encoder.encode(&sources.iter().filter_map(|source| decode(source).ok()).collect::<Vec<_>>().concat())
-    };
-    let decode_and_encode_per_s = rate(pixels.len(), || {
-        in_parallel(threads(), &sources, cancel, decode_and_encode, |_, rows| {
-            rows.map(|_| ()).map_err(WorkbenchError::from)
-        })
     })?;
 
     let peak = peak_flops() / 1e9;
@@ -231,18 +218,10 @@ fn text_rates(
     let prompts = texts.iter().map(|text| tokenizer.tokenize(text)).collect::<Result<Vec<_>, _>>()?;
     let of = |group: &Vec<usize>| group.iter().map(|&at| prompts[at].clone()).collect();
     let groups: Vec<Vec<TokenizedPrompt>> = encoder.groups(&prompts, threads())?.iter().map(of).collect();
-    let encode = |groups: &[Vec<TokenizedPrompt>]| {
-        in_parallel(
-            threads(),
-            groups,
-            cancel,
-            |group| encoder.encode(group),
-            |_, embeddings| embeddings.map(|_| ()).map_err(WorkbenchError::from),
-        )
-    };
-    encode(&groups[..threads().min(groups.len())])?;
+    let encode = |group: &Vec<TokenizedPrompt>| encoder.encode(group);
+    warm_up(&groups, cancel, encode)?;
     notify("measuring the text tower on the prefix tree");
-    let tree_per_s = rate(prompts.len(), || encode(&groups))?;
+    let tree_per_s = rate(prompts.len(), &groups, cancel, encode)?;
     notify("measuring the text tower prompt by prompt");
     let plain_per_s = plain_rate(&encoder, &prompts, cancel)?;
     Ok(TextRates {
@@ -265,15 +244,7 @@ fn plain_rate(
     let step = prompts.len().div_ceil(SAMPLE);
     let sample: Vec<TokenizedPrompt> = prompts.iter().step_by(step).cloned().collect();
     let batches: Vec<&[TokenizedPrompt]> = sample.chunks(TOGETHER).collect();
-    rate(sample.len(), || {
-        in_parallel(
-            threads(),
-            &batches,
-            cancel,
-            |batch| encoder.encode_separately(batch),
-            |_, embeddings| embeddings.map(|_| ()).map_err(WorkbenchError::from),
-        )
-    })
+    rate(sample.len(), &batches, cancel, |batch| encoder.encode_separately(batch))
 }
 
 fn rescoring_times(cancel: &Cancel) -> Result<RescoringTimes, WorkbenchError> {
@@ -327,15 +298,42 @@ fn random(rows: usize, cols: usize, seed: u64) -> Result<Matrix, WorkbenchError>
     Ok(Matrix::new(rows, cols, std::iter::repeat_with(next).take(rows * cols).collect())?)
 }
 
-/// `count` things per round, in things per second, over as many rounds as are long enough.
-fn rate(count: usize, mut round: impl FnMut() -> Result<(), WorkbenchError>) -> Result<f64, WorkbenchError> {
-    let start = Instant::now();
-    let mut done = 0;
-    while start.elapsed() < LONG_ENOUGH {
-        round()?;
-        done += count;
-    }
-    Ok(done as f64 / start.elapsed().as_secs_f64())
+/// `count` things that are in `items`, in things per second. They are encoded once to see how long it takes, and then as
+/// often as is long enough, in one go: threads wait for each other at its end only.
+fn rate<T: Sync, R: Send>(
+    count: usize,
+    items: &[T],
+    cancel: &Cancel,
+    encode: impl Fn(&T) -> Result<R, ClipError> + Sync,
+) -> Result<f64, WorkbenchError> {
+    let timed = |passes: usize| {
+        let items: Vec<&T> = items.iter().cycle().take(items.len() * passes).collect();
+        let start = Instant::now();
+        all(&items, cancel, |item| encode(item))?;
+        Ok::<_, WorkbenchError>(start.elapsed().as_secs_f64().max(1e-9))
+    };
+    let once = timed(1)?;
+    let passes = (LONG_ENOUGH.as_secs_f64() / once).ceil() as usize;
+    Ok(if passes <= 1 { count as f64 / once } else { (count * passes) as f64 / timed(passes)? })
+}
+
+/// One item for each thread: buffers are made and weights are near.
+fn warm_up<T: Sync, R: Send>(
+    items: &[T],
+    cancel: &Cancel,
+    encode: impl Fn(&T) -> Result<R, ClipError> + Sync,
+) -> Result<(), WorkbenchError> {
+    all(&items[..threads().min(items.len())], cancel, encode)
+}
+
+fn all<T: Sync, R: Send>(
+    items: &[T],
+    cancel: &Cancel,
+    encode: impl Fn(&T) -> Result<R, ClipError> + Sync,
+) -> Result<(), WorkbenchError> {
+    in_parallel(threads(), items, cancel, encode, |_, encoded| {
+        encoded.map(|_| ()).map_err(WorkbenchError::from)
+    })
 }
 
 /// What all threads together can do at most, in operations per second.

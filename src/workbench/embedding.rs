@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
@@ -184,17 +185,18 @@ impl<'a> Embedder<'a> {
             threads: threads(),
             known: |hash: &Hash| self.stored(&[self.image_key(hash)]).into_iter().next().flatten(),
         };
+        let mut unsaved = Unsaved::of(self);
         pipeline.run(cancel, |outcomes| {
-            let mut items = Vec::new();
+            let mut encoded = 0;
             for (image, outcome) in &outcomes {
                 if let Outcome::Encoded { hash, embedding } = outcome {
                     check_finite(embedding, pictures[*image].name)?;
-                    items.push((self.image_key(hash), &embedding[..]));
+                    unsaved.add(self.image_key(hash), embedding.clone());
+                    encoded += 1;
                 }
             }
-            self.save(&items);
-            meter.encoded(items.len());
-            meter.cached(outcomes.len() - items.len());
+            meter.encoded(encoded);
+            meter.cached(outcomes.len() - encoded);
             outcomes.into_iter().for_each(|(image, outcome)| collected.take(image, outcome));
             notify(meter.progress());
             Ok(())
@@ -279,6 +281,7 @@ impl<'a> Embedder<'a> {
                 let prompts: Vec<TokenizedPrompt> = group.iter().map(|&at| tokenized[at].clone()).collect();
                 encoder.encode(&prompts)
             };
+            let mut unsaved = Unsaved::of(self);
             in_parallel(threads(), &groups, cancel, encode, |group, embeddings| {
                 let (group, projected) = (&groups[group], embeddings?.projected);
                 for (row, &at) in projected.chunks_exact(dim).zip(group) {
@@ -286,13 +289,9 @@ impl<'a> Embedder<'a> {
                     check_finite(row, distinct[index])?;
                     let mut record = row.to_vec();
                     record.push(if tokenized[at].truncated { 1.0 } else { 0.0 });
+                    unsaved.add(keys[index], record.clone());
                     records[index] = Some(record);
                 }
-                let items: Vec<(Key, &[f32])> = group
-                    .iter()
-                    .filter_map(|&at| Some((keys[pending[at]], records[pending[at]].as_deref()?)))
-                    .collect();
-                self.save(&items);
                 meter.encoded(group.len());
                 notify(meter.progress());
                 Ok(())
@@ -301,6 +300,44 @@ impl<'a> Embedder<'a> {
         let truncated = records.iter().flatten().map(|record| record[dim] > 0.5).collect();
         let raw: Vec<&[f32]> = records.iter().flatten().map(|record| &record[..dim]).collect();
         Ok(PromptEmbeddings { row_of, raw: Matrix::from_rows(&raw)?, truncated })
+    }
+}
+
+/// Embeddings on their way into the store: written together, since each writing waits for the disk. Whatever ends the
+/// work, none is left behind.
+struct Unsaved<'e, 'a> {
+    embedder: &'e Embedder<'a>,
+    items: Vec<(Key, Vec<f32>)>,
+    last_saved: Instant,
+}
+
+impl<'e, 'a> Unsaved<'e, 'a> {
+    const TOGETHER: usize = 256;
+    const LONGEST: Duration = Duration::from_secs(1);
+
+    fn of(embedder: &'e Embedder<'a>) -> Self {
+        Self { embedder, items: Vec::new(), last_saved: Instant::now() }
+    }
+
+    fn add(&mut self, key: Key, vector: Vec<f32>) {
+        self.items.push((key, vector));
+        if self.items.len() == Self::TOGETHER || self.last_saved.elapsed() >= Self::LONGEST {
+            self.save();
+        }
+    }
+
+    fn save(&mut self) {
+        let items: Vec<(Key, &[f32])> =
+            self.items.iter().map(|(key, vector)| (*key, vector.as_slice())).collect();
+        self.embedder.save(&items);
+        self.items.clear();
+        self.last_saved = Instant::now();
+    }
+}
+
+impl Drop for Unsaved<'_, '_> {
+    fn drop(&mut self) {
+        self.save();
     }
 }
 
@@ -429,6 +466,21 @@ mod tests {
         assert_eq!(done.hashes, [hash("same"); 2]);
         let skipped = |name: &str| SkippedImage { name: name.into(), reason: "truncated".into() };
         assert_eq!(done.skipped, [skipped("c"), skipped("d")]);
+    }
+
+    #[test]
+    fn nothing_stays_unsaved() {
+        let checkpoint = Checkpoint::open(crate::workbench::demo::checkpoint()).unwrap();
+        let store = Store::in_memory();
+        let embedder = Embedder::new(&checkpoint, blake3::hash(b"checkpoint"), Precision::F32, &store);
+        let key = |at: usize| embedder.prompt_key(&at.to_string());
+        let count = Unsaved::TOGETHER + 3;
+        let mut unsaved = Unsaved::of(&embedder);
+        (0..count).for_each(|at| unsaved.add(key(at), vec![at as f32]));
+        drop(unsaved);
+        let keys: Vec<Key> = (0..count).map(key).collect();
+        let stored = store.vectors(&keys).unwrap();
+        assert!(stored.iter().enumerate().all(|(at, vector)| vector.as_deref() == Some(&[at as f32][..])));
     }
 
     #[test]
