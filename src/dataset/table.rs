@@ -23,10 +23,11 @@ pub(super) fn rows(path: &Path, text: &str) -> Result<Vec<Fields>, DatasetError>
     let mut rows = Vec::new();
     for (i, text) in text.lines().enumerate().filter(|(_, text)| !text.trim().is_empty()) {
         let line = i + 1;
-        let fields = if tabs {
-            Some(text.split('\t').map(|f| f.trim().to_owned()).collect())
-        } else {
-            comma_fields(text)
+        let split = |separator: char| text.split(separator).map(|field| field.trim().to_owned()).collect();
+        let fields = match text.contains('"') {
+            _ if tabs => Some(split('\t')),
+            false => Some(split(',')),
+            true => quoted_fields(text),
         };
         let fields = fields.ok_or_else(|| DatasetError::Row {
             path: path.to_owned(),
@@ -38,8 +39,8 @@ pub(super) fn rows(path: &Path, text: &str) -> Result<Vec<Fields>, DatasetError>
     Ok(rows)
 }
 
-/// The fields of one line; nothing when a quotation mark is not closed.
-fn comma_fields(line: &str) -> Option<Vec<String>> {
+/// The fields of a line with quotation marks; nothing when a quotation mark is not closed.
+fn quoted_fields(line: &str) -> Option<Vec<String>> {
     if line.matches('"').count() % 2 == 1 {
         return None;
     }

@@ -172,7 +172,7 @@ fn sum(values: &[f32], term: impl Fn(f32) -> f32) -> f32 {
 fn exp(x: f32) -> f32 {
     /// 1.5 · 2²³: added to a small float, it leaves the nearest integer in the last bits.
     const ROUND: f32 = 12_582_912.0;
-    const LN_2_HIGH: f32 = 0.693_359_375;
+    const LN_2_HIGH: f32 = 0.693_359_4;
     const LN_2_LOW: f32 = -2.121_944_4e-4;
     let limited = if x < 88.0 { x } else { 88.0 };
     let shifted = limited * std::f32::consts::LOG2_E + ROUND;

@@ -47,17 +47,37 @@ fn nanoseconds(time: SystemTime) -> i128 {
     }
 }
 
+/// What `read` finds under each key, in the order of `keys`. It is asked in the order of the keys' bytes, which is that
+/// of the records: neighbours are read from one page, and a page is read once.
+fn in_key_order<T: Send>(
+    keys: &[Key],
+    read: impl Fn(&Key) -> Result<Option<T>, StoreError> + Sync,
+) -> Result<Vec<Option<T>>, StoreError> {
+    const NEIGHBOURS: usize = 1024;
+    let mut order: Vec<usize> = (0..keys.len()).collect();
+    order.par_sort_unstable_by_key(|&at| keys[at].as_bytes());
+    let found: Vec<Option<T>> = order
+        .par_chunks(NEIGHBOURS)
+        .flat_map_iter(|neighbours| neighbours.iter().map(|&at| read(&keys[at])))
+        .collect::<Result<_, _>>()?;
+    let mut results: Vec<Option<T>> = Vec::new();
+    results.resize_with(keys.len(), || None);
+    for (at, found) in order.into_iter().zip(found) {
+        results[at] = found;
+    }
+    Ok(results)
+}
+
 impl Store {
     /// The vectors under `keys`, in their order; `None` where there is none, or one that fails its checksum.
     ///
     /// # Errors
     /// What prevents reading.
     pub fn vectors(&self, keys: &[Key]) -> Result<Vec<Option<Vec<f32>>>, StoreError> {
-        let read = |key: &Key| {
+        in_key_order(keys, |key| {
             let record = self.tables().vectors.get(key)?;
             Ok(record.and_then(|record| record::decode_vector(key, &record)))
-        };
-        keys.par_iter().map(read).collect()
+        })
     }
 
     /// Keeps vectors, in batches of 256 that are kept whole or not at all. What a call that returned has kept outlives
@@ -75,13 +95,12 @@ impl Store {
     /// # Errors
     /// What prevents reading.
     pub fn file_hashes(&self, stamps: &[FileStamp]) -> Result<Vec<Option<Hash>>, StoreError> {
-        let read = |stamp: &FileStamp| {
-            let key = stamp.key();
-            let record = self.tables().file_hashes.get(&key)?;
-            let bytes = record.as_deref().and_then(|record| record::decode_bytes(&key, record));
+        let keys: Vec<Key> = stamps.par_iter().map(FileStamp::key).collect();
+        in_key_order(&keys, |key| {
+            let record = self.tables().file_hashes.get(key)?;
+            let bytes = record.as_deref().and_then(|record| record::decode_bytes(key, record));
             Ok(bytes.and_then(|bytes| Hash::from_slice(bytes).ok()))
-        };
-        stamps.par_iter().map(read).collect()
+        })
     }
 
     /// Remembers the content hashes of files, so that they need not be read again while their stamp is the same.
