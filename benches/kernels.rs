@@ -7,7 +7,7 @@ use std::hint::black_box;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use cupl_tui::kernels::{
     Attention, AttentionBuffers, Cpu, PackedRows, PackedWeights, Precision, Queries, Segment, Store,
-    layer_norm, quick_gelu, softmax,
+    layer_norm, quick_gelu,
 };
 
 /// Rows of six images of 50 tokens.
@@ -79,12 +79,6 @@ fn row_operations(criterion: &mut Criterion) {
         bencher.iter(|| {
             inner.iter_mut().zip(x.iter().cycle()).for_each(|(inner, x)| *inner = *x);
             quick_gelu(cpu, black_box(&mut inner));
-        });
-    });
-    group.bench_function("softmax of 50", |bencher| {
-        bencher.iter(|| {
-            out[..50].copy_from_slice(&x[..50]);
-            softmax(cpu, black_box(&mut out[..50]));
         });
     });
 }

@@ -88,11 +88,11 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Sets how many threads encode and evaluate: one a core without a wish.
+/// Sets how many threads encode and evaluate. Without a wish it is one a core, and none is started before there is work.
 fn set_threads(wish: Option<u16>) -> Result<(), CommandError> {
-    let threads = usize::from(wish.unwrap_or(0));
+    let Some(threads) = wish else { return Ok(()) };
     rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
+        .num_threads(usize::from(threads))
         .build_global()
         .map_err(|error| CommandError::Usage(format!("threads cannot be started: {error}")))
 }

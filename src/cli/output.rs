@@ -109,36 +109,34 @@ const LOG_INTERVAL: Duration = Duration::from_secs(10);
 /// Progress on standard error: one line that changes on a terminal, a line now and then elsewhere.
 pub struct ProgressLine {
     written: RefCell<Option<Instant>>,
-    terminal: bool,
+    line: StatusLine,
 }
 
 impl ProgressLine {
     /// Nothing is written until there is progress.
     pub fn stderr() -> Self {
-        Self { written: RefCell::new(None), terminal: io::stderr().is_terminal() }
+        Self { written: RefCell::new(None), line: StatusLine::stderr() }
     }
 
     /// Shows where the work is, not too often.
     pub fn show(&self, progress: &Progress) {
-        let interval = if self.terminal { TERMINAL_INTERVAL } else { LOG_INTERVAL };
+        let interval = if self.line.0 { TERMINAL_INTERVAL } else { LOG_INTERVAL };
         let mut written = self.written.borrow_mut();
         if progress.rate.is_none() || written.is_some_and(|written| written.elapsed() < interval) {
             return;
         }
-        let mut err = io::stderr().lock();
-        let _closed = if self.terminal {
-            write!(err, "\r\x1b[K{progress}").and_then(|()| err.flush())
+        if self.line.0 {
+            self.line.show(&progress.to_string());
         } else {
-            writeln!(err, "{progress}")
-        };
+            let _closed = writeln!(io::stderr(), "{progress}");
+        }
         *written = Some(Instant::now());
     }
 
     /// Takes the line away again.
     pub fn finish(&self) {
-        if self.terminal && self.written.borrow().is_some() {
-            let mut err = io::stderr().lock();
-            let _closed = write!(err, "\r\x1b[K").and_then(|()| err.flush());
+        if self.written.borrow().is_some() {
+            self.line.finish();
         }
     }
 }

@@ -5,8 +5,8 @@ use std::cell::Cell;
 
 use candle_core::{CpuStorage, InplaceOp1, Layout, Result, Storage, Tensor, bail};
 
+use super::activation::Activation;
 use super::transformer::{LayerNorm, Linear};
-use crate::clip::Activation;
 use crate::kernels::{self, Attention, AttentionBuffers, Cpu, PackedRows, Queries, Segment, Store};
 
 /// `out` = `rows` · weightᵀ + bias, or `out` += that; `out` is `[rows, outputs]`.

@@ -9,7 +9,7 @@ use super::prompt_tree::{PromptOrder, PromptTree};
 use super::tokenizer::TokenizedPrompt;
 use super::transformer::{LayerNorm, Linear, Transformer};
 use super::weights::Weights;
-use crate::kernels::{Cpu, PackedRows, Precision, Queries};
+use crate::kernels::{Cpu, Precision, Queries};
 
 /// The text tower with its projection.
 #[derive(Debug)]
@@ -121,7 +121,7 @@ impl TextEncoder {
         let segments: Vec<u32> = tree.segment_of.iter().map(|segment| *segment as u32).collect();
         let pooled = ends.index_select(&Tensor::new(segments, &Device::Cpu)?, 0)?;
         ops::norm(self.cpu, &pooled, &self.final_norm)?;
-        let projected = self.projection.forward(&pooled, &mut PackedRows::new(self.cpu, Precision::F32))?;
+        let projected = self.projection.forward(self.cpu, &pooled)?;
         Ok(TextEmbeddings {
             pooled: pooled.flatten_all()?.to_vec1()?,
             projected: projected.flatten_all()?.to_vec1()?,

@@ -230,11 +230,12 @@ impl Linear {
         Ok(Self { weights, bias: Vec::new() })
     }
 
-    /// The product with the rows of `x`, `[rows, inputs]`, as `[rows, outputs]`.
-    pub(super) fn forward(&self, x: &Tensor, packed: &mut PackedRows) -> Result<Tensor> {
+    /// What a layer in `f32` makes of the rows of `x`, `[rows, inputs]`, as `[rows, outputs]`.
+    pub(super) fn forward(&self, cpu: Cpu, x: &Tensor) -> Result<Tensor> {
         let out = Tensor::zeros((x.dim(0)?, self.weights.outputs()), DType::F32, x.device())?;
-        ops::pack(x, packed)?;
-        ops::linear(packed, self, Store::Replace, &out)?;
+        let mut packed = PackedRows::new(cpu, Precision::F32);
+        ops::pack(x, &mut packed)?;
+        ops::linear(&packed, self, Store::Replace, &out)?;
         Ok(out)
     }
 }

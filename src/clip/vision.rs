@@ -108,7 +108,7 @@ impl ImageEncoder {
         let segments = (0..images).map(segment).collect::<Vec<_>>();
         let pooled = self.transformer.forward(&x, &segments, Queries::First)?;
         ops::norm(self.cpu, &pooled, &self.post_norm)?;
-        let projected = self.projection.forward(&pooled, &mut PackedRows::new(self.cpu, Precision::F32))?;
+        let projected = self.projection.forward(self.cpu, &pooled)?;
         Ok(projected.flatten_all()?.to_vec1()?)
     }
 

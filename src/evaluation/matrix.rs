@@ -86,6 +86,14 @@ fn normalise(vector: &mut [f32]) {
 }
 
 #[cfg(test)]
+impl Matrix {
+    /// Numbers from −0.5 to 0.5, the same for the same seed.
+    pub(super) fn random(rows: usize, cols: usize, seed: u64) -> Self {
+        Self { rows, cols, data: crate::kernels::random(rows * cols, seed) }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -294,14 +294,7 @@ mod tests {
     const DIM: usize = 20;
 
     fn random(rows: usize, seed: u64) -> Matrix {
-        let mut state = seed | 1;
-        let next = move || {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            (state >> 40) as f32 / (1 << 24) as f32 - 0.5
-        };
-        Matrix::new(rows, DIM, std::iter::repeat_with(next).take(rows * DIM).collect()).unwrap()
+        Matrix::random(rows, DIM, seed)
     }
 
     fn rescorer(

@@ -120,17 +120,6 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn matrix(rows: usize, cols: usize, seed: u32) -> Matrix {
-        let mut state = seed | 1;
-        let next = || {
-            state ^= state << 13;
-            state ^= state >> 17;
-            state ^= state << 5;
-            state as f32 / u32::MAX as f32 - 0.5
-        };
-        Matrix::new(rows, cols, std::iter::repeat_with(next).take(rows * cols).collect()).unwrap()
-    }
-
     fn scores(images: &Matrix, classifier: &Classifier) -> Vec<f32> {
         let scorer = Scorer::new(Cpu::detect(), classifier);
         scorer.scores(images, 0..images.rows(), &mut scorer.scratch()).to_vec()
@@ -149,8 +138,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn scores_are_dot_products(n_images in 1usize..30, n_rows in 1usize..70, dim in 1usize..90, seed: u32) {
-            let (images, weights) = (matrix(n_images, dim, seed), matrix(n_rows, dim, !seed));
+        fn scores_are_dot_products(n_images in 1usize..30, n_rows in 1usize..70, dim in 1usize..90, seed: u64) {
+            let (images, weights) = (Matrix::random(n_images, dim, seed), Matrix::random(n_rows, dim, !seed));
             let exact = plain(&images, &weights, &(1..=n_rows).collect::<Vec<_>>());
             for (score, exact) in scores(&images, &Classifier::Linear { weights }).iter().zip(exact) {
                 prop_assert!((f64::from(*score) - exact).abs() < 1e-5, "{} is not {}", score, exact);
@@ -158,8 +147,8 @@ mod tests {
         }
 
         #[test]
-        fn a_score_does_not_depend_on_its_neighbours(n_images in 1usize..30, n_rows in 1usize..70, dim in 1usize..90, seed: u32) {
-            let (images, weights) = (matrix(n_images, dim, seed), matrix(n_rows, dim, !seed));
+        fn a_score_does_not_depend_on_its_neighbours(n_images in 1usize..30, n_rows in 1usize..70, dim in 1usize..90, seed: u64) {
+            let (images, weights) = (Matrix::random(n_images, dim, seed), Matrix::random(n_rows, dim, !seed));
             let together = scores(&images, &Classifier::Linear { weights: weights.clone() });
             for (image, together) in images.iter_rows().zip(together.chunks_exact(n_rows)) {
                 let image = Matrix::from_rows(&[image]).unwrap();
@@ -175,7 +164,7 @@ mod tests {
     fn the_largest_product_of_many_prompts_in_several_groups() {
         let sizes = [3, 900, 130, 1, 2000, 5, 40];
         let ends: Vec<usize> = (1..=sizes.len()).map(|count| sizes[..count].iter().sum()).collect();
-        let (images, prompts) = (matrix(5, 7, 1), matrix(ends[6], 7, 2));
+        let (images, prompts) = (Matrix::random(5, 7, 1), Matrix::random(ends[6], 7, 2));
         let exact = plain(&images, &prompts, &ends);
         for (score, exact) in scores(&images, &Classifier::Max { prompts, ends }).iter().zip(exact) {
             assert!((f64::from(*score) - exact).abs() < 1e-5, "{score} is not {exact}");

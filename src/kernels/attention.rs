@@ -178,15 +178,9 @@ mod tests {
 
     use super::*;
 
+    /// Numbers from −2 to 2.
     fn random(count: usize, seed: u64) -> Vec<f32> {
-        let mut state = seed | 1;
-        let next = move || {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            (state >> 40) as f32 / (1 << 22) as f32 - 2.0
-        };
-        std::iter::repeat_with(next).take(count).collect()
+        super::super::random(count, seed).into_iter().map(|x| 4.0 * x).collect()
     }
 
     /// The plain version: what one query sees of the rows of its path.

@@ -31,18 +31,17 @@ impl<T: Copy + Default, const N: usize> QuantisedColumns<T, N> {
     /// Quantises and packs `weights`, `[outputs, inputs]`; `join` makes a `T` of the bytes of `N` inputs.
     pub(super) fn new(weights: &[f32], inputs: usize, join: impl Fn([u8; N]) -> T) -> Self {
         let (mut values, mut scales, mut sums) = (Vec::new(), Vec::new(), Vec::new());
+        let mut bytes = Vec::with_capacity(GROUP);
         for group in weights.chunks_exact(inputs).flat_map(|weights| weights.chunks(GROUP)) {
             let range = Range::of(pulp::Scalar, group);
             let scale = range.spoilt + range.high.max(-range.low) / 127.0;
             let factor = reciprocal(scale);
-            let quantise = |weight: &f32| (byte(*weight, factor, 128.0) as i8).wrapping_sub(-128);
+            bytes.clear();
+            bytes.extend(group.iter().map(|weight| byte(*weight, factor, 128.0).wrapping_sub(128)));
             scales.push(scale);
-            sums.push(group.iter().map(|weight| f32::from(quantise(weight))).sum());
-            values.extend(
-                group
-                    .chunks(N)
-                    .map(|part| join(std::array::from_fn(|at| part.get(at).map_or(0, quantise) as u8))),
-            );
+            sums.push(bytes.iter().map(|byte| f32::from(*byte as i8)).sum());
+            bytes.resize(group.len().next_multiple_of(N), 0);
+            values.extend(bytes.as_chunks::<N>().0.iter().map(|part| join(*part)));
         }
         let groups = inputs.div_ceil(GROUP);
         Self {
@@ -166,7 +165,7 @@ impl Range {
 
 /// Adds a group's brackets to a tile: `sums` are Σ a·w, whole numbers.
 #[inline(always)]
-pub(super) fn add_group(
+fn add_group(
     tile: &mut Tile,
     sums: &Tile,
     row_scales: &RowSlice<f32>,

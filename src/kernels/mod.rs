@@ -17,7 +17,7 @@ mod x86;
 
 pub use attention::{Attention, AttentionBuffers, Queries, Segment};
 pub use product::{PackedRows, PackedWeights, Store};
-pub use rows::{exp_sum, gelu, layer_norm, quick_gelu, softmax};
+pub use rows::{exp_sum, gelu, layer_norm, quick_gelu};
 
 use serde::{Deserialize, Serialize};
 
@@ -129,4 +129,17 @@ impl Cpu {
             vnni: None,
         }
     }
+}
+
+/// Numbers from −0.5 to 0.5 for tests, the same for the same seed.
+#[cfg(test)]
+pub(crate) fn random(count: usize, seed: u64) -> Vec<f32> {
+    let mut state = seed | 1;
+    let next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 40) as f32 / (1 << 24) as f32 - 0.5
+    };
+    std::iter::repeat_with(next).take(count).collect()
 }

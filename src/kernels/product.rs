@@ -312,18 +312,8 @@ impl pulp::WithSimd for Peak {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::random;
     use super::*;
-
-    pub(super) fn random(count: usize, seed: u64) -> Vec<f32> {
-        let mut state = seed | 1;
-        let next = move || {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            (state >> 40) as f32 / (1 << 24) as f32 - 0.5
-        };
-        std::iter::repeat_with(next).take(count).collect()
-    }
 
     fn packed(cpu: Cpu, precision: Precision, rows: &[f32], inputs: usize) -> PackedRows {
         let mut packed = PackedRows::new(cpu, precision);

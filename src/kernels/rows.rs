@@ -41,26 +41,6 @@ pub fn layer_norm(cpu: Cpu, x: &[f32], weight: &[f32], bias: &[f32], eps: f32, o
     cpu.arch.dispatch(LayerNorm { x, weight, bias, eps, out });
 }
 
-/// Softmax of one row, in place.
-pub fn softmax(cpu: Cpu, row: &mut [f32]) {
-    struct Softmax<'a>(&'a mut [f32]);
-
-    impl WithSimd for Softmax<'_> {
-        type Output = ();
-
-        #[inline(always)]
-        fn with_simd<S: Simd>(self, simd: S) {
-            let seen = self.0.len();
-            let mut padded = vec![0.0; seen.next_multiple_of(LANES)];
-            padded[..seen].copy_from_slice(self.0);
-            softmax_lanes(simd, &mut padded, seen, 1.0);
-            self.0.copy_from_slice(&padded[..seen]);
-        }
-    }
-
-    cpu.arch.dispatch(Softmax(row));
-}
-
 /// Σ exp((x − largest) · scale) over all values: what divides a softmax of scaled values.
 pub fn exp_sum(cpu: Cpu, values: &[f32], largest: f32, scale: f32) -> f32 {
     struct ExpSum<'a> {
@@ -83,38 +63,26 @@ pub fn exp_sum(cpu: Cpu, values: &[f32], largest: f32, scale: f32) -> f32 {
 
 /// x · sigmoid(1.702 x) of every value (Hendrycks & Gimpel, arXiv 1606.08415, section 2).
 pub fn quick_gelu(cpu: Cpu, values: &mut [f32]) {
-    struct QuickGelu<'a>(&'a mut [f32]);
-
-    impl WithSimd for QuickGelu<'_> {
-        type Output = ();
-
-        #[inline(always)]
-        fn with_simd<S: Simd>(self, _: S) {
-            for x in self.0 {
-                *x /= 1.0 + exp(-1.702 * *x);
-            }
-        }
-    }
-
-    cpu.arch.dispatch(QuickGelu(values));
+    cpu.arch.dispatch(Each(values, |x| x / (1.0 + exp(-1.702 * x))));
 }
 
 /// x · Φ(x) of every value, with the normal distribution function Φ.
 pub fn gelu(cpu: Cpu, values: &mut [f32]) {
-    struct Gelu<'a>(&'a mut [f32]);
+    cpu.arch.dispatch(Each(values, |x| x * normal_distribution(x)));
+}
 
-    impl WithSimd for Gelu<'_> {
-        type Output = ();
+/// A function of every value, in place.
+struct Each<'a, F: Fn(f32) -> f32>(&'a mut [f32], F);
 
-        #[inline(always)]
-        fn with_simd<S: Simd>(self, _: S) {
-            for x in self.0 {
-                *x *= normal_distribution(*x);
-            }
+impl<F: Fn(f32) -> f32> WithSimd for Each<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for x in self.0 {
+            *x = (self.1)(*x);
         }
     }
-
-    cpu.arch.dispatch(Gelu(values));
 }
 
 /// Softmax of `scale` times the first `seen` values of a row of whole vectors; the others become 0.
@@ -221,6 +189,26 @@ mod tests {
         2.0 / std::f64::consts::PI.sqrt() * sum * step / 3.0
     }
 
+    /// Softmax of one row of any length, in place.
+    fn softmax(cpu: Cpu, row: &mut [f32]) {
+        struct Softmax<'a>(&'a mut [f32]);
+
+        impl WithSimd for Softmax<'_> {
+            type Output = ();
+
+            #[inline(always)]
+            fn with_simd<S: Simd>(self, simd: S) {
+                let seen = self.0.len();
+                let mut padded = vec![0.0; seen.next_multiple_of(LANES)];
+                padded[..seen].copy_from_slice(self.0);
+                softmax_lanes(simd, &mut padded, seen, 1.0);
+                self.0.copy_from_slice(&padded[..seen]);
+            }
+        }
+
+        cpu.arch.dispatch(Softmax(row));
+    }
+
     fn check(found: &[f32], expected: impl Iterator<Item = f64>, tolerance: f64) {
         for (found, expected) in found.iter().zip(expected) {
             let allowed = tolerance * expected.abs().max(1.0);
@@ -281,6 +269,19 @@ mod tests {
                 check(&out, row.iter().map(|x| f64::from(*x) * 0.5 * (1.0 + exact(x))), 3e-7);
             }
         }
+    }
+
+    #[test]
+    fn activations_are_the_references() {
+        let check = |activate: fn(Cpu, &mut [f32]), golden: [f32; 5]| {
+            let mut values = [-30.0, -1.0, 0.0, 0.5, 3.0];
+            activate(Cpu::detect(), &mut values);
+            for (value, golden) in values.into_iter().zip(golden) {
+                assert!((value - golden).abs() < 1e-6, "{value} instead of {golden}");
+            }
+        };
+        check(quick_gelu, [0.0, -0.154_204_23, 0.0, 0.350_388_44, 2.981_928_8]);
+        check(gelu, [0.0, -0.158_655_26, 0.0, 0.345_731_23, 2.995_949_7]);
     }
 
     #[test]

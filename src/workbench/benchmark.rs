@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use super::demo;
 use super::embedding_file::read_texts;
 use super::error::WorkbenchError;
 use super::experiment::CheckpointChoice;
 use super::opening::open_checkpoint;
 use super::parallel::{in_parallel, threads};
 use super::progress::Cancel;
-use super::{demo, parallel};
 use crate::clip::{Checkpoint, ClipError, Precision, TextEncoder, TokenizedPrompt};
 use crate::dataset::{PictureSource, list_pictures};
 use crate::evaluation::{Classifier, EvaluationError, Matrix, Rescorer, evaluate};
@@ -339,10 +339,9 @@ fn all<T: Sync, R: Send>(
 /// What all threads together can do at most, in operations per second.
 fn peak_flops() -> f64 {
     const TRIALS: usize = 20;
-    let threads = parallel::threads();
     std::thread::scope(|scope| {
         let running: Vec<_> =
-            (0..threads).map(|_| scope.spawn(|| Cpu::detect().peak_flops(TRIALS))).collect();
+            (0..threads()).map(|_| scope.spawn(|| Cpu::detect().peak_flops(TRIALS))).collect();
         running.into_iter().filter_map(|thread| thread.join().ok()).sum()
     })
 }

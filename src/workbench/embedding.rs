@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rayon::prelude::*;
 
 use super::error::WorkbenchError;
-use super::image_pipeline::{ImagePipeline, Outcome, content_hash, file_of};
+use super::image_pipeline::{ImagePipeline, Outcome, content_hash};
 use super::parallel::{in_parallel, threads};
 use super::progress::{Cancel, Meter, Progress, Stage};
 use crate::clip::{Checkpoint, FileContent, Precision, Preprocessing, TokenizedPrompt};
@@ -412,7 +412,10 @@ impl<'p> Collected<'p> {
 }
 
 fn stamp(source: &PictureSource) -> Option<FileStamp> {
-    FileStamp::of(file_of(source)?).ok()
+    match source {
+        PictureSource::File(path) => FileStamp::of(path).ok(),
+        PictureSource::Pixels(_) => None,
+    }
 }
 
 /// A hash over every file that decides a checkpoint's results. Files that did not change since the store last saw

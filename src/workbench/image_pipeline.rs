@@ -15,7 +15,7 @@ use super::error::WorkbenchError;
 use super::parallel::{each, next_item, spawn};
 use super::progress::Cancel;
 use crate::clip::{ClipError, ImageEncoder, Preprocessing};
-use crate::dataset::{Picture, PictureError, PictureSource};
+use crate::dataset::{Picture, PictureError};
 use crate::store::Hash;
 
 /// Decoding threads at most: more only wait for the encoders.
@@ -161,14 +161,6 @@ pub(super) fn content_hash(picture: &Picture) -> Hash {
     blake3::hash(&picture.content())
 }
 
-/// Whether a picture is in a file, whose content may change.
-pub(super) fn file_of(source: &PictureSource) -> Option<&std::path::Path> {
-    match source {
-        PictureSource::File(path) => Some(path),
-        PictureSource::Pixels(_) => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -177,6 +169,7 @@ mod tests {
 
     use super::*;
     use crate::clip::{Checkpoint, Precision};
+    use crate::dataset::PictureSource;
     use crate::workbench::demo;
 
     #[test]
