@@ -68,7 +68,7 @@ fn table(session: &Session, output: &mut Output) -> Result<(), CommandError> {
         };
         rows.push(vec![
             strategy.name.clone(),
-            strategy.prompts.to_string(),
+            strategy.n_prompts().to_string(),
             percent(Some(evaluation.top1())),
             against,
             percent(Some(evaluation.mean_per_class_recall())),

@@ -158,6 +158,18 @@ impl Evaluation {
                 rank(scratch, Block { first: block * BLOCK, labels, ranked, true_rank, true_probability });
             },
         );
+        Self::of(labels, n_classes, ranked, kept, true_rank, true_probability)
+    }
+
+    /// Counts what was taken for what.
+    pub(super) fn of(
+        labels: &[usize],
+        n_classes: usize,
+        ranked: Vec<Ranked>,
+        kept: usize,
+        true_rank: Vec<u32>,
+        true_probability: Vec<f32>,
+    ) -> Self {
         let mut confusion = vec![0; n_classes * n_classes];
         for (ranked, label) in ranked.chunks_exact(kept).zip(labels) {
             confusion[label * n_classes + ranked[0].class as usize] += 1;

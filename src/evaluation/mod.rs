@@ -7,11 +7,13 @@
 //! | `scores.rs` | the matrix product: images by the rows of a classifier |
 //! | `ranking.rs` | what the scores of one image say: best classes, probabilities, rank of the true class |
 //! | `evaluate.rs` | a classifier on labelled images, and the metrics |
+//! | `encoding.rs` | an evaluation as bytes |
 //! | `rescoring.rs` | an evaluation that follows its prompts while they change, one class at a time |
 //! | `comparison.rs` | two evaluations on the same images |
 
 mod classifier;
 mod comparison;
+mod encoding;
 mod error;
 mod evaluate;
 mod matrix;

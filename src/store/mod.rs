@@ -7,9 +7,11 @@
 //!
 //! - `sled/`: the database,
 //! - `prompt-sets/NAME/VERSION.json`: the plain copies,
+//! - `blobs/`: large values that can be made again,
 //! - `lock` and `holder`: the lock of the process that has the store open, and a note about it,
 //! - `sled-damaged-N/`: files that were found damaged and set aside.
 
+mod blobs;
 mod disk;
 mod documents;
 mod error;
@@ -79,6 +81,8 @@ struct Tables {
     prompt_sets: Table,
     runs: Table,
     pieces: Table,
+    /// Of a store in memory; on disk blobs are files.
+    blobs: Table,
 }
 
 struct Disk {
@@ -125,6 +129,7 @@ impl Store {
             prompt_sets: table("prompt-sets")?,
             runs: table("runs")?,
             pieces: table("pieces")?,
+            blobs: Table::in_memory(),
         };
         let disk = Disk { db, dir: dir.to_path_buf(), _lock: lock.clone() };
         let store = Self(Arc::new(Inner { tables, disk: Some(disk), changing: Mutex::default() }));
@@ -140,6 +145,7 @@ impl Store {
             prompt_sets: Table::in_memory(),
             runs: Table::in_memory(),
             pieces: Table::in_memory(),
+            blobs: Table::in_memory(),
         };
         Self(Arc::new(Inner { tables, disk: None, changing: Mutex::default() }))
     }

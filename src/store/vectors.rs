@@ -34,7 +34,8 @@ impl FileStamp {
         })
     }
 
-    fn key(&self) -> Key {
+    /// A key that no other state of any file has.
+    pub fn key(&self) -> Key {
         let path = self.path.as_os_str().as_encoded_bytes();
         Key::of(&[b"file", path, &self.length.to_le_bytes(), &self.modified.to_le_bytes()])
     }

@@ -52,7 +52,8 @@ fn session_of(classes: &[String], strategies: &[(String, Vec<usize>)]) -> Sessio
             StrategyResult {
                 name: name.clone(),
                 aggregation: Aggregation::Mean,
-                prompts: 40,
+                prompt_sets: vec![format!("{name}@1")],
+                prompts: prompts_of(classes, name).into(),
                 evaluation: evaluate(&unit, &labels, &Classifier::Linear { weights }, 2.3, 5).unwrap(),
             }
         })
@@ -72,6 +73,13 @@ fn session_of(classes: &[String], strategies: &[(String, Vec<usize>)]) -> Sessio
         warnings: vec!["2 prompts are longer than the checkpoint's 77 tokens and were cut at the end".into()],
         demo_checkpoint: false,
     }
+}
+
+/// Ten prompts a class.
+fn prompts_of(classes: &[String], strategy: &str) -> Vec<Vec<String>> {
+    let prompts =
+        |class: &String| (1..=10).map(|n| format!("{strategy}: a {class}, seen {n} times.")).collect();
+    classes.iter().map(prompts).collect()
 }
 
 fn session() -> Session {

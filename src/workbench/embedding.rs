@@ -1,6 +1,6 @@
 //! Turns images and prompts into embeddings, each once: what the store holds is not computed again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -38,17 +38,24 @@ pub struct NamedPicture<'a> {
     pub source: &'a PictureSource,
 }
 
+/// What reading images came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ImageContents {
+    /// The given images' indices that could be read, ascending.
+    pub kept: Vec<usize>,
+    /// Content hashes of the kept ones.
+    pub hashes: Vec<Hash>,
+    /// The others, in their order, with reasons.
+    pub skipped: Vec<SkippedImage>,
+}
+
 /// Embedded images, in the order they were given.
 #[derive(Debug)]
 pub struct ImageEmbeddings {
-    /// The given images' indices that could be read, ascending.
-    pub kept: Vec<usize>,
+    /// Which images these are.
+    pub contents: ImageContents,
     /// Unit rows, `[kept, dim]`.
     pub unit: Matrix,
-    /// Content hashes of the kept ones.
-    pub hashes: Vec<Hash>,
-    /// The others, with reasons.
-    pub skipped: Vec<SkippedImage>,
 }
 
 /// Embedded prompts: each distinct text once.
@@ -74,9 +81,10 @@ impl PromptEmbeddings {
         Matrix::from_rows(&prompts.iter().filter_map(|prompt| self.raw(prompt)).collect::<Vec<_>>())
     }
 
-    /// Distinct prompts that were longer than the context and lost their end.
-    pub fn truncated(&self) -> usize {
-        self.truncated.iter().filter(|&&truncated| truncated).count()
+    /// How many of some prompts that were given were longer than the context and lost their end; each text counts once.
+    pub fn truncated<'p>(&self, prompts: impl IntoIterator<Item = &'p str>) -> usize {
+        let rows = prompts.into_iter().filter_map(|prompt| self.row_of.get(prompt).copied());
+        rows.filter(|&row| self.truncated[row]).collect::<HashSet<usize>>().len()
     }
 }
 
@@ -98,9 +106,8 @@ impl<'a> Embedder<'a> {
             .map(|error| format!("embeddings of this run are not kept for the next start: {error}"))
     }
 
-    /// How many prompts lost their end, if some did; `unit` is what the user calls them, in the plural.
-    pub fn truncation_note(&self, embeddings: &PromptEmbeddings, unit: &str) -> Option<String> {
-        let truncated = embeddings.truncated();
+    /// Says that prompts lost their end, if some did; `unit` is what the user calls them, in the plural.
+    pub fn truncation_note(&self, truncated: usize, unit: &str) -> Option<String> {
         let context = self.checkpoint.config().text.max_position_embeddings;
         (truncated > 0).then(|| {
             format!(
@@ -111,7 +118,7 @@ impl<'a> Embedder<'a> {
 
     /// Asks the store for something it can do without: embeddings are a cache. After a first failure the store is left
     /// alone, and the run goes on with what it has.
-    fn with_store<T: Default>(&self, ask: impl FnOnce(&Store) -> Result<T, StoreError>) -> T {
+    pub(super) fn with_store<T: Default>(&self, ask: impl FnOnce(&Store) -> Result<T, StoreError>) -> T {
         if self.failure().is_some() {
             return T::default();
         }
@@ -147,8 +154,7 @@ impl<'a> Embedder<'a> {
         notify: &dyn Fn(Progress),
     ) -> Result<ImageEmbeddings, WorkbenchError> {
         let mut meter = Meter::start(Stage::Images, pictures.len());
-        let stamps: Vec<Option<FileStamp>> =
-            pictures.par_iter().map(|picture| stamp(picture.source)).collect();
+        let stamps = stamps(pictures);
         let hashes = self.known_hashes(pictures, &stamps);
         let embeddings = self.known_embeddings(&hashes);
         let pending: Vec<usize> = (0..pictures.len()).filter(|&i| embeddings[i].is_none()).collect();
@@ -163,7 +169,9 @@ impl<'a> Embedder<'a> {
             self.with_store(|store| store.save_file_hashes(&learnt).and_then(|()| store.flush()));
             done?;
         }
-        Ok(collected.finish()?)
+        let embeddings = collected.finish()?;
+        self.remember_contents(pictures, &stamps, &embeddings.contents);
+        Ok(embeddings)
     }
 
     /// Embeds what the store does not hold, and saves it batch by batch.
@@ -237,7 +245,7 @@ impl<'a> Embedder<'a> {
     }
 
     /// Everything of an encoder that decides an embedding.
-    fn encoder_key(&self) -> Vec<u8> {
+    pub(super) fn encoder_key(&self) -> Vec<u8> {
         let precision = self.precision.name().as_bytes();
         [self.fingerprint.as_bytes(), &ENCODER_VERSION.to_le_bytes()[..], precision].concat()
     }
@@ -407,15 +415,18 @@ impl<'p> Collected<'p> {
                 }),
             }
         }
-        Ok(ImageEmbeddings { kept, unit: Matrix::from_rows(&rows)?.normalised(), hashes, skipped })
+        let unit = Matrix::from_rows(&rows)?.normalised();
+        Ok(ImageEmbeddings { contents: ImageContents { kept, hashes, skipped }, unit })
     }
 }
 
-fn stamp(source: &PictureSource) -> Option<FileStamp> {
-    match source {
+/// The state of each picture's file; none for what is not a file.
+pub(super) fn stamps(pictures: &[NamedPicture<'_>]) -> Vec<Option<FileStamp>> {
+    let stamp = |picture: &NamedPicture<'_>| match picture.source {
         PictureSource::File(path) => FileStamp::of(path).ok(),
         PictureSource::Pixels(_) => None,
-    }
+    };
+    pictures.par_iter().map(stamp).collect()
 }
 
 /// A hash over every file that decides a checkpoint's results. Files that did not change since the store last saw
@@ -464,11 +475,11 @@ mod tests {
         collected.take(3, Outcome::CopyOf { hash: hash("damaged"), image: 2 });
         collected.take(2, Outcome::Broken { reason: "truncated".into() });
         let done = collected.finish().unwrap();
-        assert_eq!(done.kept, [0, 1]);
+        assert_eq!(done.contents.kept, [0, 1]);
         assert!(done.unit.iter_rows().all(|row| row == [0.6, 0.8]));
-        assert_eq!(done.hashes, [hash("same"); 2]);
+        assert_eq!(done.contents.hashes, [hash("same"); 2]);
         let skipped = |name: &str| SkippedImage { name: name.into(), reason: "truncated".into() };
-        assert_eq!(done.skipped, [skipped("c"), skipped("d")]);
+        assert_eq!(done.contents.skipped, [skipped("c"), skipped("d")]);
     }
 
     #[test]

@@ -81,7 +81,8 @@ pub fn write_embeddings(
     let mut text_rows = None;
     if let Some(names) = texts {
         let embeddings = embedder.prompts(names.iter().map(String::as_str), cancel, notify)?;
-        summary.warnings.extend(embedder.truncation_note(&embeddings, "texts"));
+        let truncated = embeddings.truncated(names.iter().map(String::as_str));
+        summary.warnings.extend(embedder.truncation_note(truncated, "texts"));
         let rows = match names.is_empty() {
             true => Matrix::new(0, dim, Vec::new())?,
             false => embeddings.rows(&names)?.normalised(),
@@ -96,15 +97,15 @@ pub fn write_embeddings(
         let named: Vec<NamedPicture<'_>> =
             sources.iter().map(|(name, source)| NamedPicture { name, source }).collect();
         let embeddings = embedder.images(&named, cancel, notify)?;
-        summary.skipped = embeddings.skipped;
-        if embeddings.kept.is_empty() {
+        summary.skipped = embeddings.contents.skipped;
+        if embeddings.contents.kept.is_empty() {
             return Err(WorkbenchError::NoReadableImage { skipped: summary.skipped });
         }
         if request.strict && !summary.skipped.is_empty() {
             return Err(WorkbenchError::Strict { skipped: summary.skipped });
         }
-        summary.images = embeddings.kept.len();
-        let names = embeddings.kept.iter().map(|&index| sources[index].0.clone()).collect();
+        summary.images = embeddings.contents.kept.len();
+        let names = embeddings.contents.kept.iter().map(|&index| sources[index].0.clone()).collect();
         image_rows = Some(NamedRows { names, rows: embeddings.unit });
     }
     summary.warnings.extend(embedder.unsaved());

@@ -9,6 +9,7 @@ mod error;
 mod experiment;
 mod image_pipeline;
 mod jobs;
+mod known;
 mod opening;
 mod parallel;
 mod progress;
@@ -20,7 +21,9 @@ pub use crate::clip::Precision;
 pub use crate::dataset::{PictureSource, SkippedImage};
 pub use crate::evaluation::{Comparison, Evaluation};
 pub use benchmark::{Benchmark, BenchmarkRequest, ImageRates, RescoringTimes, TextRates, benchmark};
-pub use embedding::{Embedder, ImageEmbeddings, NamedPicture, PromptEmbeddings, checkpoint_fingerprint};
+pub use embedding::{
+    Embedder, ImageContents, ImageEmbeddings, NamedPicture, PromptEmbeddings, checkpoint_fingerprint,
+};
 pub use embedding_file::{EmbeddingRequest, EmbeddingSummary, Unfinished, write_embeddings};
 pub use error::WorkbenchError;
 pub use experiment::{
@@ -30,4 +33,4 @@ pub use experiment::{
 pub use jobs::{JobNotice, SessionJob, StorePlace, make_session};
 pub use opening::{Workbench, open_checkpoint, stored_prompt_set, unknown_prompt_set};
 pub use progress::{Cancel, Meter, Progress, Stage, short_duration};
-pub use session::{RANKED, Session, SessionImage, SessionOptions, StrategyResult};
+pub use session::{RANKED, Session, SessionEmbeddings, SessionImage, SessionOptions, StrategyResult};

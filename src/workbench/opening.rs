@@ -1,5 +1,7 @@
 //! Opens an experiment: every part is found, read and checked before anything is computed.
 
+use std::sync::Arc;
+
 use super::demo;
 use super::embedding::checkpoint_fingerprint;
 use super::error::WorkbenchError;
@@ -32,7 +34,21 @@ pub(super) struct OpenStrategy {
     /// As `name@version`.
     pub(super) prompt_sets: Vec<String>,
     /// In class order.
-    pub(super) prompts: Vec<Vec<String>>,
+    pub(super) prompts: Arc<Vec<Vec<String>>>,
+}
+
+impl OpenStrategy {
+    /// A hash over every class's prompts.
+    pub(super) fn prompts_hash(&self) -> Hash {
+        let mut hasher = blake3::Hasher::new();
+        for prompts in self.prompts.iter() {
+            hasher.update(&(prompts.len() as u64).to_le_bytes());
+            for prompt in prompts {
+                hasher.update(&(prompt.len() as u64).to_le_bytes()).update(prompt.as_bytes());
+            }
+        }
+        hasher.finalize()
+    }
 }
 
 impl Workbench {
@@ -130,7 +146,7 @@ fn open_strategy(
         name: choice.name.clone(),
         aggregation: choice.aggregation,
         prompt_sets: names,
-        prompts: resolved.per_class,
+        prompts: Arc::new(resolved.per_class),
     })
 }
 

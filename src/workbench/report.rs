@@ -139,7 +139,7 @@ fn strategy_part<'a>(
     StrategyPart {
         name: &strategy.name,
         aggregation: strategy.aggregation.to_string(),
-        prompts: strategy.prompts,
+        prompts: strategy.n_prompts(),
         top1: evaluation.top1(),
         top5: evaluation.top5(),
         mean_per_class_recall: evaluation.mean_per_class_recall(),

@@ -14,16 +14,11 @@ impl Workbench {
     /// A run is known by the hashes of its strategy, dataset and checkpoint: evaluating again saves nothing new.
     pub(super) fn save_runs(&self, session: &Session) -> Result<(), WorkbenchError> {
         for (strategy, result) in self.strategies.iter().zip(&session.strategies) {
-            let mut prompts = blake3::Hasher::new();
-            for prompt in strategy.prompts.iter().enumerate().flat_map(|(class, prompts)| {
-                prompts.iter().map(move |prompt| blake3::hash(format!("{class} {prompt}").as_bytes()))
-            }) {
-                prompts.update(prompt.as_bytes());
-            }
+            let prompts = strategy.prompts_hash();
             let key = Key::of(&[
                 strategy.name.as_bytes(),
                 strategy.aggregation.to_string().as_bytes(),
-                prompts.finalize().as_bytes(),
+                prompts.as_bytes(),
                 session.dataset_fingerprint.as_bytes(),
                 session.checkpoint_fingerprint.as_bytes(),
                 session.precision.name().as_bytes(),
@@ -42,8 +37,8 @@ impl Workbench {
                     "name": strategy.name,
                     "aggregation": strategy.aggregation.to_string(),
                     "prompt_sets": strategy.prompt_sets,
-                    "prompts": result.prompts,
-                    "prompts_hash": prompts.finalize().to_string(),
+                    "prompts": result.n_prompts(),
+                    "prompts_hash": prompts.to_string(),
                 },
                 "dataset": {
                     "name": session.dataset,

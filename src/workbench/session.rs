@@ -1,8 +1,11 @@
 //! What comes out of an experiment: every strategy evaluated on the same images.
 
-use super::embedding::{Embedder, ImageEmbeddings, NamedPicture, PromptEmbeddings};
+use std::sync::Arc;
+
+use super::embedding::{Embedder, ImageContents, ImageEmbeddings, NamedPicture, PromptEmbeddings, stamps};
 use super::error::WorkbenchError;
 use super::experiment::CheckpointChoice;
+use super::known::KnownEvaluation;
 use super::opening::{OpenStrategy, Workbench};
 use super::progress::{Cancel, Progress};
 use crate::clip::Precision;
@@ -78,14 +81,37 @@ pub struct StrategyResult {
     pub name: String,
     /// How its prompts become a classifier.
     pub aggregation: Aggregation,
-    /// Prompts over all classes.
-    pub prompts: usize,
+    /// The prompt sets it is made of, as `name@version`.
+    pub prompt_sets: Vec<String>,
+    /// The prompts of each class, `[n_classes]`.
+    pub prompts: Arc<Vec<Vec<String>>>,
     /// Predictions and metrics.
     pub evaluation: Evaluation,
 }
 
+impl StrategyResult {
+    /// Prompts over all classes.
+    pub fn n_prompts(&self) -> usize {
+        self.prompts.iter().map(Vec::len).sum()
+    }
+}
+
+/// The embeddings of an experiment.
+#[derive(Debug)]
+pub struct SessionEmbeddings {
+    /// The images that could be read.
+    pub images: ImageEmbeddings,
+    /// The class of each, `[n_images]`.
+    pub labels: Vec<usize>,
+    /// The prompts of all strategies.
+    pub prompts: PromptEmbeddings,
+    /// The logarithm of what scores are multiplied with before their softmax.
+    pub logit_scale: f32,
+}
+
 impl Workbench {
-    /// Embeds what the store does not hold yet, evaluates every strategy and saves the runs.
+    /// Evaluates every strategy and saves the runs. What was evaluated before is not evaluated again; otherwise what the
+    /// store does not hold yet is embedded.
     ///
     /// # Errors
     /// [`WorkbenchError::Cancelled`] soon after the request, with every finished batch in the store.
@@ -95,44 +121,31 @@ impl Workbench {
         cancel: &Cancel,
         notify: &dyn Fn(Progress),
     ) -> Result<Session, WorkbenchError> {
-        let embedder =
-            Embedder::new(&self.checkpoint, self.fingerprint, self.experiment.precision, &self.store);
-        let all_prompts =
-            self.strategies.iter().flat_map(|strategy| strategy.prompts.iter().flatten().map(String::as_str));
-        let prompts = embedder.prompts(all_prompts, cancel, notify)?;
-        let pictures: Vec<NamedPicture<'_>> = self
-            .dataset
-            .images
-            .iter()
-            .map(|image| NamedPicture { name: &image.name, source: &image.source })
-            .collect();
-        let images = embedder.images(&pictures, cancel, notify)?;
+        let embedder = self.embedder();
+        let known = match self.known_session(&embedder, &options) {
+            Some(known) => known,
+            None => self.evaluate_anew(&embedder, &options, cancel, notify)?,
+        };
+        let (contents, evaluations) = known;
         let mut skipped = self.dataset.skipped.clone();
-        skipped.extend(images.skipped.iter().cloned());
+        skipped.extend(contents.skipped.iter().cloned());
         if options.strict && !skipped.is_empty() {
             return Err(WorkbenchError::Strict { skipped });
         }
-        if images.kept.is_empty() {
-            return Err(WorkbenchError::NoReadableImage { skipped });
-        }
-        let labels: Vec<usize> = images.kept.iter().map(|&i| self.dataset.images[i].label).collect();
-        let logit_scale = self.checkpoint.logit_scale()?;
+        let mut warnings = self.warnings.clone();
         let mut strategies = Vec::with_capacity(self.strategies.len());
-        for strategy in &self.strategies {
-            if cancel.is_cancelled() {
-                return Err(WorkbenchError::Cancelled);
-            }
-            let classifier = classifier(strategy, &prompts)?;
-            let evaluation = evaluate(&images.unit, &labels, &classifier, logit_scale, options.ranked)?;
+        for (strategy, known) in self.strategies.iter().zip(evaluations) {
+            warnings.extend(
+                embedder.truncation_note(known.truncated, &format!("prompts of {:?}", strategy.name)),
+            );
             strategies.push(StrategyResult {
                 name: strategy.name.clone(),
                 aggregation: strategy.aggregation,
-                prompts: strategy.prompts.iter().map(Vec::len).sum(),
-                evaluation,
+                prompt_sets: strategy.prompt_sets.clone(),
+                prompts: strategy.prompts.clone(),
+                evaluation: known.evaluation,
             });
         }
-        let mut warnings = self.warnings.clone();
-        warnings.extend(embedder.truncation_note(&prompts, "prompts"));
         warnings.extend(embedder.unsaved());
         let mut session = Session {
             experiment: self.experiment.name.clone(),
@@ -140,9 +153,9 @@ impl Workbench {
             checkpoint_fingerprint: self.fingerprint,
             precision: self.experiment.precision,
             dataset: self.dataset.name.clone(),
-            dataset_fingerprint: self.dataset_fingerprint(&images),
+            dataset_fingerprint: self.dataset_fingerprint(&contents),
             classes: self.dataset.classes.iter().map(|class| class.name.clone()).collect(),
-            images: images
+            images: contents
                 .kept
                 .iter()
                 .map(|&i| &self.dataset.images[i])
@@ -164,12 +177,105 @@ impl Workbench {
         Ok(session)
     }
 
-    fn dataset_fingerprint(&self, images: &ImageEmbeddings) -> Hash {
+    /// The embeddings of all images and prompts; what the store does not hold yet is embedded.
+    ///
+    /// # Errors
+    /// [`WorkbenchError::NoReadableImage`]; [`WorkbenchError::Cancelled`] soon after the request, with every finished
+    /// batch in the store.
+    pub fn embed(
+        &self,
+        cancel: &Cancel,
+        notify: &dyn Fn(Progress),
+    ) -> Result<SessionEmbeddings, WorkbenchError> {
+        self.embed_with(&self.embedder(), cancel, notify)
+    }
+
+    fn embed_with(
+        &self,
+        embedder: &Embedder<'_>,
+        cancel: &Cancel,
+        notify: &dyn Fn(Progress),
+    ) -> Result<SessionEmbeddings, WorkbenchError> {
+        let all_prompts =
+            self.strategies.iter().flat_map(|strategy| strategy.prompts.iter().flatten().map(String::as_str));
+        let prompts = embedder.prompts(all_prompts, cancel, notify)?;
+        let images = embedder.images(&self.pictures(), cancel, notify)?;
+        if images.contents.kept.is_empty() {
+            let mut skipped = self.dataset.skipped.clone();
+            skipped.extend(images.contents.skipped);
+            return Err(WorkbenchError::NoReadableImage { skipped });
+        }
+        let labels = self.labels(&images.contents);
+        Ok(SessionEmbeddings { images, labels, prompts, logit_scale: self.checkpoint.logit_scale()? })
+    }
+
+    fn evaluate_anew(
+        &self,
+        embedder: &Embedder<'_>,
+        options: &SessionOptions,
+        cancel: &Cancel,
+        notify: &dyn Fn(Progress),
+    ) -> Result<(ImageContents, Vec<KnownEvaluation>), WorkbenchError> {
+        let SessionEmbeddings { images, labels, prompts, logit_scale } =
+            self.embed_with(embedder, cancel, notify)?;
+        let dataset = self.dataset_fingerprint(&images.contents);
+        let mut evaluations = Vec::with_capacity(self.strategies.len());
+        for strategy in &self.strategies {
+            if cancel.is_cancelled() {
+                return Err(WorkbenchError::Cancelled);
+            }
+            let classifier = classifier(strategy, &prompts)?;
+            let known = KnownEvaluation {
+                truncated: prompts.truncated(strategy.prompts.iter().flatten().map(String::as_str)),
+                evaluation: evaluate(&images.unit, &labels, &classifier, logit_scale, options.ranked)?,
+            };
+            let key = self.evaluation_key(embedder, strategy, &dataset, options.ranked);
+            embedder.remember_evaluation(&key, &known);
+            evaluations.push(known);
+        }
+        Ok((images.contents, evaluations))
+    }
+
+    /// The same from an earlier start, if all of it is known.
+    fn known_session(
+        &self,
+        embedder: &Embedder<'_>,
+        options: &SessionOptions,
+    ) -> Option<(ImageContents, Vec<KnownEvaluation>)> {
+        let pictures = self.pictures();
+        let contents = embedder.known_contents(&pictures, &stamps(&pictures))?;
+        if contents.kept.is_empty() {
+            return None;
+        }
+        let labels = self.labels(&contents);
+        let dataset = self.dataset_fingerprint(&contents);
+        let known = |strategy| {
+            let key = self.evaluation_key(embedder, strategy, &dataset, options.ranked);
+            embedder.known_evaluation(&key, &labels, self.dataset.classes.len())
+        };
+        let evaluations = self.strategies.iter().map(known).collect::<Option<_>>()?;
+        Some((contents, evaluations))
+    }
+
+    fn embedder(&self) -> Embedder<'_> {
+        Embedder::new(&self.checkpoint, self.fingerprint, self.experiment.precision, &self.store)
+    }
+
+    fn pictures(&self) -> Vec<NamedPicture<'_>> {
+        let images = self.dataset.images.iter();
+        images.map(|image| NamedPicture { name: &image.name, source: &image.source }).collect()
+    }
+
+    fn labels(&self, contents: &ImageContents) -> Vec<usize> {
+        contents.kept.iter().map(|&index| self.dataset.images[index].label).collect()
+    }
+
+    fn dataset_fingerprint(&self, contents: &ImageContents) -> Hash {
         let mut hasher = blake3::Hasher::new();
         for class in &self.dataset.classes {
             hasher.update(blake3::hash(class.name.as_bytes()).as_bytes());
         }
-        for (&index, hash) in images.kept.iter().zip(&images.hashes) {
+        for (&index, hash) in contents.kept.iter().zip(&contents.hashes) {
             let image = &self.dataset.images[index];
             hasher.update(blake3::hash(image.name.as_bytes()).as_bytes());
             hasher.update(&(image.label as u64).to_le_bytes());
@@ -183,4 +289,60 @@ fn classifier(strategy: &OpenStrategy, prompts: &PromptEmbeddings) -> Result<Cla
     let per_class: Vec<Matrix> =
         strategy.prompts.iter().map(|class| prompts.rows(class)).collect::<Result<_, _>>()?;
     Ok(Classifier::build(strategy.aggregation, &per_class)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::path::Path;
+
+    use super::*;
+    use crate::store::Store;
+    use crate::workbench::{CheckpointChoice, ClassNamesChoice, DatasetChoice, Experiment};
+
+    fn save(path: &Path, value: u8) {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        image::RgbImage::from_pixel(8, 8, image::Rgb([value, 100, 50])).save(path).unwrap();
+    }
+
+    /// The session, and how many notices there were on the way: none if nothing was looked up one by one.
+    fn evaluated(dir: &Path, store: &Store) -> (Session, usize) {
+        let mut experiment = Experiment::demo().unwrap();
+        experiment.checkpoint = CheckpointChoice::Demo;
+        experiment.dataset = DatasetChoice::Path {
+            images: dir.to_owned(),
+            class_names: None::<ClassNamesChoice>,
+            class_order: None,
+        };
+        let workbench = Workbench::open(experiment, store.clone()).unwrap();
+        let notices = Cell::new(0);
+        let notify = |_| notices.set(notices.get() + 1);
+        let session = workbench.evaluate(SessionOptions::default(), &Cancel::default(), &notify).unwrap();
+        (session, notices.get())
+    }
+
+    #[test]
+    fn what_is_known_is_not_embedded_again() {
+        let dir = tempfile::tempdir().unwrap();
+        for (path, value) in [("cat/1.png", 10), ("cat/2.png", 20), ("frog/1.png", 30)] {
+            save(&dir.path().join(path), value);
+        }
+        std::fs::write(dir.path().join("frog/broken.png"), "no picture").unwrap();
+        let store = Store::in_memory();
+        let (first, notices) = evaluated(dir.path(), &store);
+        assert!(notices > 0);
+        let (second, notices) = evaluated(dir.path(), &store);
+        assert_eq!(notices, 0);
+        for (a, b) in first.strategies.iter().zip(&second.strategies) {
+            assert_eq!(a.evaluation, b.evaluation);
+        }
+        assert_eq!(first.skipped, second.skipped);
+        assert_eq!(second.skipped.len(), 1);
+        assert_eq!(first.dataset_fingerprint, second.dataset_fingerprint);
+
+        save(&dir.path().join("frog/2.png"), 40);
+        let (third, notices) = evaluated(dir.path(), &store);
+        assert!(notices > 0);
+        assert_eq!(third.images.len(), 4);
+    }
 }

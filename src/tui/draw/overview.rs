@@ -104,7 +104,7 @@ fn strategy_numbers(strategy: &StrategyResult, against: Option<f64>, theme: &The
     };
     format!(
         " {:>7}  {}  {against}     {}   {}",
-        text::count(strategy.prompts),
+        text::count(strategy.n_prompts()),
         percent(Some(evaluation.top1())),
         percent(Some(evaluation.mean_per_class_recall())),
         percent(Some(evaluation.top5())),
