@@ -9,11 +9,15 @@
 //! | `evaluate.rs` | a classifier on labelled images, and the metrics |
 //! | `rescoring.rs` | an evaluation that follows its prompts while they change, one class at a time |
 //! | `comparison.rs` | two evaluations on the same images |
+//! | `confusions.rs` | which classes are taken for which, and what changes from one evaluation to another |
+//! | `interval.rs` | how much a difference can be trusted |
 
 mod classifier;
 mod comparison;
+mod confusions;
 mod error;
 mod evaluate;
+mod interval;
 mod matrix;
 mod ranking;
 mod rescoring;
@@ -23,8 +27,10 @@ mod tests;
 
 pub use classifier::Classifier;
 pub use comparison::{ClassDifference, Comparison};
+pub use confusions::{ConfusedPair, ConfusionChange, confusion_change_block, confusion_changes};
 pub use error::EvaluationError;
 pub use evaluate::{ClassAccuracy, Evaluation, evaluate};
+pub use interval::paired_interval;
 pub use matrix::Matrix;
 pub use ranking::Ranked;
 pub use rescoring::{ChangedPrediction, Rescorer};
