@@ -1,10 +1,12 @@
 //! Two evaluations on the same images, side by side.
 
-use super::{ClassAccuracy, Evaluation, EvaluationError};
+use super::{ClassAccuracy, Evaluation, EvaluationError, paired_interval};
 
 /// What the second evaluation, B, does to the first, A. Differences are B minus A, in percentage points.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Comparison {
+    /// Number of images.
+    pub images: usize,
     /// Difference in top-1 accuracy.
     pub top1: f64,
     /// Difference in top-5 accuracy.
@@ -56,6 +58,7 @@ impl Comparison {
             per_class[a.labels[image] as usize].lost += 1;
         }
         Ok(Self {
+            images: a.n_images(),
             top1: points(a.top1(), b.top1()),
             top5: points(a.top5(), b.top5()),
             mean_per_class_recall: points(a.mean_per_class_recall(), b.mean_per_class_recall()),
@@ -63,6 +66,12 @@ impl Comparison {
             gained,
             lost,
         })
+    }
+
+    /// The 95 % confidence interval of `top1`, in percentage points; see [`paired_interval`].
+    pub fn interval(&self) -> (f64, f64) {
+        let (low, high) = paired_interval(self.images, self.gained.len(), self.lost.len());
+        (100.0 * low, 100.0 * high)
     }
 }
 

@@ -10,12 +10,16 @@
 //! | `encoding.rs` | an evaluation as bytes |
 //! | `rescoring.rs` | an evaluation that follows its prompts while they change, one class at a time |
 //! | `comparison.rs` | two evaluations on the same images |
+//! | `confusions.rs` | which classes are taken for which, and what changes from one evaluation to another |
+//! | `interval.rs` | how much a difference can be trusted |
 
 mod classifier;
 mod comparison;
+mod confusions;
 mod encoding;
 mod error;
 mod evaluate;
+mod interval;
 mod matrix;
 mod ranking;
 mod rescoring;
@@ -25,8 +29,10 @@ mod tests;
 
 pub use classifier::Classifier;
 pub use comparison::{ClassDifference, Comparison};
+pub use confusions::{ConfusedPair, ConfusionChange, confusion_change_block, confusion_changes};
 pub use error::EvaluationError;
 pub use evaluate::{ClassAccuracy, Evaluation, evaluate};
+pub use interval::paired_interval;
 pub use matrix::Matrix;
 pub use ranking::Ranked;
 pub use rescoring::{ChangedPrediction, Rescorer};

@@ -149,6 +149,8 @@ fn a_comparison_by_hand() {
     let a = evaluated(&[0, 0, 1, 1, 0, 3], &labels);
     let b = evaluated(&[0, 2, 0, 0, 1, 3], &labels);
     let found = Comparison::new(&a, &b).unwrap();
+    let (low, high) = paired_interval(6, 3, 1);
+    assert_eq!((found.images, found.interval()), (6, (100.0 * low, 100.0 * high)));
     assert_eq!((found.gained, found.lost), (vec![2, 3, 4], vec![1]));
     assert!(close(found.top1, 100.0 * (5.0 - 3.0) / 6.0));
     assert!(close(found.top5, 0.0));

@@ -2,12 +2,14 @@
 //! The screens stand on this and on nothing below it; subcommands that compute do too.
 
 mod benchmark;
+mod class_table;
 pub mod demo;
 mod embedding;
 mod embedding_file;
 mod error;
 mod experiment;
 mod image_pipeline;
+mod image_selection;
 mod jobs;
 mod known;
 mod opening;
@@ -16,11 +18,17 @@ mod progress;
 pub mod report;
 mod runs;
 mod session;
+#[cfg(test)]
+pub mod test_session;
 
 pub use crate::clip::Precision;
 pub use crate::dataset::{PictureSource, SkippedImage};
-pub use crate::evaluation::{Comparison, Evaluation};
+pub use crate::evaluation::{
+    Comparison, ConfusedPair, ConfusionChange, Evaluation, confusion_change_block, confusion_changes,
+    paired_interval,
+};
 pub use benchmark::{Benchmark, BenchmarkRequest, ImageRates, RescoringTimes, TextRates, benchmark};
+pub use class_table::{Change, ClassColumn, ClassRow, class_table, sort_classes};
 pub use embedding::{
     Embedder, ImageContents, ImageEmbeddings, NamedPicture, PromptEmbeddings, checkpoint_fingerprint,
 };
@@ -30,6 +38,7 @@ pub use experiment::{
     CheckpointChoice, ClassNamesChoice, DEMO, DatasetChoice, Experiment, ExperimentError, ExperimentFlags,
     PromptSetChoice, StrategyChoice, split_reference,
 };
+pub use image_selection::{ConfusionCell, Focus, ImageFilter, ImageSelection, margin};
 pub use jobs::{JobNotice, SessionJob, StorePlace, make_session};
 pub use opening::{Workbench, open_checkpoint, stored_prompt_set, unknown_prompt_set};
 pub use progress::{Cancel, Meter, Progress, Stage, short_duration};
