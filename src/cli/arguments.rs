@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::CommandError;
 use crate::prompts::Aggregation;
 use crate::tui::theme::ColorChoice;
-use crate::workbench::{Experiment, ExperimentFlags, Precision, WorkbenchError};
+use crate::workbench::{Experiment, ExperimentFlags, Origin, Precision, WorkbenchError};
 
 /// A terminal workbench for prompt strategies of zero-shot image classifiers.
 ///
@@ -52,10 +52,14 @@ pub struct Global {
     /// Draw with ASCII only
     #[arg(long, global = true)]
     pub ascii: bool,
+    /// Colours for a dark or a light background, or none [default: the settings', or dark]
+    #[arg(long, global = true, value_enum)]
+    pub theme: Option<ThemeFlag>,
 }
 
 /// The values of `--color`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum ColorFlag {
     /// As the environment says.
     Auto,
@@ -63,6 +67,18 @@ pub enum ColorFlag {
     Always,
     /// Never.
     Never,
+}
+
+/// The values of `--theme`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ThemeFlag {
+    /// On a dark background.
+    Dark,
+    /// On a light one.
+    Light,
+    /// Without colours.
+    Mono,
 }
 
 impl From<ColorFlag> for ColorChoice {
@@ -119,6 +135,17 @@ impl ExperimentArguments {
             cupl: self.cupl.clone(),
             aggregation: self.aggregation,
         }
+    }
+
+    /// Where the experiment comes from, so that it can be opened again.
+    pub fn origin(&self) -> Origin {
+        let flags = self.flags();
+        match &self.file {
+            Some(file) => Origin::File(file.clone()),
+            None if flags.is_empty() => Origin::Demo,
+            None => Origin::Flags(Box::new(flags)),
+        }
+        .absolute()
     }
 
     /// The experiment they name.

@@ -8,6 +8,7 @@ mod evaluate;
 mod output;
 mod prompts;
 mod runs;
+mod settings;
 mod table;
 
 use std::io::IsTerminal;
@@ -19,10 +20,10 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::store::{OpenedStore, Store};
 use crate::tui;
-use crate::tui::theme::{ASCII, ColorDepth, Theme, UNICODE};
-use crate::workbench::{Cancel, StorePlace, WorkbenchError};
+use crate::workbench::{Cancel, Memory, StorePlace, WorkbenchError};
 use arguments::{Arguments, Command, ExperimentArguments, Global};
 use output::Output;
+use settings::Settings;
 
 /// How a command ended without an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,8 +130,14 @@ fn run(arguments: Arguments, output: &mut Output) -> Result<Outcome, CommandErro
     }
 }
 
-fn open_workbench(experiment: &ExperimentArguments, global: &Global) -> Result<Outcome, CommandError> {
-    let experiment = experiment.experiment()?;
+fn open_workbench(arguments: &ExperimentArguments, global: &Global) -> Result<Outcome, CommandError> {
+    let settings = Settings::read();
+    let memory = Memory::new(settings::state_dir());
+    // Without arguments: the demo, unless there is something of the user's own to choose from.
+    let start = match arguments.is_empty() && !memory.recents().is_empty() {
+        true => None,
+        false => Some((arguments.origin(), arguments.experiment()?)),
+    };
     let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
     if !std::io::stdout().is_terminal() || is_dumb {
         let what = if is_dumb { "TERM=dumb" } else { "standard output" };
@@ -140,11 +147,8 @@ fn open_workbench(experiment: &ExperimentArguments, global: &Global) -> Result<O
         )));
     }
     let variable = |name: &str| std::env::var(name).ok();
-    let theme = Theme {
-        depth: ColorDepth::detect(global.color.into(), variable),
-        glyphs: if global.ascii || !speaks_utf8(variable) { ASCII } else { UNICODE },
-    };
-    let ending = tui::run(experiment, store_place(global)?, theme)
+    let options = settings.options(global, speaks_utf8(variable), variable);
+    let ending = tui::run(start, store_place(global)?, memory, options)
         .map_err(|error| CommandError::Usage(format!("the terminal cannot be used: {error}")))?;
     match ending {
         tui::Ending::Quit => Ok(Outcome::Done),

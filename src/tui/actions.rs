@@ -1,69 +1,146 @@
-//! The one table of actions: key bindings, the hint bar, the help screen and the README's key table all come from it.
-
-use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+//! The one table of actions: key bindings, the hint bar, help and command palette, the names in `config.toml` and the
+//! README's key table all come from it.
 
 /// Everything a key can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// One row up.
-    Up,
-    /// One row down.
-    Down,
-    /// First row.
-    Top,
-    /// Last row.
-    Bottom,
-    /// Half a screen up.
-    HalfUp,
-    /// Half a screen down.
-    HalfDown,
-    /// From the strategies to the classes and back.
-    OtherTable,
     /// Show or hide the selected strategy.
     Toggle,
     /// Compare with the selected strategy.
     Baseline,
-    /// The next order of the classes.
-    Sort,
-    /// The opposite order of the classes.
-    Reverse,
-    /// Into the selected class.
+    /// A new strategy.
+    AddStrategy,
+    /// Into what is selected.
     Open,
+    /// The next choice of images.
+    Filter,
     /// The next image.
     Next,
     /// The image before.
     Previous,
-    /// The next choice of images.
-    Filter,
+    /// The choice before.
+    FilterBack,
+    /// One class or all.
+    OneClass,
+    /// Path to the clipboard.
+    CopyPath,
+    /// The list as a file.
+    WriteList,
+    /// Look for text.
+    Search,
+    /// The next order.
+    Sort,
+    /// The opposite order.
+    Reverse,
+    /// Group by change.
+    Group,
+    /// A, B or the difference.
+    Which,
+    /// List or matrix.
+    Matrix,
+    /// Images of the class.
+    ClassImages,
+    /// Prompts of the class.
+    ClassPrompts,
+    /// Confusions of the class.
+    ClassConfusions,
+    /// Disable or enable.
+    TogglePrompt,
+    /// Another text.
+    EditPrompt,
+    /// One more prompt.
+    AddPrompt,
+    /// Take back.
+    Undo,
+    /// Do again.
+    Redo,
+    /// Keep as a prompt set.
+    SavePrompts,
+    /// Strategy A or B.
+    OtherSide,
+    /// The next class.
+    NextClass,
+    /// The class before.
+    PreviousClass,
+    /// One row down.
+    Down,
+    /// One row up.
+    Up,
+    /// One column left.
+    Left,
+    /// One column right.
+    Right,
+    /// First row.
+    Top,
+    /// Last row.
+    Bottom,
+    /// Half a screen down.
+    HalfDown,
+    /// Half a screen up.
+    HalfUp,
+    /// The first screen.
+    Strategies,
+    /// The second screen.
+    Classes,
+    /// The third screen.
+    Confusion,
+    /// The fourth screen.
+    Images,
+    /// The fifth screen.
+    Prompts,
+    /// The sixth screen.
+    Jobs,
+    /// The screen to the right.
+    NextScreen,
+    /// The screen to the left.
+    PreviousScreen,
     /// Stop the running job.
     Cancel,
     /// Start the stopped job again.
     Retry,
-    /// Go on with a store that is kept in memory only.
+    /// A store in memory.
     MemoryStore,
-    /// All messages.
-    Messages,
-    /// All keys.
-    Help,
+    /// Another experiment.
+    OpenOther,
     /// One step back.
     Back,
+    /// Everything that can be done.
+    Commands,
+    /// All keys.
+    Help,
     /// Leave; asks while a job runs.
     Quit,
     /// Leave at once.
     QuitNow,
-    /// Back to the shell until `fg`.
+    /// Back to the shell.
     Suspend,
+    /// Draw everything anew.
+    Redraw,
 }
 
 /// Where the user is, as far as keys are concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Context {
-    /// Overview, the table of strategies.
+    /// The strategies.
     Strategies,
-    /// Overview, the table of classes.
+    /// The table of classes.
     Classes,
-    /// Inside a class.
-    Images,
+    /// One class: accuracies, confusions, prompts.
+    Class,
+    /// The list of confused pairs.
+    Pairs,
+    /// The confusion matrix around a class.
+    Block,
+    /// Images as thumbnails.
+    Gallery,
+    /// One image, large.
+    Inspector,
+    /// The prompts of a class.
+    Prompts,
+    /// Jobs and messages.
+    Jobs,
+    /// Which experiment to open.
+    Opening,
     /// A job runs and there is nothing to show yet.
     Loading,
     /// The job was stopped, and there is nothing to show.
@@ -72,8 +149,8 @@ pub enum Context {
     Problem,
     /// The store cannot be opened.
     StoreProblem,
-    /// Help or messages over a screen.
-    Overlay,
+    /// The list of commands over a screen.
+    Commands,
     /// The question whether to quit.
     Leaving,
 }
@@ -83,25 +160,25 @@ pub enum Context {
 pub struct Binding {
     /// What it does.
     pub action: Action,
-    /// Key names as [`key_name`] writes them.
+    /// What `config.toml` calls it.
+    pub name: &'static str,
+    /// Its keys as [`key_name`](super::keymap::key_name) writes them, unless the user has others.
     pub keys: &'static [&'static str],
     /// Where it works; empty means everywhere.
     pub contexts: &'static [Context],
     /// A word or two for the hint bar; empty keeps it out of there.
     pub hint: &'static str,
-    /// A sentence for the help screen and the README.
+    /// A sentence for the help and the README.
     pub description: &'static str,
 }
 
 use Context as C;
 
-/// Where rows or lines are walked through.
-const SCROLLED: &[Context] = &[C::Strategies, C::Classes, C::Images, C::Overlay, C::Problem, C::StoreProblem];
-
 /// Every binding, in the order in which hints and help show them.
 pub const BINDINGS: &[Binding] = &[
     Binding {
         action: Action::Toggle,
+        name: "toggle",
         keys: &["Space"],
         contexts: &[C::Strategies],
         hint: "toggle",
@@ -109,134 +186,605 @@ pub const BINDINGS: &[Binding] = &[
     },
     Binding {
         action: Action::Baseline,
+        name: "baseline",
         keys: &["b"],
         contexts: &[C::Strategies],
         hint: "baseline",
         description: "Make the selected strategy the baseline (A)",
     },
     Binding {
+        action: Action::AddStrategy,
+        name: "add-strategy",
+        keys: &["a"],
+        contexts: &[C::Strategies],
+        hint: "add",
+        description: "Add a strategy from stored prompt sets and an aggregation",
+    },
+    Binding {
         action: Action::Open,
-        keys: &["Enter", "l", "Right"],
-        contexts: &[C::Classes],
+        name: "open",
+        keys: &["Enter"],
+        contexts: &[C::Strategies, C::Classes, C::Class, C::Pairs, C::Block, C::Gallery, C::Jobs, C::Opening],
         hint: "open",
-        description: "Open the selected class and look at its images",
+        description: "Open what is selected: the classes, a class, a pair, an image, a message",
     },
     Binding {
-        action: Action::Sort,
-        keys: &["s"],
-        contexts: &[C::Strategies, C::Classes],
-        hint: "sort",
-        description: "Sort the classes by difference, accuracy or dataset order",
-    },
-    Binding {
-        action: Action::Reverse,
-        keys: &["r"],
-        contexts: &[C::Strategies, C::Classes],
-        hint: "reverse",
-        description: "Turn the order round: losses before gains",
-    },
-    Binding {
-        action: Action::OtherTable,
-        keys: &["Tab", "Shift-Tab"],
-        contexts: &[C::Strategies, C::Classes],
-        hint: "table",
-        description: "Go from the strategies to the classes and back",
+        action: Action::Filter,
+        name: "filter",
+        keys: &["f"],
+        contexts: &[C::Gallery, C::Inspector],
+        hint: "filter",
+        description: "Choose the images: missed by A, by B, by one but not the other, by all, confidently wrong, every image",
     },
     Binding {
         action: Action::Next,
+        name: "next",
         keys: &["n"],
-        contexts: &[C::Images],
+        contexts: &[C::Gallery, C::Inspector],
         hint: "next",
         description: "Next image",
     },
     Binding {
         action: Action::Previous,
+        name: "previous",
         keys: &["p", "N"],
-        contexts: &[C::Images],
+        contexts: &[C::Gallery, C::Inspector],
         hint: "prev",
         description: "Previous image",
     },
     Binding {
-        action: Action::Filter,
-        keys: &["f"],
-        contexts: &[C::Images],
-        hint: "filter",
-        description: "Choose the images: missed by A, by B, by one but not the other, by all, every image",
+        action: Action::FilterBack,
+        name: "filter-back",
+        keys: &["F"],
+        contexts: &[C::Gallery, C::Inspector],
+        hint: "",
+        description: "The choice of images before",
     },
-    Binding { action: Action::Down, keys: &["j", "Down"], contexts: SCROLLED, hint: "", description: "Down" },
-    Binding { action: Action::Up, keys: &["k", "Up"], contexts: SCROLLED, hint: "", description: "Up" },
+    Binding {
+        action: Action::OneClass,
+        name: "one-class",
+        keys: &["c"],
+        contexts: &[C::Gallery, C::Inspector],
+        hint: "class",
+        description: "Only the images of the selected one's class, or those of all classes again",
+    },
+    Binding {
+        action: Action::CopyPath,
+        name: "copy-path",
+        keys: &["y"],
+        contexts: &[C::Gallery, C::Inspector],
+        hint: "copy path",
+        description: "Copy the image's path to the clipboard, through the terminal",
+    },
+    Binding {
+        action: Action::WriteList,
+        name: "write-list",
+        keys: &["o"],
+        contexts: &[C::Gallery, C::Inspector],
+        hint: "write list",
+        description: "Write the list of files to a file",
+    },
+    Binding {
+        action: Action::Search,
+        name: "search",
+        keys: &["/"],
+        contexts: &[C::Classes, C::Pairs, C::Gallery, C::Inspector, C::Commands],
+        hint: "search",
+        description: "Keep what contains a text: classes, pairs, file names, commands",
+    },
+    Binding {
+        action: Action::Sort,
+        name: "sort",
+        keys: &["s"],
+        contexts: &[C::Classes],
+        hint: "sort",
+        description: "Sort the classes by the next column: difference, A, B, images, confusion, name, dataset order",
+    },
+    Binding {
+        action: Action::Reverse,
+        name: "reverse",
+        keys: &["r"],
+        contexts: &[C::Classes],
+        hint: "reverse",
+        description: "Turn the order round: losses before gains",
+    },
+    Binding {
+        action: Action::Group,
+        name: "group",
+        keys: &["t"],
+        contexts: &[C::Classes],
+        hint: "group",
+        description: "Group the classes: gained, lost, same",
+    },
+    Binding {
+        action: Action::Which,
+        name: "which",
+        keys: &["d"],
+        contexts: &[C::Pairs, C::Block],
+        hint: "A/B/diff",
+        description: "Confusions of A, of B, or the difference of the two",
+    },
+    Binding {
+        action: Action::Matrix,
+        name: "matrix",
+        keys: &["v"],
+        contexts: &[C::Pairs, C::Block],
+        hint: "matrix",
+        description: "From the list of confused pairs to the matrix around a class, and back",
+    },
+    Binding {
+        action: Action::ClassImages,
+        name: "class-images",
+        keys: &["i"],
+        contexts: &[C::Class, C::Prompts],
+        hint: "images",
+        description: "The images of this class",
+    },
+    Binding {
+        action: Action::ClassPrompts,
+        name: "class-prompts",
+        keys: &["e"],
+        contexts: &[C::Classes, C::Class],
+        hint: "prompts",
+        description: "The prompts of this class",
+    },
+    Binding {
+        action: Action::ClassConfusions,
+        name: "class-confusions",
+        keys: &["v"],
+        contexts: &[C::Classes, C::Class],
+        hint: "confusions",
+        description: "The confusions of this class as a matrix",
+    },
+    Binding {
+        action: Action::TogglePrompt,
+        name: "toggle-prompt",
+        keys: &["Space"],
+        contexts: &[C::Prompts],
+        hint: "disable",
+        description: "Disable the selected prompt, or enable it again",
+    },
+    Binding {
+        action: Action::EditPrompt,
+        name: "edit-prompt",
+        keys: &["Enter"],
+        contexts: &[C::Prompts],
+        hint: "edit",
+        description: "Edit the selected prompt",
+    },
+    Binding {
+        action: Action::AddPrompt,
+        name: "add-prompt",
+        keys: &["a"],
+        contexts: &[C::Prompts],
+        hint: "add",
+        description: "Add a prompt to this class",
+    },
+    Binding {
+        action: Action::Undo,
+        name: "undo",
+        keys: &["u"],
+        contexts: &[C::Prompts],
+        hint: "undo",
+        description: "Take the last change of the prompts back",
+    },
+    Binding {
+        action: Action::Redo,
+        name: "redo",
+        keys: &["Ctrl-r"],
+        contexts: &[C::Prompts],
+        hint: "",
+        description: "Do the change again that was taken back",
+    },
+    Binding {
+        action: Action::SavePrompts,
+        name: "save-prompts",
+        keys: &["w"],
+        contexts: &[C::Prompts],
+        hint: "save",
+        description: "Save the prompts as a version of a prompt set of yours",
+    },
+    Binding {
+        action: Action::OtherSide,
+        name: "other-side",
+        keys: &["Left", "Right", "h", "l"],
+        contexts: &[C::Prompts],
+        hint: "A/B",
+        description: "From A's prompts to B's and back",
+    },
+    Binding {
+        action: Action::NextClass,
+        name: "next-class",
+        keys: &["]"],
+        contexts: &[C::Class, C::Prompts],
+        hint: "next class",
+        description: "Next class",
+    },
+    Binding {
+        action: Action::PreviousClass,
+        name: "previous-class",
+        keys: &["["],
+        contexts: &[C::Class, C::Prompts],
+        hint: "",
+        description: "Previous class",
+    },
+    Binding {
+        action: Action::Down,
+        name: "down",
+        keys: &["j", "Down"],
+        contexts: &[
+            C::Strategies,
+            C::Classes,
+            C::Class,
+            C::Pairs,
+            C::Block,
+            C::Gallery,
+            C::Inspector,
+            C::Prompts,
+            C::Jobs,
+            C::Opening,
+            C::Commands,
+            C::Problem,
+            C::StoreProblem,
+        ],
+        hint: "",
+        description: "Down",
+    },
+    Binding {
+        action: Action::Up,
+        name: "up",
+        keys: &["k", "Up"],
+        contexts: &[
+            C::Strategies,
+            C::Classes,
+            C::Class,
+            C::Pairs,
+            C::Block,
+            C::Gallery,
+            C::Inspector,
+            C::Prompts,
+            C::Jobs,
+            C::Opening,
+            C::Commands,
+            C::Problem,
+            C::StoreProblem,
+        ],
+        hint: "",
+        description: "Up",
+    },
+    Binding {
+        action: Action::Left,
+        name: "left",
+        keys: &["h", "Left"],
+        contexts: &[C::Block, C::Gallery],
+        hint: "",
+        description: "Left",
+    },
+    Binding {
+        action: Action::Right,
+        name: "right",
+        keys: &["l", "Right"],
+        contexts: &[C::Block, C::Gallery],
+        hint: "",
+        description: "Right",
+    },
     Binding {
         action: Action::Top,
+        name: "top",
         keys: &["g", "Home"],
-        contexts: SCROLLED,
+        contexts: &[
+            C::Strategies,
+            C::Classes,
+            C::Class,
+            C::Pairs,
+            C::Block,
+            C::Gallery,
+            C::Inspector,
+            C::Prompts,
+            C::Jobs,
+            C::Opening,
+            C::Commands,
+            C::Problem,
+            C::StoreProblem,
+        ],
         hint: "",
         description: "First row",
     },
     Binding {
         action: Action::Bottom,
+        name: "bottom",
         keys: &["G", "End"],
-        contexts: SCROLLED,
+        contexts: &[
+            C::Strategies,
+            C::Classes,
+            C::Class,
+            C::Pairs,
+            C::Block,
+            C::Gallery,
+            C::Inspector,
+            C::Prompts,
+            C::Jobs,
+            C::Opening,
+            C::Commands,
+            C::Problem,
+            C::StoreProblem,
+        ],
         hint: "",
         description: "Last row",
     },
     Binding {
         action: Action::HalfDown,
+        name: "half-down",
         keys: &["Ctrl-d", "PageDown"],
-        contexts: SCROLLED,
+        contexts: &[
+            C::Strategies,
+            C::Classes,
+            C::Class,
+            C::Pairs,
+            C::Block,
+            C::Gallery,
+            C::Inspector,
+            C::Prompts,
+            C::Jobs,
+            C::Opening,
+            C::Commands,
+            C::Problem,
+            C::StoreProblem,
+        ],
         hint: "",
         description: "Half a screen down",
     },
     Binding {
         action: Action::HalfUp,
+        name: "half-up",
         keys: &["Ctrl-u", "PageUp"],
-        contexts: SCROLLED,
+        contexts: &[
+            C::Strategies,
+            C::Classes,
+            C::Class,
+            C::Pairs,
+            C::Block,
+            C::Gallery,
+            C::Inspector,
+            C::Prompts,
+            C::Jobs,
+            C::Opening,
+            C::Commands,
+            C::Problem,
+            C::StoreProblem,
+        ],
         hint: "",
         description: "Half a screen up",
     },
     Binding {
+        action: Action::Strategies,
+        name: "strategies",
+        keys: &["1"],
+        contexts: &[
+            C::Strategies,
+            C::Classes,
+            C::Class,
+            C::Pairs,
+            C::Block,
+            C::Gallery,
+            C::Inspector,
+            C::Prompts,
+            C::Jobs,
+        ],
+        hint: "",
+        description: "The strategies, ranked",
+    },
+    Binding {
+        action: Action::Classes,
+        name: "classes",
+        keys: &["2"],
+        contexts: &[
+            C::Strategies,
+            C::Classes,
+            C::Class,
+            C::Pairs,
+            C::Block,
+            C::Gallery,
+            C::Inspector,
+            C::Prompts,
+            C::Jobs,
+        ],
+        hint: "",
+        description: "The classes: what A and B make of each",
+    },
+    Binding {
+        action: Action::Confusion,
+        name: "confusion",
+        keys: &["3"],
+        contexts: &[
+            C::Strategies,
+            C::Classes,
+            C::Class,
+            C::Pairs,
+            C::Block,
+            C::Gallery,
+            C::Inspector,
+            C::Prompts,
+            C::Jobs,
+        ],
+        hint: "",
+        description: "The confusions: which class is taken for which",
+    },
+    Binding {
+        action: Action::Images,
+        name: "images",
+        keys: &["4"],
+        contexts: &[
+            C::Strategies,
+            C::Classes,
+            C::Class,
+            C::Pairs,
+            C::Block,
+            C::Gallery,
+            C::Inspector,
+            C::Prompts,
+            C::Jobs,
+        ],
+        hint: "",
+        description: "The images: a gallery with filters, and each one large",
+    },
+    Binding {
+        action: Action::Prompts,
+        name: "prompts",
+        keys: &["5"],
+        contexts: &[
+            C::Strategies,
+            C::Classes,
+            C::Class,
+            C::Pairs,
+            C::Block,
+            C::Gallery,
+            C::Inspector,
+            C::Prompts,
+            C::Jobs,
+        ],
+        hint: "",
+        description: "The prompts of a class under A and B",
+    },
+    Binding {
+        action: Action::Jobs,
+        name: "jobs",
+        keys: &["6"],
+        contexts: &[
+            C::Strategies,
+            C::Classes,
+            C::Class,
+            C::Pairs,
+            C::Block,
+            C::Gallery,
+            C::Inspector,
+            C::Prompts,
+            C::Jobs,
+        ],
+        hint: "",
+        description: "The jobs and the messages",
+    },
+    Binding {
+        action: Action::NextScreen,
+        name: "next-screen",
+        keys: &["Tab"],
+        contexts: &[
+            C::Strategies,
+            C::Classes,
+            C::Class,
+            C::Pairs,
+            C::Block,
+            C::Gallery,
+            C::Inspector,
+            C::Prompts,
+            C::Jobs,
+        ],
+        hint: "screens",
+        description: "Next screen",
+    },
+    Binding {
+        action: Action::PreviousScreen,
+        name: "previous-screen",
+        keys: &["Shift-Tab"],
+        contexts: &[
+            C::Strategies,
+            C::Classes,
+            C::Class,
+            C::Pairs,
+            C::Block,
+            C::Gallery,
+            C::Inspector,
+            C::Prompts,
+            C::Jobs,
+        ],
+        hint: "",
+        description: "Previous screen",
+    },
+    Binding {
         action: Action::Cancel,
+        name: "cancel",
         keys: &["x"],
-        contexts: &[C::Loading],
+        contexts: &[C::Loading, C::Jobs],
         hint: "stop",
         description: "Stop the running job; what is finished is kept",
     },
     Binding {
         action: Action::Retry,
+        name: "retry",
         keys: &["r"],
-        contexts: &[C::Stopped, C::Problem, C::StoreProblem],
+        contexts: &[C::Stopped, C::Problem, C::StoreProblem, C::Jobs],
         hint: "try again",
         description: "Start the stopped or failed job again; it goes on where it was",
     },
     Binding {
         action: Action::MemoryStore,
+        name: "memory-store",
         keys: &["i"],
         contexts: &[C::StoreProblem],
         hint: "in memory",
         description: "Go on with a store in memory: nothing is kept for the next start",
     },
     Binding {
-        action: Action::Messages,
-        keys: &["m"],
-        contexts: &[C::Strategies, C::Classes, C::Images],
-        hint: "messages",
-        description: "All messages with their full text",
+        action: Action::OpenOther,
+        name: "open-other",
+        keys: &["O"],
+        contexts: &[
+            C::Strategies,
+            C::Classes,
+            C::Class,
+            C::Pairs,
+            C::Block,
+            C::Gallery,
+            C::Inspector,
+            C::Prompts,
+            C::Jobs,
+            C::Stopped,
+            C::Problem,
+            C::StoreProblem,
+        ],
+        hint: "",
+        description: "Open another experiment: the demo, a recent one, or files of yours",
     },
     Binding {
         action: Action::Back,
-        keys: &["Esc", "h", "Left"],
-        contexts: &[C::Images, C::Overlay, C::Leaving],
+        name: "back",
+        keys: &["Esc"],
+        contexts: &[
+            C::Strategies,
+            C::Classes,
+            C::Class,
+            C::Pairs,
+            C::Block,
+            C::Gallery,
+            C::Inspector,
+            C::Prompts,
+            C::Jobs,
+            C::Opening,
+            C::Commands,
+            C::Leaving,
+        ],
         hint: "back",
         description: "Back; never quits",
     },
     Binding {
+        action: Action::Commands,
+        name: "commands",
+        keys: &[":"],
+        contexts: &[],
+        hint: "",
+        description: "Find a command by its name and run it",
+    },
+    Binding {
         action: Action::Help,
+        name: "help",
         keys: &["?", "F1"],
         contexts: &[],
         hint: "help",
-        description: "This list of keys",
+        description: "This list of keys; Enter runs the selected one",
     },
     Binding {
         action: Action::Quit,
+        name: "quit",
         keys: &["q"],
         contexts: &[],
         hint: "quit",
@@ -244,6 +792,7 @@ pub const BINDINGS: &[Binding] = &[
     },
     Binding {
         action: Action::QuitNow,
+        name: "quit-now",
         keys: &["Ctrl-c"],
         contexts: &[],
         hint: "",
@@ -251,10 +800,19 @@ pub const BINDINGS: &[Binding] = &[
     },
     Binding {
         action: Action::Suspend,
+        name: "suspend",
         keys: &["Ctrl-z"],
         contexts: &[],
         hint: "",
         description: "Back to the shell; `fg` returns",
+    },
+    Binding {
+        action: Action::Redraw,
+        name: "redraw",
+        keys: &["Ctrl-l"],
+        contexts: &[],
+        hint: "",
+        description: "Draw the whole screen anew",
     },
 ];
 
@@ -265,75 +823,39 @@ impl Binding {
     }
 }
 
-/// The action of a key in a context.
-pub fn action_for(key: &KeyEvent, context: Context) -> Option<Action> {
-    if key.kind == KeyEventKind::Release {
-        return None;
-    }
-    let name = key_name(key)?;
-    BINDINGS
-        .iter()
-        .find(|binding| binding.works_in(context) && binding.keys.contains(&name.as_str()))
-        .map(|binding| binding.action)
-}
-
-/// A key as the table writes it: `j`, `G`, `Space`, `Ctrl-d`, `Shift-Tab`, `F1`.
-pub fn key_name(key: &KeyEvent) -> Option<String> {
-    let name = match key.code {
-        KeyCode::Char(' ') => "Space".to_owned(),
-        KeyCode::Char(letter) if key.modifiers.contains(KeyModifiers::CONTROL) => {
-            letter.to_ascii_lowercase().to_string()
-        }
-        KeyCode::Char(letter) => letter.to_string(),
-        KeyCode::Enter => "Enter".to_owned(),
-        KeyCode::Esc => "Esc".to_owned(),
-        KeyCode::Tab => "Tab".to_owned(),
-        KeyCode::BackTab => "Shift-Tab".to_owned(),
-        KeyCode::Up => "Up".to_owned(),
-        KeyCode::Down => "Down".to_owned(),
-        KeyCode::Left => "Left".to_owned(),
-        KeyCode::Right => "Right".to_owned(),
-        KeyCode::Home => "Home".to_owned(),
-        KeyCode::End => "End".to_owned(),
-        KeyCode::PageUp => "PageUp".to_owned(),
-        KeyCode::PageDown => "PageDown".to_owned(),
-        KeyCode::F(number) => format!("F{number}"),
-        _ => return None,
-    };
-    if key.modifiers.contains(KeyModifiers::CONTROL) {
-        return Some(format!("Ctrl-{name}"));
-    }
-    if key.modifiers.contains(KeyModifiers::ALT) {
-        return Some(format!("Alt-{name}"));
-    }
-    Some(name)
-}
-
 /// The key table of the README, in Markdown.
 pub fn markdown_table() -> String {
-    let mut table = String::from("| key | what it does |\n|---|---|\n");
+    let mut table = String::from("| key | what it does | name in `config.toml` |\n|---|---|---|\n");
     for binding in BINDINGS {
         let keys: Vec<String> = binding.keys.iter().map(|key| format!("`{key}`")).collect();
-        table.push_str(&format!("| {} | {} |\n", keys.join(" "), binding.description));
+        table.push_str(&format!("| {} | {} | `{}` |\n", keys.join(" "), binding.description, binding.name));
     }
     table
 }
 
 #[cfg(test)]
+pub(super) const CONTEXTS: [Context; 16] = [
+    C::Strategies,
+    C::Classes,
+    C::Class,
+    C::Pairs,
+    C::Block,
+    C::Gallery,
+    C::Inspector,
+    C::Prompts,
+    C::Jobs,
+    C::Opening,
+    C::Loading,
+    C::Stopped,
+    C::Problem,
+    C::StoreProblem,
+    C::Commands,
+    C::Leaving,
+];
+
+#[cfg(test)]
 mod tests {
     use super::*;
-
-    const CONTEXTS: [Context; 9] = [
-        C::Strategies,
-        C::Classes,
-        C::Images,
-        C::Loading,
-        C::Stopped,
-        C::Problem,
-        C::StoreProblem,
-        C::Overlay,
-        C::Leaving,
-    ];
 
     #[test]
     fn no_key_means_two_things_in_one_place() {
@@ -347,22 +869,19 @@ mod tests {
     }
 
     #[test]
+    fn names_are_different() {
+        let mut names: Vec<&str> = BINDINGS.iter().map(|binding| binding.name).collect();
+        names.sort_unstable();
+        assert!(names.windows(2).all(|pair| pair[0] != pair[1]));
+    }
+
+    #[test]
     fn every_place_can_be_left_and_explained() {
         for context in CONTEXTS {
             for action in [Action::Help, Action::Quit, Action::QuitNow] {
                 assert!(BINDINGS.iter().any(|b| b.action == action && b.works_in(context)));
             }
         }
-    }
-
-    #[test]
-    fn keys_have_names() {
-        let key = |code, modifiers| key_name(&KeyEvent::new(code, modifiers));
-        assert_eq!(key(KeyCode::Char('G'), KeyModifiers::SHIFT).as_deref(), Some("G"));
-        assert_eq!(key(KeyCode::Char('d'), KeyModifiers::CONTROL).as_deref(), Some("Ctrl-d"));
-        assert_eq!(key(KeyCode::Char(' '), KeyModifiers::NONE).as_deref(), Some("Space"));
-        assert_eq!(key(KeyCode::BackTab, KeyModifiers::SHIFT).as_deref(), Some("Shift-Tab"));
-        assert_eq!(key(KeyCode::Insert, KeyModifiers::NONE), None);
     }
 
     #[test]

@@ -2,11 +2,13 @@
 
 pub mod actions;
 mod draw;
+pub mod keymap;
 mod layout;
 mod pictures;
 mod state;
 mod terminal;
 mod text;
+mod text_input;
 pub mod theme;
 
 #[cfg(test)]
@@ -17,14 +19,18 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
-use ratatui::crossterm::event;
-use ratatui::layout::Size;
+use ratatui::crossterm::event::{self, MouseButton, MouseEventKind};
+use ratatui::layout::{Position, Size};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::workbench::{Experiment, JobNotice, SessionJob, StorePlace};
+use crate::workbench::{
+    Experiment, JobNotice, Memory, Origin, PromptSetChoice, Recent, SessionJob, StorePlace, StrategyChoice,
+    complete_path, split_reference,
+};
+use keymap::Keymap;
 use pictures::PictureThread;
-use state::{Effect, Event, Job, Problem, State, update};
+use state::{Effect, Event, Job, NewStrategy, Problem, Remembered, Screen, State, Wanted, update};
 use terminal::BorrowedTerminal;
 use theme::Theme;
 
@@ -51,33 +57,75 @@ enum Message {
     Job { id: u64, notice: JobNotice },
 }
 
-/// Runs the workbench on an experiment until its user quits.
+/// How the workbench looks and is worked.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Colours and signs.
+    pub theme: Theme,
+    /// The keys.
+    pub keymap: Keymap,
+    /// The wheel and clicks mean something.
+    pub mouse: bool,
+    /// What the user should know about the settings.
+    pub notices: Vec<String>,
+}
+
+/// Runs the workbench until its user quits: on an experiment, or with the question which one.
 ///
 /// # Errors
 /// When the terminal cannot be used. The terminal is restored in every case.
-pub fn run(experiment: Experiment, place: StorePlace, theme: Theme) -> io::Result<Ending> {
+pub fn run(
+    start: Option<(Origin, Experiment)>,
+    place: StorePlace,
+    memory: Memory,
+    options: Options,
+) -> io::Result<Ending> {
     let (sender, messages) = unbounded();
     watch_signals(sender.clone())?;
-    let mut terminal = BorrowedTerminal::borrow()?;
+    let mut terminal = BorrowedTerminal::borrow(options.mouse)?;
     watch_terminal(sender.clone())?;
     let to_pictures = sender.clone();
     let pictures = PictureThread::start(move |key, picture| {
         send(&to_pictures, Message::Screen(Event::PictureReady(key, picture)));
     })?;
-    let state = State::new(terminal.size()?, place.is_memory());
-    let memory = StorePlace::in_memory();
-    let mut screen = Loop { experiment, place, memory, theme, sender, pictures, state, job: None, job_id: 0 };
-    screen.carry_out(Effect::StartSession, &mut terminal)?;
-    screen.turn(&messages, &mut terminal)
+    let mut state = State::new(terminal.size()?, options.keymap, place.is_memory());
+    state.opening.recents = memory.recents();
+    let mut screen = Loop {
+        open: start,
+        place,
+        in_memory: StorePlace::in_memory(),
+        memory,
+        theme: options.theme,
+        notices: options.notices,
+        sender,
+        pictures,
+        state,
+        job: None,
+        job_id: 0,
+    };
+    if screen.open.is_some() {
+        screen.state.begin_session();
+        screen.carry_out(Effect::StartSession, &mut terminal)?;
+    } else {
+        screen.state.screen = Screen::Opening;
+    }
+    let ending = screen.turn(&messages, &mut terminal);
+    screen.remember();
+    ending
 }
 
 struct Loop {
-    experiment: Experiment,
+    /// What is open, or about to be.
+    open: Option<(Origin, Experiment)>,
     /// The store that was asked for.
     place: StorePlace,
     /// One that a user without it can go on with.
-    memory: StorePlace,
+    in_memory: StorePlace,
+    /// What is kept beside the store.
+    memory: Memory,
     theme: Theme,
+    /// About the settings: shown with the first session.
+    notices: Vec<String>,
     sender: Sender<Message>,
     pictures: PictureThread,
     state: State,
@@ -90,6 +138,9 @@ impl Loop {
     fn turn(&mut self, messages: &Receiver<Message>, terminal: &mut BorrowedTerminal) -> io::Result<Ending> {
         // When the next frame is due, if anything has changed since the last one.
         let mut due = Some(Instant::now() + FIRST_FRAME);
+        if self.open.is_none() {
+            due = Some(Instant::now());
+        }
         loop {
             let message = match due {
                 None => messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
@@ -97,14 +148,24 @@ impl Loop {
             };
             match message {
                 Ok(message) => {
-                    let at_once = !matches!(message, Message::Job { notice: JobNotice::Progress(_), .. });
+                    let at_once = !matches!(
+                        message,
+                        Message::Job { notice: JobNotice::Progress(_), .. }
+                            | Message::Screen(Event::PictureReady(..))
+                    );
                     let Some(event) = self.event(message) else { continue };
-                    for effect in update(&mut self.state, event) {
+                    let opened = matches!(event, Event::Opened(..));
+                    let mut effects = update(&mut self.state, event);
+                    if opened {
+                        self.state.messages.append(&mut self.notices);
+                        effects.extend(self.opened());
+                    }
+                    for effect in effects {
                         if matches!(effect, Effect::Quit | Effect::QuitNow) {
                             if let Some(job) = &self.job {
                                 job.stop();
                             }
-                            return Ok(self.ending(effect));
+                            return Ok(self.ending(&effect));
                         }
                         self.carry_out(effect, terminal)?;
                     }
@@ -119,10 +180,32 @@ impl Loop {
         }
     }
 
-    fn ending(&self, effect: Effect) -> Ending {
+    /// An experiment is open: it is the newest of the recent ones. The demo is always there.
+    fn opened(&mut self) -> Option<Effect> {
+        let (origin, experiment) = self.open.as_ref()?;
+        if *origin != Origin::Demo {
+            let recent = Recent { name: experiment.name.clone(), origin: origin.clone() };
+            if let Err(error) = self.memory.opened(recent) {
+                self.state.messages.push(format!("the list of recent experiments was not kept: {error}"));
+            }
+            self.state.opening.recents = self.memory.recents();
+        }
+        None
+    }
+
+    /// Keeps how the user leaves what is open.
+    fn remember(&self) {
+        let (Some(remembered), Some((origin, _))) = (Remembered::of(&self.state), &self.open) else { return };
+        if let Ok(text) = serde_json::to_string_pretty(&remembered) {
+            // It is a convenience: a full disk must not keep anybody from quitting.
+            let _unkept = self.memory.leave(origin, &text);
+        }
+    }
+
+    fn ending(&self, effect: &Effect) -> Ending {
         match &self.state.job {
-            Job::Running(_) | Job::Stopping if effect == Effect::QuitNow => Ending::Interrupted,
-            Job::Failed(problem) => Ending::Failed(problem.message.clone()),
+            Job::Running(_) | Job::Stopping if *effect == Effect::QuitNow => Ending::Interrupted,
+            Job::Failed(problem) if self.state.session.is_none() => Ending::Failed(problem.message.clone()),
             _ => Ending::Quit,
         }
     }
@@ -134,7 +217,10 @@ impl Loop {
         };
         let event = match notice {
             JobNotice::Progress(progress) => Event::Progress(progress),
-            JobNotice::Opened(session) => Event::Opened(session),
+            JobNotice::Opened(session) => {
+                let left = self.open.as_ref().and_then(|(origin, _)| self.memory.left(origin));
+                Event::Opened(session, left.and_then(|text| serde_json::from_str(&text).ok()))
+            }
             JobNotice::Stopped => Event::Stopped,
             JobNotice::Failed { message, store } => Event::Failed(Problem { message, store }),
         };
@@ -143,38 +229,136 @@ impl Loop {
 
     fn carry_out(&mut self, effect: Effect, terminal: &mut BorrowedTerminal) -> io::Result<()> {
         match effect {
-            Effect::StartSession => self.start_job(self.place.clone()),
-            Effect::StartInMemory => self.start_job(self.memory.clone()),
+            Effect::StartSession => self.start_job(self.place.clone())?,
+            Effect::StartInMemory => self.start_job(self.in_memory.clone())?,
             Effect::StopSession => {
                 if let Some(job) = &self.job {
                     job.stop();
                 }
-                Ok(())
             }
-            Effect::LoadPicture(key) => {
+            Effect::OpenExperiment(wanted) => self.open_experiment(wanted)?,
+            Effect::AddStrategy(strategy) => self.add_strategy(strategy)?,
+            Effect::ListPromptSets => {
+                let place = self.store_place();
+                let mut names = self.own_prompt_sets().into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+                self.beside(move || {
+                    let sets = place.open().and_then(|opened| opened.store.prompt_sets());
+                    let stored = sets.unwrap_or_default();
+                    names.extend(stored.into_iter().map(|set| format!("{}@{}", set.name, set.version)));
+                    Event::PromptSets(names)
+                })?;
+            }
+            Effect::Complete { row, text } => self.beside(move || {
+                let (completed, completions) = complete_path(&text);
+                Event::Completed { row, before: text, text: completed, completions }
+            })?,
+            Effect::WantPictures(keys) => {
                 let images = self.state.session.as_ref().map(|session| &session.images);
-                if let Some(image) = images.and_then(|images| images.get(key.image)) {
-                    self.pictures.request(key, image.source.clone());
-                }
-                Ok(())
+                let source = |key: pictures::PictureKey| Some((key, images?.get(key.image)?.source.clone()));
+                self.pictures.want(keys.into_iter().filter_map(source).collect());
             }
+            Effect::Copy(text) => {
+                terminal.copy(&text)?;
+                self.state.notice = Some(format!("copied {text}"));
+            }
+            Effect::WriteList { path, lines } => self.beside(move || {
+                let count = lines.len();
+                let text: String = lines.into_iter().map(|line| line + "\n").collect();
+                Event::Notice(match std::fs::write(&path, text) {
+                    Ok(()) => format!("{count} lines are in {}", path.display()),
+                    Err(error) => format!("cannot write {}: {error}", path.display()),
+                })
+            })?,
             Effect::Suspend => {
                 terminal.suspend()?;
                 let size = terminal.size()?;
                 send(&self.sender, Message::Screen(Event::Resize(size)));
+            }
+            Effect::Redraw => terminal.redraw()?,
+            // The loop itself ends on them.
+            Effect::Quit | Effect::QuitNow => {}
+        }
+        Ok(())
+    }
+
+    /// Does something that may take a moment on a thread of its own.
+    fn beside(&self, work: impl FnOnce() -> Event + Send + 'static) -> io::Result<()> {
+        let sender = self.sender.clone();
+        let thread = thread::Builder::new().name("job-beside".into());
+        thread.spawn(move || send(&sender, Message::Screen(work())))?;
+        Ok(())
+    }
+
+    fn store_place(&self) -> StorePlace {
+        if self.state.in_memory { self.in_memory.clone() } else { self.place.clone() }
+    }
+
+    fn open_experiment(&mut self, wanted: Wanted) -> io::Result<()> {
+        let origin = match wanted {
+            Wanted::Demo => Origin::Demo,
+            Wanted::Recent(recent) => match self.state.opening.recents.get(recent) {
+                Some(recent) => recent.origin.clone(),
+                None => return Ok(()),
+            },
+            Wanted::Files(flags) => Origin::Flags(Box::new(flags)).absolute(),
+        };
+        match origin.experiment() {
+            Ok(experiment) => {
+                self.remember();
+                if let Some(job) = &self.job {
+                    job.stop();
+                }
+                self.open = Some((origin, experiment));
+                self.state.leave_experiment();
+                self.state.begin_session();
+                self.start_job(self.store_place())
+            }
+            Err(error) => {
+                send(&self.sender, Message::Screen(Event::Refused(error.to_string())));
                 Ok(())
             }
-            // The loop itself ends on them.
-            Effect::Quit | Effect::QuitNow => Ok(()),
         }
     }
 
+    /// The prompt sets of the open experiment, by what they are called in a form.
+    fn own_prompt_sets(&self) -> Vec<(String, PromptSetChoice)> {
+        let mut sets: Vec<(String, PromptSetChoice)> = Vec::new();
+        let strategies = self.open.iter().flat_map(|(_, experiment)| &experiment.strategies);
+        for choice in strategies.flat_map(|strategy| &strategy.prompt_sets) {
+            if !sets.iter().any(|(_, other)| other == choice) {
+                sets.push((choice.words(), choice.clone()));
+            }
+        }
+        sets
+    }
+
+    fn add_strategy(&mut self, new: NewStrategy) -> io::Result<()> {
+        let own = self.own_prompt_sets();
+        let choice = |reference: &String| {
+            let own = own.iter().find(|(name, _)| name == reference).map(|(_, choice)| choice.clone());
+            own.unwrap_or_else(|| {
+                let (name, version) = split_reference(reference);
+                PromptSetChoice::Stored { name: name.to_owned(), version: version.map(str::to_owned) }
+            })
+        };
+        let strategy = StrategyChoice {
+            prompt_sets: new.prompt_sets.iter().map(choice).collect(),
+            name: new.name,
+            aggregation: new.aggregation,
+        };
+        if let Some((_, experiment)) = &mut self.open {
+            experiment.strategies.push(strategy);
+        }
+        self.start_job(self.store_place())
+    }
+
     fn start_job(&mut self, place: StorePlace) -> io::Result<()> {
+        let Some((_, experiment)) = self.open.clone() else { return Ok(()) };
         self.job_id += 1;
         let id = self.job_id;
         let sender = self.sender.clone();
         let notify = move |notice| send(&sender, Message::Job { id, notice });
-        self.job = Some(SessionJob::start(self.experiment.clone(), place, notify)?);
+        self.job = Some(SessionJob::start(experiment, place, notify)?);
         Ok(())
     }
 }
@@ -200,6 +384,15 @@ fn watch_terminal(sender: Sender<Message>) -> io::Result<()> {
             let event = match event::read() {
                 Ok(event::Event::Key(key)) => Event::Key(key),
                 Ok(event::Event::Resize(width, height)) => Event::Resize(Size { width, height }),
+                Ok(event::Event::Paste(text)) => Event::Paste(text),
+                Ok(event::Event::Mouse(mouse)) => match mouse.kind {
+                    MouseEventKind::Down(MouseButton::Left) => {
+                        Event::Click(Position::new(mouse.column, mouse.row))
+                    }
+                    MouseEventKind::ScrollUp => Event::Wheel(-1),
+                    MouseEventKind::ScrollDown => Event::Wheel(1),
+                    _ => continue,
+                },
                 Ok(_) => continue,
                 // The terminal is gone.
                 Err(_) => Event::Terminate,

@@ -9,8 +9,47 @@ use ratatui::layout::Size;
 use ratatui_image::protocol::Protocol;
 use ratatui_image::protocol::halfblocks::Halfblocks;
 
-use super::state::PictureKey;
 use crate::workbench::PictureSource;
+
+/// The picture of one image at one size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PictureKey {
+    /// An index into the session's images.
+    pub image: usize,
+    /// The cells it may fill.
+    pub size: Size,
+}
+
+/// The pictures that are made.
+#[derive(Debug, Default)]
+pub struct PictureCache(std::collections::HashMap<PictureKey, Result<Picture, String>>);
+
+impl PictureCache {
+    /// A picture, or why there is none; nothing while it is not made.
+    pub fn get(&self, key: &PictureKey) -> Option<&Result<Picture, String>> {
+        self.0.get(key)
+    }
+
+    /// Takes a picture.
+    pub fn insert(&mut self, key: PictureKey, picture: Result<Picture, String>) {
+        self.0.insert(key, picture);
+    }
+
+    /// These are on the screen.
+    pub fn touch(&mut self, _keys: &[PictureKey]) {}
+}
+
+impl Picture {
+    /// Whether it is made of coloured cells.
+    pub fn needs_colors(&self) -> bool {
+        true
+    }
+
+    /// The cells it fills.
+    pub fn size(&self) -> Size {
+        self.protocol.size()
+    }
+}
 
 /// A picture ready to be drawn.
 pub struct Picture {
@@ -56,7 +95,7 @@ pub fn fit(image: RgbImage, room: Size) -> Result<Picture, String> {
 /// The thread that makes pictures.
 #[derive(Debug)]
 pub struct PictureThread {
-    requests: Sender<(PictureKey, PictureSource)>,
+    requests: Sender<Vec<(PictureKey, PictureSource)>>,
 }
 
 impl PictureThread {
@@ -69,22 +108,30 @@ impl PictureThread {
         Ok(Self { requests })
     }
 
-    /// Asks for a picture; earlier requests that were not begun are dropped.
-    pub fn request(&self, key: PictureKey, source: PictureSource) {
+    /// Asks for pictures; earlier requests that were not begun are dropped.
+    pub fn want(&self, wanted: Vec<(PictureKey, PictureSource)>) {
         // The thread ends only with this sender: a failed send means that the program is ending.
-        let _ended = self.requests.send((key, source));
+        let _ended = self.requests.send(wanted);
     }
 }
 
 fn serve(
-    requests: &Receiver<(PictureKey, PictureSource)>,
+    requests: &Receiver<Vec<(PictureKey, PictureSource)>>,
     ready: &impl Fn(PictureKey, Result<Picture, String>),
 ) {
-    while let Ok(mut request) = requests.recv() {
+    let mut wanted = Vec::new().into_iter();
+    loop {
         while let Ok(newer) = requests.try_recv() {
-            request = newer;
+            wanted = newer.into_iter();
         }
-        let (key, source) = request;
+        let Some((key, source)) = wanted.next() else {
+            match requests.recv() {
+                Ok(newer) => wanted = newer.into_iter(),
+                Err(_) => return,
+            }
+            continue;
+        };
+        let source: PictureSource = source;
         let picture =
             source.decode().map_err(|error| error.to_string()).and_then(|image| fit(image, key.size));
         ready(key, picture);
@@ -111,20 +158,5 @@ mod tests {
             prop_assert!(cells.width >= 1 && cells.width <= columns);
             prop_assert!(cells.height >= 1 && cells.height <= rows);
         }
-    }
-
-    #[test]
-    fn only_the_newest_waiting_request_is_served() {
-        let (requests, receiver) = unbounded();
-        let pixels = |value| {
-            PictureSource::Pixels(std::sync::Arc::new(RgbImage::from_pixel(4, 4, image::Rgb([value; 3]))))
-        };
-        for image in 0..5 {
-            requests.send((PictureKey { image, size: Size::new(4, 2) }, pixels(image as u8))).unwrap();
-        }
-        drop(requests);
-        let (done, results) = unbounded();
-        serve(&receiver, &|key, picture| done.send((key.image, picture.is_ok())).unwrap());
-        assert_eq!(results.try_iter().collect::<Vec<_>>(), [(4, true)]);
     }
 }

@@ -5,7 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+use ratatui::crossterm::clipboard::CopyToClipboard;
 use ratatui::crossterm::cursor::{Hide, Show};
+use ratatui::crossterm::event::{
+    DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
+};
 use ratatui::crossterm::execute;
 use ratatui::crossterm::terminal::{
     BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
@@ -19,6 +23,9 @@ use super::theme::Theme;
 /// Whether the screen is ours at the moment: the panic hook needs to know.
 static BORROWED: AtomicBool = AtomicBool::new(false);
 
+/// Whether the mouse is ours while the screen is.
+static MOUSE: AtomicBool = AtomicBool::new(false);
+
 /// The terminal in raw mode on its alternate screen, until dropped.
 pub struct BorrowedTerminal {
     terminal: Terminal<CrosstermBackend<Stdout>>,
@@ -26,8 +33,9 @@ pub struct BorrowedTerminal {
 
 impl BorrowedTerminal {
     /// Takes the terminal over.
-    pub fn borrow() -> io::Result<Self> {
+    pub fn borrow(mouse: bool) -> io::Result<Self> {
         install_panic_hook();
+        MOUSE.store(mouse, Ordering::SeqCst);
         enter()?;
         match Terminal::new(CrosstermBackend::new(io::stdout())) {
             Ok(terminal) => Ok(Self { terminal }),
@@ -51,14 +59,24 @@ impl BorrowedTerminal {
         drawn
     }
 
+    /// Draws every cell anew with the next frame.
+    pub fn redraw(&mut self) -> io::Result<()> {
+        // `clear` would ask the terminal for its cursor, and the answer goes to the thread that reads keys.
+        let size = self.terminal.size()?;
+        self.terminal.resize(size.into())
+    }
+
+    /// Puts text on the user's clipboard: OSC 52, which terminals pass on from the far end of an SSH line.
+    pub fn copy(&mut self, text: &str) -> io::Result<()> {
+        execute!(io::stdout(), CopyToClipboard::to_clipboard_from(text))
+    }
+
     /// Gives the terminal back, stops the process until `fg`, and takes the terminal over again.
     pub fn suspend(&mut self) -> io::Result<()> {
         give_back();
         signal_hook::low_level::emulate_default_handler(signal_hook::consts::SIGTSTP)?;
         enter()?;
-        // `clear` would ask the terminal for its cursor, and the answer goes to the thread that reads keys.
-        let size = self.terminal.size()?;
-        self.terminal.resize(size.into())
+        self.redraw()
     }
 }
 
@@ -71,13 +89,21 @@ impl Drop for BorrowedTerminal {
 fn enter() -> io::Result<()> {
     enable_raw_mode()?;
     BORROWED.store(true, Ordering::SeqCst);
-    execute!(io::stdout(), EnterAlternateScreen, Hide)
+    execute!(io::stdout(), EnterAlternateScreen, Hide, EnableBracketedPaste)?;
+    if MOUSE.load(Ordering::SeqCst) {
+        execute!(io::stdout(), EnableMouseCapture)?;
+    }
+    Ok(())
 }
 
 /// Each step is tried even where one before it failed: the terminal may be gone.
 fn give_back() {
     if BORROWED.swap(false, Ordering::SeqCst) {
-        let _gone = execute!(io::stdout(), EndSynchronizedUpdate, LeaveAlternateScreen, Show);
+        if MOUSE.load(Ordering::SeqCst) {
+            let _gone = execute!(io::stdout(), DisableMouseCapture);
+        }
+        let _gone =
+            execute!(io::stdout(), EndSynchronizedUpdate, DisableBracketedPaste, LeaveAlternateScreen, Show);
         let _gone = disable_raw_mode();
         let _gone = io::stdout().flush();
     }

@@ -79,6 +79,8 @@ pub struct Glyphs {
     pub minus: &'static str,
     /// What was cut off.
     pub ellipsis: &'static str,
+    /// From the true class to the predicted one.
+    pub arrow: &'static str,
     /// Whether the terminal has `▀` and `▄`.
     pub half_blocks: bool,
 }
@@ -99,6 +101,7 @@ pub const UNICODE: Glyphs = Glyphs {
     rule: "─",
     minus: "−",
     ellipsis: "…",
+    arrow: "→",
     half_blocks: true,
 };
 
@@ -118,34 +121,58 @@ pub const ASCII: Glyphs = Glyphs {
     rule: "-",
     minus: "-",
     ellipsis: "~",
+    arrow: ">",
     half_blocks: false,
 };
+
+/// What the colours stand on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Palette {
+    /// A dark background.
+    #[default]
+    Dark,
+    /// A light one.
+    Light,
+}
 
 /// Everything that decides how the screens look.
 #[derive(Debug, Clone, Copy)]
 pub struct Theme {
     /// The terminal's colours.
     pub depth: ColorDepth,
+    /// What they stand on.
+    pub palette: Palette,
     /// The signs.
     pub glyphs: Glyphs,
 }
 
 impl Theme {
-    /// The baseline: A.
+    /// The baseline: A. Blue and orange differ for every kind of colour-blindness.
     pub fn a(&self) -> Style {
-        self.colored(Color::Rgb(86, 156, 230), Color::Indexed(75), Color::Blue)
+        match self.palette {
+            Palette::Dark => self.colored(Color::Rgb(86, 156, 230), Color::Indexed(75), Color::LightBlue),
+            Palette::Light => self.colored(Color::Rgb(20, 90, 180), Color::Indexed(25), Color::Blue),
+        }
     }
 
     /// The strategy it is compared with: B.
     pub fn b(&self) -> Style {
-        self.colored(Color::Rgb(240, 150, 50), Color::Indexed(208), Color::Yellow)
+        match self.palette {
+            Palette::Dark => self.colored(Color::Rgb(240, 150, 50), Color::Indexed(208), Color::Yellow),
+            Palette::Light => self.colored(Color::Rgb(180, 90, 0), Color::Indexed(130), Color::Red),
+        }
     }
 
     /// Less important text.
     pub fn dim(&self) -> Style {
-        match self.depth {
-            ColorDepth::Mono => Style::new().add_modifier(Modifier::DIM),
-            _ => self.colored(Color::Rgb(140, 145, 155), Color::Indexed(246), Color::DarkGray),
+        match (self.depth, self.palette) {
+            (ColorDepth::Mono, _) => Style::new().add_modifier(Modifier::DIM),
+            (_, Palette::Dark) => {
+                self.colored(Color::Rgb(140, 145, 155), Color::Indexed(246), Color::DarkGray)
+            }
+            (_, Palette::Light) => {
+                self.colored(Color::Rgb(95, 98, 105), Color::Indexed(241), Color::DarkGray)
+            }
         }
     }
 
@@ -156,16 +183,55 @@ impl Theme {
 
     /// The row under the cursor.
     pub fn selected(&self) -> Style {
-        match self.depth {
-            ColorDepth::True => Style::new().bg(Color::Rgb(45, 50, 62)).add_modifier(Modifier::BOLD),
-            ColorDepth::Indexed => Style::new().bg(Color::Indexed(237)).add_modifier(Modifier::BOLD),
+        let on = |full: Color, indexed: u8| match self.depth {
+            ColorDepth::True => Style::new().bg(full).add_modifier(Modifier::BOLD),
+            ColorDepth::Indexed => Style::new().bg(Color::Indexed(indexed)).add_modifier(Modifier::BOLD),
             ColorDepth::Sixteen | ColorDepth::Mono => Style::new().add_modifier(Modifier::REVERSED),
+        };
+        match self.palette {
+            Palette::Dark => on(Color::Rgb(45, 50, 62), 237),
+            Palette::Light => on(Color::Rgb(222, 228, 238), 254),
         }
     }
 
     /// Something went wrong.
     pub fn problem(&self) -> Style {
-        self.colored(Color::Rgb(235, 100, 100), Color::Indexed(203), Color::Red).add_modifier(Modifier::BOLD)
+        match self.palette {
+            Palette::Dark => self.colored(Color::Rgb(235, 100, 100), Color::Indexed(203), Color::LightRed),
+            Palette::Light => self.colored(Color::Rgb(175, 25, 25), Color::Indexed(124), Color::Red),
+        }
+        .add_modifier(Modifier::BOLD)
+    }
+
+    /// A cell of a matrix that holds this share of its row: the larger, the stronger the colour of A or, with `b`, of B.
+    /// The diagonal, where images are right, has no colour. Numbers say the same without.
+    pub fn heat(&self, share: f64, b: bool, diagonal: bool) -> Style {
+        if diagonal {
+            return self.heading();
+        }
+        if share <= 0.0 {
+            return self.dim();
+        }
+        match self.depth {
+            ColorDepth::Mono => Style::new(),
+            ColorDepth::Sixteen => {
+                if b {
+                    self.b()
+                } else {
+                    self.a()
+                }
+            }
+            ColorDepth::True | ColorDepth::Indexed => {
+                let full: [u8; 3] = if b { [200, 110, 20] } else { [30, 100, 190] };
+                let ground: [u8; 3] = if self.palette == Palette::Dark { [20, 22, 26] } else { [250; 3] };
+                let part = (0.15 + 0.85 * share.sqrt()).min(1.0);
+                let mix = |at: usize| {
+                    (f64::from(ground[at]) + part * (f64::from(full[at]) - f64::from(ground[at]))) as u8
+                };
+                let text = if self.palette == Palette::Dark || part > 0.5 { 245 } else { 20 };
+                Style::new().bg(Color::Rgb(mix(0), mix(1), mix(2))).fg(Color::Rgb(text, text, text))
+            }
+        }
     }
 
     fn colored(&self, full: Color, indexed: Color, named: Color) -> Style {

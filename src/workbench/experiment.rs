@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::clip::Precision;
 use crate::prompts::Aggregation;
@@ -173,7 +173,7 @@ enum TemplatesEntry {
 }
 
 /// An experiment given by flags instead of a file.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExperimentFlags {
     /// A checkpoint directory, or `demo`.
     pub checkpoint: Option<PathBuf>,
@@ -187,6 +187,21 @@ pub struct ExperimentFlags {
     pub cupl: Option<PathBuf>,
     /// For every strategy.
     pub aggregation: Option<Aggregation>,
+}
+
+impl PromptSetChoice {
+    /// What a list calls it.
+    pub fn words(&self) -> String {
+        let file = |path: &Path| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        match self {
+            Self::DemoTemplates => "the demo's templates".to_owned(),
+            Self::DemoCupl => "the demo's CuPL prompts".to_owned(),
+            Self::TemplatesFile(path) | Self::CuplFile(path) => file(path),
+            Self::InlineTemplates(list) => format!("{} templates of this experiment", list.len()),
+            Self::Stored { name, version: None } => name.clone(),
+            Self::Stored { name, version: Some(version) } => format!("{name}@{version}"),
+        }
+    }
 }
 
 impl ExperimentFlags {

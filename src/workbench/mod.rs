@@ -15,6 +15,7 @@ mod known;
 mod opening;
 mod parallel;
 mod progress;
+mod recent;
 pub mod report;
 mod runs;
 mod session;
@@ -27,6 +28,8 @@ pub use crate::evaluation::{
     Comparison, ConfusedPair, ConfusionChange, Evaluation, confusion_change_block, confusion_changes,
     paired_interval,
 };
+pub use crate::prompts::Aggregation;
+pub use crate::store::OpenedStore;
 pub use benchmark::{Benchmark, BenchmarkRequest, ImageRates, RescoringTimes, TextRates, benchmark};
 pub use class_table::{Change, ClassColumn, ClassRow, class_table, sort_classes};
 pub use embedding::{
@@ -42,4 +45,5 @@ pub use image_selection::{ConfusionCell, Focus, ImageFilter, ImageSelection, mar
 pub use jobs::{JobNotice, SessionJob, StorePlace, make_session};
 pub use opening::{Workbench, open_checkpoint, stored_prompt_set, unknown_prompt_set};
 pub use progress::{Cancel, Meter, Progress, Stage, short_duration};
+pub use recent::{Memory, Origin, Recent, complete_path};
 pub use session::{RANKED, Session, SessionEmbeddings, SessionImage, SessionOptions, StrategyResult};

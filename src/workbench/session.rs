@@ -89,6 +89,16 @@ pub struct StrategyResult {
     pub evaluation: Evaluation,
 }
 
+impl SessionImage {
+    /// Its file's path, or its name where its pixels are not in a file.
+    pub fn place(&self) -> String {
+        match &self.source {
+            PictureSource::File(path) => path.display().to_string(),
+            PictureSource::Pixels(_) => self.name.clone(),
+        }
+    }
+}
+
 impl StrategyResult {
     /// Prompts over all classes.
     pub fn n_prompts(&self) -> usize {

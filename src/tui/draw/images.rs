@@ -1,4 +1,4 @@
-//! One class's images: their names, and the selected one's picture with the top predictions of each strategy.
+//! The images: a gallery of thumbnails, and one image large with the ranked classes of each strategy.
 
 use ratatui::Frame;
 use ratatui::layout::{Rect, Size};
@@ -7,124 +7,147 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 use ratatui_image::Image;
 
-use super::put;
-use crate::tui::layout::{self, first_row};
-use crate::tui::state::{ImagesView, State};
+use super::{bar, put, strategy_name};
+use crate::tui::layout;
+use crate::tui::pictures::PictureKey;
+use crate::tui::state::State;
 use crate::tui::text;
 use crate::tui::theme::{ColorDepth, Theme};
-use crate::workbench::Session;
+use crate::workbench::{Session, margin};
 
-/// The narrowest column that still shows a class and its probability, if that lets all strategies in.
-const NARROWEST_RANKING: usize = 13;
-
-/// A column that is easy to read, where not all strategies have room anyway.
-const EASY_RANKING: usize = 17;
-
-pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, session: &Session, theme: &Theme) {
-    let Some(view) = &state.images else { return };
-    let parts = layout::images(area);
-    draw_heading(frame, parts.heading, state, session, view, theme);
-    if view.list.is_empty() {
-        let line = " No image here: f chooses others, Esc goes back.";
-        put(frame, parts.list.union(parts.picture), 1, Line::styled(line, theme.dim()));
-        return;
-    }
-    draw_list(frame, parts.list, state, session, view, theme);
-    let Some(&image) = view.list.get(view.selected) else { return };
-    draw_picture(frame, parts.picture, state, theme);
-    draw_details(frame, parts.details, state, session, image, theme);
-}
-
-fn draw_heading(
-    frame: &mut Frame<'_>,
-    area: Rect,
-    state: &State,
-    session: &Session,
-    view: &ImagesView,
-    theme: &Theme,
-) {
+/// What the list is, and where the cursor stands in it.
+fn draw_heading(frame: &mut Frame<'_>, area: Rect, state: &State, session: &Session, theme: &Theme) {
+    let view = &state.images;
     let dot = theme.glyphs.dot;
+    let ellipsis = theme.glyphs.ellipsis;
+    let width = usize::from(area.width);
+    let class = |class: usize| text::shorten(&session.classes[class], width / 5, ellipsis);
+    let mut parts = vec![view.selection.filter.words(state.strategies.is_pair()).to_owned()];
+    if let Some(cell) = view.selection.cell {
+        let strategy = &session.strategies[cell.strategy].name;
+        let arrow = theme.glyphs.arrow;
+        parts = vec![format!(
+            "{} {arrow} {} by {}",
+            class(cell.truth),
+            class(cell.predicted),
+            text::shorten(strategy, width / 6, ellipsis)
+        )];
+    }
+    if let Some(only) = view.selection.class {
+        parts.push(class(only));
+    }
+    if !view.selection.name.is_empty() {
+        parts.push(format!("with {:?}", view.selection.name));
+    }
     let place = if view.list.is_empty() { 0 } else { view.selected + 1 };
-    let left = format!(
-        " {} {dot} {} {dot} {} of {}",
-        text::shorten(&session.classes[view.class], usize::from(area.width) / 4, theme.glyphs.ellipsis),
-        view.filter.words(state.is_pair()),
-        text::count(place),
-        text::count(view.list.len())
-    );
-    let name = |strategy: usize| {
-        let name = &session.strategies[strategy].name;
-        text::shorten(name, usize::from(area.width) / 5, theme.glyphs.ellipsis)
-    };
-    let mut names = vec![Span::styled(format!("A {} ", name(state.a)), theme.a())];
-    if state.is_pair() {
-        names.push(Span::styled(format!(" B {} ", name(state.b)), theme.b()));
+    parts.push(format!("{} of {}", text::count(place), text::count(view.list.len())));
+    let left = format!(" {}", parts.join(&format!(" {dot} ")));
+    let mut names = vec![strategy_name(state, state.strategies.a, width / 5, theme), Span::raw(" ")];
+    if state.strategies.is_pair() {
+        let b = strategy_name(state, state.strategies.b, width / 5, theme);
+        names.extend([Span::raw(" "), b, Span::raw(" ")]);
     }
     let names = Line::from(names);
-    let room = usize::from(area.width).saturating_sub(names.width() + 1);
+    let room = width.saturating_sub(names.width() + 1);
     put(frame, area, 0, names.right_aligned());
-    let left = text::fit(&left, room, theme.glyphs.ellipsis);
+    let left = text::fit(&left, room, ellipsis);
     put(frame, Rect { width: area.width.min(room as u16), ..area }, 0, Line::styled(left, theme.heading()));
 }
 
-fn draw_list(
+fn draw_nothing(frame: &mut Frame<'_>, area: Rect, theme: &Theme) {
+    let line = " No image here: f chooses others, Esc goes back.";
+    put(frame, area, 1, Line::styled(line, theme.dim()));
+}
+
+/// Right or wrong, of A and of B.
+fn marks(state: &State, session: &Session, image: usize, theme: &Theme) -> Vec<Span<'static>> {
+    let mark = |strategy: usize| {
+        let right = session.strategies[strategy].evaluation.is_correct(image);
+        if right { theme.glyphs.right } else { theme.glyphs.wrong }
+    };
+    let mut spans = vec![Span::styled(mark(state.strategies.a), theme.a())];
+    if state.strategies.is_pair() {
+        spans.push(Span::styled(mark(state.strategies.b), theme.b()));
+    }
+    spans
+}
+
+pub(super) fn draw_gallery(
     frame: &mut Frame<'_>,
     area: Rect,
     state: &State,
     session: &Session,
-    view: &ImagesView,
     theme: &Theme,
 ) {
-    let height = usize::from(area.height);
-    let first = first_row(view.selected, view.list.len(), height);
-    let marks_width = if state.is_pair() { 4 } else { 2 };
-    let name_width = usize::from(area.width).saturating_sub(2 + marks_width);
-    for (row, (index, &image)) in view.list.iter().enumerate().skip(first).take(height).enumerate() {
-        let mark = |strategy: usize| {
-            if session.strategies[strategy].evaluation.is_correct(image) {
-                theme.glyphs.right
-            } else {
-                theme.glyphs.wrong
+    let gallery = layout::gallery(area);
+    let view = &state.images;
+    draw_heading(frame, gallery.heading, state, session, theme);
+    if view.list.is_empty() {
+        return draw_nothing(frame, gallery.grid, theme);
+    }
+    let first = gallery.first(view.selected, view.list.len());
+    for (place, &image) in view.list.iter().skip(first).take(gallery.tiles()).enumerate() {
+        let (picture, caption) = gallery.tile(place);
+        let on_cursor = first + place == view.selected;
+        let key = PictureKey { image, size: picture.as_size() };
+        draw_picture(frame, picture, state, key, theme);
+        let mut spans = vec![Span::raw(if on_cursor { theme.glyphs.cursor } else { " " })];
+        spans.extend(marks(state, session, image, theme));
+        let width = usize::from(caption.width).saturating_sub(spans.len() + 2);
+        // Where all images are of one class, the file name says more.
+        let one_class = view.selection.class.is_some() || view.selection.cell.is_some();
+        let name = match one_class {
+            true => text::fit_end(&session.images[image].name, width, theme.glyphs.ellipsis),
+            false => {
+                text::fit_middle(&session.classes[session.images[image].label], width, theme.glyphs.ellipsis)
             }
         };
-        let on_cursor = index == view.selected;
-        let mut spans = vec![
-            Span::raw(if on_cursor { theme.glyphs.cursor } else { " " }),
-            Span::styled(mark(state.a), theme.a()),
-            Span::raw(" "),
-        ];
-        if state.is_pair() {
-            spans.extend([Span::styled(mark(state.b), theme.b()), Span::raw(" ")]);
-        }
-        let name = &session.images[image].name;
-        spans.push(Span::raw(text::fit_end(name, name_width, theme.glyphs.ellipsis)));
+        spans.push(Span::raw(format!(" {name}")));
         let line = Line::from(spans);
-        let line = if on_cursor { line.style(theme.selected()) } else { line };
-        put(frame, area, row as u16, line);
+        put(frame, caption, 0, if on_cursor { line.style(theme.selected()) } else { line });
     }
 }
 
-fn draw_picture(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
+pub(super) fn draw_inspector(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    state: &State,
+    session: &Session,
+    theme: &Theme,
+) {
+    let parts = layout::inspector(area);
+    draw_heading(frame, parts.heading, state, session, theme);
+    let Some(image) = state.images.current() else {
+        return draw_nothing(frame, parts.details, theme);
+    };
+    let key = PictureKey { image, size: parts.picture.as_size() };
+    draw_picture(frame, parts.picture, state, key, theme);
+    draw_details(frame, parts.details, state, session, image, key, theme);
+}
+
+fn draw_picture(frame: &mut Frame<'_>, area: Rect, state: &State, key: PictureKey, theme: &Theme) {
     let note = |frame: &mut Frame<'_>, message: &str, style: Style| {
         for (row, line) in text::wrap(message, usize::from(area.width)).into_iter().enumerate() {
-            put(frame, area, row as u16 + 1, Line::styled(line, style));
+            put(frame, area, row as u16, Line::styled(line, style));
         }
     };
-    if theme.depth == ColorDepth::Mono {
-        note(frame, "Pictures need colours: start with --color always.", theme.dim());
-        return;
+    if !state.pictures_on {
+        return note(frame, "Pictures are off.", theme.dim());
     }
-    match state.picture.as_ref().map(|slot| &slot.picture) {
-        Some(Some(Ok(picture))) => {
-            let Size { width, height } = picture.protocol.size();
+    match state.pictures.get(&key) {
+        Some(Ok(picture)) => {
+            if theme.depth == ColorDepth::Mono && picture.needs_colors() {
+                return note(frame, "Pictures need colours: start with --color always.", theme.dim());
+            }
+            let Size { width, height } = picture.size();
             let place = Rect { width: width.min(area.width), height: height.min(area.height), ..area };
             Image::new(&picture.protocol).render(place, frame.buffer_mut());
-            if !theme.glyphs.half_blocks {
+            if !theme.glyphs.half_blocks && picture.needs_colors() {
                 one_pixel_a_cell(frame, place);
             }
         }
-        Some(Some(Err(reason))) => note(frame, &format!("No picture: {reason}"), theme.problem()),
-        Some(None) | None => note(frame, theme.glyphs.ellipsis, theme.dim()),
+        Some(Err(reason)) => note(frame, &format!("No picture: {reason}"), theme.problem()),
+        None => note(frame, theme.glyphs.ellipsis, theme.dim()),
     }
 }
 
@@ -141,51 +164,90 @@ fn draw_details(
     state: &State,
     session: &Session,
     image: usize,
+    key: PictureKey,
     theme: &Theme,
 ) {
     let width = usize::from(area.width);
-    let label = session.images[image].label;
-    let pixels = match state.picture.as_ref().and_then(|slot| slot.picture.as_ref()) {
-        Some(Ok(picture)) => format!("{}x{}", picture.pixels.0, picture.pixels.1),
-        _ => String::new(),
-    };
-    let room = width.saturating_sub(16 + pixels.len());
-    let class = text::shorten(&session.classes[label], room, theme.glyphs.ellipsis);
-    let truth = format!("true class  {class}   {pixels}");
-    put(frame, area, 0, Line::styled(text::fit(&truth, width, theme.glyphs.ellipsis), theme.heading()));
-
-    let strategies = state.shown_strategies();
-    let columns = match strategies.len() * NARROWEST_RANKING <= width {
-        true => strategies.len(),
-        false => (width / EASY_RANKING).max(1),
-    };
-    if columns < strategies.len() {
-        let more = format!("+{} more", strategies.len() - columns);
-        put(frame, area, 1, Line::styled(more, theme.dim()).right_aligned());
+    let ellipsis = theme.glyphs.ellipsis;
+    let of = &session.images[image];
+    let field =
+        |name: &str, value: String| vec![Span::styled(format!("{name:<12}"), theme.dim()), Span::raw(value)];
+    let room = width.saturating_sub(13);
+    let class = text::shorten(&session.classes[of.label], room, ellipsis);
+    let mut truth = field("true class", String::new());
+    truth.push(Span::styled(class, theme.heading()));
+    put(frame, area, 0, Line::from(truth));
+    let file = text::fit_end(&of.name, room.min(of.name.chars().count() * 2), ellipsis);
+    put(frame, area, 1, Line::from(field("file", file.trim_end().to_owned())));
+    if let Some(Ok(picture)) = state.pictures.get(&key) {
+        let (wide, high) = picture.pixels;
+        put(frame, area, 2, Line::from(field("pixels", format!("{wide}x{high}"))));
     }
-    let column_width = width / columns.max(1);
-    for (column, &strategy) in strategies.iter().take(columns).enumerate() {
-        let place = Rect { x: area.x + (column * column_width) as u16, width: column_width as u16, ..area };
-        let result = &session.strategies[strategy];
-        let (letter, style) = if strategy == state.a {
-            ("A ", theme.a())
-        } else if strategy == state.b {
-            ("B ", theme.b())
-        } else {
-            ("", Style::new())
-        };
-        let mark = if result.evaluation.is_correct(image) { theme.glyphs.right } else { theme.glyphs.wrong };
-        let name_width = column_width.saturating_sub(3 + letter.len());
-        let name = text::shorten(&result.name, name_width, theme.glyphs.ellipsis);
-        put(frame, place, 2, Line::styled(format!("{letter}{name} {mark}"), style));
-        for (rank, prediction) in result.evaluation.ranked(image).iter().take(5).enumerate() {
-            let name_width = column_width.saturating_sub(8);
+
+    let listed = state.strategies.listed();
+    let below = Rect { y: area.y + 4.min(area.height), height: area.height.saturating_sub(4), ..area };
+    // A and B get what they need; the others as many lines as are left.
+    let ranked = session.strategies[listed[0]].evaluation.ranked(image).len();
+    let most = usize::from(below.height) / listed.len().clamp(1, 2);
+    let full = (most.saturating_sub(1)).clamp(1, ranked.max(1));
+    let mut y = 0;
+    for (place, &strategy) in listed.iter().enumerate() {
+        if y >= below.height {
+            break;
+        }
+        put(frame, below, y, strategy_line(state, session, strategy, image, width, theme));
+        y += 1;
+        let lines = if place < 2 { full } else { 0 };
+        let evaluation = &session.strategies[strategy].evaluation;
+        for prediction in evaluation.ranked(image).iter().take(lines) {
             let class = prediction.class as usize;
-            let sign = if class == label { theme.glyphs.right } else { " " };
-            let name = text::fit_middle(&session.classes[class], name_width, theme.glyphs.ellipsis);
-            let line = format!("{sign}{name} {:.2}", prediction.probability);
-            let style = if class == label { theme.heading() } else { Style::new() };
-            put(frame, place, rank as u16 + 3, Line::styled(line, style));
+            let name_width = (width / 2).clamp(8, 30);
+            let bar_width = width.saturating_sub(name_width + 9).min(40);
+            let style = if strategy == state.strategies.a {
+                theme.a()
+            } else if strategy == state.strategies.b {
+                theme.b()
+            } else {
+                Style::new()
+            };
+            let is_true = class == of.label;
+            let mark = if is_true { theme.glyphs.right } else { " " };
+            let name = text::fit_middle(&session.classes[class], name_width, ellipsis);
+            let spans = vec![
+                Span::raw(format!(" {mark} ")),
+                Span::styled(name, if is_true { theme.heading() } else { Style::new() }),
+                Span::raw(format!(" {:.2} ", prediction.probability)),
+                Span::styled(bar(f64::from(prediction.probability), bar_width, &theme.glyphs), style),
+            ];
+            put(frame, below, y, Line::from(spans));
+            y += 1;
         }
     }
+}
+
+/// The strategy, whether it is right, and by how much.
+fn strategy_line(
+    state: &State,
+    session: &Session,
+    strategy: usize,
+    image: usize,
+    width: usize,
+    theme: &Theme,
+) -> Line<'static> {
+    let evaluation = &session.strategies[strategy].evaluation;
+    let right = evaluation.is_correct(image);
+    let mark = if right { theme.glyphs.right } else { theme.glyphs.wrong };
+    let mut spans = vec![strategy_name(state, strategy, width / 2, theme), Span::raw(format!(" {mark}"))];
+    let mut numbers = String::new();
+    if let Some(margin) = margin(session, strategy, image) {
+        let sign = if margin < 0.0 { theme.glyphs.minus } else { "+" };
+        numbers = format!("  margin {sign}{:.2}", margin.abs());
+    }
+    let rank = evaluation.true_rank[image];
+    if !right {
+        numbers.push_str(&format!("  true class is no. {rank}"));
+    }
+    let room = width.saturating_sub(spans.iter().map(Span::width).sum());
+    spans.push(Span::styled(text::fit(&numbers, room, theme.glyphs.ellipsis), theme.dim()));
+    Line::from(spans)
 }

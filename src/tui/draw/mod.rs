@@ -1,22 +1,27 @@
 //! Draws the state. Nothing here changes it, and nothing here computes more than what is on the screen.
 
+mod classes;
+mod confusion;
 mod images;
+mod jobs;
+mod opening;
 mod overlay;
-mod overview;
+mod prompts;
+mod strategies;
 mod waiting;
 
 use ratatui::Frame;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Widget};
 use unicode_width::UnicodeWidthStr;
 
-use super::actions::{Action, BINDINGS, Binding};
+use super::actions::{Action, BINDINGS, Binding, Context};
 use super::layout;
-use super::state::{Job, Overlay, Screen, State};
+use super::state::{Overlay, Screen, State};
 use super::text;
 use super::theme::{Glyphs, Theme};
-pub use overlay::help_lines;
 pub use waiting::problem_lines;
 
 /// Draws one frame.
@@ -30,22 +35,41 @@ pub fn draw(frame: &mut Frame<'_>, state: &State, theme: &Theme) {
         return;
     }
     let parts = layout::frame(area);
-    put(frame, parts.title, 0, title(state, theme, usize::from(area.width)));
-    put(frame, area, 1, Line::styled(theme.glyphs.rule.repeat(usize::from(area.width)), theme.dim()));
+    let width = usize::from(area.width);
+    put(frame, parts.title, 0, title(state, theme, width));
+    put(frame, parts.tabs, 0, tabs(state, theme, width));
+    put(frame, parts.rule, 0, Line::styled(theme.glyphs.rule.repeat(width), theme.dim()));
+    let body = parts.body;
     match (&state.session, state.screen) {
-        (None, _) => waiting::draw(frame, parts.body, state, theme),
-        (Some(session), Screen::Overview) => overview::draw(frame, parts.body, state, session, theme),
-        (Some(session), Screen::Images) => images::draw(frame, parts.body, state, session, theme),
-    }
-    match state.overlay {
-        Some(Overlay::Help(line)) => overlay::help(frame, parts.body, line, theme),
-        Some(Overlay::Messages(line)) => {
-            overlay::messages(frame, parts.body, line, &state.messages, theme);
+        (_, Screen::Opening) => opening::draw(frame, body, state, theme),
+        (None, _) => waiting::draw(frame, body, state, theme),
+        (Some(session), Screen::Strategies) => strategies::draw(frame, body, state, session, theme),
+        (Some(session), Screen::Classes) => match &state.classes.page {
+            Some(page) => classes::draw_page(frame, body, state, session, page, theme),
+            None => classes::draw(frame, body, state, session, theme),
+        },
+        (Some(session), Screen::Confusion) => match &state.confusion.block {
+            Some(block) => confusion::draw_block(frame, body, state, session, block, theme),
+            None => confusion::draw(frame, body, state, session, theme),
+        },
+        (Some(session), Screen::Images) if state.images.inspecting => {
+            images::draw_inspector(frame, body, state, session, theme);
         }
-        Some(Overlay::Leaving) => overlay::leaving(frame, parts.body, state.in_memory, theme),
+        (Some(session), Screen::Images) => images::draw_gallery(frame, body, state, session, theme),
+        (Some(session), Screen::Prompts) => prompts::draw(frame, body, state, session, theme),
+        (Some(_), Screen::Jobs) => jobs::draw(frame, body, state, theme),
+    }
+    match &state.overlay {
+        Some(Overlay::Commands(view)) => overlay::commands(frame, body, view, state, theme),
+        Some(Overlay::Message(message, line)) => {
+            let text = state.messages.get(*message).map_or("", String::as_str);
+            overlay::message(frame, body, text, *line, theme);
+        }
+        Some(Overlay::Form(form)) => overlay::form(frame, body, form, theme),
+        Some(Overlay::Leaving) => overlay::leaving(frame, body, state.in_memory, theme),
         None => {}
     }
-    put(frame, parts.hints, 0, hints(state, theme, usize::from(area.width)));
+    put(frame, parts.hints, 0, bottom(state, theme, width));
     theme.reduce_colors(frame.buffer_mut());
 }
 
@@ -61,14 +85,11 @@ fn title(state: &State, theme: &Theme, width: usize) -> Line<'static> {
     let dot = format!(" {} ", theme.glyphs.dot);
     let name = Span::styled(" cupl-tui  ", theme.heading());
     let Some(session) = &state.session else { return Line::from(name) };
-    let right = match state.messages.len() {
-        0 => String::new(),
-        1 => " 1 message (m) ".to_owned(),
-        n => format!(" {} messages (m) ", text::count(n)),
-    };
+    let running = state.jobs.any_runs();
+    let right = format!(" {}{dot}{} ", session.precision, if running { "working" } else { "ready" });
     let mut parts = vec![
         session.experiment.clone(),
-        format!("{} {}", session.checkpoint, session.precision),
+        session.checkpoint.clone(),
         format!("{} images", text::count(session.images.len())),
         format!("{} classes", text::count(session.classes.len())),
     ];
@@ -80,19 +101,106 @@ fn title(state: &State, theme: &Theme, width: usize) -> Line<'static> {
     Line::from(vec![name, Span::raw(middle), Span::styled(right, theme.dim())])
 }
 
+/// The tabs with the columns that each takes, as far as there is room.
+fn tab_places(state: &State, width: usize) -> Vec<(Screen, String, usize)> {
+    let long: usize = Screen::ALL.iter().map(|screen| screen.name().len() + 4).sum();
+    let mut x = 1;
+    let mut places = Vec::new();
+    for (number, screen) in Screen::ALL.into_iter().enumerate() {
+        let label = match long <= width || screen == state.screen {
+            true => format!("{} {}", number + 1, screen.name()),
+            false => format!("{}", number + 1),
+        };
+        let start = x;
+        x += label.len() + 2;
+        places.push((screen, label, start));
+    }
+    places
+}
+
+/// The screen whose tab is at a column.
+pub fn tab_at(state: &State, column: u16) -> Option<Screen> {
+    let column = usize::from(column);
+    tab_places(state, usize::from(state.size.width))
+        .into_iter()
+        .find(|(_, label, start)| (*start..start + label.len()).contains(&column))
+        .map(|(screen, ..)| screen)
+}
+
+fn tabs(state: &State, theme: &Theme, width: usize) -> Line<'static> {
+    if state.session.is_none() || state.screen == Screen::Opening {
+        return Line::default();
+    }
+    let mut spans = vec![Span::raw(" ")];
+    for (screen, label, _) in tab_places(state, width) {
+        let style = if screen == state.screen { theme.heading().underlined() } else { theme.dim() };
+        spans.push(Span::styled(label, style));
+        spans.push(Span::raw("  "));
+    }
+    let used: usize = spans.iter().map(Span::width).sum();
+    let right = match state.messages.len() {
+        0 => String::new(),
+        1 => "1 message ".to_owned(),
+        n => format!("{} messages ", text::count(n)),
+    };
+    if used + right.len() <= width {
+        spans.push(Span::raw(" ".repeat(width - used - right.len())));
+        spans.push(Span::styled(right, theme.dim()));
+    }
+    Line::from(spans)
+}
+
+/// What is typed, what was just done, or what works here.
+fn bottom(state: &State, theme: &Theme, width: usize) -> Line<'static> {
+    if let Some(typing) = &state.typing {
+        let (before, after) = typing.input.parts();
+        let mut spans = vec![Span::styled(format!(" {} ", typing.purpose.prompt()), theme.dim())];
+        spans.extend(cursor_spans(before, after, width.saturating_sub(spans[0].width() + 1), theme));
+        return Line::from(spans);
+    }
+    if let Some(notice) = &state.notice {
+        return Line::styled(text::fit(&format!(" {notice}"), width, theme.glyphs.ellipsis), theme.heading());
+    }
+    hints(state, theme, width)
+}
+
+/// Typed text with its cursor, the end of it where it is too long.
+fn cursor_spans(before: &str, after: &str, width: usize, theme: &Theme) -> Vec<Span<'static>> {
+    let mut rest = after.chars();
+    let under = rest.next().unwrap_or(' ');
+    let room = width.saturating_sub(1);
+    let before = if before.width() > room {
+        text::fit_end(before, room, theme.glyphs.ellipsis)
+    } else {
+        before.to_owned()
+    };
+    let left = room.saturating_sub(before.width());
+    let rest = text::fit(rest.as_str(), left, theme.glyphs.ellipsis);
+    vec![
+        Span::raw(before),
+        Span::styled(under.to_string(), Style::new().reversed()),
+        Span::raw(rest.trim_end().to_owned()),
+    ]
+}
+
 /// The ways out of a place and between places.
 fn is_way_out(binding: &Binding) -> bool {
-    binding.contexts.is_empty() || matches!(binding.action, Action::Back | Action::OtherTable)
+    binding.contexts.is_empty() || matches!(binding.action, Action::Back | Action::NextScreen)
 }
 
 /// What works here, as far as there is room; the ways out always have theirs.
 fn hints(state: &State, theme: &Theme, width: usize) -> Line<'static> {
+    if matches!(state.overlay, Some(Overlay::Form(_))) {
+        let hints = " Enter done  Tab complete, next  Space tick  Esc close";
+        return Line::styled(text::fit(hints, width, theme.glyphs.ellipsis), theme.dim());
+    }
     let context = state.context();
-    let works_here = |binding: &&Binding| binding.works_in(context) && !binding.hint.is_empty();
-    let (always, here): (Vec<&Binding>, Vec<&Binding>) =
-        BINDINGS.iter().filter(works_here).partition(|binding| is_way_out(binding));
-    let cells = |binding: &Binding| binding.keys[0].width() + binding.hint.width() + 3;
-    let mut room = width.saturating_sub(1 + always.iter().map(|binding| cells(binding)).sum::<usize>());
+    let works_here = |(_, binding): &(usize, &Binding)| binding.works_in(context) && !binding.hint.is_empty();
+    let (always, here): (Vec<_>, Vec<_>) =
+        BINDINGS.iter().enumerate().filter(works_here).partition(|(_, binding)| is_way_out(binding));
+    let key = |row: usize| state.keymap.keys(row).first().map_or("-", String::as_str);
+    let cells = |(row, binding): &(usize, &Binding)| key(*row).width() + binding.hint.width() + 3;
+    let mut room = width.saturating_sub(1 + always.iter().map(cells).sum::<usize>());
     let fitting = here.into_iter().filter(|binding| {
         let fits = cells(binding) <= room;
         if fits {
@@ -101,11 +209,43 @@ fn hints(state: &State, theme: &Theme, width: usize) -> Line<'static> {
         fits
     });
     let mut spans = vec![Span::raw(" ")];
-    for binding in fitting.collect::<Vec<_>>().into_iter().chain(always) {
-        spans.push(Span::styled(binding.keys[0], theme.heading()));
+    for (row, binding) in fitting.collect::<Vec<_>>().into_iter().chain(always) {
+        spans.push(Span::styled(key(row).to_owned(), theme.heading()));
         spans.push(Span::styled(format!(" {}  ", binding.hint), theme.dim()));
     }
     Line::from(spans)
+}
+
+/// The row of a list that is drawn at a cell, or the place of an image in its list.
+pub fn row_at(state: &State, at: Position) -> Option<usize> {
+    let body = layout::body(state.size);
+    if !body.contains(at) {
+        return None;
+    }
+    let session = state.session.as_ref()?;
+    let below = |area: Rect, heading: u16, selected: usize, rows: usize| {
+        let y = at.y.checked_sub(area.y + heading)?;
+        let height = area.height.saturating_sub(heading);
+        (y < height).then(|| layout::first_row(selected, rows, usize::from(height)) + usize::from(y))
+    };
+    match state.place() {
+        Context::Strategies => {
+            let table = layout::strategies(body, session.strategies.len()).table;
+            below(table, 1, state.strategies.selected, session.strategies.len())
+        }
+        Context::Classes => classes::row_at(body, state, at),
+        Context::Pairs => below(body, 2, state.confusion.selected, state.confusion.pairs.len()),
+        Context::Gallery => {
+            let gallery = layout::gallery(body);
+            let first = gallery.first(state.images.selected, state.images.list.len());
+            let hit = |place: &usize| {
+                let (picture, caption) = gallery.tile(*place);
+                picture.contains(at) || caption.contains(at)
+            };
+            (0..gallery.tiles()).find(hit).map(|place| first + place)
+        }
+        _ => None,
+    }
 }
 
 /// A fraction as a percentage with one decimal, right-aligned in five cells.
@@ -116,15 +256,33 @@ fn percent(value: Option<f64>) -> String {
 /// A difference in points with its sign: `▲ +1.6`, `▼ −0.4`, `=  0.0`, in eight cells.
 fn difference(value: Option<f64>, glyphs: &Glyphs) -> String {
     let Some(value) = value else { return " ".repeat(8) };
-    let points = (1000.0 * value).round() / 10.0;
-    let (glyph, sign) = if points > 0.0 {
-        (glyphs.up, "+")
+    let points = rounded(value);
+    let glyph = if points > 0.0 {
+        glyphs.up
     } else if points < 0.0 {
-        (glyphs.down, glyphs.minus)
+        glyphs.down
     } else {
-        (glyphs.same, " ")
+        glyphs.same
     };
-    format!("{glyph} {:>6}", format!("{sign}{:.1}", points.abs()))
+    format!("{glyph} {:>6}", signed(value, glyphs))
+}
+
+/// Points with their sign: `+1.6`, `−0.4`, `0.0`.
+fn signed(value: f64, glyphs: &Glyphs) -> String {
+    let points = rounded(value);
+    let sign = if points > 0.0 {
+        "+"
+    } else if points < 0.0 {
+        glyphs.minus
+    } else {
+        " "
+    };
+    format!("{sign}{:.1}", points.abs())
+}
+
+/// A fraction in points, to one decimal.
+fn rounded(value: f64) -> f64 {
+    (1000.0 * value).round() / 10.0
 }
 
 /// A bar of `width` cells for a fraction, in eighths of a cell where the glyphs have them.
@@ -140,9 +298,33 @@ fn bar(value: f64, width: usize, glyphs: &Glyphs) -> String {
     drawn
 }
 
-/// Whether the job is at work.
-fn is_running(state: &State) -> bool {
-    matches!(state.job, Job::Running(_) | Job::Stopping)
+/// A line, marked where the cursor stands on it.
+fn row_line<'a>(mut spans: Vec<Span<'a>>, on_cursor: bool, theme: &Theme) -> Line<'a> {
+    spans.insert(0, Span::raw(if on_cursor { theme.glyphs.cursor } else { " " }));
+    let line = Line::from(spans);
+    if on_cursor { line.style(theme.selected()) } else { line }
+}
+
+/// `1-20 of 100`, right-aligned.
+fn place_of(first: usize, shown: usize, rows: usize, more: &str, theme: &Theme) -> Line<'static> {
+    let from = if rows == 0 { 0 } else { first + 1 };
+    let last = (first + shown).min(rows);
+    let text = format!("{}-{} of {}{more} ", text::count(from), text::count(last), text::count(rows));
+    Line::styled(text, theme.dim()).right_aligned()
+}
+
+/// A or B, its name after it, in the colour of the pair.
+fn strategy_name(state: &State, strategy: usize, width: usize, theme: &Theme) -> Span<'static> {
+    let name = state.session.as_ref().map_or("", |session| session.strategies[strategy].name.as_str());
+    let (letter, style) = if strategy == state.strategies.a {
+        ("A ", theme.a())
+    } else if strategy == state.strategies.b {
+        ("B ", theme.b())
+    } else {
+        ("", Style::new())
+    };
+    let name = text::shorten(name, width.saturating_sub(letter.len()), theme.glyphs.ellipsis);
+    Span::styled(format!("{letter}{name}"), style)
 }
 
 #[cfg(test)]

@@ -1,29 +1,105 @@
-//! What lies over a screen: the keys, the messages, and the question whether to quit.
+//! What lies over a screen: the commands with their keys, a message, a form, and the question whether to quit.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
-use ratatui::text::Line;
+use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Widget};
 
-use super::put;
-use crate::tui::actions::BINDINGS;
+use super::{cursor_spans, place_of, put, row_line};
+use crate::tui::layout::first_row;
+use crate::tui::state::State;
+use crate::tui::state::commands::CommandsView;
+use crate::tui::state::form::{Form, Row};
 use crate::tui::text;
 use crate::tui::theme::Theme;
 
-/// The lines of the help: a row an action.
-pub fn help_lines() -> Vec<String> {
-    BINDINGS.iter().map(|binding| format!("{:<18} {}", binding.keys.join(" "), binding.description)).collect()
+/// Every command with its keys; those that do not work here are dim.
+pub(super) fn commands(frame: &mut Frame<'_>, area: Rect, view: &CommandsView, state: &State, theme: &Theme) {
+    Clear.render(area, frame.buffer_mut());
+    let width = usize::from(area.width);
+    let here = state.place();
+    let rows = view.rows(&state.keymap, here);
+    let height = usize::from(area.height.saturating_sub(2));
+    let first = first_row(view.selected, rows.len(), height);
+    let mut heading = vec![Span::styled(" Commands and keys ", theme.heading())];
+    let (before, after) = view.search.parts();
+    if view.searching {
+        heading.push(Span::styled(" with ", theme.dim()));
+        heading.extend(cursor_spans(before, after, (width / 3).max(4), theme));
+    } else if !view.search.text().is_empty() {
+        heading.push(Span::raw(format!(" with {:?}", view.search.text())));
+    }
+    put(frame, area, 0, Line::from(heading));
+    put(frame, area, 0, place_of(first, height, rows.len(), "", theme));
+    if rows.is_empty() {
+        put(frame, area, 2, Line::styled("  No command is called so.", theme.dim()));
+    }
+    for (y, (index, (row, binding))) in rows.iter().enumerate().skip(first).take(height).enumerate() {
+        let style = if binding.works_in(here) { Style::new() } else { theme.dim() };
+        let keys = text::fit(&state.keymap.keys(*row).join(" "), 18, theme.glyphs.ellipsis);
+        let description = text::fit(binding.description, width.saturating_sub(21), theme.glyphs.ellipsis);
+        let spans = vec![Span::styled(format!("{keys}  "), style), Span::styled(description, style)];
+        put(frame, area, y as u16 + 2, row_line(spans, index == view.selected, theme));
+    }
 }
 
-pub(super) fn help(frame: &mut Frame<'_>, area: Rect, first: usize, theme: &Theme) {
-    list(frame, area, "Keys", first, &help_lines(), theme);
+/// A message with its full text.
+pub(super) fn message(frame: &mut Frame<'_>, area: Rect, message: &str, first: usize, theme: &Theme) {
+    let lines = text::wrap(message, usize::from(area.width).saturating_sub(4));
+    list(frame, area, "Message", first, &lines, theme);
 }
 
-pub(super) fn messages(frame: &mut Frame<'_>, area: Rect, first: usize, messages: &[String], theme: &Theme) {
-    let none = ["No messages.".to_owned()];
-    let messages = if messages.is_empty() { &none } else { messages };
-    list(frame, area, "Messages", first, messages, theme);
+/// Rows to fill in, and what is wrong with them.
+pub(super) fn form(frame: &mut Frame<'_>, area: Rect, form: &Form, theme: &Theme) {
+    Clear.render(area, frame.buffer_mut());
+    put(frame, area, 0, Line::styled(format!(" {}", form.heading), theme.heading()));
+    let width = usize::from(area.width);
+    let below = form
+        .problem
+        .as_ref()
+        .map_or(0, |problem| text::wrap(problem, width.saturating_sub(4)).len().min(4) as u16 + 1)
+        + form.completions.len().min(4) as u16;
+    let height = usize::from(area.height.saturating_sub(2 + below)).max(1);
+    let first = first_row(form.at, form.rows.len(), height);
+    let mut y = 2;
+    for (index, row) in form.rows.iter().enumerate().skip(first).take(height) {
+        let here = index == form.at;
+        let label = |label: &str| format!(" {} ", text::fit(label, 14, theme.glyphs.ellipsis));
+        let spans = match row {
+            Row::Text { label: name, input, .. } => {
+                let (before, after) = input.parts();
+                let room = width.saturating_sub(18);
+                let mut spans = vec![Span::styled(label(name), theme.dim())];
+                if here {
+                    spans.extend(cursor_spans(before, after, room, theme));
+                } else {
+                    spans.push(Span::raw(text::fit_end(input.text(), room, theme.glyphs.ellipsis)));
+                }
+                spans
+            }
+            Row::Choice { label: name, options, chosen } => {
+                let option = options.get(*chosen).map_or("", String::as_str);
+                let choice = format!("< {option} >");
+                vec![Span::styled(label(name), theme.dim()), Span::raw(choice)]
+            }
+            Row::Check { label: name, on } => {
+                let mark = if *on { theme.glyphs.right } else { " " };
+                vec![Span::raw(format!(" [{mark}] {}", text::fit(name, width.saturating_sub(6), "")))]
+            }
+        };
+        put(frame, area, y, row_line(spans, here, theme));
+        y += 1;
+    }
+    for completion in form.completions.iter().take(4) {
+        put(frame, area, y, Line::styled(format!("                  {completion}"), theme.dim()));
+        y += 1;
+    }
+    if let Some(problem) = &form.problem {
+        for (line, text) in text::wrap(problem, width.saturating_sub(4)).into_iter().take(4).enumerate() {
+            put(frame, area, y + 1 + line as u16, Line::styled(format!("  {text}"), theme.problem()));
+        }
+    }
 }
 
 pub(super) fn leaving(frame: &mut Frame<'_>, area: Rect, in_memory: bool, theme: &Theme) {
@@ -37,8 +113,7 @@ pub(super) fn leaving(frame: &mut Frame<'_>, area: Rect, in_memory: bool, theme:
 /// A titled list over the whole body, from its entry `first` on, each wrapped under itself.
 fn list(frame: &mut Frame<'_>, area: Rect, title: &str, first: usize, entries: &[String], theme: &Theme) {
     Clear.render(area, frame.buffer_mut());
-    let style = theme.heading();
-    put(frame, area, 0, Line::styled(format!(" {title}"), style));
+    put(frame, area, 0, Line::styled(format!(" {title}"), theme.heading()));
     let body = Rect { y: area.y + 2, height: area.height.saturating_sub(2), ..area };
     if scrolled(frame, body, first, entries, Style::new()) {
         put(frame, area, 0, place(first, entries.len(), theme));

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use super::overlay::{place, scrolled};
-use super::{bar, is_running, put};
+use super::{bar, put};
 use crate::tui::state::{Job, State};
 use crate::tui::text;
 use crate::tui::theme::Theme;
@@ -23,7 +23,9 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &The
         row += 1;
     };
     match &state.job {
-        Job::Running(None) | Job::Done => line(frame, "opening the experiment".into(), theme.heading()),
+        Job::Idle | Job::Running(None) | Job::Done => {
+            line(frame, "opening the experiment".into(), theme.heading())
+        }
         Job::Running(Some(progress)) => {
             line(frame, progress.to_string(), theme.heading());
             line(frame, bar(progress.fraction(), width.min(60), &theme.glyphs), theme.a());
@@ -49,7 +51,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &The
             return;
         }
     }
-    if is_running(state) && !state.in_memory {
+    if state.job.is_running() && !state.in_memory {
         line(frame, String::new(), theme.dim());
         line(
             frame,

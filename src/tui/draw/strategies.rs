@@ -1,0 +1,165 @@
+//! The strategies, ranked: a row each, what A and B differ by in words, and the first classes.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use super::{classes, difference, percent, place_of, put, row_line, signed};
+use crate::tui::layout::{self, first_row};
+use crate::tui::state::State;
+use crate::tui::state::focus::Against;
+use crate::tui::text;
+use crate::tui::theme::Theme;
+use crate::workbench::{ClassRow, Session, demo};
+
+pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, session: &Session, theme: &Theme) {
+    let parts = layout::strategies(area, session.strategies.len());
+    draw_table(frame, parts.table, state, session, theme);
+    let width = usize::from(area.width);
+    let mut lines = verdict(state, session, theme, width);
+    if parts.verdict.height > 1 {
+        lines.insert(0, Line::default());
+        if session.demo_checkpoint && lines.len() < usize::from(parts.verdict.height) {
+            lines.insert(1, Line::styled(format!(" {}", demo::CAUTION), theme.dim()));
+        }
+    }
+    for (row, line) in lines.into_iter().enumerate() {
+        put(frame, parts.verdict, row as u16, line);
+    }
+    classes::draw(frame, parts.classes, state, session, theme);
+}
+
+/// Columns that the numbers take at the right.
+const NUMBERS: usize = 58;
+
+fn draw_table(frame: &mut Frame<'_>, area: Rect, state: &State, session: &Session, theme: &Theme) {
+    let width = usize::from(area.width);
+    // A narrow screen leaves out the interval, then recall and top-5.
+    let (interval, recall) = (width >= 76, width >= 56);
+    let numbers = NUMBERS - if interval { 0 } else { 17 } - if recall { 0 } else { 16 };
+    let name_width = width.saturating_sub(numbers + 5).clamp(8, 40);
+    let against = if interval { "against baseline (95 %)" } else { "against A" };
+    let against_width = if interval { 27 } else { 10 };
+    let mut heading = format!(
+        "     {} prompts  top-1  {}",
+        text::fit("strategy", name_width, theme.glyphs.ellipsis),
+        text::fit(against, against_width, ""),
+    );
+    if recall {
+        heading.push_str("recall   top-5");
+    }
+    put(frame, area, 0, Line::styled(heading, theme.dim()));
+    let height = usize::from(area.height.saturating_sub(1));
+    let strategies = &state.strategies;
+    let rows = session.strategies.len();
+    let first = first_row(strategies.selected, rows, height);
+    for (row, index) in (first..rows).take(height).enumerate() {
+        let strategy = &session.strategies[index];
+        let evaluation = &strategy.evaluation;
+        let style = if strategies.shown[index] { Style::new() } else { theme.dim() };
+        let letter = if index == strategies.a {
+            Span::styled("A", theme.a())
+        } else if index == strategies.b {
+            Span::styled("B", theme.b())
+        } else {
+            Span::raw(" ")
+        };
+        let shown = if strategies.shown[index] { theme.glyphs.on } else { theme.glyphs.off };
+        let against = match strategies.against_a.get(index).copied().flatten() {
+            None => "baseline".to_owned(),
+            Some(against) => against_words(&against, interval, theme),
+        };
+        let mut numbers = format!(
+            " {:>7}  {}  {}",
+            text::count(strategy.n_prompts()),
+            percent(Some(evaluation.top1())),
+            text::fit(&against, against_width, ""),
+        );
+        if recall {
+            let recall = percent(Some(evaluation.mean_per_class_recall()));
+            numbers.push_str(&format!(" {recall}   {}", percent(Some(evaluation.top5()))));
+        }
+        let name = text::fit_middle(&strategy.name, name_width, theme.glyphs.ellipsis);
+        let spans = vec![
+            letter,
+            Span::raw(format!(" {shown} ")),
+            Span::styled(name, style),
+            Span::styled(numbers, style),
+        ];
+        put(frame, area, row as u16 + 1, row_line(spans, index == strategies.selected, theme));
+    }
+    if rows > height {
+        let place = Rect { y: area.y + area.height - 1, height: 1, ..area };
+        let line = place_of(first, height, rows, "", theme);
+        let width = line.width() as u16;
+        let corner = Rect { x: place.x + place.width.saturating_sub(width), width, ..place };
+        put(frame, Rect { y: area.y, ..corner }, 0, line);
+    }
+}
+
+/// `▲ +1.7 [+0.2, +3.2]`; the sign of a difference whose interval spans zero is `=`.
+fn against_words(against: &Against, interval: bool, theme: &Theme) -> String {
+    let glyphs = &theme.glyphs;
+    if !interval {
+        return difference(Some(against.difference), glyphs);
+    }
+    let glyph = match against.is_proven() {
+        true if against.difference > 0.0 => glyphs.up,
+        true => glyphs.down,
+        false => glyphs.same,
+    };
+    let (low, high) = against.interval;
+    format!(
+        "{glyph} {:>5}  [{:>5}, {:>5}]",
+        signed(against.difference, glyphs),
+        signed(low, glyphs),
+        signed(high, glyphs)
+    )
+}
+
+/// The answer first, in words.
+fn verdict(state: &State, session: &Session, theme: &Theme, width: usize) -> Vec<Line<'static>> {
+    let strategies = &state.strategies;
+    let Some(comparison) = &strategies.comparison else {
+        let key = state.keymap.key(crate::tui::actions::Action::AddStrategy);
+        let text = match session.strategies.len() {
+            1 => format!("This experiment has one strategy: {key} adds another to compare it with."),
+            _ => "Show a second strategy with Space to compare it with the baseline.".to_owned(),
+        };
+        return vec![Line::styled(format!(" {text}"), theme.dim())];
+    };
+    let (a, b) = (&session.strategies[strategies.a].name, &session.strategies[strategies.b].name);
+    let proven = strategies.against_a[strategies.b].is_some_and(|against| against.is_proven());
+    let images = text::count(session.images.len());
+    let mut first = format!(
+        " {b} gains {} images and loses {} against {a}",
+        text::count(comparison.gained.len()),
+        text::count(comparison.lost.len()),
+    );
+    first.push_str(&if proven { ".".to_owned() } else { format!(": not proven on {images} images.") });
+    let rows = state.classes.table();
+    let ranked = |sign: f64| {
+        let mut rows: Vec<&ClassRow> =
+            rows.iter().filter(|row| row.difference().is_some_and(|d| sign * d > 0.0)).collect();
+        let value = |row: &ClassRow| sign * row.difference().unwrap_or(0.0);
+        rows.sort_by(|x, y| value(y).total_cmp(&value(x)));
+        rows
+    };
+    let named = |rows: Vec<&ClassRow>| -> String {
+        let part = |row: &&ClassRow| {
+            let sign = difference(row.difference(), &theme.glyphs);
+            let sign: Vec<&str> = sign.split_whitespace().collect();
+            let class = &session.classes[row.class];
+            format!("{} {}", text::shorten(class, width / 6, theme.glyphs.ellipsis), sign.join(" "))
+        };
+        let parts: Vec<String> = rows.iter().take(3).map(part).collect();
+        if parts.is_empty() { "no class".to_owned() } else { parts.join("   ") }
+    };
+    let lines = [
+        first,
+        format!(" It helps most on  {}", named(ranked(1.0))),
+        format!(" and hurts most on {}", named(ranked(-1.0))),
+    ];
+    lines.iter().map(|line| Line::raw(text::fit(line, width, theme.glyphs.ellipsis))).collect()
+}

@@ -1,0 +1,31 @@
+//! The list of everything that can be done: help and command palette in one.
+
+use crate::tui::actions::{BINDINGS, Binding, Context};
+use crate::tui::keymap::Keymap;
+use crate::tui::text_input::TextInput;
+
+/// The list, what is searched for in it, and the row under the cursor.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CommandsView {
+    /// Part of a name, a key or a description.
+    pub search: TextInput,
+    /// Keys are typed into it.
+    pub searching: bool,
+    /// The row under the cursor.
+    pub selected: usize,
+}
+
+impl CommandsView {
+    /// The rows of the action table that match, those that work here first.
+    pub fn rows(&self, keymap: &Keymap, here: Context) -> Vec<(usize, &'static Binding)> {
+        let wanted = self.search.text().to_lowercase();
+        let matches = |(row, binding): &(usize, &Binding)| {
+            let words = format!("{} {}", binding.name.replace('-', " "), binding.description).to_lowercase();
+            wanted.split_whitespace().all(|word| words.contains(word))
+                || keymap.keys(*row).iter().any(|key| *key == self.search.text())
+        };
+        let mut rows: Vec<(usize, &'static Binding)> = BINDINGS.iter().enumerate().filter(matches).collect();
+        rows.sort_by_key(|(_, binding)| !binding.works_in(here));
+        rows
+    }
+}

@@ -1,0 +1,110 @@
+//! The two strategies that every screen looks at, and the others that are shown beside them.
+
+use crate::workbench::{Comparison, Focus, Session};
+
+/// A, the baseline; B, compared with it; and what is shown.
+#[derive(Debug, Default)]
+pub struct Strategies {
+    /// Which are shown, in the session's order.
+    pub shown: Vec<bool>,
+    /// The row under the cursor.
+    pub selected: usize,
+    /// The baseline.
+    pub a: usize,
+    /// The strategy compared with it; equal to `a` where there is no other.
+    pub b: usize,
+    /// B against A.
+    pub comparison: Option<Comparison>,
+    /// Each strategy against A; none for A itself.
+    pub against_a: Vec<Option<Against>>,
+}
+
+/// A strategy's difference to the baseline.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Against {
+    /// In top-1, as a fraction.
+    pub difference: f64,
+    /// Its 95 % interval, as fractions.
+    pub interval: (f64, f64),
+}
+
+impl Against {
+    /// Whether the interval leaves no doubt about the sign.
+    pub fn is_proven(&self) -> bool {
+        self.interval.0 > 0.0 || self.interval.1 < 0.0
+    }
+}
+
+impl Strategies {
+    /// All shown, the first other one than the baseline compared with it.
+    pub fn of(session: &Session) -> Self {
+        let count = session.strategies.len();
+        let a = session.baseline;
+        let b = (0..count).find(|&strategy| strategy != a).unwrap_or(a);
+        Self { shown: vec![true; count], selected: b, a, b, comparison: None, against_a: Vec::new() }
+    }
+
+    /// Whether two strategies are compared; otherwise A stands alone.
+    pub fn is_pair(&self) -> bool {
+        self.a != self.b
+    }
+
+    /// The strategies shown, A and B first.
+    pub fn listed(&self) -> Vec<usize> {
+        let mut strategies = vec![self.a];
+        if self.is_pair() {
+            strategies.push(self.b);
+        }
+        let others = (0..self.shown.len()).filter(|&i| self.shown[i] && i != self.a && i != self.b);
+        strategies.extend(others);
+        strategies
+    }
+
+    /// What filters of images look at; `listed` from [`Strategies::listed`].
+    pub fn focus<'a>(&self, listed: &'a [usize]) -> Focus<'a> {
+        Focus { a: self.a, b: self.b, shown: listed }
+    }
+
+    /// B is the selected strategy, or, where that is the baseline or hidden, the first other one shown.
+    pub fn choose_b(&mut self) {
+        let other = |i: &usize| *i != self.a && self.shown[*i];
+        self.b = Some(self.selected)
+            .filter(other)
+            .or_else(|| Some(self.b).filter(other))
+            .or_else(|| (0..self.shown.len()).find(other))
+            .unwrap_or(self.a);
+    }
+
+    /// Makes the selected strategy the baseline; the old one is compared with it where it was B.
+    pub fn make_baseline(&mut self) {
+        let before = self.a;
+        self.a = self.selected;
+        self.shown[self.a] = true;
+        if self.b == self.a {
+            self.b = before;
+        }
+        self.choose_b();
+    }
+
+    /// Hides or shows the selected strategy; the baseline stays.
+    pub fn toggle(&mut self) {
+        if self.selected != self.a {
+            self.shown[self.selected] = !self.shown[self.selected];
+            self.choose_b();
+        }
+    }
+
+    /// Compares again, after A or B or the session changed.
+    pub fn compare(&mut self, session: &Session) {
+        let evaluation = |strategy: usize| &session.strategies[strategy].evaluation;
+        let against = |strategy: usize| Comparison::new(evaluation(self.a), evaluation(strategy)).ok();
+        self.against_a = (0..session.strategies.len())
+            .map(|strategy| {
+                let comparison = against(strategy).filter(|_| strategy != self.a)?;
+                let (low, high) = comparison.interval();
+                Some(Against { difference: comparison.top1 / 100.0, interval: (low / 100.0, high / 100.0) })
+            })
+            .collect();
+        self.comparison = self.is_pair().then(|| against(self.b)).flatten();
+    }
+}

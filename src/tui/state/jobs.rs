@@ -1,0 +1,73 @@
+//! What has run, what runs, and what was said: the jobs and the messages.
+
+use crate::workbench::Progress;
+
+/// How far a job is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Job {
+    /// Nothing has been started.
+    Idle,
+    /// It runs; progress once there is any.
+    Running(Option<Progress>),
+    /// The user wants it stopped; the batch in flight is finished first.
+    Stopping,
+    /// The user stopped it.
+    Stopped,
+    /// It failed.
+    Failed(Problem),
+    /// It is done.
+    Done,
+}
+
+impl Job {
+    /// Whether it is at work.
+    pub fn is_running(&self) -> bool {
+        matches!(self, Self::Running(_) | Self::Stopping)
+    }
+}
+
+/// Why a job failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The whole message.
+    pub message: String,
+    /// The store could not be opened: memory would do.
+    pub store: bool,
+}
+
+/// One job of the list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobEntry {
+    /// What it does.
+    pub name: String,
+    /// How far it is.
+    pub job: Job,
+}
+
+/// The jobs, newest last, and where the cursor stands among the messages.
+#[derive(Debug, Default)]
+pub struct JobsView {
+    /// All since the start.
+    pub entries: Vec<JobEntry>,
+    /// The message under the cursor.
+    pub selected: usize,
+}
+
+impl JobsView {
+    /// A new job.
+    pub fn begin(&mut self, name: String) {
+        self.entries.push(JobEntry { name, job: Job::Running(None) });
+    }
+
+    /// The newest job of this name is in another state.
+    pub fn set(&mut self, name: &str, job: &Job) {
+        if let Some(entry) = self.entries.iter_mut().rev().find(|entry| entry.name == name) {
+            entry.job = job.clone();
+        }
+    }
+
+    /// Whether a job is at work.
+    pub fn any_runs(&self) -> bool {
+        self.entries.iter().any(|entry| entry.job.is_running())
+    }
+}

@@ -1,0 +1,1203 @@
+//! Everything the screens show, and how events change it: `update` is pure, its effects are carried out elsewhere.
+//!
+//! | file | what it keeps |
+//! |---|---|
+//! | `focus.rs` | the strategies: A, B, what is shown |
+//! | `classes.rs`, `confusion.rs`, `images.rs`, `prompts.rs`, `jobs.rs`, `opening.rs` | a screen each |
+//! | `commands.rs`, `form.rs` | what lies over a screen |
+//! | `remembered.rs` | what is kept for the next time |
+//! | `step.rs` | how a selection moves |
+
+pub mod classes;
+pub mod commands;
+pub mod confusion;
+pub mod focus;
+pub mod form;
+pub mod images;
+pub mod jobs;
+pub mod opening;
+pub mod prompts;
+pub mod remembered;
+pub mod step;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ratatui::crossterm::event::{KeyCode, KeyEvent};
+use ratatui::layout::{Position, Size};
+
+use super::actions::{Action, Context};
+use super::keymap::Keymap;
+use super::layout;
+use super::pictures::{Picture, PictureCache, PictureKey};
+use super::text_input::TextInput;
+use crate::workbench::{Aggregation, ExperimentFlags, Progress, Session, demo};
+use classes::{ClassPage, ClassesView};
+use commands::CommandsView;
+use confusion::ConfusionView;
+use focus::Strategies;
+use form::{Form, FormKind, Pressed};
+use images::ImagesView;
+use jobs::JobsView;
+pub use jobs::{Job, Problem};
+use opening::{OpeningRow, OpeningView};
+use prompts::PromptsView;
+pub use remembered::Remembered;
+use step::Step;
+
+/// What happens to the screens.
+#[derive(Debug)]
+pub enum Event {
+    /// A key was pressed.
+    Key(KeyEvent),
+    /// Text was pasted.
+    Paste(String),
+    /// The mouse was pressed at a cell.
+    Click(Position),
+    /// The wheel was turned: −1 is up.
+    Wheel(isize),
+    /// The terminal has a new size.
+    Resize(Size),
+    /// The session's job says how far it is.
+    Progress(Progress),
+    /// The session's job is done; how the user left it last time.
+    Opened(Arc<Session>, Option<Remembered>),
+    /// The session's job stopped when asked to.
+    Stopped,
+    /// The session's job failed.
+    Failed(Problem),
+    /// What was wanted cannot be opened; the form or the screen says why.
+    Refused(String),
+    /// A path of a form was completed as far as it is unambiguous.
+    Completed {
+        /// The row of the form.
+        row: usize,
+        /// What stood there.
+        before: String,
+        /// What stands there now.
+        text: String,
+        /// What it could go on with.
+        completions: Vec<String>,
+    },
+    /// The prompt sets there are, as `name@version`.
+    PromptSets(Vec<String>),
+    /// A picture is ready, or will never be.
+    PictureReady(PictureKey, Result<Picture, String>),
+    /// Something to be read in the hint bar, and later among the messages.
+    Notice(String),
+    /// The system wants the program to end.
+    Terminate,
+}
+
+/// What the screens want done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Open and evaluate the experiment.
+    StartSession,
+    /// The same, with a store in memory.
+    StartInMemory,
+    /// Stop the job.
+    StopSession,
+    /// Another experiment.
+    OpenExperiment(Wanted),
+    /// The experiment with one more strategy.
+    AddStrategy(NewStrategy),
+    /// Ask for the prompt sets there are.
+    ListPromptSets,
+    /// Complete a path.
+    Complete {
+        /// The row of the form.
+        row: usize,
+        /// What stands there.
+        text: String,
+    },
+    /// Decode these pictures and fit them to their cells; no others are wanted any more.
+    WantPictures(Vec<PictureKey>),
+    /// Put text on the clipboard, through the terminal.
+    Copy(String),
+    /// Write lines to a file.
+    WriteList {
+        /// The file.
+        path: PathBuf,
+        /// Its lines.
+        lines: Vec<String>,
+    },
+    /// Give the terminal back until `fg`.
+    Suspend,
+    /// Draw every cell anew.
+    Redraw,
+    /// End the program.
+    Quit,
+    /// End it at once, in the middle of whatever runs.
+    QuitNow,
+}
+
+/// An experiment that the user chose.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// The embedded demo.
+    Demo,
+    /// One of the recent ones.
+    Recent(usize),
+    /// From a form.
+    Files(ExperimentFlags),
+}
+
+/// A strategy that the user put together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewStrategy {
+    /// Its name.
+    pub name: String,
+    /// References to stored prompt sets.
+    pub prompt_sets: Vec<String>,
+    /// How prompts become scores.
+    pub aggregation: Aggregation,
+}
+
+/// Which screen is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Screen {
+    /// The leaderboard.
+    Strategies,
+    /// The table of classes, or one of them.
+    Classes,
+    /// Confused pairs, or the matrix around a class.
+    Confusion,
+    /// The gallery, or one image.
+    Images,
+    /// The prompts of a class.
+    Prompts,
+    /// Jobs and messages.
+    Jobs,
+    /// Which experiment to open.
+    Opening,
+}
+
+impl Screen {
+    /// Those with a number, in its order.
+    pub const ALL: [Self; 6] =
+        [Self::Strategies, Self::Classes, Self::Confusion, Self::Images, Self::Prompts, Self::Jobs];
+
+    /// As the tabs show it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Strategies => "Strategies",
+            Self::Classes => "Classes",
+            Self::Confusion => "Confusion",
+            Self::Images => "Images",
+            Self::Prompts => "Prompts",
+            Self::Jobs => "Jobs",
+            Self::Opening => "Open",
+        }
+    }
+
+    fn beside(self, by: isize) -> Self {
+        let place = Self::ALL.iter().position(|&screen| screen == self).unwrap_or(0);
+        Self::ALL[(place as isize + by).rem_euclid(Self::ALL.len() as isize) as usize]
+    }
+}
+
+/// What lies over the screen.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Overlay {
+    /// Help and command palette.
+    Commands(CommandsView),
+    /// A message with its full text; the first line shown.
+    Message(usize, usize),
+    /// A form.
+    Form(Form),
+    /// "Quit although a job runs?"
+    Leaving,
+}
+
+/// What is being typed into the hint bar.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Typing {
+    /// What for.
+    pub purpose: Purpose,
+    /// What stands there.
+    pub input: TextInput,
+}
+
+/// What typed text is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Part of class names.
+    ClassFilter,
+    /// Part of the class names of a pair.
+    PairFilter,
+    /// Part of file names.
+    ImageName,
+    /// The file that a list is written to.
+    ListFile,
+}
+
+impl Purpose {
+    /// What stands before the text.
+    pub fn prompt(self) -> &'static str {
+        match self {
+            Self::ClassFilter => "classes with",
+            Self::PairFilter => "pairs with",
+            Self::ImageName => "file names with",
+            Self::ListFile => "write the list to",
+        }
+    }
+}
+
+/// Everything the screens show.
+#[derive(Debug)]
+pub struct State {
+    /// The terminal's size.
+    pub size: Size,
+    /// The keys in use.
+    pub keymap: Keymap,
+    /// The job that makes the session.
+    pub job: Job,
+    /// The evaluated experiment.
+    pub session: Option<Arc<Session>>,
+    /// Which screen is shown.
+    pub screen: Screen,
+    /// Where Esc leads to, nearest last.
+    pub back: Vec<Screen>,
+    /// What lies over the screen.
+    pub overlay: Option<Overlay>,
+    /// What is being typed.
+    pub typing: Option<Typing>,
+    /// A word about what was just done, until the next key.
+    pub notice: Option<String>,
+    /// A, B and the others.
+    pub strategies: Strategies,
+    /// The table of classes.
+    pub classes: ClassesView,
+    /// The confusions.
+    pub confusion: ConfusionView,
+    /// The images.
+    pub images: ImagesView,
+    /// The prompts of a class.
+    pub prompts: PromptsView,
+    /// Jobs and messages.
+    pub jobs: JobsView,
+    /// What can be opened.
+    pub opening: OpeningView,
+    /// The pictures that are made.
+    pub pictures: PictureCache,
+    /// The pictures that were asked for last.
+    wanted: Vec<PictureKey>,
+    /// Pictures can be shown at all.
+    pub pictures_on: bool,
+    /// Everything the user should be able to read again.
+    pub messages: Vec<String>,
+    /// The first line shown of a problem's message.
+    pub problem_line: usize,
+    /// A store in memory is in use: nothing is kept.
+    pub in_memory: bool,
+    /// It is what the user asked for at the start.
+    pub memory_wanted: bool,
+}
+
+/// What the state calls the job that opens an experiment.
+const SESSION_JOB: &str = "open and evaluate the experiment";
+
+impl State {
+    /// Before the first job has begun.
+    pub fn new(size: Size, keymap: Keymap, in_memory: bool) -> Self {
+        Self {
+            size,
+            keymap,
+            job: Job::Idle,
+            session: None,
+            screen: Screen::Strategies,
+            back: Vec::new(),
+            overlay: None,
+            typing: None,
+            notice: None,
+            strategies: Strategies::default(),
+            classes: ClassesView::default(),
+            confusion: ConfusionView::default(),
+            images: ImagesView::default(),
+            prompts: PromptsView::default(),
+            jobs: JobsView::default(),
+            opening: OpeningView::default(),
+            pictures: PictureCache::default(),
+            wanted: Vec::new(),
+            pictures_on: true,
+            messages: Vec::new(),
+            problem_line: 0,
+            in_memory,
+            memory_wanted: in_memory,
+        }
+    }
+
+    /// The session's job begins.
+    pub fn begin_session(&mut self) {
+        self.job = Job::Running(None);
+        self.jobs.begin(SESSION_JOB.to_owned());
+    }
+
+    /// Where the keys go.
+    pub fn context(&self) -> Context {
+        match self.overlay {
+            Some(Overlay::Commands(_)) => Context::Commands,
+            Some(Overlay::Message(..)) => Context::Commands,
+            Some(Overlay::Leaving) => Context::Leaving,
+            // A form takes its keys itself.
+            Some(Overlay::Form(_)) | None => self.place(),
+        }
+    }
+
+    /// The same without what lies over the screen.
+    pub fn place(&self) -> Context {
+        if self.screen == Screen::Opening {
+            return Context::Opening;
+        }
+        match (&self.job, &self.session) {
+            (Job::Failed(problem), None) if problem.store => Context::StoreProblem,
+            (Job::Failed(_), None) => Context::Problem,
+            (Job::Stopped, None) => Context::Stopped,
+            (_, None) => Context::Loading,
+            (_, Some(_)) => match self.screen {
+                Screen::Strategies => Context::Strategies,
+                Screen::Classes if self.classes.page.is_some() => Context::Class,
+                Screen::Classes => Context::Classes,
+                Screen::Confusion if self.confusion.block.is_some() => Context::Block,
+                Screen::Confusion => Context::Pairs,
+                Screen::Images if self.images.inspecting => Context::Inspector,
+                Screen::Images => Context::Gallery,
+                Screen::Prompts => Context::Prompts,
+                Screen::Jobs => Context::Jobs,
+                Screen::Opening => Context::Opening,
+            },
+        }
+    }
+
+    /// The class that the screen is about, if it is about one.
+    pub fn class_in_focus(&self) -> Option<usize> {
+        let session = self.session.as_ref()?;
+        match self.place() {
+            Context::Classes => self.classes.selected_class(),
+            Context::Class => self.classes.page.as_ref().map(|page| page.class),
+            Context::Pairs => self.confusion.pairs.get(self.confusion.selected).map(|pair| pair.truth),
+            Context::Block => {
+                self.confusion.block.as_ref().and_then(|block| block.classes.get(block.row).copied())
+            }
+            Context::Gallery | Context::Inspector => {
+                self.images.current().map(|image| session.images[image].label)
+            }
+            Context::Prompts => Some(self.prompts.class),
+            _ => None,
+        }
+    }
+
+    /// A job has ended: the question whether to quit although it runs is out of date.
+    fn end_job(&mut self, job: Job) {
+        self.jobs.set(SESSION_JOB, &job);
+        self.job = job;
+        self.problem_line = 0;
+        if self.overlay == Some(Overlay::Leaving) {
+            self.overlay = None;
+        }
+    }
+
+    fn open_session(&mut self, session: Arc<Session>, remembered: Option<Remembered>) {
+        let same = self.session.as_ref().is_some_and(|before| {
+            before.dataset_fingerprint == session.dataset_fingerprint
+                && before.checkpoint_fingerprint == session.checkpoint_fingerprint
+        });
+        let before = Remembered::of(self);
+        self.messages = messages(&session, self.in_memory);
+        self.strategies = Strategies::of(&session);
+        let newest = session.strategies.len().saturating_sub(1);
+        self.session = Some(session);
+        if same {
+            if let Some(before) = before {
+                before.restore(self);
+            }
+            // What was just added is what the user wants to see.
+            self.strategies.selected = newest;
+            self.strategies.choose_b();
+        } else {
+            self.forget_views();
+            if let Some(remembered) = remembered {
+                remembered.restore(self);
+            }
+        }
+        self.refill();
+    }
+
+    /// Another experiment is about to be opened.
+    pub fn leave_experiment(&mut self) {
+        self.session = None;
+        self.overlay = None;
+        self.typing = None;
+        self.messages.clear();
+        self.forget_views();
+    }
+
+    /// What was looked at belongs to another experiment.
+    fn forget_views(&mut self) {
+        self.screen = Screen::Strategies;
+        self.back.clear();
+        self.classes = ClassesView::default();
+        self.confusion = ConfusionView::default();
+        self.images = ImagesView::default();
+        self.prompts = PromptsView::default();
+        self.pictures = PictureCache::default();
+        self.wanted.clear();
+    }
+
+    /// Works out everything that depends on A, B and the session.
+    fn refill(&mut self) {
+        let Some(session) = self.session.clone() else { return };
+        self.strategies.compare(&session);
+        self.classes.fill(&session, &self.strategies);
+        self.confusion.fill(&session, &self.strategies);
+        if let Some(class) = self.confusion.block.as_ref().map(|block| block.class) {
+            self.open_block(class, None);
+        }
+        self.images.fill(&session, &self.strategies);
+        self.prompts.clamp(&session, &self.strategies);
+    }
+
+    fn list_images(&mut self) {
+        if let Some(session) = self.session.clone() {
+            self.images.fill(&session, &self.strategies);
+        }
+    }
+
+    /// Goes to a screen that Esc comes back from.
+    fn visit(&mut self, screen: Screen) {
+        if screen != self.screen {
+            self.back.push(self.screen);
+            self.screen = screen;
+        }
+    }
+
+    /// Goes to a screen by its number.
+    fn go(&mut self, screen: Screen) {
+        self.back.clear();
+        self.screen = screen;
+    }
+
+    fn open_block(&mut self, class: usize, predicted: Option<usize>) {
+        if let Some(session) = self.session.clone() {
+            let size = layout::block_size(layout::body(self.size), block_names(self.size.width));
+            self.confusion.open_block(&session, &self.strategies, class, predicted, size);
+        }
+    }
+
+    /// The classes of the page that it is taken for: under A, or B, most images first.
+    pub fn taken_for(&self, class: usize) -> Vec<confusion::Pair> {
+        let Some(session) = &self.session else { return Vec::new() };
+        let row = |strategy: usize| session.strategies[strategy].evaluation.confusion_row(class);
+        let (a, b) = (row(self.strategies.a), row(self.strategies.b));
+        let mut pairs: Vec<confusion::Pair> = (0..session.classes.len())
+            .filter(|&predicted| predicted != class && a[predicted] + b[predicted] > 0)
+            .map(|predicted| confusion::Pair { truth: class, predicted, a: a[predicted], b: b[predicted] })
+            .collect();
+        pairs.sort_by_key(|pair| std::cmp::Reverse(pair.a.max(pair.b)));
+        pairs
+    }
+
+    fn half(&self) -> usize {
+        usize::from(self.size.height / 2).max(1)
+    }
+
+    fn move_by(&mut self, step: Step) {
+        let half = self.half();
+        match &mut self.overlay {
+            Some(Overlay::Commands(_)) => {
+                let rows = match &self.overlay {
+                    Some(Overlay::Commands(view)) => view.rows(&self.keymap, self.place()).len(),
+                    _ => 0,
+                };
+                if let Some(Overlay::Commands(view)) = &mut self.overlay {
+                    view.selected = step.apply(view.selected, rows, half);
+                }
+                return;
+            }
+            Some(Overlay::Message(message, line)) => {
+                let width = usize::from(self.size.width).saturating_sub(4);
+                let text = self.messages.get(*message).map_or("", String::as_str);
+                *line = step.apply(*line, super::text::wrap(text, width).len(), half);
+                return;
+            }
+            Some(Overlay::Leaving | Overlay::Form(_)) => return,
+            None => {}
+        }
+        match self.place() {
+            Context::Problem | Context::StoreProblem => {
+                if let Job::Failed(problem) = &self.job {
+                    let lines = super::draw::problem_lines(&problem.message, self.size.width).len();
+                    self.problem_line = step.apply(self.problem_line, lines, half);
+                }
+            }
+            Context::Opening => self.opening.move_by(step, half),
+            Context::Strategies => {
+                let strategies = &mut self.strategies;
+                let before = strategies.b;
+                strategies.selected = step.apply(strategies.selected, strategies.shown.len(), half);
+                strategies.choose_b();
+                if strategies.b != before {
+                    self.refill();
+                }
+            }
+            Context::Classes => self.classes.move_by(step, half),
+            Context::Class => {
+                let pairs = self.classes.page.as_ref().map_or(0, |page| self.taken_for(page.class).len());
+                if let Some(page) = &mut self.classes.page {
+                    page.selected = step.apply(page.selected, pairs, half);
+                }
+            }
+            Context::Pairs | Context::Block => self.confusion.move_by(step, half),
+            Context::Gallery | Context::Inspector => {
+                let gallery = layout::gallery(layout::body(self.size));
+                self.images.move_by(step, gallery.columns, gallery.rows);
+            }
+            Context::Prompts => {
+                let rows = self.session.as_ref().map_or(0, |session| {
+                    session.strategies[self.prompts.strategy(&self.strategies)].prompts[self.prompts.class]
+                        .len()
+                });
+                self.prompts.move_by(step, rows, half);
+            }
+            Context::Jobs => {
+                self.jobs.selected = step.apply(self.jobs.selected, self.messages.len(), half);
+            }
+            Context::Loading | Context::Stopped | Context::Commands | Context::Leaving => {}
+        }
+    }
+
+    fn sideways(&mut self, by: isize) {
+        match self.place() {
+            Context::Block => self.confusion.move_sideways(by),
+            Context::Gallery => self.images.walk(by),
+            _ => {}
+        }
+    }
+
+    fn open_selected(&mut self) -> Vec<Effect> {
+        match self.place() {
+            Context::Strategies => self.visit(Screen::Classes),
+            Context::Classes => {
+                if let Some(class) = self.classes.selected_class() {
+                    self.classes.page = Some(ClassPage { class, selected: 0 });
+                }
+            }
+            Context::Class => {
+                let page = self.classes.page.clone();
+                let pair = page.and_then(|page| self.taken_for(page.class).get(page.selected).copied());
+                if let Some(pair) = pair {
+                    let strategy = if pair.a > pair.b { self.strategies.a } else { self.strategies.b };
+                    let (truth, predicted) = (pair.truth, pair.predicted);
+                    self.open_cell(crate::workbench::ConfusionCell { strategy, truth, predicted });
+                }
+            }
+            Context::Pairs | Context::Block => {
+                let session = self.session.clone();
+                let cell = session.and_then(|session| self.confusion.cell(&session, &self.strategies));
+                if let Some(cell) = cell {
+                    self.open_cell(cell);
+                }
+            }
+            Context::Gallery => self.images.inspecting = !self.images.list.is_empty(),
+            Context::Jobs if self.jobs.selected < self.messages.len() => {
+                self.overlay = Some(Overlay::Message(self.jobs.selected, 0));
+            }
+            Context::Opening => match self.opening.row() {
+                Some(OpeningRow::Recent(recent)) => {
+                    return vec![Effect::OpenExperiment(Wanted::Recent(recent))];
+                }
+                Some(OpeningRow::Demo) => return vec![Effect::OpenExperiment(Wanted::Demo)],
+                Some(OpeningRow::Files) => self.overlay = Some(Overlay::Form(Form::open_files())),
+                None => {}
+            },
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    fn open_cell(&mut self, cell: crate::workbench::ConfusionCell) {
+        self.visit(Screen::Images);
+        self.images.inspecting = false;
+        self.images.only_cell(cell);
+        self.list_images();
+    }
+
+    fn open_images_of(&mut self, class: usize) {
+        self.visit(Screen::Images);
+        self.images.inspecting = false;
+        self.images.only_class(class);
+        self.list_images();
+        if self.images.list.is_empty() {
+            self.images.selection.filter = crate::workbench::ImageFilter::Every;
+            self.list_images();
+        }
+    }
+
+    fn step_back(&mut self) {
+        if self.overlay.take().is_some() {
+            return;
+        }
+        match self.place() {
+            Context::Inspector => self.images.inspecting = false,
+            Context::Class => self.classes.page = None,
+            Context::Block => self.confusion.block = None,
+            Context::Opening if self.session.is_none() && self.job == Job::Idle => {}
+            _ => {
+                let restricted = matches!(self.place(), Context::Gallery) && self.back.is_empty();
+                if let Some(screen) = self.back.pop() {
+                    self.screen = screen;
+                } else if restricted {
+                    let selection = &mut self.images.selection;
+                    (selection.class, selection.cell) = (None, None);
+                    selection.name.clear();
+                    self.list_images();
+                } else if self.place() == Context::Opening {
+                    self.screen = Screen::Strategies;
+                }
+            }
+        }
+    }
+
+    /// The other class beside this one, in dataset order.
+    fn change_class(&mut self, by: isize) {
+        let count = self.session.as_ref().map_or(1, |session| session.classes.len()) as isize;
+        let beside = |class: usize| (class as isize + by).rem_euclid(count) as usize;
+        match self.place() {
+            Context::Prompts => self.prompts.open(beside(self.prompts.class)),
+            Context::Class => {
+                // The page follows the table's order where the class is in it.
+                let rows = &self.classes.rows;
+                if let Some(page) = &mut self.classes.page {
+                    let at = rows.iter().position(|row| row.class == page.class);
+                    let next = at.map(|at| (at as isize + by).rem_euclid(rows.len() as isize) as usize);
+                    page.class = next.map_or_else(|| beside(page.class), |next| rows[next].class);
+                    page.selected = 0;
+                    self.classes.selected = next.unwrap_or(self.classes.selected);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn begin_typing(&mut self, purpose: Purpose, text: &str) {
+        self.typing = Some(Typing { purpose, input: TextInput::new(text) });
+    }
+
+    /// What is typed takes effect at once where it filters.
+    fn apply_typing(&mut self) {
+        let (Some(typing), Some(session)) = (self.typing.clone(), self.session.clone()) else { return };
+        let text = typing.input.text().to_owned();
+        match typing.purpose {
+            Purpose::ClassFilter => {
+                self.classes.filter = text;
+                self.classes.arrange(&session);
+            }
+            Purpose::PairFilter => {
+                self.confusion.filter = text;
+                self.confusion.fill(&session, &self.strategies);
+            }
+            Purpose::ImageName => {
+                self.images.selection.name = text;
+                self.images.fill(&session, &self.strategies);
+            }
+            Purpose::ListFile => {}
+        }
+    }
+
+    fn finish_typing(&mut self) -> Vec<Effect> {
+        let Some(typing) = self.typing.take() else { return Vec::new() };
+        let text = typing.input.text().trim().to_owned();
+        match (typing.purpose, &self.session) {
+            (Purpose::ListFile, Some(session)) if !text.is_empty() => {
+                let lines = self.images.list.iter().map(|&image| session.images[image].place());
+                vec![Effect::WriteList { path: PathBuf::from(text), lines: lines.collect() }]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The pictures on the screen, each at the size of its place.
+    pub fn visible_pictures(&self) -> Vec<PictureKey> {
+        if self.session.is_none() || !self.pictures_on {
+            return Vec::new();
+        }
+        let body = layout::body(self.size);
+        let key = |image: usize, size: Size| PictureKey { image, size };
+        let mut keys: Vec<PictureKey> = match self.place() {
+            Context::Inspector => {
+                let size = layout::inspector(body).picture.as_size();
+                self.images.current().map(|image| key(image, size)).into_iter().collect()
+            }
+            Context::Gallery => {
+                let gallery = layout::gallery(body);
+                let first = gallery.first(self.images.selected, self.images.list.len());
+                let shown = self.images.list.iter().skip(first).take(gallery.tiles());
+                shown.enumerate().map(|(at, &image)| key(image, gallery.tile(at).0.as_size())).collect()
+            }
+            _ => Vec::new(),
+        };
+        keys.retain(|key| key.size.width > 0 && key.size.height > 0);
+        keys
+    }
+
+    /// Selects what is drawn at a cell.
+    fn click(&mut self, at: Position) -> Vec<Effect> {
+        let area = ratatui::layout::Rect::new(0, 0, self.size.width, self.size.height);
+        let parts = layout::frame(area);
+        if parts.tabs.contains(at) && self.session.is_some() {
+            if let Some(screen) = super::draw::tab_at(self, at.x) {
+                self.go(screen);
+            }
+            return Vec::new();
+        }
+        let (Some(row), Some(session)) = (super::draw::row_at(self, at), &self.session) else {
+            return Vec::new();
+        };
+        match self.place() {
+            Context::Strategies if row < session.strategies.len() => {
+                self.strategies.selected = row;
+                self.strategies.choose_b();
+                self.refill();
+            }
+            Context::Classes if row < self.classes.rows.len() => {
+                // A second click on the same row opens it.
+                if self.classes.selected == row {
+                    return self.open_selected();
+                }
+                self.classes.selected = row;
+            }
+            Context::Pairs if row < self.confusion.pairs.len() => {
+                if self.confusion.selected == row {
+                    return self.open_selected();
+                }
+                self.confusion.selected = row;
+            }
+            Context::Gallery if row < self.images.list.len() => {
+                if self.images.selected == row {
+                    return self.open_selected();
+                }
+                self.images.selected = row;
+            }
+            _ => {}
+        }
+        Vec::new()
+    }
+}
+
+/// Columns that class names get in a confusion matrix.
+pub fn block_names(width: u16) -> u16 {
+    (width / 4).clamp(8, 24)
+}
+
+fn messages(session: &Session, in_memory: bool) -> Vec<String> {
+    let mut messages = Vec::new();
+    if session.demo_checkpoint {
+        messages.push(demo::CAUTION.to_owned());
+    }
+    if in_memory {
+        messages.push("the store is in memory: nothing is kept for the next start".to_owned());
+    }
+    messages.extend(session.warnings.iter().cloned());
+    messages.extend(session.skipped.iter().map(|image| format!("skipped {}: {}", image.name, image.reason)));
+    messages
+}
+
+/// Changes the state by one event and says what is to be done.
+pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
+    let mut effects = match event {
+        Event::Key(key) => press(state, &key),
+        Event::Paste(text) => {
+            paste(state, &text);
+            Vec::new()
+        }
+        Event::Click(at) if state.overlay.is_none() && state.typing.is_none() => state.click(at),
+        Event::Click(_) => Vec::new(),
+        Event::Wheel(by) => {
+            state.move_by(Step::One(by));
+            Vec::new()
+        }
+        Event::Resize(size) => {
+            state.size = size;
+            if let Some(class) = state.confusion.block.as_ref().map(|block| block.class) {
+                state.open_block(class, None);
+            }
+            Vec::new()
+        }
+        Event::Progress(progress) => {
+            if matches!(state.job, Job::Running(_)) {
+                state.job = Job::Running(Some(progress));
+                state.jobs.set(SESSION_JOB, &state.job);
+            }
+            Vec::new()
+        }
+        Event::Opened(session, remembered) => {
+            state.end_job(Job::Done);
+            state.open_session(session, remembered);
+            Vec::new()
+        }
+        Event::Stopped => {
+            state.end_job(Job::Stopped);
+            Vec::new()
+        }
+        Event::Failed(problem) => {
+            if state.session.is_some() {
+                state.notice = problem.message.lines().next().map(str::to_owned);
+                state.messages.push(problem.message.clone());
+            }
+            state.end_job(Job::Failed(problem));
+            Vec::new()
+        }
+        Event::Refused(message) => {
+            match &mut state.overlay {
+                Some(Overlay::Form(form)) => form.problem = Some(message),
+                _ => {
+                    state.notice = message.lines().next().map(str::to_owned);
+                    state.messages.push(message);
+                }
+            }
+            Vec::new()
+        }
+        Event::Completed { row, before, text, completions } => {
+            if let Some(Overlay::Form(form)) = &mut state.overlay {
+                form.complete(row, &before, text, completions);
+            }
+            Vec::new()
+        }
+        Event::PromptSets(sets) => {
+            let aggregations = Aggregation::ALL.iter().map(ToString::to_string).collect();
+            state.overlay = Some(Overlay::Form(Form::add_strategy(sets, aggregations)));
+            Vec::new()
+        }
+        Event::PictureReady(key, picture) => {
+            state.pictures.insert(key, picture);
+            Vec::new()
+        }
+        Event::Notice(notice) => {
+            state.notice = Some(notice);
+            Vec::new()
+        }
+        Event::Terminate => vec![Effect::QuitNow],
+    };
+    effects.extend(wanted_pictures(state));
+    effects
+}
+
+/// Asks for the pictures on the screen when they, or their room, have changed.
+fn wanted_pictures(state: &mut State) -> Option<Effect> {
+    let visible = state.visible_pictures();
+    state.pictures.touch(&visible);
+    let missing: Vec<PictureKey> =
+        visible.into_iter().filter(|key| state.pictures.get(key).is_none()).collect();
+    if missing.iter().all(|key| state.wanted.contains(key))
+        && !(missing.is_empty() && !state.wanted.is_empty())
+    {
+        return None;
+    }
+    state.wanted.clone_from(&missing);
+    Some(Effect::WantPictures(missing))
+}
+
+fn paste(state: &mut State, text: &str) {
+    if let Some(typing) = &mut state.typing {
+        typing.input.insert(text);
+        state.apply_typing();
+    } else if let Some(Overlay::Form(form)) = &mut state.overlay {
+        form.paste(text);
+    }
+}
+
+fn press(state: &mut State, key: &KeyEvent) -> Vec<Effect> {
+    state.notice = None;
+    let always = state
+        .keymap
+        .action_for(key, Context::Leaving)
+        .filter(|action| matches!(action, Action::QuitNow | Action::Suspend | Action::Redraw));
+    if let Some(action) = always {
+        return act(state, action);
+    }
+    if state.typing.is_some() {
+        return type_key(state, key);
+    }
+    match &mut state.overlay {
+        Some(Overlay::Form(form)) => {
+            return match form.press(key) {
+                Pressed::Inside => Vec::new(),
+                Pressed::Closed => {
+                    state.overlay = None;
+                    Vec::new()
+                }
+                Pressed::Complete { row, text } => vec![Effect::Complete { row, text }],
+                Pressed::Submitted => submit(state),
+            };
+        }
+        Some(Overlay::Commands(view)) => {
+            if view.searching && !matches!(key.code, KeyCode::Enter | KeyCode::Up | KeyCode::Down) {
+                if key.code == KeyCode::Esc {
+                    state.overlay = None;
+                } else if view.search.press(key) {
+                    view.selected = 0;
+                }
+                return Vec::new();
+            }
+            if key.code == KeyCode::Enter {
+                return run_command(state);
+            }
+        }
+        Some(Overlay::Message(..) | Overlay::Leaving) | None => {}
+    }
+    match state.keymap.action_for(key, state.context()) {
+        Some(action) => act(state, action),
+        None => Vec::new(),
+    }
+}
+
+fn type_key(state: &mut State, key: &KeyEvent) -> Vec<Effect> {
+    match key.code {
+        KeyCode::Enter => return state.finish_typing(),
+        KeyCode::Esc => {
+            if let Some(typing) = &mut state.typing {
+                typing.input = TextInput::default();
+            }
+            state.apply_typing();
+            state.typing = None;
+        }
+        _ => {
+            if state.typing.as_mut().is_some_and(|typing| typing.input.press(key)) {
+                state.apply_typing();
+            }
+        }
+    }
+    Vec::new()
+}
+
+/// Runs the selected row of the list of commands, if it works on the screen below.
+fn run_command(state: &mut State) -> Vec<Effect> {
+    let here = state.place();
+    let Some(Overlay::Commands(view)) = &state.overlay else { return Vec::new() };
+    let Some((_, binding)) = view.rows(&state.keymap, here).get(view.selected).copied() else {
+        return Vec::new();
+    };
+    if !binding.works_in(here) {
+        state.notice = Some("That does not work on this screen.".to_owned());
+        return Vec::new();
+    }
+    state.overlay = None;
+    act(state, binding.action)
+}
+
+fn submit(state: &mut State) -> Vec<Effect> {
+    let Some(Overlay::Form(form)) = &mut state.overlay else { return Vec::new() };
+    match form.kind {
+        FormKind::OpenFiles => {
+            let path = |row: usize| Some(form.text(row)).filter(|text| !text.is_empty()).map(PathBuf::from);
+            let flags = ExperimentFlags {
+                images: path(0),
+                checkpoint: path(1),
+                templates: path(2),
+                cupl: path(3),
+                class_names: path(4),
+                aggregation: None,
+            };
+            if flags.is_empty() {
+                form.problem = Some("Name a folder of images, a checkpoint and a prompt file.".to_owned());
+                return Vec::new();
+            }
+            vec![Effect::OpenExperiment(Wanted::Files(flags))]
+        }
+        FormKind::AddStrategy => {
+            let prompt_sets = form.checked();
+            if prompt_sets.is_empty() {
+                form.problem = Some("Tick at least one prompt set with Space.".to_owned());
+                return Vec::new();
+            }
+            let aggregation =
+                form.chosen().and_then(|chosen| chosen.parse().ok()).unwrap_or(Aggregation::Mean);
+            let typed = form.text(0);
+            let bare = |reference: &String| reference.split('@').next().unwrap_or_default().to_owned();
+            let joined = prompt_sets.iter().map(bare).collect::<Vec<_>>().join(" + ");
+            let name = if typed.is_empty() { joined } else { typed.to_owned() };
+            let taken = state
+                .session
+                .as_ref()
+                .is_some_and(|session| session.strategies.iter().any(|strategy| strategy.name == name));
+            if taken {
+                form.problem = Some(format!("There is a strategy {name:?} already: type another name."));
+                return Vec::new();
+            }
+            state.overlay = None;
+            state.begin_session();
+            vec![Effect::AddStrategy(NewStrategy { name, prompt_sets, aggregation })]
+        }
+    }
+}
+
+fn act(state: &mut State, action: Action) -> Vec<Effect> {
+    match action {
+        Action::Up => state.move_by(Step::One(-1)),
+        Action::Down => state.move_by(Step::One(1)),
+        Action::HalfUp => state.move_by(Step::Half(-1)),
+        Action::HalfDown => state.move_by(Step::Half(1)),
+        Action::Top => state.move_by(Step::First),
+        Action::Bottom => state.move_by(Step::Last),
+        Action::Left => state.sideways(-1),
+        Action::Right => state.sideways(1),
+        Action::Next => state.images.walk(1),
+        Action::Previous => state.images.walk(-1),
+        Action::Strategies => state.go(Screen::Strategies),
+        Action::Classes => state.go(Screen::Classes),
+        Action::Confusion => state.go(Screen::Confusion),
+        Action::Images => state.go(Screen::Images),
+        Action::Prompts => {
+            if let Some(class) = state.class_in_focus() {
+                state.prompts.open(class);
+            }
+            state.go(Screen::Prompts);
+        }
+        Action::Jobs => state.go(Screen::Jobs),
+        Action::NextScreen => state.go(state.screen.beside(1)),
+        Action::PreviousScreen => state.go(state.screen.beside(-1)),
+        Action::Toggle => {
+            state.strategies.toggle();
+            state.refill();
+        }
+        Action::Baseline => {
+            state.strategies.make_baseline();
+            state.refill();
+        }
+        Action::AddStrategy => return vec![Effect::ListPromptSets],
+        Action::Sort | Action::Reverse | Action::Group => {
+            if let Some(session) = state.session.clone() {
+                match action {
+                    Action::Sort => state.classes.sort_by_next(&session),
+                    Action::Reverse => {
+                        state.classes.reversed = !state.classes.reversed;
+                        state.classes.from_the_top(&session);
+                    }
+                    _ => {
+                        state.classes.grouped = !state.classes.grouped;
+                        state.classes.from_the_top(&session);
+                    }
+                }
+            }
+        }
+        Action::Search => match state.context() {
+            Context::Classes => state.begin_typing(Purpose::ClassFilter, &state.classes.filter.clone()),
+            Context::Pairs => state.begin_typing(Purpose::PairFilter, &state.confusion.filter.clone()),
+            Context::Gallery | Context::Inspector => {
+                state.begin_typing(Purpose::ImageName, &state.images.selection.name.clone());
+            }
+            _ => {
+                if let Some(Overlay::Commands(view)) = &mut state.overlay {
+                    view.searching = true;
+                }
+            }
+        },
+        Action::Which => {
+            state.confusion.whose = state.confusion.whose.next(state.strategies.is_pair());
+            state.refill();
+        }
+        Action::Matrix => match &state.confusion.block {
+            Some(_) => state.confusion.block = None,
+            None => {
+                let pair = state.confusion.pairs.get(state.confusion.selected).copied();
+                if let Some(pair) = pair {
+                    state.open_block(pair.truth, Some(pair.predicted));
+                }
+            }
+        },
+        Action::ClassConfusions => {
+            if let Some(class) = state.class_in_focus() {
+                state.visit(Screen::Confusion);
+                state.open_block(class, None);
+            }
+        }
+        Action::ClassPrompts => {
+            if let Some(class) = state.class_in_focus() {
+                state.prompts.open(class);
+                state.visit(Screen::Prompts);
+            }
+        }
+        Action::ClassImages => {
+            if let Some(class) = state.class_in_focus() {
+                state.open_images_of(class);
+            }
+        }
+        Action::NextClass => state.change_class(1),
+        Action::PreviousClass => state.change_class(-1),
+        Action::Open => return state.open_selected(),
+        Action::Filter | Action::FilterBack => {
+            let by = if action == Action::Filter { 1 } else { -1 };
+            state.images.change_filter(by, state.strategies.is_pair());
+            state.list_images();
+        }
+        Action::OneClass => {
+            let class = state.class_in_focus();
+            let selection = &mut state.images.selection;
+            selection.class = if selection.class.is_some() { None } else { class };
+            selection.cell = None;
+            state.list_images();
+        }
+        Action::CopyPath => {
+            if let (Some(session), Some(image)) = (&state.session, state.images.current()) {
+                return vec![Effect::Copy(session.images[image].place())];
+            }
+        }
+        Action::WriteList => {
+            if !state.images.list.is_empty() {
+                let name = state.images.selection.filter.name();
+                state.begin_typing(Purpose::ListFile, &format!("{name}.txt"));
+            }
+        }
+        Action::TogglePrompt | Action::EditPrompt | Action::AddPrompt => {}
+        Action::Undo | Action::Redo | Action::SavePrompts => {}
+        Action::OtherSide => {
+            state.prompts.on_b = !state.prompts.on_b && state.strategies.is_pair();
+        }
+        Action::Back => state.step_back(),
+        Action::Help => {
+            state.overlay = match state.overlay {
+                Some(Overlay::Commands(_)) => None,
+                _ => Some(Overlay::Commands(CommandsView::default())),
+            };
+        }
+        Action::Commands => {
+            state.overlay =
+                Some(Overlay::Commands(CommandsView { searching: true, ..CommandsView::default() }));
+        }
+        Action::Cancel => {
+            if state.job.is_running() {
+                state.job = Job::Stopping;
+                state.jobs.set(SESSION_JOB, &Job::Stopping);
+                return vec![Effect::StopSession];
+            }
+        }
+        Action::Retry => {
+            if !matches!(state.job, Job::Stopped | Job::Failed(_)) {
+                return Vec::new();
+            }
+            // A stopped job goes on in its store; a failed one tries the one that was wanted first.
+            let in_memory = state.in_memory && state.job == Job::Stopped;
+            state.in_memory = in_memory || state.memory_wanted;
+            state.begin_session();
+            return vec![if in_memory { Effect::StartInMemory } else { Effect::StartSession }];
+        }
+        Action::MemoryStore => {
+            state.begin_session();
+            state.in_memory = true;
+            return vec![Effect::StartInMemory];
+        }
+        Action::OpenOther => state.visit(Screen::Opening),
+        Action::Quit => {
+            if state.jobs.any_runs() && state.overlay != Some(Overlay::Leaving) {
+                state.overlay = Some(Overlay::Leaving);
+            } else {
+                return vec![Effect::Quit];
+            }
+        }
+        Action::QuitNow => return vec![Effect::QuitNow],
+        Action::Suspend => return vec![Effect::Suspend],
+        Action::Redraw => return vec![Effect::Redraw],
+    }
+    Vec::new()
+}
