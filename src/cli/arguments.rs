@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::CommandError;
 use crate::prompts::Aggregation;
+use crate::tui::graphics::PictureChoice;
 use crate::tui::theme::ColorChoice;
 use crate::workbench::{Experiment, ExperimentFlags, Precision, WorkbenchError};
 
@@ -52,6 +53,39 @@ pub struct Global {
     /// Draw with ASCII only
     #[arg(long, global = true)]
     pub ascii: bool,
+    /// How the workbench shows pictures: auto asks the terminal
+    #[arg(long, global = true, value_enum, value_name = "HOW", default_value_t = PicturesFlag::Auto)]
+    pub pictures: PicturesFlag,
+}
+
+/// The values of `--pictures`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PicturesFlag {
+    /// The best that the terminal says it can do.
+    Auto,
+    /// Not at all.
+    Off,
+    /// With half-blocks in two colours.
+    Halfblocks,
+    /// As sixels.
+    Sixel,
+    /// With kitty's protocol.
+    Kitty,
+    /// With iTerm2's protocol.
+    Iterm2,
+}
+
+impl From<PicturesFlag> for PictureChoice {
+    fn from(flag: PicturesFlag) -> Self {
+        match flag {
+            PicturesFlag::Auto => Self::Auto,
+            PicturesFlag::Off => Self::Off,
+            PicturesFlag::Halfblocks => Self::Halfblocks,
+            PicturesFlag::Sixel => Self::Sixel,
+            PicturesFlag::Kitty => Self::Kitty,
+            PicturesFlag::Iterm2 => Self::Iterm2,
+        }
+    }
 }
 
 /// The values of `--color`.

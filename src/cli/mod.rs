@@ -144,7 +144,7 @@ fn open_workbench(experiment: &ExperimentArguments, global: &Global) -> Result<O
         depth: ColorDepth::detect(global.color.into(), variable),
         glyphs: if global.ascii || !speaks_utf8(variable) { ASCII } else { UNICODE },
     };
-    let ending = tui::run(experiment, store_place(global)?, theme)
+    let ending = tui::run(experiment, store_place(global)?, theme, global.pictures.into())
         .map_err(|error| CommandError::Usage(format!("the terminal cannot be used: {error}")))?;
     match ending {
         tui::Ending::Quit => Ok(Outcome::Done),

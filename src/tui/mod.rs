@@ -2,6 +2,7 @@
 
 pub mod actions;
 mod draw;
+pub mod graphics;
 mod layout;
 mod pictures;
 mod state;
@@ -23,7 +24,10 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::workbench::{Experiment, JobNotice, SessionJob, StorePlace};
-use pictures::PictureThread;
+use graphics::PictureChoice;
+use graphics::answers::LateAnswers;
+use pictures::PictureKey;
+use pictures::making::PictureThreads;
 use state::{Effect, Event, Job, Problem, State, update};
 use terminal::BorrowedTerminal;
 use theme::Theme;
@@ -55,16 +59,25 @@ enum Message {
 ///
 /// # Errors
 /// When the terminal cannot be used. The terminal is restored in every case.
-pub fn run(experiment: Experiment, place: StorePlace, theme: Theme) -> io::Result<Ending> {
+pub fn run(
+    experiment: Experiment,
+    place: StorePlace,
+    theme: Theme,
+    pictures: PictureChoice,
+) -> io::Result<Ending> {
     let (sender, messages) = unbounded();
     watch_signals(sender.clone())?;
-    let mut terminal = BorrowedTerminal::borrow()?;
-    watch_terminal(sender.clone())?;
+    let (mut terminal, asked) = BorrowedTerminal::borrow(pictures)?;
+    if asked.interrupted {
+        return Ok(Ending::Interrupted);
+    }
+    watch_terminal(sender.clone(), asked.late)?;
     let to_pictures = sender.clone();
-    let pictures = PictureThread::start(move |key, picture| {
+    let pictures = PictureThreads::start(asked.graphics, move |key, picture| {
         send(&to_pictures, Message::Screen(Event::PictureReady(key, picture)));
     })?;
-    let state = State::new(terminal.size()?, place.is_memory());
+    let mut state = State::new(terminal.size()?, place.is_memory());
+    state.graphics = asked.graphics;
     let memory = StorePlace::in_memory();
     let mut screen = Loop { experiment, place, memory, theme, sender, pictures, state, job: None, job_id: 0 };
     screen.carry_out(Effect::StartSession, &mut terminal)?;
@@ -79,7 +92,7 @@ struct Loop {
     memory: StorePlace,
     theme: Theme,
     sender: Sender<Message>,
-    pictures: PictureThread,
+    pictures: PictureThreads,
     state: State,
     job: Option<SessionJob>,
     /// Notices of earlier jobs are stale.
@@ -99,12 +112,15 @@ impl Loop {
                 Ok(message) => {
                     let at_once = !matches!(message, Message::Job { notice: JobNotice::Progress(_), .. });
                     let Some(event) = self.event(message) else { continue };
+                    if matches!(event, Event::Resize(_)) {
+                        self.state.graphics = self.state.graphics.measured_again();
+                    }
                     for effect in update(&mut self.state, event) {
                         if matches!(effect, Effect::Quit | Effect::QuitNow) {
                             if let Some(job) = &self.job {
                                 job.stop();
                             }
-                            return Ok(self.ending(effect));
+                            return Ok(self.ending(&effect));
                         }
                         self.carry_out(effect, terminal)?;
                     }
@@ -119,9 +135,9 @@ impl Loop {
         }
     }
 
-    fn ending(&self, effect: Effect) -> Ending {
+    fn ending(&self, effect: &Effect) -> Ending {
         match &self.state.job {
-            Job::Running(_) | Job::Stopping if effect == Effect::QuitNow => Ending::Interrupted,
+            Job::Running(_) | Job::Stopping if *effect == Effect::QuitNow => Ending::Interrupted,
             Job::Failed(problem) => Ending::Failed(problem.message.clone()),
             _ => Ending::Quit,
         }
@@ -151,11 +167,10 @@ impl Loop {
                 }
                 Ok(())
             }
-            Effect::LoadPicture(key) => {
-                let images = self.state.session.as_ref().map(|session| &session.images);
-                if let Some(image) = images.and_then(|images| images.get(key.image)) {
-                    self.pictures.request(key, image.source.clone());
-                }
+            Effect::LoadPictures(keys) => {
+                let Some(session) = &self.state.session else { return Ok(()) };
+                let source = |key: PictureKey| Some((key, session.images.get(key.image)?.source.clone()));
+                self.pictures.want(keys.into_iter().filter_map(source).collect());
                 Ok(())
             }
             Effect::Suspend => {
@@ -194,10 +209,11 @@ fn watch_signals(sender: Sender<Message>) -> io::Result<()> {
     Ok(())
 }
 
-fn watch_terminal(sender: Sender<Message>) -> io::Result<()> {
+fn watch_terminal(sender: Sender<Message>, mut late: LateAnswers) -> io::Result<()> {
     thread::Builder::new().name("job-terminal".into()).spawn(move || {
         loop {
             let event = match event::read() {
+                Ok(event::Event::Key(key)) if late.has_part(&key) => continue,
                 Ok(event::Event::Key(key)) => Event::Key(key),
                 Ok(event::Event::Resize(width, height)) => Event::Resize(Size { width, height }),
                 Ok(_) => continue,

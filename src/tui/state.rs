@@ -6,8 +6,11 @@ use ratatui::crossterm::event::KeyEvent;
 use ratatui::layout::Size;
 
 use super::actions::{Action, Context, action_for};
+use super::graphics::{Graphics, PictureProtocol};
 use super::layout;
 use super::pictures::Picture;
+pub use super::pictures::PictureKey;
+use super::pictures::cache::PictureCache;
 use crate::workbench::{Comparison, Progress, Session, demo};
 
 /// What happens to the screens.
@@ -32,7 +35,7 @@ pub enum Event {
 }
 
 /// What the screens want done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
     /// Open and evaluate the experiment.
     StartSession,
@@ -40,8 +43,8 @@ pub enum Effect {
     StartInMemory,
     /// Stop the job.
     StopSession,
-    /// Decode a picture and fit it to its cells.
-    LoadPicture(PictureKey),
+    /// Decode these pictures and fit them to their cells; others need not be made any more.
+    LoadPictures(Vec<PictureKey>),
     /// Give the terminal back until `fg`.
     Suspend,
     /// End the program.
@@ -217,15 +220,6 @@ impl ClassRow {
     }
 }
 
-/// The picture of one image at one size.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PictureKey {
-    /// An index into the session's images.
-    pub image: usize,
-    /// The cells it may fill.
-    pub size: Size,
-}
-
 /// The images walked through.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImagesView {
@@ -237,15 +231,6 @@ pub struct ImagesView {
     pub list: Vec<usize>,
     /// An index into `list`.
     pub selected: usize,
-}
-
-/// A picture that was asked for.
-#[derive(Debug)]
-pub struct PictureSlot {
-    /// Which one.
-    pub key: PictureKey,
-    /// It, or why there is none; nothing while it is being made.
-    pub picture: Option<Result<Picture, String>>,
 }
 
 /// Everything the screens show.
@@ -283,8 +268,10 @@ pub struct State {
     pub class_row: usize,
     /// The images walked through.
     pub images: Option<ImagesView>,
-    /// The picture of the selected one.
-    pub picture: Option<PictureSlot>,
+    /// The terminal's way of showing pictures.
+    pub graphics: Graphics,
+    /// Those that were made.
+    pub pictures: PictureCache,
     /// Everything the user should be able to read again.
     pub messages: Vec<String>,
     /// The first line shown of a problem's message.
@@ -315,7 +302,8 @@ impl State {
             reversed: false,
             class_row: 0,
             images: None,
-            picture: None,
+            graphics: Graphics::HALFBLOCKS,
+            pictures: PictureCache::default(),
             messages: Vec::new(),
             problem_line: 0,
             in_memory,
@@ -365,6 +353,14 @@ impl State {
         view.list.get(view.selected).copied()
     }
 
+    /// The picture of the image under the cursor, if the terminal shows pictures and this screen has room for one.
+    pub fn wanted_picture(&self) -> Option<PictureKey> {
+        let size = layout::picture_size(self.size);
+        let has_room = size.area() > 0 && self.graphics.protocol != PictureProtocol::Off;
+        let image = self.current_image().filter(|_| has_room)?;
+        Some(PictureKey { image, size, cell: self.graphics.cell })
+    }
+
     /// The question whether to quit although a job runs is out of date with the job.
     fn end_job(&mut self, job: Job) {
         self.job = job;
@@ -378,6 +374,7 @@ impl State {
         self.strategy = (0..session.strategies.len()).find(|&i| i != self.a).unwrap_or(self.a);
         self.b = self.strategy;
         self.messages = messages(&session, self.in_memory);
+        self.pictures.clear();
         self.session = Some(session);
         self.compare();
     }
@@ -559,29 +556,14 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
             Vec::new()
         }
         Event::PictureReady(key, picture) => {
-            if let Some(slot) = state.picture.as_mut().filter(|slot| slot.key == key) {
-                slot.picture = Some(picture);
-            }
+            state.pictures.insert(key, picture);
             Vec::new()
         }
         Event::Terminate => vec![Effect::QuitNow],
     };
-    effects.extend(wanted_picture(state));
+    let wanted: Vec<PictureKey> = state.wanted_picture().into_iter().collect();
+    effects.extend(state.pictures.to_make(&wanted).map(Effect::LoadPictures));
     effects
-}
-
-/// Asks for the selected image's picture when it, or its room, has changed.
-fn wanted_picture(state: &mut State) -> Option<Effect> {
-    let key = state.current_image().map(|image| PictureKey { image, size: layout::picture_size(state.size) });
-    let Some(key) = key.filter(|key| key.size.width > 0 && key.size.height > 0) else {
-        state.picture = None;
-        return None;
-    };
-    if state.picture.as_ref().is_some_and(|slot| slot.key == key) {
-        return None;
-    }
-    state.picture = Some(PictureSlot { key, picture: None });
-    Some(Effect::LoadPicture(key))
 }
 
 fn act(state: &mut State, action: Action) -> Vec<Effect> {

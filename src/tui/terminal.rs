@@ -1,64 +1,105 @@
 //! The terminal is borrowed: whatever happens, it goes back as it came.
 
-use std::io::{self, Stdout, Write};
+mod frames;
+
+use std::fs::File;
+use std::io::{self, Sink, Write};
+use std::os::fd::AsFd;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
-use ratatui::crossterm::cursor::{Hide, Show};
-use ratatui::crossterm::execute;
-use ratatui::crossterm::terminal::{
-    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
-    disable_raw_mode, enable_raw_mode,
-};
+use ratatui::buffer::Buffer;
+use ratatui::crossterm::style::force_color_output;
+use ratatui::crossterm::terminal::{self, disable_raw_mode, enable_raw_mode};
+use ratatui::layout::{Position, Rect, Size};
+use ratatui::{Terminal, TerminalOptions, Viewport};
 
 use super::draw;
+use super::graphics::{self, Asked, PictureChoice, Surroundings};
 use super::state::State;
 use super::theme::Theme;
+use frames::Frames;
 
 /// Whether the screen is ours at the moment: the panic hook needs to know.
 static BORROWED: AtomicBool = AtomicBool::new(false);
 
+/// What takes our pictures from the terminal, for whoever gives it back.
+static FAREWELL: Mutex<String> = Mutex::new(String::new());
+
+/// To the alternate screen, without a cursor.
+const ENTER: &str = "\x1b[?1049h\x1b[?25l";
+
+/// Ends a synchronized update that may have been begun; back to the screen before, with a cursor.
+const LEAVE: &str = "\x1b[?1049l\x1b[?25h";
+const END_UPDATE: &str = "\x1b[?2026l";
+
 /// The terminal in raw mode on its alternate screen, until dropped.
 pub struct BorrowedTerminal {
-    terminal: Terminal<CrosstermBackend<Stdout>>,
+    /// Frames are drawn on it; nothing of it reaches the terminal.
+    canvas: Terminal<CrosstermBackend<Sink>>,
+    frames: Frames,
+    /// The terminal, without a buffer between: a frame is one write.
+    output: File,
 }
 
 impl BorrowedTerminal {
-    /// Takes the terminal over.
-    pub fn borrow() -> io::Result<Self> {
+    /// Takes the terminal over and asks it for its graphics; no other thread may read from it yet.
+    pub fn borrow(choice: PictureChoice) -> io::Result<(Self, Asked)> {
         install_panic_hook();
-        enter()?;
-        match Terminal::new(CrosstermBackend::new(io::stdout())) {
-            Ok(terminal) => Ok(Self { terminal }),
-            Err(error) => {
-                give_back();
-                Err(error)
-            }
+        // The theme decides about colours, and kitty's placeholders need theirs.
+        force_color_output(true);
+        enable_raw_mode()?;
+        BORROWED.store(true, Ordering::SeqCst);
+        let borrowed = Self::ask_and_enter(choice);
+        if borrowed.is_err() {
+            give_back();
         }
+        borrowed
+    }
+
+    fn ask_and_enter(choice: PictureChoice) -> io::Result<(Self, Asked)> {
+        let asked = graphics::ask(choice, &Surroundings::new(|name| std::env::var(name).ok()))?;
+        let size = size()?;
+        let mut output = output()?;
+        output.write_all(ENTER.as_bytes())?;
+        let frames = Frames::new(size, asked.graphics.tmux);
+        Ok((Self { canvas: canvas(size)?, frames, output }, asked))
     }
 
     /// The size of the terminal, in cells.
-    pub fn size(&self) -> io::Result<ratatui::layout::Size> {
-        self.terminal.size()
+    pub fn size(&self) -> io::Result<Size> {
+        size()
     }
 
-    /// Draws one frame as one synchronized update.
+    /// Draws one frame: one synchronized update in one write, or nothing where nothing has changed.
     pub fn draw(&mut self, state: &State, theme: &Theme) -> io::Result<()> {
-        execute!(io::stdout(), BeginSynchronizedUpdate)?;
-        let drawn = self.terminal.draw(|frame| draw::draw(frame, state, theme)).map(drop);
-        execute!(io::stdout(), EndSynchronizedUpdate)?;
-        drawn
+        let size = size()?;
+        let area = Rect::from((Position::ORIGIN, size));
+        if self.canvas.current_buffer_mut().area != area {
+            self.canvas = canvas(size)?;
+            self.frames.forget(size);
+        }
+        draw::draw(&mut self.canvas.get_frame(), state, theme);
+        let drawn = std::mem::replace(self.canvas.current_buffer_mut(), Buffer::empty(area));
+        let bytes = self.frames.next(drawn, &state.pictures)?;
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        remember(self.frames.farewell());
+        self.output.write_all(&bytes)
     }
 
     /// Gives the terminal back, stops the process until `fg`, and takes the terminal over again.
     pub fn suspend(&mut self) -> io::Result<()> {
         give_back();
         signal_hook::low_level::emulate_default_handler(signal_hook::consts::SIGTSTP)?;
-        enter()?;
-        // `clear` would ask the terminal for its cursor, and the answer goes to the thread that reads keys.
-        let size = self.terminal.size()?;
-        self.terminal.resize(size.into())
+        enable_raw_mode()?;
+        BORROWED.store(true, Ordering::SeqCst);
+        self.output.write_all(ENTER.as_bytes())?;
+        self.frames.restart(size()?);
+        self.canvas = canvas(size()?)?;
+        Ok(())
     }
 }
 
@@ -68,18 +109,34 @@ impl Drop for BorrowedTerminal {
     }
 }
 
-fn enter() -> io::Result<()> {
-    enable_raw_mode()?;
-    BORROWED.store(true, Ordering::SeqCst);
-    execute!(io::stdout(), EnterAlternateScreen, Hide)
+fn size() -> io::Result<Size> {
+    terminal::size().map(|(width, height)| Size { width, height })
+}
+
+fn output() -> io::Result<File> {
+    Ok(io::stdout().as_fd().try_clone_to_owned()?.into())
+}
+
+fn canvas(size: Size) -> io::Result<Terminal<CrosstermBackend<Sink>>> {
+    let viewport = Viewport::Fixed(Rect::from((Position::ORIGIN, size)));
+    Terminal::with_options(CrosstermBackend::new(io::sink()), TerminalOptions { viewport })
+}
+
+/// The hook of a panic in the middle of this finds the lock taken, and does without.
+fn remember(farewell: String) {
+    if let Ok(mut remembered) = FAREWELL.try_lock() {
+        *remembered = farewell;
+    }
 }
 
 /// Each step is tried even where one before it failed: the terminal may be gone.
 fn give_back() {
     if BORROWED.swap(false, Ordering::SeqCst) {
-        let _gone = execute!(io::stdout(), EndSynchronizedUpdate, LeaveAlternateScreen, Show);
+        let farewell =
+            FAREWELL.try_lock().map(|mut farewell| std::mem::take(&mut *farewell)).unwrap_or_default();
+        let bytes = [END_UPDATE, &farewell, LEAVE].concat();
+        let _gone = output().and_then(|mut output| output.write_all(bytes.as_bytes()));
         let _gone = disable_raw_mode();
-        let _gone = io::stdout().flush();
     }
 }
 

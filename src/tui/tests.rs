@@ -10,7 +10,8 @@ use ratatui::layout::Size;
 
 use super::actions::{Action, BINDINGS};
 use super::draw::draw;
-use super::pictures::fit;
+use super::graphics::Graphics;
+use super::pictures::{Picture, fit};
 use super::state::{Effect, Event, Job, Overlay, Problem, Screen, State, Table, update};
 use super::theme::{ASCII, ColorDepth, Theme, UNICODE};
 use crate::evaluation::{Classifier, Matrix, evaluate};
@@ -108,6 +109,10 @@ fn picture() -> image::RgbImage {
     image::RgbImage::from_fn(32, 32, |_, y| image::Rgb([250 - 7 * y as u8, 100, 50]))
 }
 
+fn made(size: Size) -> Result<Picture, String> {
+    fit(picture(), size, &Graphics::HALFBLOCKS)
+}
+
 fn opened(width: u16, height: u16) -> State {
     opened_with(session(), width, height)
 }
@@ -149,8 +154,10 @@ fn press(state: &mut State, keys: &str) -> Vec<Effect> {
     for name in keys.split_whitespace() {
         effects = update(state, Event::Key(key(name)));
         for effect in &effects {
-            if let Effect::LoadPicture(key) = effect {
-                update(state, Event::PictureReady(*key, fit(picture(), key.size)));
+            if let Effect::LoadPictures(keys) = effect {
+                for key in keys {
+                    update(state, Event::PictureReady(*key, made(key.size)));
+                }
             }
         }
     }
@@ -284,22 +291,35 @@ fn a_held_store_can_be_done_without() {
 fn a_picture_is_asked_for_once_and_again_after_a_resize() {
     let mut state = opened(80, 24);
     let effects = press(&mut state, "Enter");
-    assert!(matches!(effects[..], [Effect::LoadPicture(key)] if key.image == 3), "{effects:?}");
+    assert!(matches!(&effects[..], [Effect::LoadPictures(keys)] if keys[0].image == 3), "{effects:?}");
     assert_eq!(press(&mut state, "?"), []);
     let effects = update(&mut state, Event::Resize(Size::new(120, 40)));
-    assert!(matches!(effects[..], [Effect::LoadPicture(key)] if key.image == 3), "{effects:?}");
-    assert_eq!(press(&mut state, "Esc Esc"), []);
-    assert!(state.picture.is_none());
+    assert!(matches!(&effects[..], [Effect::LoadPictures(keys)] if keys[0].image == 3), "{effects:?}");
+    assert_eq!(
+        press(&mut state, "Esc Esc"),
+        [Effect::LoadPictures(Vec::new())],
+        "it need not be made any more"
+    );
 }
 
 #[test]
-fn a_stale_picture_is_dropped() {
+fn a_picture_that_comes_late_is_kept_but_not_shown() {
     let mut state = opened(80, 24);
     let effects = update(&mut state, Event::Key(key("Enter")));
-    let [Effect::LoadPicture(first)] = effects[..] else { panic!("{effects:?}") };
+    let [Effect::LoadPictures(first)] = &effects[..] else { panic!("{effects:?}") };
     update(&mut state, Event::Key(key("n")));
-    update(&mut state, Event::PictureReady(first, fit(picture(), first.size)));
-    assert!(state.picture.as_ref().unwrap().picture.is_none());
+    update(&mut state, Event::PictureReady(first[0], made(first[0].size)));
+    assert!(state.pictures.get(&state.wanted_picture().unwrap()).is_none());
+    update(&mut state, Event::Key(key("p")));
+    assert!(state.pictures.get(&state.wanted_picture().unwrap()).is_some());
+}
+
+#[test]
+fn without_pictures_none_is_made_and_the_place_says_so() {
+    let mut state = opened(80, 24);
+    state.graphics = Graphics::OFF;
+    assert_eq!(press(&mut state, "Enter"), []);
+    assert!(drawn(&state, COLORED).contains("--pictures off"));
 }
 
 fn drawn(state: &State, theme: Theme) -> String {
@@ -459,8 +479,8 @@ fn waiting_looks_like_this() {
 fn a_broken_picture_says_why() {
     let mut state = opened(80, 24);
     let effects = update(&mut state, Event::Key(key("Enter")));
-    let [Effect::LoadPicture(picture)] = effects[..] else { panic!("{effects:?}") };
-    update(&mut state, Event::PictureReady(picture, Err("the file is gone".into())));
+    let [Effect::LoadPictures(wanted)] = &effects[..] else { panic!("{effects:?}") };
+    update(&mut state, Event::PictureReady(wanted[0], Err("the file is gone".into())));
     assert!(drawn(&state, COLORED).contains("No picture: the file is gone"));
 }
 

@@ -1,13 +1,12 @@
 //! One class's images: their names, and the selected one's picture with the top predictions of each strategy.
 
 use ratatui::Frame;
-use ratatui::layout::{Rect, Size};
+use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::Widget;
-use ratatui_image::Image;
 
 use super::put;
+use crate::tui::graphics::PictureProtocol;
 use crate::tui::layout::{self, first_row};
 use crate::tui::state::{ImagesView, State};
 use crate::tui::text;
@@ -110,21 +109,24 @@ fn draw_picture(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme)
             put(frame, area, row as u16 + 1, Line::styled(line, style));
         }
     };
-    if theme.depth == ColorDepth::Mono {
+    let protocol = state.graphics.protocol;
+    if protocol == PictureProtocol::Off {
+        note(frame, "Pictures are off: start without --pictures off.", theme.dim());
+        return;
+    }
+    if protocol == PictureProtocol::Halfblocks && theme.depth == ColorDepth::Mono {
         note(frame, "Pictures need colours: start with --color always.", theme.dim());
         return;
     }
-    match state.picture.as_ref().map(|slot| &slot.picture) {
-        Some(Some(Ok(picture))) => {
-            let Size { width, height } = picture.protocol.size();
-            let place = Rect { width: width.min(area.width), height: height.min(area.height), ..area };
-            Image::new(&picture.protocol).render(place, frame.buffer_mut());
-            if !theme.glyphs.half_blocks {
-                one_pixel_a_cell(frame, place);
+    match state.wanted_picture().and_then(|key| state.pictures.get(&key)) {
+        Some(Ok(picture)) => {
+            picture.render(area, frame.buffer_mut());
+            if protocol == PictureProtocol::Halfblocks && !theme.glyphs.half_blocks {
+                one_pixel_a_cell(frame, Rect::from((area.as_position(), picture.size)).intersection(area));
             }
         }
-        Some(Some(Err(reason))) => note(frame, &format!("No picture: {reason}"), theme.problem()),
-        Some(None) | None => note(frame, theme.glyphs.ellipsis, theme.dim()),
+        Some(Err(reason)) => note(frame, &format!("No picture: {reason}"), theme.problem()),
+        None => note(frame, theme.glyphs.ellipsis, theme.dim()),
     }
 }
 
@@ -145,7 +147,7 @@ fn draw_details(
 ) {
     let width = usize::from(area.width);
     let label = session.images[image].label;
-    let pixels = match state.picture.as_ref().and_then(|slot| slot.picture.as_ref()) {
+    let pixels = match state.wanted_picture().and_then(|key| state.pictures.get(&key)) {
         Some(Ok(picture)) => format!("{}x{}", picture.pixels.0, picture.pixels.1),
         _ => String::new(),
     };
