@@ -1,0 +1,197 @@
+//! Pictures on terminals of all kinds, and what goes over the wire: the real binary in a pseudo-terminal.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod pseudo_terminal;
+
+use std::time::Duration;
+
+use pseudo_terminal::{
+    BEGIN, Command, END, GARBAGE, ITERM2_TERMINAL, KITTY_TERMINAL, LATE, MUTE, PIXEL, PLAIN, SIXEL_TERMINAL,
+    Session, Terminal,
+};
+
+/// The keys that lead to a picture and back, and what the screens say there.
+mod steps {
+    /// The numbers are there; a table of classes has the keys.
+    pub const START: &str = "against A";
+    /// To the first class's first image.
+    pub const TO_PICTURE: &str = "\r";
+    pub const AT_PICTURE: &str = "true class";
+    /// To the next image.
+    pub const NEXT_PICTURE: &str = "n";
+    pub const AT_NEXT_PICTURE: &str = "2 of ";
+    /// Back from the picture.
+    pub const BACK: &str = "\x1b";
+    pub const HELP: &str = "?";
+    pub const AT_HELP: &str = "Keys";
+    /// Moves the selection of a table by a row.
+    pub const DOWN: &str = "j";
+    /// Does nothing anywhere.
+    pub const NOTHING: &str = "\x0b";
+    pub const QUIT: &str = "q";
+}
+
+/// Kitty's placeholder.
+const PLACEHOLDER: char = '\u{10eeee}';
+
+/// Nothing comes for so long: nothing will.
+const QUIET: Duration = Duration::from_millis(500);
+
+fn open(terminal: Terminal, home: &tempfile::TempDir, arguments: &[&str]) -> Session {
+    let session = Session::start_on(terminal, home.path(), arguments, 24, 80);
+    session.wait_for(steps::START);
+    session
+}
+
+/// The frames that bytes consist of.
+fn frames(bytes: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(bytes);
+    let mut frames = Vec::new();
+    let mut rest = &*text;
+    while !rest.is_empty() {
+        let frame = rest.strip_prefix(BEGIN).unwrap_or_else(|| panic!("outside a frame: {rest:?}"));
+        let (frame, after) = frame.split_once(END).unwrap_or_else(|| panic!("without an end: {rest:?}"));
+        assert!(!frame.contains(BEGIN));
+        frames.push(frame.to_owned());
+        rest = after;
+    }
+    frames
+}
+
+fn has(character: char) -> impl Fn(&str) -> bool {
+    move |text| text.contains(character)
+}
+
+/// Walks to a picture, over help, to the next picture and back; `shown` stands where the picture is.
+fn walk(session: &mut Session, shown: char, command: Option<Command>) {
+    session.press(steps::TO_PICTURE);
+    session.wait_for(steps::AT_PICTURE);
+    session.wait(has(shown)).unwrap();
+    assert_eq!(session.look().commands, command.as_slice());
+
+    session.press(steps::HELP);
+    let help = session.wait_for(steps::AT_HELP);
+    if matches!(command, Some(Command::Sixel | Command::Iterm2)) {
+        assert!(!help.contains(PIXEL), "pixels beside the help:\n{help}");
+    }
+    session.press(steps::BACK);
+    session.wait(|text| text.contains(shown) && !text.contains(steps::AT_HELP)).unwrap();
+
+    session.press(steps::NEXT_PICTURE);
+    session.wait_for(steps::AT_NEXT_PICTURE);
+    session.wait(has(shown)).unwrap();
+    session.wait_for_quiet(QUIET);
+    let before = session.received();
+    session.press(steps::BACK);
+    let back = session.wait(|text| text.contains(steps::START) && !text.contains(shown)).unwrap();
+    assert!(!back.contains([PIXEL, PLACEHOLDER]), "{back}");
+    assert!(!frames(&session.look().received[before..]).is_empty());
+}
+
+#[test]
+fn each_terminal_gets_the_pictures_it_can_show() {
+    let home = tempfile::tempdir().unwrap();
+    let terminals = [
+        (PLAIN, '▀', None),
+        (KITTY_TERMINAL, PLACEHOLDER, Some(Command::Kitty)),
+        (SIXEL_TERMINAL, PIXEL, Some(Command::Sixel)),
+        (ITERM2_TERMINAL, PIXEL, Some(Command::Iterm2)),
+        (GARBAGE, '▀', None),
+        (MUTE, '▀', None),
+    ];
+    for (terminal, shown, command) in terminals {
+        eprintln!("{}", terminal.name);
+        let mut session = open(terminal, &home, &[]);
+        walk(&mut session, shown, command);
+        let sent = session.look().commands.clone();
+        assert!(sent.iter().all(|sent| Some(*sent) == command), "{}: {sent:?}", terminal.name);
+        session.press(steps::QUIT);
+        assert_eq!(session.end(), 0);
+    }
+
+    // The user's choice wins over the terminal's answers.
+    for (choice, shown) in [("halfblocks", '▀'), ("sixel", PIXEL), ("iterm2", PIXEL), ("kitty", PLACEHOLDER)]
+    {
+        let mut session = open(KITTY_TERMINAL, &home, &["--pictures", choice]);
+        session.press(steps::TO_PICTURE);
+        session.wait(has(shown)).unwrap_or_else(|text| panic!("{choice}:\n{text}"));
+        session.press(steps::QUIT);
+        assert_eq!(session.end(), 0);
+    }
+    let mut session = open(KITTY_TERMINAL, &home, &["--pictures", "off"]);
+    session.press(steps::TO_PICTURE);
+    let text = session.wait_for("--pictures off");
+    assert!(!text.contains([PIXEL, PLACEHOLDER, '▀']) && session.look().commands.is_empty(), "{text}");
+    session.press(steps::QUIT);
+    assert_eq!(session.end(), 0);
+}
+
+#[test]
+fn late_answers_are_not_taken_for_keys() {
+    let home = tempfile::tempdir().unwrap();
+    let mut session = open(LATE, &home, &[]);
+    let before = session.wait_for(steps::START);
+    session.answer();
+    session.wait_for_quiet(QUIET);
+    assert_eq!(session.look().text(), before);
+    session.press(steps::TO_PICTURE);
+    session.wait_for(steps::AT_PICTURE);
+    session.wait(has('▀')).unwrap();
+    session.press(steps::QUIT);
+    assert_eq!(session.end(), 0);
+}
+
+#[test]
+fn pictures_outlive_a_resize_and_are_gone_while_suspended() {
+    let home = tempfile::tempdir().unwrap();
+    for (terminal, shown) in [(SIXEL_TERMINAL, PIXEL), (KITTY_TERMINAL, PLACEHOLDER)] {
+        let mut session = open(terminal, &home, &[]);
+        session.press(steps::TO_PICTURE);
+        session.wait(has(shown)).unwrap();
+        session.resize(40, 120);
+        session.wait(|text| text.lines().count() > 24 && text.contains(shown)).unwrap();
+        session.wait_for_quiet(QUIET);
+        #[cfg(target_os = "linux")]
+        {
+            session.press("\x1a");
+            pseudo_terminal::wait_until_stopped(&session);
+            session.wait_until(|now| !now.parser.screen().alternate_screen() && now.held.is_empty()).unwrap();
+            assert!(!session.look().text().contains(shown));
+            let commands = session.look().commands.len();
+            pseudo_terminal::signal("-CONT", &session.pid());
+            session.wait_until(|now| now.text().contains(shown) && now.commands.len() > commands).unwrap();
+        }
+        session.press(steps::QUIT);
+        assert_eq!(session.end(), 0);
+    }
+}
+
+#[test]
+fn little_goes_over_the_wire() {
+    let home = tempfile::tempdir().unwrap();
+    let mut session = open(PLAIN, &home, &[]);
+    session.wait_for_quiet(QUIET);
+    let mut received = session.received();
+
+    session.press(steps::DOWN);
+    session.wait_until(|now| now.received.len() > received).unwrap();
+    session.wait_for_quiet(QUIET);
+    let row = session.look().received[received..].to_vec();
+    assert_eq!(frames(&row).len(), 1, "{:?}", String::from_utf8_lossy(&row));
+    assert!(row.len() <= 4096, "{} bytes for a row", row.len());
+
+    // Idle, and keys that change nothing.
+    received = session.received();
+    session.wait_for_quiet(QUIET);
+    session.press(steps::NOTHING);
+    session.wait_for_quiet(QUIET);
+    assert_eq!(session.received(), received);
+
+    // Everything from the first frame on is a frame.
+    let everything = session.look().received.clone();
+    let start = everything.windows(BEGIN.len()).position(|part| part == BEGIN.as_bytes()).unwrap();
+    assert!(!frames(&everything[start..]).is_empty());
+    session.press(steps::QUIT);
+    assert_eq!(session.end(), 0);
+}
