@@ -38,6 +38,9 @@ const PLACEHOLDER: char = '\u{10eeee}';
 /// Nothing comes for so long: nothing will.
 const QUIET: Duration = Duration::from_millis(500);
 
+/// Nothing comes for so long: what was asked for is there.
+const SETTLED: Duration = Duration::from_millis(100);
+
 fn open(terminal: Terminal, home: &tempfile::TempDir, arguments: &[&str]) -> Session {
     let session = Session::start_on(terminal, home.path(), arguments, 24, 80);
     session.wait_for(steps::START);
@@ -81,7 +84,7 @@ fn walk(session: &mut Session, shown: char, command: Option<Command>) {
     session.press(steps::NEXT_PICTURE);
     session.wait_for(steps::AT_NEXT_PICTURE);
     session.wait(has(shown)).unwrap();
-    session.wait_for_quiet(QUIET);
+    session.wait_for_quiet(SETTLED);
     let before = session.received();
     session.press(steps::BACK);
     let back = session.wait(|text| text.contains(steps::START) && !text.contains(shown)).unwrap();
@@ -89,9 +92,17 @@ fn walk(session: &mut Session, shown: char, command: Option<Command>) {
     assert!(!frames(&session.look().received[before..]).is_empty());
 }
 
+/// One home for all: the demo is embedded once.
 #[test]
-fn each_terminal_gets_the_pictures_it_can_show() {
+fn pictures_come_and_go_on_every_terminal() {
     let home = tempfile::tempdir().unwrap();
+    each_terminal_gets_the_pictures_it_can_show(&home);
+    a_choice_wins_over_the_answers(&home);
+    late_answers_are_not_taken_for_keys(&home);
+    pictures_outlive_a_resize_and_are_gone_while_suspended(&home);
+}
+
+fn each_terminal_gets_the_pictures_it_can_show(home: &tempfile::TempDir) {
     let terminals = [
         (PLAIN, '▀', None),
         (KITTY_TERMINAL, PLACEHOLDER, Some(Command::Kitty)),
@@ -102,24 +113,25 @@ fn each_terminal_gets_the_pictures_it_can_show() {
     ];
     for (terminal, shown, command) in terminals {
         eprintln!("{}", terminal.name);
-        let mut session = open(terminal, &home, &[]);
+        let mut session = open(terminal, home, &[]);
         walk(&mut session, shown, command);
         let sent = session.look().commands.clone();
         assert!(sent.iter().all(|sent| Some(*sent) == command), "{}: {sent:?}", terminal.name);
         session.press(steps::QUIT);
         assert_eq!(session.end(), 0);
     }
+}
 
-    // The user's choice wins over the terminal's answers.
+fn a_choice_wins_over_the_answers(home: &tempfile::TempDir) {
     for (choice, shown) in [("halfblocks", '▀'), ("sixel", PIXEL), ("iterm2", PIXEL), ("kitty", PLACEHOLDER)]
     {
-        let mut session = open(KITTY_TERMINAL, &home, &["--pictures", choice]);
+        let mut session = open(KITTY_TERMINAL, home, &["--pictures", choice]);
         session.press(steps::TO_PICTURE);
         session.wait(has(shown)).unwrap_or_else(|text| panic!("{choice}:\n{text}"));
         session.press(steps::QUIT);
         assert_eq!(session.end(), 0);
     }
-    let mut session = open(KITTY_TERMINAL, &home, &["--pictures", "off"]);
+    let mut session = open(KITTY_TERMINAL, home, &["--pictures", "off"]);
     session.press(steps::TO_PICTURE);
     let text = session.wait_for("--pictures off");
     assert!(!text.contains([PIXEL, PLACEHOLDER, '▀']) && session.look().commands.is_empty(), "{text}");
@@ -127,10 +139,8 @@ fn each_terminal_gets_the_pictures_it_can_show() {
     assert_eq!(session.end(), 0);
 }
 
-#[test]
-fn late_answers_are_not_taken_for_keys() {
-    let home = tempfile::tempdir().unwrap();
-    let mut session = open(LATE, &home, &[]);
+fn late_answers_are_not_taken_for_keys(home: &tempfile::TempDir) {
+    let mut session = open(LATE, home, &[]);
     let before = session.wait_for(steps::START);
     session.answer();
     session.wait_for_quiet(QUIET);
@@ -142,16 +152,14 @@ fn late_answers_are_not_taken_for_keys() {
     assert_eq!(session.end(), 0);
 }
 
-#[test]
-fn pictures_outlive_a_resize_and_are_gone_while_suspended() {
-    let home = tempfile::tempdir().unwrap();
+fn pictures_outlive_a_resize_and_are_gone_while_suspended(home: &tempfile::TempDir) {
     for (terminal, shown) in [(SIXEL_TERMINAL, PIXEL), (KITTY_TERMINAL, PLACEHOLDER)] {
-        let mut session = open(terminal, &home, &[]);
+        let mut session = open(terminal, home, &[]);
         session.press(steps::TO_PICTURE);
         session.wait(has(shown)).unwrap();
         session.resize(40, 120);
         session.wait(|text| text.lines().count() > 24 && text.contains(shown)).unwrap();
-        session.wait_for_quiet(QUIET);
+        session.wait_for_quiet(SETTLED);
         #[cfg(target_os = "linux")]
         {
             session.press("\x1a");
