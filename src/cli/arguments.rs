@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::CommandError;
 use crate::prompts::Aggregation;
+use crate::tui::graphics::PictureChoice;
 use crate::tui::theme::ColorChoice;
 use crate::workbench::{Experiment, ExperimentFlags, Origin, Precision, WorkbenchError};
 
@@ -55,6 +56,40 @@ pub struct Global {
     /// Colours for a dark or a light background, or none [default: the settings', or dark]
     #[arg(long, global = true, value_enum)]
     pub theme: Option<ThemeFlag>,
+    /// How the workbench shows pictures: auto asks the terminal [default: the settings', or auto]
+    #[arg(long, global = true, value_enum, value_name = "HOW")]
+    pub pictures: Option<PicturesFlag>,
+}
+
+/// The values of `--pictures`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PicturesFlag {
+    /// The best that the terminal says it can do.
+    Auto,
+    /// Not at all.
+    Off,
+    /// With half-blocks in two colours.
+    Halfblocks,
+    /// As sixels.
+    Sixel,
+    /// With kitty's protocol.
+    Kitty,
+    /// With iTerm2's protocol.
+    Iterm2,
+}
+
+impl From<PicturesFlag> for PictureChoice {
+    fn from(flag: PicturesFlag) -> Self {
+        match flag {
+            PicturesFlag::Auto => Self::Auto,
+            PicturesFlag::Off => Self::Off,
+            PicturesFlag::Halfblocks => Self::Halfblocks,
+            PicturesFlag::Sixel => Self::Sixel,
+            PicturesFlag::Kitty => Self::Kitty,
+            PicturesFlag::Iterm2 => Self::Iterm2,
+        }
+    }
 }
 
 /// The values of `--color`.

@@ -7,8 +7,9 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::arguments::{ColorFlag, Global, ThemeFlag};
+use super::arguments::{ColorFlag, Global, PicturesFlag, ThemeFlag};
 use crate::tui::Options;
+use crate::tui::graphics::PictureChoice;
 use crate::tui::keymap::Keymap;
 use crate::tui::theme::{ASCII, ColorChoice, ColorDepth, Palette, Theme, UNICODE};
 
@@ -26,6 +27,7 @@ struct SettingsFile {
     color: Option<ColorFlag>,
     ascii: bool,
     mouse: bool,
+    pictures: Option<PicturesFlag>,
     keys: BTreeMap<String, Keys>,
 }
 
@@ -87,7 +89,10 @@ impl Settings {
         let (keymap, refused) = Keymap::with(&wishes.collect());
         let mut notices = self.notices;
         notices.extend(refused.into_iter().map(|refusal| format!("config.toml, {refusal}")));
-        Options { theme: Theme { depth, palette, glyphs }, keymap, mouse: self.file.mouse, notices }
+        let pictures =
+            global.pictures.or(self.file.pictures).map_or(PictureChoice::Auto, PictureChoice::from);
+        let theme = Theme { depth, palette, glyphs };
+        Options { theme, pictures, keymap, mouse: self.file.mouse, notices }
     }
 }
 
@@ -109,7 +114,14 @@ mod tests {
     use crate::tui::actions::Action;
 
     fn options(text: &str, theme: Option<ThemeFlag>) -> Options {
-        let global = Global { store: None, threads: None, color: ColorFlag::Auto, ascii: false, theme };
+        let global = Global {
+            store: None,
+            threads: None,
+            color: ColorFlag::Auto,
+            ascii: false,
+            theme,
+            pictures: None,
+        };
         let variable = |name: &str| (name == "COLORTERM").then(|| "truecolor".to_owned());
         Settings::parse(text, "config.toml").options(&global, true, variable)
     }

@@ -2,6 +2,7 @@
 
 pub mod actions;
 mod draw;
+pub mod graphics;
 pub mod keymap;
 mod layout;
 mod pictures;
@@ -28,8 +29,10 @@ use crate::workbench::{
     Experiment, JobNotice, Memory, Origin, PromptSetChoice, Recent, SessionJob, StorePlace, StrategyChoice,
     complete_path, split_reference,
 };
+use graphics::PictureChoice;
+use graphics::answers::LateAnswers;
 use keymap::Keymap;
-use pictures::PictureThread;
+use pictures::making::PictureThreads;
 use state::{Effect, Event, Job, NewStrategy, Problem, Remembered, Screen, State, Wanted, update};
 use terminal::BorrowedTerminal;
 use theme::Theme;
@@ -62,6 +65,8 @@ enum Message {
 pub struct Options {
     /// Colours and signs.
     pub theme: Theme,
+    /// How pictures are shown.
+    pub pictures: PictureChoice,
     /// The keys.
     pub keymap: Keymap,
     /// The wheel and clicks mean something.
@@ -82,13 +87,17 @@ pub fn run(
 ) -> io::Result<Ending> {
     let (sender, messages) = unbounded();
     watch_signals(sender.clone())?;
-    let mut terminal = BorrowedTerminal::borrow(options.mouse)?;
-    watch_terminal(sender.clone())?;
+    let (mut terminal, asked) = BorrowedTerminal::borrow(options.pictures, options.mouse)?;
+    if asked.interrupted {
+        return Ok(Ending::Interrupted);
+    }
+    watch_terminal(sender.clone(), asked.late)?;
     let to_pictures = sender.clone();
-    let pictures = PictureThread::start(move |key, picture| {
+    let pictures = PictureThreads::start(asked.graphics, move |key, picture| {
         send(&to_pictures, Message::Screen(Event::PictureReady(key, picture)));
     })?;
     let mut state = State::new(terminal.size()?, options.keymap, place.is_memory());
+    state.graphics = asked.graphics;
     state.opening.recents = memory.recents();
     let mut screen = Loop {
         open: start,
@@ -127,7 +136,7 @@ struct Loop {
     /// About the settings: shown with the first session.
     notices: Vec<String>,
     sender: Sender<Message>,
-    pictures: PictureThread,
+    pictures: PictureThreads,
     state: State,
     job: Option<SessionJob>,
     /// Notices of earlier jobs are stale.
@@ -154,6 +163,9 @@ impl Loop {
                             | Message::Screen(Event::PictureReady(..))
                     );
                     let Some(event) = self.event(message) else { continue };
+                    if matches!(event, Event::Resize(_)) {
+                        self.state.graphics = self.state.graphics.measured_again();
+                    }
                     let opened = matches!(event, Event::Opened(..));
                     let mut effects = update(&mut self.state, event);
                     if opened {
@@ -378,10 +390,11 @@ fn watch_signals(sender: Sender<Message>) -> io::Result<()> {
     Ok(())
 }
 
-fn watch_terminal(sender: Sender<Message>) -> io::Result<()> {
+fn watch_terminal(sender: Sender<Message>, mut late: LateAnswers) -> io::Result<()> {
     thread::Builder::new().name("job-terminal".into()).spawn(move || {
         loop {
             let event = match event::read() {
+                Ok(event::Event::Key(key)) if late.has_part(&key) => continue,
                 Ok(event::Event::Key(key)) => Event::Key(key),
                 Ok(event::Event::Resize(width, height)) => Event::Resize(Size { width, height }),
                 Ok(event::Event::Paste(text)) => Event::Paste(text),

@@ -1,13 +1,12 @@
 //! The images: a gallery of thumbnails, and one image large with the ranked classes of each strategy.
 
 use ratatui::Frame;
-use ratatui::layout::{Rect, Size};
+use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::Widget;
-use ratatui_image::Image;
 
 use super::{bar, put, strategy_name};
+use crate::tui::graphics::PictureProtocol;
 use crate::tui::layout;
 use crate::tui::pictures::PictureKey;
 use crate::tui::state::State;
@@ -89,7 +88,7 @@ pub(super) fn draw_gallery(
     for (place, &image) in view.list.iter().skip(first).take(gallery.tiles()).enumerate() {
         let (picture, caption) = gallery.tile(place);
         let on_cursor = first + place == view.selected;
-        let key = PictureKey { image, size: picture.as_size() };
+        let key = state.picture_key(image, picture.as_size());
         draw_picture(frame, picture, state, key, theme);
         let mut spans = vec![Span::raw(if on_cursor { theme.glyphs.cursor } else { " " })];
         spans.extend(marks(state, session, image, theme));
@@ -120,7 +119,7 @@ pub(super) fn draw_inspector(
     let Some(image) = state.images.current() else {
         return draw_nothing(frame, parts.details, theme);
     };
-    let key = PictureKey { image, size: parts.picture.as_size() };
+    let key = state.picture_key(image, parts.picture.as_size());
     draw_picture(frame, parts.picture, state, key, theme);
     draw_details(frame, parts.details, state, session, image, key, theme);
 }
@@ -131,19 +130,18 @@ fn draw_picture(frame: &mut Frame<'_>, area: Rect, state: &State, key: PictureKe
             put(frame, area, row as u16, Line::styled(line, style));
         }
     };
-    if !state.pictures_on {
-        return note(frame, "Pictures are off.", theme.dim());
+    let protocol = state.graphics.protocol;
+    if protocol == PictureProtocol::Off {
+        return note(frame, "Pictures are off: start without --pictures off.", theme.dim());
+    }
+    if protocol == PictureProtocol::Halfblocks && theme.depth == ColorDepth::Mono {
+        return note(frame, "Pictures need colours: start with --color always.", theme.dim());
     }
     match state.pictures.get(&key) {
         Some(Ok(picture)) => {
-            if theme.depth == ColorDepth::Mono && picture.needs_colors() {
-                return note(frame, "Pictures need colours: start with --color always.", theme.dim());
-            }
-            let Size { width, height } = picture.size();
-            let place = Rect { width: width.min(area.width), height: height.min(area.height), ..area };
-            Image::new(&picture.protocol).render(place, frame.buffer_mut());
-            if !theme.glyphs.half_blocks && picture.needs_colors() {
-                one_pixel_a_cell(frame, place);
+            picture.render(area, frame.buffer_mut());
+            if protocol == PictureProtocol::Halfblocks && !theme.glyphs.half_blocks {
+                one_pixel_a_cell(frame, Rect::from((area.as_position(), picture.size)).intersection(area));
             }
         }
         Some(Err(reason)) => note(frame, &format!("No picture: {reason}"), theme.problem()),

@@ -27,9 +27,11 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent};
 use ratatui::layout::{Position, Size};
 
 use super::actions::{Action, Context};
+use super::graphics::{Graphics, PictureProtocol};
 use super::keymap::Keymap;
 use super::layout;
-use super::pictures::{Picture, PictureCache, PictureKey};
+use super::pictures::cache::PictureCache;
+use super::pictures::{Picture, PictureKey};
 use super::text_input::TextInput;
 use crate::workbench::{Aggregation, ExperimentFlags, Progress, Session, demo};
 use classes::{ClassPage, ClassesView};
@@ -281,10 +283,8 @@ pub struct State {
     pub opening: OpeningView,
     /// The pictures that are made.
     pub pictures: PictureCache,
-    /// The pictures that were asked for last.
-    wanted: Vec<PictureKey>,
-    /// Pictures can be shown at all.
-    pub pictures_on: bool,
+    /// The terminal's way of showing them.
+    pub graphics: Graphics,
     /// Everything the user should be able to read again.
     pub messages: Vec<String>,
     /// The first line shown of a problem's message.
@@ -319,8 +319,7 @@ impl State {
             jobs: JobsView::default(),
             opening: OpeningView::default(),
             pictures: PictureCache::default(),
-            wanted: Vec::new(),
-            pictures_on: true,
+            graphics: Graphics::HALFBLOCKS,
             messages: Vec::new(),
             problem_line: 0,
             in_memory,
@@ -406,6 +405,7 @@ impl State {
         let before = Remembered::of(self);
         self.messages = messages(&session, self.in_memory);
         self.strategies = Strategies::of(&session);
+        self.pictures.clear();
         let newest = session.strategies.len().saturating_sub(1);
         self.session = Some(session);
         if same {
@@ -441,8 +441,7 @@ impl State {
         self.confusion = ConfusionView::default();
         self.images = ImagesView::default();
         self.prompts = PromptsView::default();
-        self.pictures = PictureCache::default();
-        self.wanted.clear();
+        self.pictures.clear();
     }
 
     /// Works out everything that depends on A, B and the session.
@@ -717,13 +716,18 @@ impl State {
         }
     }
 
+    /// The key of an image's picture in a room of cells.
+    pub fn picture_key(&self, image: usize, size: Size) -> PictureKey {
+        PictureKey { image, size, cell: self.graphics.cell }
+    }
+
     /// The pictures on the screen, each at the size of its place.
     pub fn visible_pictures(&self) -> Vec<PictureKey> {
-        if self.session.is_none() || !self.pictures_on {
+        if self.session.is_none() || self.graphics.protocol == PictureProtocol::Off {
             return Vec::new();
         }
         let body = layout::body(self.size);
-        let key = |image: usize, size: Size| PictureKey { image, size };
+        let key = |image: usize, size: Size| self.picture_key(image, size);
         let mut keys: Vec<PictureKey> = match self.place() {
             Context::Inspector => {
                 let size = layout::inspector(body).picture.as_size();
@@ -879,23 +883,9 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
         }
         Event::Terminate => vec![Effect::QuitNow],
     };
-    effects.extend(wanted_pictures(state));
-    effects
-}
-
-/// Asks for the pictures on the screen when they, or their room, have changed.
-fn wanted_pictures(state: &mut State) -> Option<Effect> {
     let visible = state.visible_pictures();
-    state.pictures.touch(&visible);
-    let missing: Vec<PictureKey> =
-        visible.into_iter().filter(|key| state.pictures.get(key).is_none()).collect();
-    if missing.iter().all(|key| state.wanted.contains(key))
-        && !(missing.is_empty() && !state.wanted.is_empty())
-    {
-        return None;
-    }
-    state.wanted.clone_from(&missing);
-    Some(Effect::WantPictures(missing))
+    effects.extend(state.pictures.to_make(&visible).map(Effect::WantPictures));
+    effects
 }
 
 fn paste(state: &mut State, text: &str) {
@@ -1095,6 +1085,7 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
         },
         Action::Which => {
             state.confusion.whose = state.confusion.whose.next(state.strategies.is_pair());
+            state.confusion.pairs.clear();
             state.refill();
         }
         Action::Matrix => match &state.confusion.block {
