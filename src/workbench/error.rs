@@ -75,6 +75,14 @@ pub enum WorkbenchError {
         /// The names there are.
         known: String,
     },
+    /// A class that the dataset does not have.
+    #[error("the dataset has no class {name:?}; {hint}")]
+    UnknownClass {
+        /// The wanted name.
+        name: String,
+        /// A class with a name like it, or the names there are.
+        hint: String,
+    },
     /// A prompt set that the store does not have.
     #[error(
         "the store has no prompt set {reference:?}{}: `cupl-tui prompts list` shows what it has, `prompts import` adds one",

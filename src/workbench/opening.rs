@@ -76,11 +76,7 @@ impl Workbench {
     /// Keeps only the named strategies, in the experiment's order.
     pub fn keep_strategies(&mut self, names: &[String]) -> Result<(), WorkbenchError> {
         for name in names {
-            if !self.strategies.iter().any(|strategy| &strategy.name == name) {
-                let known: Vec<&str> =
-                    self.strategies.iter().map(|strategy| strategy.name.as_str()).collect();
-                return Err(WorkbenchError::UnknownStrategy { name: name.clone(), known: known.join(", ") });
-            }
+            self.strategy(name)?;
         }
         let baseline = self.strategies.get(self.experiment.baseline).map(|strategy| strategy.name.clone());
         self.strategies.retain(|strategy| names.contains(&strategy.name));
@@ -90,6 +86,50 @@ impl Workbench {
             .position(|strategy| Some(&strategy.name) == baseline.as_ref())
             .unwrap_or(0);
         Ok(())
+    }
+
+    /// Number of strategies; at least one.
+    pub fn n_strategies(&self) -> usize {
+        self.strategies.len()
+    }
+
+    /// The strategy that the others are compared with.
+    pub fn baseline(&self) -> usize {
+        self.experiment.baseline
+    }
+
+    /// The place of a strategy in the experiment, and in the session to come.
+    ///
+    /// # Errors
+    /// [`WorkbenchError::UnknownStrategy`].
+    pub fn strategy(&self, name: &str) -> Result<usize, WorkbenchError> {
+        let place = self.strategies.iter().position(|strategy| strategy.name == name);
+        place.ok_or_else(|| {
+            let known: Vec<&str> = self.strategies.iter().map(|strategy| strategy.name.as_str()).collect();
+            WorkbenchError::UnknownStrategy { name: name.to_owned(), known: known.join(", ") }
+        })
+    }
+
+    /// The place of a class in the dataset, and in the session to come.
+    ///
+    /// # Errors
+    /// [`WorkbenchError::UnknownClass`].
+    pub fn class(&self, name: &str) -> Result<usize, WorkbenchError> {
+        let names = self.dataset.class_names();
+        let place = names.iter().position(|class| class == name);
+        place.ok_or_else(|| WorkbenchError::UnknownClass { name: name.to_owned(), hint: like(name, &names) })
+    }
+}
+
+/// The name that is most like a wanted one, if one is, or the names there are.
+fn like(wanted: &str, names: &[String]) -> String {
+    /// From here on two names are alike; from 0 to 1.
+    const ALIKE: f64 = 0.75;
+    let likeness = |name: &str| strsim::jaro_winkler(&wanted.to_lowercase(), &name.to_lowercase());
+    let best = names.iter().map(|name| (likeness(name), name)).max_by(|x, y| x.0.total_cmp(&y.0));
+    match best {
+        Some((likeness, name)) if likeness >= ALIKE => format!("did you mean {name:?}?"),
+        _ => format!("it has {}", listed(names, NAMED)),
     }
 }
 
