@@ -434,17 +434,19 @@ pub enum PromptsCommand {
         #[arg(long, value_enum, default_value_t = Format::Table)]
         format: Format,
     },
-    /// The prompts of a set
-    Show {
-        /// Its name, or NAME@VERSION
-        set: String,
-        /// Only those of this class
-        #[arg(long)]
-        class: Option<String>,
-        /// How to print them
-        #[arg(long, value_enum, default_value_t = Format::Table)]
-        format: Format,
-    },
+    /// The prompts of a set in the store; or those of an experiment's strategies with what they are near to
+    #[command(after_help = "Examples:
+  cupl-tui prompts show cupl --class beagle         a set in the store
+  cupl-tui prompts show --class cat                 the demo's prompts for cats
+  cupl-tui prompts show pets.toml --class beagle --strategy cupl
+  cupl-tui prompts show pets.toml --format csv > prompts.csv
+
+A name that ends in .toml is an experiment file. For each prompt of an experiment: the mean cosine similarity with the
+images of its class, and with those of the other class that it is nearest to.",
+        mut_arg("file", |file| file.value_name("SET|EXPERIMENT").help(
+            "A set's name or NAME@VERSION, or an experiment file (TOML) [default: the embedded demo]"
+        )))]
+    Show(ShowPromptsArguments),
     /// Write a set to a file that `import` and other tools read
     Export {
         /// Its name, or NAME@VERSION
@@ -458,6 +460,31 @@ pub enum PromptsCommand {
         /// Its name, or NAME@VERSION
         set: String,
     },
+}
+
+/// `prompts show`.
+#[derive(Debug, Args)]
+pub struct ShowPromptsArguments {
+    /// An experiment; or, in the place of its file, the name of a set.
+    #[command(flatten)]
+    pub experiment: ExperimentArguments,
+    /// Only those of this class
+    #[arg(long, value_name = "NAME")]
+    pub class: Option<String>,
+    /// Only those of this strategy of the experiment
+    #[arg(long, value_name = "NAME")]
+    pub strategy: Option<String>,
+    /// How to print them
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+impl ShowPromptsArguments {
+    /// The name of a set in the store, where no experiment is meant.
+    pub fn set(&self) -> Option<&str> {
+        let is_experiment = |file: &&Path| file.extension().is_some_and(|ending| ending == "toml");
+        self.experiment.file.as_deref().filter(|file| !is_experiment(file))?.to_str()
+    }
 }
 
 /// `runs`.

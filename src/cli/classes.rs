@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::arguments::{ClassesArguments, Format, Global};
-use super::experiment::{Opened, Pair, heading, outcome};
+use super::experiment::{Opened, Pair, introduce, outcome};
 use super::output::{Output, Sequence};
 use super::table::{percent, points};
 use super::{CommandError, Outcome};
@@ -16,7 +16,7 @@ pub fn run(
 ) -> Result<Outcome, CommandError> {
     let opened = Opened::new(&command.pair.experiment, global)?;
     let pair = opened.pair(&command.pair)?;
-    let session = opened.evaluate(SessionOptions { ranked: 1, ..SessionOptions::default() })?;
+    let session = opened.evaluate(SessionOptions::default())?;
 
     let mut rows = class_table(&session, pair.a, pair.b);
     let part = command.filter.to_lowercase();
@@ -34,7 +34,7 @@ pub fn run(
 }
 
 fn table(session: &Session, pair: Pair, rows: &[ClassRow], output: &mut Output) -> Result<(), CommandError> {
-    output.heading(&heading(session))?;
+    introduce(session, output)?;
     output.line(&pair.legend(session))?;
     if rows.len() < session.classes.len() {
         output.line(&format!("{} of {} classes", rows.len(), session.classes.len()))?;

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::arguments::{ConfusionArguments, Format, Global};
-use super::experiment::{Opened, Pair, heading, outcome};
+use super::experiment::{Opened, Pair, introduce, outcome};
 use super::output::{Output, Sequence};
 use super::table::percent;
 use super::{CommandError, Outcome};
@@ -63,7 +63,7 @@ pub fn run(
         None => Count::Images(pair.b),
     };
     let class = command.class.as_deref().map(|name| opened.workbench.class(name)).transpose()?;
-    let session = opened.evaluate(SessionOptions { ranked: 1, ..SessionOptions::default() })?;
+    let session = opened.evaluate(SessionOptions::default())?;
     let format = command.pair.format;
     match class {
         Some(class) => {
@@ -348,7 +348,7 @@ fn print_table(
     rows: &[Vec<String>],
     output: &mut Output,
 ) -> Result<(), CommandError> {
-    output.heading(&heading(session))?;
+    introduce(session, output)?;
     output.line(title)?;
     output.table(rows)?;
     Ok(())

@@ -1,7 +1,7 @@
 //! `evaluate`: the workbench's numbers without a terminal.
 
 use super::arguments::{EvaluateArguments, Format, Global};
-use super::experiment::{Opened, heading, outcome};
+use super::experiment::{Opened, introduce, outcome};
 use super::output::Output;
 use super::table::{percent, points};
 use super::{CommandError, Outcome};
@@ -32,10 +32,7 @@ pub fn run(
 }
 
 fn table(session: &Session, output: &mut Output) -> Result<(), CommandError> {
-    output.heading(&heading(session))?;
-    if session.demo_checkpoint {
-        output.line(crate::workbench::demo::CAUTION)?;
-    }
+    introduce(session, output)?;
     let baseline = &session.strategies[session.baseline];
     let mut rows = vec![
         ["strategy", "prompts", "top-1", "against baseline", "recall", "top-5"].map(str::to_owned).to_vec(),

@@ -1,11 +1,13 @@
 //! An experiment as a command sees it: opened, its names looked up, and evaluated with progress on standard error.
 
+use std::io;
+
 use super::arguments::{ExperimentArguments, Global, PairArguments};
-use super::output::{ProgressLine, warn_about};
+use super::output::{Output, ProgressLine, warn_about};
 use super::table::{percent, points};
 use super::{CommandError, Outcome, cancel_on_signals, open_store};
 use crate::workbench::{
-    Cancel, Comparison, Session, SessionEmbeddings, SessionOptions, Workbench, WorkbenchError,
+    Cancel, Comparison, Session, SessionEmbeddings, SessionOptions, Workbench, WorkbenchError, demo,
 };
 
 /// An opened experiment; nothing is computed yet, so that mistyped names are found before a long wait.
@@ -75,9 +77,9 @@ pub fn outcome(session: &Session) -> Outcome {
     if session.skipped.is_empty() { Outcome::Done } else { Outcome::Skipped }
 }
 
-/// What was evaluated, in one line.
-pub fn heading(session: &Session) -> String {
-    format!(
+/// Prints what was evaluated, and that the demo's checkpoint is small if it is that one.
+pub fn introduce(session: &Session, output: &mut Output) -> io::Result<()> {
+    output.heading(&format!(
         "{}, {} ({}), {} images, {} classes{}",
         session.experiment,
         session.checkpoint,
@@ -88,7 +90,8 @@ pub fn heading(session: &Session) -> String {
             0 => String::new(),
             skipped => format!(", {skipped} skipped"),
         },
-    )
+    ))?;
+    if session.demo_checkpoint { output.line(demo::CAUTION) } else { Ok(()) }
 }
 
 impl Pair {

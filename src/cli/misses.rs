@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::arguments::{Format, Global, MissesArguments};
-use super::experiment::{Opened, Pair, heading, outcome};
+use super::experiment::{Opened, Pair, introduce, outcome};
 use super::output::{Output, Sequence, StatusLine, warn, write_csv};
 use super::{CommandError, Outcome};
 use crate::workbench::{
@@ -31,7 +31,11 @@ pub fn run(command: &MissesArguments, global: &Global, output: &mut Output) -> R
         let strategy = strategy.unwrap_or(pair.b);
         ConfusionCell { strategy, truth, predicted }
     });
-    let usual = if cell.is_some() { ImageFilter::Every } else { ImageFilter::Missed };
+    let usual = match cell {
+        Some(_) => ImageFilter::Every,
+        None if pair.is_alone() => ImageFilter::MissedByA,
+        None => ImageFilter::Missed,
+    };
     let selection = ImageSelection {
         filter: command.filter.unwrap_or(usual),
         class: truth,
@@ -169,7 +173,7 @@ impl<'a> List<'a> {
     }
 
     fn print_table(&self, output: &mut Output) -> Result<(), CommandError> {
-        output.heading(&heading(self.session))?;
+        introduce(self.session, output)?;
         output.line(&self.pair.legend(self.session))?;
         let words = self.selection.filter.words(!self.pair.is_alone());
         let shown = match self.images.len() {

@@ -8,6 +8,7 @@ mod doctor;
 mod embed;
 mod evaluate;
 mod experiment;
+mod experiment_prompts;
 mod misses;
 mod output;
 mod prompts;

@@ -124,8 +124,9 @@ impl Workbench {
 /// The name that is most like a wanted one, if one is, or the names there are.
 fn like(wanted: &str, names: &[String]) -> String {
     /// From here on two names are alike; from 0 to 1.
-    const ALIKE: f64 = 0.75;
-    let likeness = |name: &str| strsim::jaro_winkler(&wanted.to_lowercase(), &name.to_lowercase());
+    const ALIKE: f64 = 0.6;
+    let wanted = wanted.to_lowercase();
+    let likeness = |name: &str| strsim::normalized_damerau_levenshtein(&wanted, &name.to_lowercase());
     let best = names.iter().map(|name| (likeness(name), name)).max_by(|x, y| x.0.total_cmp(&y.0));
     match best {
         Some((likeness, name)) if likeness >= ALIKE => format!("did you mean {name:?}?"),
