@@ -75,12 +75,14 @@ pub enum WorkbenchError {
         /// The names there are.
         known: String,
     },
-    /// A class that the dataset does not have.
-    #[error("the dataset has no class {name:?}; {hint}")]
+    /// A class that the dataset does not have, or a name that several have.
+    #[error("the dataset has {count} {name:?}; {hint}")]
     UnknownClass {
         /// The wanted name.
         name: String,
-        /// A class with a name like it, or the names there are.
+        /// "no class" or "several classes".
+        count: &'static str,
+        /// Which classes may be meant.
         hint: String,
     },
     /// A prompt set that the store does not have.

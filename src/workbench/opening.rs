@@ -110,14 +110,27 @@ impl Workbench {
         })
     }
 
-    /// The place of a class in the dataset, and in the session to come.
+    /// The place of a class in the dataset, and in the session to come: by its name or, where several classes share
+    /// one, by its folder.
     ///
     /// # Errors
     /// [`WorkbenchError::UnknownClass`].
     pub fn class(&self, name: &str) -> Result<usize, WorkbenchError> {
-        let names = self.dataset.class_names();
-        let place = names.iter().position(|class| class == name);
-        place.ok_or_else(|| WorkbenchError::UnknownClass { name: name.to_owned(), hint: like(name, &names) })
+        let classes = &self.dataset.classes;
+        let named: Vec<usize> = (0..classes.len()).filter(|&class| classes[class].name == name).collect();
+        let place = match named[..] {
+            [class] => Some(class),
+            _ => classes.iter().position(|class| class.folder == name),
+        };
+        place.ok_or_else(|| {
+            let folders: Vec<&str> = named.iter().map(|&class| classes[class].folder.as_str()).collect();
+            let hint = match named.is_empty() {
+                true => like(name, &self.dataset.class_names()),
+                false => format!("name one of those by its folder: {}", listed(&folders, NAMED)),
+            };
+            let count = if named.is_empty() { "no class" } else { "several classes" };
+            WorkbenchError::UnknownClass { name: name.to_owned(), count, hint }
+        })
     }
 }
 
