@@ -2,13 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::CommandError;
 use crate::prompts::Aggregation;
 use crate::tui::graphics::PictureChoice;
 use crate::tui::theme::ColorChoice;
-use crate::workbench::{Experiment, ExperimentFlags, Origin, Precision, WorkbenchError};
+use crate::workbench::{
+    Change, ClassColumn, Experiment, ExperimentFlags, ImageFilter, Origin, Precision, WorkbenchError,
+};
 
 /// A terminal workbench for prompt strategies of zero-shot image classifiers.
 ///
@@ -205,10 +208,11 @@ impl ExperimentArguments {
 /// What to say to somebody who named a file that is not there and may have meant a command.
 pub fn mistyped_command(file: &Path) -> Option<String> {
     let word = file.to_str().filter(|word| !word.contains(['.', '/']) && !file.exists())?;
-    let (distance, command) = ["evaluate", "embed", "bench", "prompts", "runs", "doctor"]
-        .map(|command| (strsim::damerau_levenshtein(word, command), command))
-        .into_iter()
-        .min()?;
+    let (distance, command) =
+        ["evaluate", "classes", "confusion", "misses", "embed", "bench", "prompts", "runs", "doctor"]
+            .map(|command| (strsim::damerau_levenshtein(word, command), command))
+            .into_iter()
+            .min()?;
     (1..=2).contains(&distance).then(|| {
         format!("there is no experiment file {word}; did you mean the command `cupl-tui {command}`?")
     })
@@ -223,6 +227,38 @@ pub enum Command {
   cupl-tui evaluate pets.toml --format json > pets.json
   cupl-tui evaluate pets.toml --strategy cupl --predictions --format csv")]
     Evaluate(EvaluateArguments),
+    /// What two strategies make of each class
+    #[command(after_help = "Examples:
+  cupl-tui classes                                  the embedded demo, what B gains most first
+  cupl-tui classes pets.toml --b cupl --sort confusion
+  cupl-tui classes pets.toml --change lost --reverse --format csv
+  cupl-tui classes pets.toml --filter terrier --sort name
+
+A is the baseline and B the first other strategy unless they are named. Gained are the images that A has wrong and B has
+right, lost the reverse; the last column says what most of the images that B misses are taken for. In JSON and CSV,
+accuracies and differences are from 0 to 1.")]
+    Classes(ClassesArguments),
+    /// Which classes are taken for which
+    #[command(after_help = "Examples:
+  cupl-tui confusion                                the demo's most confused pairs
+  cupl-tui confusion pets.toml --strategy cupl --most 50 --format csv
+  cupl-tui confusion pets.toml --difference         what B confuses more (+) or less (-) often than A
+  cupl-tui confusion pets.toml --class beagle       the matrix of a class and those confused with it
+
+In a matrix, rows are the true classes and columns the predicted ones; `others` are the images that were taken for
+classes outside of it.")]
+    Confusion(ConfusionArguments),
+    /// The images that strategies miss, or other ones, and copies of them
+    #[command(after_help = "Examples:
+  cupl-tui misses                                   the demo's images that A or B misses
+  cupl-tui misses pets.toml --filter lost --format csv > lost.csv
+  cupl-tui misses pets.toml --class beagle --predicted basset --strategy cupl
+  cupl-tui misses pets.toml --filter confident --most 100 --copy-to look-at-these
+
+For each image and strategy: the predicted class and its probability, the probability and the rank of the true class, and
+the margin: the probability of the true class minus that of the best other one. --copy-to makes the folder
+TRUE-CLASS/FILE for each picture, and misses.csv.")]
+    Misses(MissesArguments),
     /// Write image and text embeddings to a safetensors file
     #[command(after_help = "Examples:
   cupl-tui embed --checkpoint clip/ --images photos/ --out photos.safetensors
@@ -282,6 +318,94 @@ pub struct EvaluateArguments {
     /// Unreadable images are an error instead of being skipped
     #[arg(long)]
     pub strict: bool,
+}
+
+/// An experiment and two of its strategies.
+#[derive(Debug, Args)]
+pub struct PairArguments {
+    /// What to evaluate.
+    #[command(flatten)]
+    pub experiment: ExperimentArguments,
+    /// The strategy that B is compared with [default: the experiment's baseline]
+    #[arg(long, value_name = "NAME")]
+    pub a: Option<String>,
+    /// The strategy that is compared with A [default: the first other one]
+    #[arg(long, value_name = "NAME")]
+    pub b: Option<String>,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// `classes`.
+#[derive(Debug, Args)]
+pub struct ClassesArguments {
+    /// What to look at.
+    #[command(flatten)]
+    pub pair: PairArguments,
+    /// What to sort by: numbers with the largest first, names and the dataset's order with the first
+    #[arg(long, value_name = "COLUMN", value_parser = named(&ClassColumn::ALL, ClassColumn::name), default_value = "difference")]
+    pub sort: ClassColumn,
+    /// The other way round
+    #[arg(long)]
+    pub reverse: bool,
+    /// Only classes whose accuracy is better with B, worse, or the same
+    #[arg(long, value_name = "CHANGE", value_parser = named(&Change::ALL, Change::name))]
+    pub change: Option<Change>,
+    /// Only classes with this in their name, ignoring case
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    pub filter: String,
+}
+
+/// `confusion`.
+#[derive(Debug, Args)]
+pub struct ConfusionArguments {
+    /// What to look at.
+    #[command(flatten)]
+    pub pair: PairArguments,
+    /// The strategy whose confusions are counted [default: B]
+    #[arg(long, value_name = "NAME", conflicts_with = "difference")]
+    pub strategy: Option<String>,
+    /// What changes from A to B
+    #[arg(long)]
+    pub difference: bool,
+    /// The matrix of this class and those that are confused with it
+    #[arg(long, value_name = "NAME")]
+    pub class: Option<String>,
+    /// At most so many pairs [default: 20], or classes with --class [default: 10]
+    #[arg(long, value_name = "N")]
+    pub most: Option<usize>,
+}
+
+/// `misses`.
+#[derive(Debug, Args)]
+pub struct MissesArguments {
+    /// What to look at.
+    #[command(flatten)]
+    pub pair: PairArguments,
+    /// Which images: missed (by A or B), missed-a, missed-b, gained (missed by A, right with B), lost, missed-all (by
+    /// every strategy), confident (missed with a probability of at least 0.5, the highest first), all [default: missed;
+    /// all with --predicted]
+    #[arg(long, value_name = "FILTER", value_parser = named(&ImageFilter::ALL, ImageFilter::name))]
+    pub filter: Option<ImageFilter>,
+    /// Only images of this class
+    #[arg(long, value_name = "NAME")]
+    pub class: Option<String>,
+    /// Only images that were taken for this class by --strategy
+    #[arg(long, value_name = "NAME", requires = "class")]
+    pub predicted: Option<String>,
+    /// Whose predictions --predicted means [default: B]; they are shown too
+    #[arg(long, value_name = "NAME", requires = "predicted")]
+    pub strategy: Option<String>,
+    /// Only images with this in their path, ignoring case
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    pub name: String,
+    /// At most so many images
+    #[arg(long, value_name = "N")]
+    pub most: Option<usize>,
+    /// Copy the pictures to a new folder, a sub-folder for each class
+    #[arg(long, value_name = "DIR")]
+    pub copy_to: Option<PathBuf>,
 }
 
 /// `embed`.
@@ -345,17 +469,19 @@ pub enum PromptsCommand {
         #[arg(long, value_enum, default_value_t = Format::Table)]
         format: Format,
     },
-    /// The prompts of a set
-    Show {
-        /// Its name, or NAME@VERSION
-        set: String,
-        /// Only those of this class
-        #[arg(long)]
-        class: Option<String>,
-        /// How to print them
-        #[arg(long, value_enum, default_value_t = Format::Table)]
-        format: Format,
-    },
+    /// The prompts of a set in the store; or those of an experiment's strategies with what they are near to
+    #[command(after_help = "Examples:
+  cupl-tui prompts show cupl --class beagle         a set in the store
+  cupl-tui prompts show --class cat                 the demo's prompts for cats
+  cupl-tui prompts show pets.toml --class beagle --strategy cupl
+  cupl-tui prompts show pets.toml --format csv > prompts.csv
+
+A name that ends in .toml is an experiment file. For each prompt of an experiment: the mean cosine similarity with the
+images of its class, and with those of the other class that it is nearest to.",
+        mut_arg("file", |file| file.value_name("SET|EXPERIMENT").help(
+            "A set's name or NAME@VERSION, or an experiment file (TOML) [default: the embedded demo]"
+        )))]
+    Show(ShowPromptsArguments),
     /// Write a set to a file that `import` and other tools read
     Export {
         /// Its name, or NAME@VERSION
@@ -369,6 +495,31 @@ pub enum PromptsCommand {
         /// Its name, or NAME@VERSION
         set: String,
     },
+}
+
+/// `prompts show`.
+#[derive(Debug, Args)]
+pub struct ShowPromptsArguments {
+    /// An experiment; or, in the place of its file, the name of a set.
+    #[command(flatten)]
+    pub experiment: ExperimentArguments,
+    /// Only those of this class
+    #[arg(long, value_name = "NAME")]
+    pub class: Option<String>,
+    /// Only those of this strategy of the experiment
+    #[arg(long, value_name = "NAME")]
+    pub strategy: Option<String>,
+    /// How to print them
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+impl ShowPromptsArguments {
+    /// The name of a set in the store, where no experiment is meant.
+    pub fn set(&self) -> Option<&str> {
+        let is_experiment = |file: &&Path| file.extension().is_some_and(|ending| ending == "toml");
+        self.experiment.file.as_deref().filter(|file| !is_experiment(file))?.to_str()
+    }
 }
 
 /// `runs`.
@@ -399,6 +550,17 @@ pub struct DoctorArguments {
     /// How to print it
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
+}
+
+/// One of `all`, by its name.
+fn named<T: Copy + Send + Sync>(
+    all: &'static [T],
+    name: fn(T) -> &'static str,
+) -> impl TypedValueParser<Value = T> {
+    PossibleValuesParser::new(all.iter().map(|&value| name(value))).try_map(move |wanted| {
+        let found = all.iter().copied().find(|&value| name(value) == wanted);
+        found.ok_or("there is no such name")
+    })
 }
 
 #[cfg(test)]

@@ -1,60 +1,38 @@
 //! `evaluate`: the workbench's numbers without a terminal.
 
 use super::arguments::{EvaluateArguments, Format, Global};
-use super::output::{Output, ProgressLine, warn_about};
-use super::table::{lines, percent, points};
-use super::{CommandError, Outcome, cancel_on_signals, open_store};
-use crate::workbench::{Session, SessionOptions, Workbench, report};
+use super::experiment::{Opened, introduce, outcome};
+use super::output::Output;
+use super::table::{percent, points};
+use super::{CommandError, Outcome};
+use crate::workbench::{Session, SessionOptions, report};
 
 pub fn run(
     command: &EvaluateArguments,
     global: &Global,
     output: &mut Output,
 ) -> Result<Outcome, CommandError> {
-    let cancel = cancel_on_signals()?;
-    let experiment = command.experiment.experiment()?;
-    let store = open_store(global)?;
-    let mut workbench = Workbench::open(experiment, store)?;
+    let mut opened = Opened::new(&command.experiment, global)?;
     if !command.strategies.is_empty() {
-        workbench.keep_strategies(&command.strategies)?;
+        opened.workbench.keep_strategies(&command.strategies)?;
     }
     let ranked = match (command.predictions, command.top_k) {
         (false, _) => 1,
         (true, 0) => usize::MAX,
         (true, top_k) => top_k,
     };
-    let options = SessionOptions { strict: command.strict, ranked };
-    let progress = ProgressLine::stderr();
-    let session = workbench.evaluate(options, &cancel, &|state| progress.show(&state));
-    progress.finish();
-    let session = session?;
-
-    warn_about(&session.warnings, &session.skipped);
+    let session = opened.evaluate(SessionOptions { strict: command.strict, ranked })?;
     match (command.format, command.predictions) {
         (Format::Table, _) => table(&session, output)?,
         (Format::Json, predictions) => output.json(&report::of(&session, predictions))?,
         (Format::Csv, false) => output.csv(per_class_records(&session))?,
         (Format::Csv, true) => output.csv(prediction_records(&session))?,
     }
-    Ok(if session.skipped.is_empty() { Outcome::Done } else { Outcome::Skipped })
+    Ok(outcome(&session))
 }
 
 fn table(session: &Session, output: &mut Output) -> Result<(), CommandError> {
-    output.heading(&format!(
-        "{}, {}, {} images, {} classes{}",
-        session.experiment,
-        format_args!("{} ({})", session.checkpoint, session.precision),
-        session.images.len(),
-        session.classes.len(),
-        if session.skipped.is_empty() {
-            String::new()
-        } else {
-            format!(", {} skipped", session.skipped.len())
-        },
-    ))?;
-    if session.demo_checkpoint {
-        output.line(crate::workbench::demo::CAUTION)?;
-    }
+    introduce(session, output)?;
     let baseline = &session.strategies[session.baseline];
     let mut rows = vec![
         ["strategy", "prompts", "top-1", "against baseline", "recall", "top-5"].map(str::to_owned).to_vec(),
@@ -75,7 +53,7 @@ fn table(session: &Session, output: &mut Output) -> Result<(), CommandError> {
             percent(Some(evaluation.top5())),
         ]);
     }
-    print_table(&rows, output)?;
+    output.table(&rows)?;
 
     let mut heading = vec!["class".to_owned(), "images".to_owned()];
     heading.extend(session.strategies.iter().map(|strategy| strategy.name.clone()));
@@ -94,14 +72,7 @@ fn table(session: &Session, output: &mut Output) -> Result<(), CommandError> {
         }));
         rows.push(row);
     }
-    print_table(&rows, output)
-}
-
-fn print_table(rows: &[Vec<String>], output: &mut Output) -> Result<(), CommandError> {
-    output.line("")?;
-    for (row, line) in lines(rows).iter().enumerate() {
-        if row == 0 { output.heading(line)? } else { output.line(line)? }
-    }
+    output.table(&rows)?;
     Ok(())
 }
 

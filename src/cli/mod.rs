@@ -2,9 +2,14 @@
 
 mod arguments;
 mod bench;
+mod classes;
+mod confusion;
 mod doctor;
 mod embed;
 mod evaluate;
+mod experiment;
+mod experiment_prompts;
+mod misses;
 mod output;
 mod prompts;
 mod runs;
@@ -122,6 +127,9 @@ fn run(arguments: Arguments, output: &mut Output) -> Result<Outcome, CommandErro
     match arguments.command {
         None => open_workbench(&arguments.experiment, global),
         Some(Command::Evaluate(command)) => evaluate::run(&command, global, output),
+        Some(Command::Classes(command)) => classes::run(&command, global, output),
+        Some(Command::Confusion(command)) => confusion::run(&command, global, output),
+        Some(Command::Misses(command)) => misses::run(&command, global, output),
         Some(Command::Embed(command)) => embed::run(&command, global, output),
         Some(Command::Prompts(command)) => prompts::run(command, global, output),
         Some(Command::Runs(command)) => runs::run(command, global, output),

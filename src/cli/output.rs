@@ -4,6 +4,9 @@ use std::cell::RefCell;
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
 use std::time::{Duration, Instant};
 
+use serde::{Serialize, Serializer};
+
+use super::table::lines;
 use crate::tui::theme::{ColorChoice, ColorDepth};
 use crate::workbench::{Progress, SkippedImage};
 
@@ -42,21 +45,49 @@ impl Output {
     }
 
     /// A JSON document, indented.
-    pub fn json(&mut self, value: &impl serde::Serialize) -> io::Result<()> {
+    pub fn json(&mut self, value: &impl Serialize) -> io::Result<()> {
         serde_json::to_writer_pretty(&mut self.out, value)?;
         self.line("")
     }
 
     /// CSV records, the heading first.
     pub fn csv(&mut self, records: impl IntoIterator<Item = Vec<String>>) -> io::Result<()> {
-        let mut writer = csv::Writer::from_writer(&mut self.out);
-        for record in records {
-            writer.write_record(&record).map_err(|error| match error.into_kind() {
-                csv::ErrorKind::Io(error) => error,
-                other => io::Error::other(format!("{other:?}")),
-            })?;
+        write_csv(&mut self.out, records)
+    }
+
+    /// A table after a blank line, its first row in bold.
+    pub fn table(&mut self, rows: &[Vec<String>]) -> io::Result<()> {
+        self.line("")?;
+        for (row, line) in lines(rows).iter().enumerate() {
+            if row == 0 { self.heading(line)? } else { self.line(line)? }
         }
-        writer.flush()
+        Ok(())
+    }
+}
+
+/// Writes CSV records, the heading first.
+pub fn write_csv(out: impl Write, records: impl IntoIterator<Item = Vec<String>>) -> io::Result<()> {
+    let mut writer = csv::Writer::from_writer(out);
+    for record in records {
+        writer.write_record(&record).map_err(|error| match error.into_kind() {
+            csv::ErrorKind::Io(error) => error,
+            other => io::Error::other(format!("{other:?}")),
+        })?;
+    }
+    writer.flush()
+}
+
+/// A JSON array that is written as it is walked through: only one item is in memory.
+pub struct Sequence<F>(pub F);
+
+impl<F, I> Serialize for Sequence<F>
+where
+    F: Fn() -> I,
+    I: IntoIterator,
+    I::Item: Serialize,
+{
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq((self.0)())
     }
 }
 

@@ -4,14 +4,19 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
 
-use super::arguments::{Format, Global, PromptsCommand};
+use super::arguments::{Format, Global, PromptsCommand, ShowPromptsArguments};
 use super::output::Output;
-use super::{CommandError, Outcome, open_store, table};
+use super::{CommandError, Outcome, experiment_prompts, open_store, table};
 use crate::prompts::{PromptSet, PromptSetContent};
 use crate::store::Store;
 use crate::workbench::{Unfinished, split_reference, stored_prompt_set, unknown_prompt_set};
 
 pub fn run(command: PromptsCommand, global: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
+    if let PromptsCommand::Show(show) = &command
+        && show.set().is_none()
+    {
+        return experiment_prompts::run(show, global, output);
+    }
     let store = open_store(global)?;
     match command {
         PromptsCommand::Import { file, name } => {
@@ -30,10 +35,7 @@ pub fn run(command: PromptsCommand, global: &Global, output: &mut Output) -> Res
             output.line(&format!("{}@{version}: {}", set.name, describe(&set)))?;
         }
         PromptsCommand::List { format } => list(&store, format, output)?,
-        PromptsCommand::Show { set, class, format } => {
-            let (set, version) = stored(&store, &set)?;
-            show(&set, &version, class.as_deref(), format, output)?;
-        }
+        PromptsCommand::Show(command) => show(&store, &command, output)?,
         PromptsCommand::Export { set, out } => {
             let (set, _) = stored(&store, &set)?;
             Unfinished::begin(&out)?.finish(set.to_json().as_bytes())?;
@@ -114,13 +116,15 @@ fn list(store: &Store, format: Format, output: &mut Output) -> Result<(), Comman
     Ok(())
 }
 
-fn show(
-    set: &PromptSet,
-    version: &str,
-    class: Option<&str>,
-    format: Format,
-    output: &mut Output,
-) -> Result<(), CommandError> {
+fn show(store: &Store, command: &ShowPromptsArguments, output: &mut Output) -> Result<(), CommandError> {
+    let reference = command.set().unwrap_or_default();
+    if command.strategy.is_some() {
+        return Err(CommandError::Usage(format!(
+            "--strategy belongs to an experiment, and {reference:?} is a set in the store: leave it out, or name a file that ends in .toml"
+        )));
+    }
+    let (set, version) = stored(store, reference)?;
+    let class = command.class.as_deref();
     // Templates stand under a blank class: they are every class's.
     let rows: Vec<(String, Vec<String>)> = match &set.content {
         PromptSetContent::Templates(templates) => match class {
@@ -139,7 +143,7 @@ fn show(
             wanted
         }
     };
-    match format {
+    match command.format {
         Format::Json => output.json(&json!({
             "name": set.name,
             "version": version,
@@ -152,7 +156,7 @@ fn show(
             output.csv(std::iter::once(vec!["class".into(), "prompt".into()]).chain(records))?;
         }
         Format::Table => {
-            output.heading(&format!("{}@{version}: {}", set.name, describe(set)))?;
+            output.heading(&format!("{}@{version}: {}", set.name, describe(&set)))?;
             for (class, prompts) in rows {
                 if !class.is_empty() {
                     output.line(&class)?;

@@ -86,15 +86,24 @@ pub(super) fn check(
     labels: &[usize],
     classifier: &Classifier,
 ) -> Result<(), EvaluationError> {
-    let n_classes = classifier.n_classes();
+    check_labels(images, labels, classifier.n_classes())?;
+    if images.cols() != classifier.dim() {
+        return Err(EvaluationError::ImageDimension { images: images.cols(), prompts: classifier.dim() });
+    }
+    Ok(())
+}
+
+/// Checks that there are finite images, `[n_images, dim]`, each with a class.
+pub(super) fn check_labels(
+    images: &Matrix,
+    labels: &[usize],
+    n_classes: usize,
+) -> Result<(), EvaluationError> {
     if images.rows() == 0 {
         return Err(EvaluationError::NoImages);
     }
     if images.rows() != labels.len() {
         return Err(EvaluationError::LabelCount { images: images.rows(), labels: labels.len() });
-    }
-    if images.cols() != classifier.dim() {
-        return Err(EvaluationError::ImageDimension { images: images.cols(), prompts: classifier.dim() });
     }
     if let Some(image) = labels.iter().position(|label| *label >= n_classes) {
         return Err(EvaluationError::Label { image, label: labels[image], n_classes });

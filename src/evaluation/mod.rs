@@ -12,6 +12,7 @@
 //! | `comparison.rs` | two evaluations on the same images |
 //! | `confusions.rs` | which classes are taken for which, and what changes from one evaluation to another |
 //! | `interval.rs` | how much a difference can be trusted |
+//! | `prompt_similarity.rs` | how near prompts are to the images of each class |
 
 mod classifier;
 mod comparison;
@@ -21,6 +22,7 @@ mod error;
 mod evaluate;
 mod interval;
 mod matrix;
+mod prompt_similarity;
 mod ranking;
 mod rescoring;
 mod scores;
@@ -34,5 +36,6 @@ pub use error::EvaluationError;
 pub use evaluate::{ClassAccuracy, Evaluation, evaluate};
 pub use interval::paired_interval;
 pub use matrix::Matrix;
+pub use prompt_similarity::{ClassImages, Competitor, PromptSimilarity};
 pub use ranking::Ranked;
 pub use rescoring::{ChangedPrediction, Rescorer};

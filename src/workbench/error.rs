@@ -75,6 +75,16 @@ pub enum WorkbenchError {
         /// The names there are.
         known: String,
     },
+    /// A class that the dataset does not have, or a name that several have.
+    #[error("the dataset has {count} {name:?}; {hint}")]
+    UnknownClass {
+        /// The wanted name.
+        name: String,
+        /// "no class" or "several classes".
+        count: &'static str,
+        /// Which classes may be meant.
+        hint: String,
+    },
     /// A prompt set that the store does not have.
     #[error(
         "the store has no prompt set {reference:?}{}: `cupl-tui prompts list` shows what it has, `prompts import` adds one",

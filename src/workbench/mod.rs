@@ -14,7 +14,9 @@ mod jobs;
 mod known;
 mod opening;
 mod parallel;
+mod picture_folder;
 mod progress;
+mod prompt_table;
 mod recent;
 pub mod report;
 mod runs;
@@ -44,6 +46,8 @@ pub use experiment::{
 pub use image_selection::{ConfusionCell, Focus, ImageFilter, ImageSelection, margin};
 pub use jobs::{JobNotice, SessionJob, StorePlace, make_session};
 pub use opening::{Workbench, open_checkpoint, stored_prompt_set, unknown_prompt_set};
+pub use picture_folder::PictureFolder;
 pub use progress::{Cancel, Meter, Progress, Stage, short_duration};
+pub use prompt_table::PromptTable;
 pub use recent::{Memory, Origin, Recent, complete_path};
 pub use session::{RANKED, Session, SessionEmbeddings, SessionImage, SessionOptions, StrategyResult};

@@ -76,11 +76,7 @@ impl Workbench {
     /// Keeps only the named strategies, in the experiment's order.
     pub fn keep_strategies(&mut self, names: &[String]) -> Result<(), WorkbenchError> {
         for name in names {
-            if !self.strategies.iter().any(|strategy| &strategy.name == name) {
-                let known: Vec<&str> =
-                    self.strategies.iter().map(|strategy| strategy.name.as_str()).collect();
-                return Err(WorkbenchError::UnknownStrategy { name: name.clone(), known: known.join(", ") });
-            }
+            self.strategy(name)?;
         }
         let baseline = self.strategies.get(self.experiment.baseline).map(|strategy| strategy.name.clone());
         self.strategies.retain(|strategy| names.contains(&strategy.name));
@@ -90,6 +86,64 @@ impl Workbench {
             .position(|strategy| Some(&strategy.name) == baseline.as_ref())
             .unwrap_or(0);
         Ok(())
+    }
+
+    /// Number of strategies; at least one.
+    pub fn n_strategies(&self) -> usize {
+        self.strategies.len()
+    }
+
+    /// The strategy that the others are compared with.
+    pub fn baseline(&self) -> usize {
+        self.experiment.baseline
+    }
+
+    /// The place of a strategy in the experiment, and in the session to come.
+    ///
+    /// # Errors
+    /// [`WorkbenchError::UnknownStrategy`].
+    pub fn strategy(&self, name: &str) -> Result<usize, WorkbenchError> {
+        let place = self.strategies.iter().position(|strategy| strategy.name == name);
+        place.ok_or_else(|| {
+            let known: Vec<&str> = self.strategies.iter().map(|strategy| strategy.name.as_str()).collect();
+            WorkbenchError::UnknownStrategy { name: name.to_owned(), known: known.join(", ") }
+        })
+    }
+
+    /// The place of a class in the dataset, and in the session to come: by its name or, where several classes share
+    /// one, by its folder.
+    ///
+    /// # Errors
+    /// [`WorkbenchError::UnknownClass`].
+    pub fn class(&self, name: &str) -> Result<usize, WorkbenchError> {
+        let classes = &self.dataset.classes;
+        let named: Vec<usize> = (0..classes.len()).filter(|&class| classes[class].name == name).collect();
+        let place = match named[..] {
+            [class] => Some(class),
+            _ => classes.iter().position(|class| class.folder == name),
+        };
+        place.ok_or_else(|| {
+            let folders: Vec<&str> = named.iter().map(|&class| classes[class].folder.as_str()).collect();
+            let hint = match named.is_empty() {
+                true => like(name, &self.dataset.class_names()),
+                false => format!("name one of those by its folder: {}", listed(&folders, NAMED)),
+            };
+            let count = if named.is_empty() { "no class" } else { "several classes" };
+            WorkbenchError::UnknownClass { name: name.to_owned(), count, hint }
+        })
+    }
+}
+
+/// The name that is most like a wanted one, if one is, or the names there are.
+fn like(wanted: &str, names: &[String]) -> String {
+    /// From here on two names are alike; from 0 to 1.
+    const ALIKE: f64 = 0.6;
+    let wanted = wanted.to_lowercase();
+    let likeness = |name: &str| strsim::normalized_damerau_levenshtein(&wanted, &name.to_lowercase());
+    let best = names.iter().map(|name| (likeness(name), name)).max_by(|x, y| x.0.total_cmp(&y.0));
+    match best {
+        Some((likeness, name)) if likeness >= ALIKE => format!("did you mean {name:?}?"),
+        _ => format!("it has {}", listed(names, NAMED)),
     }
 }
 

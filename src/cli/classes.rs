@@ -1,0 +1,161 @@
+//! `classes`: what two strategies make of each class.
+
+use serde::Serialize;
+
+use super::arguments::{ClassesArguments, Format, Global};
+use super::experiment::{Opened, Pair, introduce, outcome};
+use super::output::{Output, Sequence};
+use super::table::{percent, points};
+use super::{CommandError, Outcome};
+use crate::workbench::{ClassRow, Session, SessionOptions, class_table, sort_classes};
+
+pub fn run(
+    command: &ClassesArguments,
+    global: &Global,
+    output: &mut Output,
+) -> Result<Outcome, CommandError> {
+    let opened = Opened::new(&command.pair.experiment, global)?;
+    let pair = opened.pair(&command.pair)?;
+    let session = opened.evaluate(SessionOptions::default())?;
+
+    let mut rows = class_table(&session, pair.a, pair.b);
+    let part = command.filter.to_lowercase();
+    rows.retain(|row| {
+        command.change.is_none_or(|change| row.change() == change)
+            && session.classes[row.class].to_lowercase().contains(&part)
+    });
+    sort_classes(&mut rows, command.sort, command.reverse, &session.classes);
+    match command.pair.format {
+        Format::Table => table(&session, pair, &rows, output)?,
+        Format::Json => output.json(&report(&session, pair, &rows))?,
+        Format::Csv => output.csv(records(&session, pair, &rows))?,
+    }
+    Ok(outcome(&session))
+}
+
+fn table(session: &Session, pair: Pair, rows: &[ClassRow], output: &mut Output) -> Result<(), CommandError> {
+    introduce(session, output)?;
+    output.line(&pair.legend(session))?;
+    if rows.len() < session.classes.len() {
+        output.line(&format!("{} of {} classes", rows.len(), session.classes.len()))?;
+    }
+    let columns: &[&str] = match pair.is_alone() {
+        true => &["class", "images", "A", "taken for"],
+        false => &["class", "images", "A", "B", "B - A", "gained", "lost", "by B taken for"],
+    };
+    let mut lines = vec![columns.iter().map(|&column| column.to_owned()).collect()];
+    lines.extend(rows.iter().map(|row| {
+        let mut cells = vec![session.classes[row.class].clone(), row.images.to_string(), percent(row.a)];
+        if !pair.is_alone() {
+            cells.push(percent(row.b));
+            cells.push(row.difference().map_or_else(|| "-".to_owned(), points));
+            cells.extend([row.gained.to_string(), row.lost.to_string()]);
+        }
+        cells.push(row.confusion.map_or_else(
+            || "-".to_owned(),
+            |pair| format!("{} {}", session.classes[pair.predicted], pair.images),
+        ));
+        cells
+    }));
+    output.table(&lines)?;
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct ClassesReport<'a, C> {
+    experiment: &'a str,
+    a: &'a str,
+    b: Option<&'a str>,
+    difference: Option<f64>,
+    interval: Option<(f64, f64)>,
+    classes: C,
+}
+
+#[derive(Serialize)]
+struct ClassPart<'a> {
+    class: &'a str,
+    images: usize,
+    a: Option<f64>,
+    b: Option<f64>,
+    difference: Option<f64>,
+    gained: usize,
+    lost: usize,
+    change: &'a str,
+    confusion: Option<ConfusionPart<'a>>,
+}
+
+#[derive(Serialize)]
+struct ConfusionPart<'a> {
+    predicted: &'a str,
+    images: u32,
+}
+
+fn report<'a>(session: &'a Session, pair: Pair, rows: &'a [ClassRow]) -> impl Serialize + 'a {
+    let comparison = pair.comparison(session);
+    let fractions = |(low, high): (f64, f64)| (low / 100.0, high / 100.0);
+    ClassesReport {
+        experiment: &session.experiment,
+        a: &session.strategies[pair.a].name,
+        b: pair.b_name(session),
+        difference: comparison.as_ref().map(|comparison| comparison.top1 / 100.0),
+        interval: comparison.as_ref().map(|comparison| fractions(comparison.interval())),
+        classes: Sequence(move || rows.iter().map(move |row| part(session, pair, row))),
+    }
+}
+
+/// B's values are absent where A stands alone.
+fn part<'a>(session: &'a Session, pair: Pair, row: &ClassRow) -> ClassPart<'a> {
+    let of_pair = |value: Option<f64>| value.filter(|_| !pair.is_alone());
+    ClassPart {
+        class: &session.classes[row.class],
+        images: row.images,
+        a: row.a,
+        b: of_pair(row.b),
+        difference: of_pair(row.difference()),
+        gained: row.gained,
+        lost: row.lost,
+        change: row.change().name(),
+        confusion: row
+            .confusion
+            .map(|pair| ConfusionPart { predicted: &session.classes[pair.predicted], images: pair.images }),
+    }
+}
+
+fn records<'a>(
+    session: &'a Session,
+    pair: Pair,
+    rows: &'a [ClassRow],
+) -> impl Iterator<Item = Vec<String>> + 'a {
+    let heading = [
+        "class",
+        "images",
+        "a",
+        "b",
+        "difference",
+        "gained",
+        "lost",
+        "change",
+        "confusion_predicted",
+        "confusion_images",
+    ];
+    let number = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
+    let records = rows.iter().map(move |row| {
+        let part = part(session, pair, row);
+        let (predicted, images) = part.confusion.map_or_else(Default::default, |confusion| {
+            (confusion.predicted.to_owned(), confusion.images.to_string())
+        });
+        vec![
+            part.class.to_owned(),
+            part.images.to_string(),
+            number(part.a),
+            number(part.b),
+            number(part.difference),
+            part.gained.to_string(),
+            part.lost.to_string(),
+            part.change.to_owned(),
+            predicted,
+            images,
+        ]
+    });
+    std::iter::once(heading.map(str::to_owned).to_vec()).chain(records)
+}
