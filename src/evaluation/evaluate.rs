@@ -86,20 +86,30 @@ pub(super) fn check(
     labels: &[usize],
     classifier: &Classifier,
 ) -> Result<(), EvaluationError> {
-    let n_classes = classifier.n_classes();
+    check_images(images, labels, classifier.n_classes())?;
+    if images.cols() == classifier.dim() {
+        Ok(())
+    } else {
+        Err(EvaluationError::ImageDimension { images: images.cols(), prompts: classifier.dim() })
+    }
+}
+
+/// Checks labelled images on their own.
+pub(super) fn check_images(
+    images: &Matrix,
+    labels: &[usize],
+    n_classes: usize,
+) -> Result<(), EvaluationError> {
     if images.rows() == 0 {
         return Err(EvaluationError::NoImages);
     }
     if images.rows() != labels.len() {
         return Err(EvaluationError::LabelCount { images: images.rows(), labels: labels.len() });
     }
-    if images.cols() != classifier.dim() {
-        return Err(EvaluationError::ImageDimension { images: images.cols(), prompts: classifier.dim() });
-    }
     if let Some(image) = labels.iter().position(|label| *label >= n_classes) {
         return Err(EvaluationError::Label { image, label: labels[image], n_classes });
     }
-    let rows = images.as_slice().par_chunks(images.cols());
+    let rows = images.as_slice().par_chunks(images.cols().max(1));
     match rows.position_first(|row| !row.iter().all(|x| x.is_finite())) {
         Some(image) => Err(EvaluationError::ImageNotFinite { image }),
         None => Ok(()),
