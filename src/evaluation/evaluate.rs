@@ -121,6 +121,12 @@ pub(super) fn accuracy(images: u32, correct: u32) -> ClassAccuracy {
     ClassAccuracy { images, correct, accuracy }
 }
 
+/// The average of the classes' recalls; classes without images are left out.
+pub(super) fn mean_recall(per_class: &[ClassAccuracy]) -> f64 {
+    let recalls: Vec<f64> = per_class.iter().filter_map(|class| class.accuracy).collect();
+    recalls.iter().sum::<f64>() / recalls.len() as f64
+}
+
 /// Neighbouring images of an evaluation to come.
 pub(super) struct Block<'a> {
     /// The first image.
@@ -205,8 +211,7 @@ impl Evaluation {
 
     /// The average of the classes' recalls, from 0 to 1. Classes without images are left out.
     pub fn mean_per_class_recall(&self) -> f64 {
-        let recalls: Vec<f64> = self.per_class().iter().filter_map(|class| class.accuracy).collect();
-        recalls.iter().sum::<f64>() / recalls.len() as f64
+        mean_recall(&self.per_class())
     }
 
     /// Images and hits of every class, `[n_classes]`.

@@ -17,7 +17,7 @@
 use rayon::prelude::*;
 
 use super::classifier::{check as check_prompts, class_rows};
-use super::evaluate::{BLOCK, accuracy, check, scale};
+use super::evaluate::{BLOCK, accuracy, check, mean_recall, scale};
 use super::ranking::{Ranked, largest};
 use super::scores::{Scorer, larger};
 use super::{ClassAccuracy, Classifier, Evaluation, EvaluationError, Matrix};
@@ -144,6 +144,11 @@ impl Rescorer {
         f64::from(self.correct.iter().sum::<u32>()) / self.labels.len() as f64
     }
 
+    /// The average of the classes' recalls, from 0 to 1. Classes without images are left out.
+    pub fn mean_per_class_recall(&self) -> f64 {
+        mean_recall(&self.per_class())
+    }
+
     /// Images and hits of every class, `[n_classes]`.
     pub fn per_class(&self) -> Vec<ClassAccuracy> {
         self.images.iter().zip(&self.correct).map(|(images, correct)| accuracy(*images, *correct)).collect()
@@ -253,6 +258,7 @@ mod tests {
                     let fresh = evaluate(&images, &labels, &classifier, 3.0, 4).unwrap();
                     prop_assert_eq!(&rescorer.evaluation(), &fresh);
                     prop_assert_eq!(rescorer.top1(), fresh.top1());
+                    prop_assert_eq!(rescorer.mean_per_class_recall(), fresh.mean_per_class_recall());
                     prop_assert_eq!(rescorer.per_class(), fresh.per_class());
                     let after: Vec<u32> = rescorer.predictions().collect();
                     let expected: Vec<ChangedPrediction> = (0..n_images)
