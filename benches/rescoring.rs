@@ -30,13 +30,12 @@ fn rescoring(criterion: &mut Criterion) {
         group.bench_function(format!("everything, {aggregation}"), |bencher| {
             bencher.iter(|| evaluate(&images, &labels, &classifier, scale, 5).unwrap());
         });
-        let mut rescorer = Rescorer::new(aggregation, prompts.clone(), &images, &labels, scale, 5).unwrap();
-        let others = random(64, 3);
+        let mut rescorer = Rescorer::new(&classifier, &images, &labels, scale, 5).unwrap();
         let mut turn = 0;
         group.bench_function(format!("one prompt, {aggregation}"), |bencher| {
             bencher.iter(|| {
                 turn += 1;
-                rescorer.replace_prompt(turn * 7 % CLASSES, 0, others.row(turn % 64)).unwrap()
+                rescorer.rescore(turn * 7 % CLASSES, aggregation, &prompts[turn % CLASSES]).unwrap()
             });
         });
     }

@@ -60,22 +60,6 @@ pub enum EvaluationError {
         /// Number of classes.
         n_classes: usize,
     },
-    /// A change of a prompt that is not there.
-    #[error("class {class} has no prompt {prompt}; it has {prompts} prompts")]
-    NoSuchPrompt {
-        /// The class.
-        class: usize,
-        /// The prompt, counted within its class.
-        prompt: usize,
-        /// Number of prompts of the class.
-        prompts: usize,
-    },
-    /// The last prompt of a class cannot be removed.
-    #[error("prompt 0 is the only one of class {class}; add another one before removing it, or replace it")]
-    LastPrompt {
-        /// The class.
-        class: usize,
-    },
     /// No images.
     #[error("there are no images to evaluate")]
     NoImages,

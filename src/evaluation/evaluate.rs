@@ -86,15 +86,16 @@ pub(super) fn check(
     labels: &[usize],
     classifier: &Classifier,
 ) -> Result<(), EvaluationError> {
-    check_labels(images, labels, classifier.n_classes())?;
-    if images.cols() != classifier.dim() {
-        return Err(EvaluationError::ImageDimension { images: images.cols(), prompts: classifier.dim() });
+    check_images(images, labels, classifier.n_classes())?;
+    if images.cols() == classifier.dim() {
+        Ok(())
+    } else {
+        Err(EvaluationError::ImageDimension { images: images.cols(), prompts: classifier.dim() })
     }
-    Ok(())
 }
 
-/// Checks that there are finite images, `[n_images, dim]`, each with a class.
-pub(super) fn check_labels(
+/// Checks labelled images on their own.
+pub(super) fn check_images(
     images: &Matrix,
     labels: &[usize],
     n_classes: usize,
@@ -108,7 +109,7 @@ pub(super) fn check_labels(
     if let Some(image) = labels.iter().position(|label| *label >= n_classes) {
         return Err(EvaluationError::Label { image, label: labels[image], n_classes });
     }
-    let rows = images.as_slice().par_chunks(images.cols());
+    let rows = images.as_slice().par_chunks(images.cols().max(1));
     match rows.position_first(|row| !row.iter().all(|x| x.is_finite())) {
         Some(image) => Err(EvaluationError::ImageNotFinite { image }),
         None => Ok(()),
@@ -118,6 +119,12 @@ pub(super) fn check_labels(
 pub(super) fn accuracy(images: u32, correct: u32) -> ClassAccuracy {
     let accuracy = (images > 0).then(|| f64::from(correct) / f64::from(images));
     ClassAccuracy { images, correct, accuracy }
+}
+
+/// The average of the classes' recalls; classes without images are left out.
+pub(super) fn mean_recall(per_class: &[ClassAccuracy]) -> f64 {
+    let recalls: Vec<f64> = per_class.iter().filter_map(|class| class.accuracy).collect();
+    recalls.iter().sum::<f64>() / recalls.len() as f64
 }
 
 /// Neighbouring images of an evaluation to come.
@@ -204,8 +211,7 @@ impl Evaluation {
 
     /// The average of the classes' recalls, from 0 to 1. Classes without images are left out.
     pub fn mean_per_class_recall(&self) -> f64 {
-        let recalls: Vec<f64> = self.per_class().iter().filter_map(|class| class.accuracy).collect();
-        recalls.iter().sum::<f64>() / recalls.len() as f64
+        mean_recall(&self.per_class())
     }
 
     /// Images and hits of every class, `[n_classes]`.

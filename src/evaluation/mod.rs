@@ -9,6 +9,7 @@
 //! | `evaluate.rs` | a classifier on labelled images, and the metrics |
 //! | `encoding.rs` | an evaluation as bytes |
 //! | `rescoring.rs` | an evaluation that follows its prompts while they change, one class at a time |
+//! | `prompt_similarity.rs` | how near a prompt is to the images of its class and of the others |
 //! | `comparison.rs` | two evaluations on the same images |
 //! | `confusions.rs` | which classes are taken for which, and what changes from one evaluation to another |
 //! | `interval.rs` | how much a difference can be trusted |
@@ -36,6 +37,6 @@ pub use error::EvaluationError;
 pub use evaluate::{ClassAccuracy, Evaluation, evaluate};
 pub use interval::paired_interval;
 pub use matrix::Matrix;
-pub use prompt_similarity::{ClassImages, Competitor, PromptSimilarity};
+pub use prompt_similarity::{ClassMeans, Competitor, PromptSimilarity};
 pub use ranking::Ranked;
 pub use rescoring::{ChangedPrediction, Rescorer};

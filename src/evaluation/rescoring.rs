@@ -12,12 +12,12 @@
 //! Nothing drifts. A changed class's rows are made from all of its prompts again, as [`Classifier::build`] makes them,
 //! instead of adding to and subtracting from a sum; that is a thousandth of the work of scoring them. Every number is
 //! therefore, to the last bit, the one that [`evaluate`](super::evaluate) gives for a classifier of the same prompts in
-//! the same order.
+//! the same order. The prompts themselves are not kept here, nor is the matrix of images that the scores are made from.
 
 use rayon::prelude::*;
 
 use super::classifier::{check as check_prompts, class_rows};
-use super::evaluate::{BLOCK, accuracy, check, scale};
+use super::evaluate::{BLOCK, accuracy, check, mean_recall, scale};
 use super::ranking::{Ranked, largest};
 use super::scores::{Scorer, larger};
 use super::{ClassAccuracy, Classifier, Evaluation, EvaluationError, Matrix};
@@ -27,9 +27,7 @@ use crate::prompts::Aggregation;
 /// An evaluation whose prompts can be changed. It takes 4 · (n_classes + dim) bytes for each image.
 pub struct Rescorer {
     cpu: Cpu,
-    aggregation: Aggregation,
-    /// Raw, `[n_prompts_of_class, dim]` for each class.
-    prompts: Vec<Matrix>,
+    dim: usize,
     labels: Vec<usize>,
     scale: f32,
     kept: usize,
@@ -62,24 +60,21 @@ pub struct ChangedPrediction {
 }
 
 impl Rescorer {
-    /// Scores `images`, unit rows `[n_images, dim]`, whose classes are `labels`, `[n_images]`, by the raw prompt
-    /// embeddings of each class, `[n_prompts_of_class, dim]`. `logit_scale` and `keep` are those of
-    /// [`evaluate`](super::evaluate).
+    /// Scores `images`, unit rows `[n_images, dim]`, whose classes are `labels`, `[n_images]`, by `classifier`.
+    /// `logit_scale` and `keep` are those of [`evaluate`](super::evaluate).
     ///
     /// # Errors
-    /// Those of [`Classifier::build`] and of [`evaluate`](super::evaluate).
+    /// Those of [`evaluate`](super::evaluate).
     pub fn new(
-        aggregation: Aggregation,
-        prompts_per_class: Vec<Matrix>,
+        classifier: &Classifier,
         images: &Matrix,
         labels: &[usize],
         logit_scale: f32,
         keep: usize,
     ) -> Result<Self, EvaluationError> {
-        let classifier = Classifier::build(aggregation, &prompts_per_class)?;
-        check(images, labels, &classifier)?;
+        check(images, labels, classifier)?;
         let (cpu, n_classes) = (Cpu::detect(), classifier.n_classes());
-        let scorer = Scorer::new(cpu, &classifier);
+        let scorer = Scorer::new(cpu, classifier);
         let starts = (0..images.rows()).into_par_iter().step_by(BLOCK);
         let block = |start: usize| {
             let which = start..(start + BLOCK).min(images.rows());
@@ -93,8 +88,7 @@ impl Rescorer {
         };
         let mut rescorer = Self {
             cpu,
-            aggregation,
-            prompts: prompts_per_class,
+            dim: classifier.dim(),
             labels: labels.to_vec(),
             scale: scale(logit_scale)?,
             kept: keep.clamp(1, n_classes),
@@ -109,63 +103,35 @@ impl Rescorer {
         Ok(rescorer)
     }
 
-    /// Adds a prompt behind the others of its class, by its raw embedding, `[dim]`. Returns the images whose prediction
-    /// changed, in their order.
+    /// Gives a class other prompts, by their raw embeddings, `[n_prompts, dim]`, and scores it again. Returns the images
+    /// whose prediction changed, in their order. `aggregation` is that of the classifier.
     ///
     /// # Errors
-    /// [`EvaluationError::NoSuchClass`], [`EvaluationError::PromptDimension`] and [`EvaluationError::PromptNotFinite`];
-    /// nothing has changed then.
-    pub fn add_prompt(
+    /// [`EvaluationError::NoSuchClass`], [`EvaluationError::NoPrompts`], [`EvaluationError::PromptDimension`] and
+    /// [`EvaluationError::PromptNotFinite`]; nothing has changed then.
+    pub fn rescore(
         &mut self,
         class: usize,
-        raw: &[f32],
+        aggregation: Aggregation,
+        prompts: &Matrix,
     ) -> Result<Vec<ChangedPrediction>, EvaluationError> {
-        let mut rows = self.rows(class)?;
-        rows.push(self.checked(class, rows.len(), raw)?);
-        let prompts = Matrix::from_rows(&rows)?;
-        self.set(class, prompts)
-    }
-
-    /// Removes a prompt; those behind it move up. Returns as [`Rescorer::add_prompt`] does.
-    ///
-    /// # Errors
-    /// [`EvaluationError::NoSuchClass`], [`EvaluationError::NoSuchPrompt`] and, for the only prompt of a class,
-    /// [`EvaluationError::LastPrompt`]; nothing has changed then.
-    pub fn remove_prompt(
-        &mut self,
-        class: usize,
-        prompt: usize,
-    ) -> Result<Vec<ChangedPrediction>, EvaluationError> {
-        let mut rows = self.rows(class)?;
-        has(&rows, class, prompt)?;
-        if rows.len() == 1 {
-            return Err(EvaluationError::LastPrompt { class });
+        let n_classes = self.images.len();
+        if class >= n_classes {
+            return Err(EvaluationError::NoSuchClass { class, n_classes });
         }
-        rows.remove(prompt);
-        let prompts = Matrix::from_rows(&rows)?;
-        self.set(class, prompts)
-    }
-
-    /// Puts another prompt in the place of one. Returns as [`Rescorer::add_prompt`] does.
-    ///
-    /// # Errors
-    /// Those of [`Rescorer::add_prompt`], and [`EvaluationError::NoSuchPrompt`]; nothing has changed then.
-    pub fn replace_prompt(
-        &mut self,
-        class: usize,
-        prompt: usize,
-        raw: &[f32],
-    ) -> Result<Vec<ChangedPrediction>, EvaluationError> {
-        let mut rows = self.rows(class)?;
-        has(&rows, class, prompt)?;
-        rows[prompt] = self.checked(class, prompt, raw)?;
-        let prompts = Matrix::from_rows(&rows)?;
-        self.set(class, prompts)
-    }
-
-    /// The raw embeddings of the prompts of each class now, `[n_prompts_of_class, dim]`.
-    pub fn prompts(&self) -> &[Matrix] {
-        &self.prompts
+        check_prompts(class, prompts, self.dim)?;
+        let rows = class_rows(aggregation, prompts)?;
+        let mut packed = PackedRows::new(self.cpu, Precision::F32);
+        packed.pack(rows.rows(), rows.cols(), |at, row| row.copy_from_slice(rows.row(at)));
+        let blocks = self.blocks.par_iter_mut().enumerate();
+        let changed: Vec<ChangedPrediction> =
+            blocks.flat_map_iter(|(at, block)| block.rescore(class, &packed, at * BLOCK)).collect();
+        for ChangedPrediction { image, before, after } in &changed {
+            let label = self.labels[*image];
+            self.correct[label] -= u32::from(*before as usize == label);
+            self.correct[label] += u32::from(*after as usize == label);
+        }
+        Ok(changed)
     }
 
     /// The class predicted for each image, `[n_images]`.
@@ -178,6 +144,11 @@ impl Rescorer {
         f64::from(self.correct.iter().sum::<u32>()) / self.labels.len() as f64
     }
 
+    /// The average of the classes' recalls, from 0 to 1. Classes without images are left out.
+    pub fn mean_per_class_recall(&self) -> f64 {
+        mean_recall(&self.per_class())
+    }
+
     /// Images and hits of every class, `[n_classes]`.
     pub fn per_class(&self) -> Vec<ClassAccuracy> {
         self.images.iter().zip(&self.correct).map(|(images, correct)| accuracy(*images, *correct)).collect()
@@ -186,44 +157,10 @@ impl Rescorer {
     /// The evaluation of the prompts as they are now. It ranks the classes of every image by the kept scores.
     pub fn evaluation(&self) -> Evaluation {
         let none = || ();
-        Evaluation::ranked_by(&self.labels, self.prompts.len(), self.kept, none, |(), block| {
+        Evaluation::ranked_by(&self.labels, self.images.len(), self.kept, none, |(), block| {
             let scores = &self.blocks[block.first / BLOCK].scores;
             block.rank(self.cpu, scores, self.scale);
         })
-    }
-
-    fn rows(&self, class: usize) -> Result<Vec<&[f32]>, EvaluationError> {
-        let n_classes = self.prompts.len();
-        let prompts = self.prompts.get(class).ok_or(EvaluationError::NoSuchClass { class, n_classes })?;
-        Ok(prompts.iter_rows().collect())
-    }
-
-    /// `raw`, if it can be prompt `prompt` of a class.
-    fn checked<'a>(&self, class: usize, prompt: usize, raw: &'a [f32]) -> Result<&'a [f32], EvaluationError> {
-        let one = Matrix::from_rows(&[raw])?;
-        match check_prompts(class, &one, self.prompts[0].cols()) {
-            Err(EvaluationError::PromptNotFinite { .. }) => {
-                Err(EvaluationError::PromptNotFinite { class, prompt })
-            }
-            checked => checked.map(|()| raw),
-        }
-    }
-
-    /// Gives a class other prompts and scores it again.
-    fn set(&mut self, class: usize, prompts: Matrix) -> Result<Vec<ChangedPrediction>, EvaluationError> {
-        let rows = class_rows(self.aggregation, &prompts)?;
-        self.prompts[class] = prompts;
-        let mut packed = PackedRows::new(self.cpu, Precision::F32);
-        packed.pack(rows.rows(), rows.cols(), |at, row| row.copy_from_slice(rows.row(at)));
-        let blocks = self.blocks.par_iter_mut().enumerate();
-        let changed: Vec<ChangedPrediction> =
-            blocks.flat_map_iter(|(at, block)| block.rescore(class, &packed, at * BLOCK)).collect();
-        for ChangedPrediction { image, before, after } in &changed {
-            let label = self.labels[*image];
-            self.correct[label] -= u32::from(*before as usize == label);
-            self.correct[label] += u32::from(*after as usize == label);
-        }
-        Ok(changed)
     }
 }
 
@@ -276,14 +213,6 @@ fn predictions(blocks: &[Images]) -> impl Iterator<Item = u32> {
     blocks.iter().flat_map(|block| block.best.iter().map(|best| best.class))
 }
 
-fn has(rows: &[&[f32]], class: usize, prompt: usize) -> Result<(), EvaluationError> {
-    if prompt < rows.len() {
-        Ok(())
-    } else {
-        Err(EvaluationError::NoSuchPrompt { class, prompt, prompts: rows.len() })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -297,16 +226,12 @@ mod tests {
         Matrix::random(rows, DIM, seed)
     }
 
-    fn rescorer(
-        aggregation: Aggregation,
-        n_classes: usize,
-        n_images: usize,
-        seed: u64,
-    ) -> (Rescorer, Matrix) {
+    /// Random images, their labels and the prompts of each class.
+    fn random_parts(n_classes: usize, n_images: usize, seed: u64) -> (Matrix, Vec<usize>, Vec<Matrix>) {
         let images = random(n_images, seed).normalised();
-        let labels: Vec<usize> = (0..n_images).map(|image| image % n_classes).collect();
+        let labels = (0..n_images).map(|image| image % n_classes).collect();
         let prompts = (0..n_classes).map(|class| random(1 + class % 3, seed ^ (class as u64 + 7))).collect();
-        (Rescorer::new(aggregation, prompts, &images, &labels, 3.0, 4).unwrap(), images)
+        (images, labels, prompts)
     }
 
     proptest! {
@@ -316,30 +241,24 @@ mod tests {
         fn it_is_always_a_fresh_evaluation(
             n_classes in 1usize..40,
             n_images in 1usize..220,
-            changes in prop::collection::vec((0u8..3, any::<prop::sample::Index>(), any::<u64>()), 1..12),
+            changes in prop::collection::vec((any::<prop::sample::Index>(), 1usize..4, any::<u64>()), 1..12),
             seed: u64,
         ) {
             for aggregation in Aggregation::ALL {
-                let (mut rescorer, images) = rescorer(aggregation, n_classes, n_images, seed);
-                for (what, class, seed) in &changes {
+                let (images, labels, mut prompts) = random_parts(n_classes, n_images, seed);
+                let classifier = Classifier::build(aggregation, &prompts).unwrap();
+                let mut rescorer = Rescorer::new(&classifier, &images, &labels, 3.0, 4).unwrap();
+                for (class, n_prompts, seed) in &changes {
                     let class = class.index(n_classes);
                     let before: Vec<u32> = rescorer.predictions().collect();
-                    let prompt = *seed as usize % rescorer.prompts()[class].rows();
-                    let new = random(1, *seed);
-                    let changed = match what {
-                        0 => rescorer.add_prompt(class, new.row(0)).unwrap(),
-                        1 => rescorer.replace_prompt(class, prompt, new.row(0)).unwrap(),
-                        _ if rescorer.prompts()[class].rows() == 1 => {
-                            let refused = rescorer.remove_prompt(class, prompt).unwrap_err();
-                            prop_assert_eq!(refused, EvaluationError::LastPrompt { class });
-                            Vec::new()
-                        }
-                        _ => rescorer.remove_prompt(class, prompt).unwrap(),
-                    };
-                    let classifier = Classifier::build(aggregation, rescorer.prompts()).unwrap();
-                    let fresh = evaluate(&images, &rescorer.labels, &classifier, 3.0, 4).unwrap();
+                    prompts[class] = random(*n_prompts, *seed);
+                    let changed = rescorer.rescore(class, aggregation, &prompts[class]).unwrap();
+
+                    let classifier = Classifier::build(aggregation, &prompts).unwrap();
+                    let fresh = evaluate(&images, &labels, &classifier, 3.0, 4).unwrap();
                     prop_assert_eq!(&rescorer.evaluation(), &fresh);
                     prop_assert_eq!(rescorer.top1(), fresh.top1());
+                    prop_assert_eq!(rescorer.mean_per_class_recall(), fresh.mean_per_class_recall());
                     prop_assert_eq!(rescorer.per_class(), fresh.per_class());
                     let after: Vec<u32> = rescorer.predictions().collect();
                     let expected: Vec<ChangedPrediction> = (0..n_images)
@@ -354,24 +273,24 @@ mod tests {
 
     #[test]
     fn changes_that_cannot_be_are_refused() {
-        let (mut rescorer, _) = rescorer(Aggregation::Mean, 3, 10, 1);
-        let good = random(1, 5);
+        let (images, labels, prompts) = random_parts(3, 10, 1);
+        let classifier = Classifier::build(Aggregation::Mean, &prompts).unwrap();
+        let mut rescorer = Rescorer::new(&classifier, &images, &labels, 3.0, 4).unwrap();
         let before = rescorer.evaluation();
+        let mut refused = |class, rows: &[&[f32]]| {
+            let prompts = Matrix::from_rows(rows).unwrap();
+            rescorer.rescore(class, Aggregation::Mean, &prompts).unwrap_err()
+        };
+        let good = [1.0; DIM];
+        assert_eq!(refused(3, &[&good]), EvaluationError::NoSuchClass { class: 3, n_classes: 3 });
+        assert_eq!(refused(1, &[]), EvaluationError::NoPrompts { class: 1 });
         assert_eq!(
-            rescorer.add_prompt(3, good.row(0)),
-            Err(EvaluationError::NoSuchClass { class: 3, n_classes: 3 })
+            refused(1, &[&[1.0]]),
+            EvaluationError::PromptDimension { class: 1, expected: DIM, found: 1 }
         );
         assert_eq!(
-            rescorer.replace_prompt(1, 2, good.row(0)),
-            Err(EvaluationError::NoSuchPrompt { class: 1, prompt: 2, prompts: 2 })
-        );
-        assert_eq!(
-            rescorer.add_prompt(1, &[1.0]),
-            Err(EvaluationError::PromptDimension { class: 1, expected: DIM, found: 1 })
-        );
-        assert_eq!(
-            rescorer.add_prompt(1, &[f32::NAN; DIM]),
-            Err(EvaluationError::PromptNotFinite { class: 1, prompt: 2 })
+            refused(1, &[&good, &[f32::NAN; DIM]]),
+            EvaluationError::PromptNotFinite { class: 1, prompt: 1 }
         );
         assert_eq!(rescorer.evaluation(), before);
     }

@@ -68,16 +68,19 @@ pub fn dataset() -> Result<Dataset, DatasetError> {
     Dataset::from_sheets("demo", &classes)
 }
 
+/// The names of the demo's prompt sets.
+pub const PROMPT_SETS: [&str; 2] = ["demo-templates", "demo-cupl"];
+
 /// The demo's hand-written templates.
 pub fn templates() -> Result<PromptSet, PromptError> {
     let lines: Vec<String> =
         include_str!("../../data/demo/templates.txt").lines().map(str::to_owned).collect();
-    PromptSet::from_templates("demo-templates", &lines)
+    PromptSet::from_templates(PROMPT_SETS[0], &lines)
 }
 
 /// The demo's CuPL prompts.
 pub fn cupl() -> Result<PromptSet, PromptError> {
-    PromptSet::from_json("demo-cupl", include_str!("../../data/demo/cupl.json"))
+    PromptSet::from_json(PROMPT_SETS[1], include_str!("../../data/demo/cupl.json"))
 }
 
 #[cfg(test)]

@@ -250,6 +250,17 @@ impl<'a> Embedder<'a> {
         [self.fingerprint.as_bytes(), &ENCODER_VERSION.to_le_bytes()[..], precision].concat()
     }
 
+    /// Keeps the embeddings of prompts that this checkpoint's text tower made elsewhere.
+    pub(super) fn remember_prompts<'p>(
+        &self,
+        prompts: impl IntoIterator<Item = (&'p String, &'p EncodedPrompt)>,
+    ) {
+        let mut unsaved = Unsaved::of(self);
+        for (text, EncodedPrompt { raw, truncated }) in prompts {
+            unsaved.add(self.prompt_key(text), prompt_record(raw, *truncated));
+        }
+    }
+
     /// Embeds prompts, each distinct one once.
     ///
     /// # Errors
@@ -271,7 +282,6 @@ impl<'a> Embedder<'a> {
         let dim = self.checkpoint.config().dim;
         let mut meter = Meter::start(Stage::Prompts, distinct.len());
         let keys: Vec<Key> = distinct.iter().map(|prompt| self.prompt_key(prompt)).collect();
-        // A prompt's record is its raw embedding and one more number: 1 where the prompt was truncated.
         let mut records: Vec<Option<Vec<f32>>> =
             self.stored(&keys).into_iter().map(|record| record.filter(|r| r.len() == dim + 1)).collect();
         let pending: Vec<usize> = (0..distinct.len()).filter(|&i| records[i].is_none()).collect();
@@ -295,8 +305,7 @@ impl<'a> Embedder<'a> {
                 for (row, &at) in projected.chunks_exact(dim).zip(group) {
                     let index = pending[at];
                     check_finite(row, distinct[index])?;
-                    let mut record = row.to_vec();
-                    record.push(if tokenized[at].truncated { 1.0 } else { 0.0 });
+                    let record = prompt_record(row, tokenized[at].truncated);
                     unsaved.add(keys[index], record.clone());
                     records[index] = Some(record);
                 }
@@ -309,6 +318,15 @@ impl<'a> Embedder<'a> {
         let raw: Vec<&[f32]> = records.iter().flatten().map(|record| &record[..dim]).collect();
         Ok(PromptEmbeddings { row_of, raw: Matrix::from_rows(&raw)?, truncated })
     }
+}
+
+/// A prompt that was encoded on its own.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct EncodedPrompt {
+    /// Projected, not normalised, `[dim]`.
+    pub(super) raw: Vec<f32>,
+    /// It is longer than the context and lost its end.
+    pub(super) truncated: bool,
 }
 
 /// Embeddings on their way into the store: written together, since each writing waits for the disk. Whatever ends the
@@ -349,8 +367,13 @@ impl Drop for Unsaved<'_, '_> {
     }
 }
 
+/// A prompt's record: its raw embedding and one more number, 1 where the prompt was truncated.
+fn prompt_record(raw: &[f32], truncated: bool) -> Vec<f32> {
+    [raw, &[if truncated { 1.0 } else { 0.0 }]].concat()
+}
+
 /// A value that is not finite must not get into the store.
-fn check_finite(embedding: &[f32], name: &str) -> Result<(), WorkbenchError> {
+pub(super) fn check_finite(embedding: &[f32], name: &str) -> Result<(), WorkbenchError> {
     if embedding.iter().all(|value| value.is_finite()) {
         Ok(())
     } else {

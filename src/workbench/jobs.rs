@@ -104,10 +104,7 @@ impl SessionJob {
                     store: matches!(error, WorkbenchError::Store(_)),
                 },
                 Err(panic) => JobNotice::Failed {
-                    message: format!(
-                        "a mistake in this program stopped the job: {}\nWhat it had finished is kept.",
-                        panic_message(panic.as_ref())
-                    ),
+                    message: format!("{}\nWhat it had finished is kept.", panic_message(panic.as_ref())),
                     store: false,
                 },
             });
@@ -121,12 +118,14 @@ impl SessionJob {
     }
 }
 
-fn panic_message(panic: &(dyn Any + Send)) -> &str {
-    panic
+/// What to say of a job that panicked.
+pub(super) fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let message = panic
         .downcast_ref::<&str>()
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no message")
+        .unwrap_or("no message");
+    format!("a mistake in this program stopped the job: {message}")
 }
 
 #[cfg(test)]

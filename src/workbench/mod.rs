@@ -4,6 +4,7 @@
 mod benchmark;
 mod class_table;
 pub mod demo;
+mod desk_job;
 mod embedding;
 mod embedding_file;
 mod error;
@@ -16,6 +17,9 @@ mod opening;
 mod parallel;
 mod picture_folder;
 mod progress;
+mod prompt_desk;
+mod prompt_edits;
+mod prompt_encoder;
 mod prompt_table;
 mod recent;
 pub mod report;
@@ -27,13 +31,14 @@ pub mod test_session;
 pub use crate::clip::Precision;
 pub use crate::dataset::{PictureSource, SkippedImage};
 pub use crate::evaluation::{
-    Comparison, ConfusedPair, ConfusionChange, Evaluation, confusion_change_block, confusion_changes,
-    paired_interval,
+    ChangedPrediction, ClassAccuracy, Comparison, Competitor, ConfusedPair, ConfusionChange, Evaluation,
+    PromptSimilarity, confusion_change_block, confusion_changes, paired_interval,
 };
 pub use crate::prompts::Aggregation;
 pub use crate::store::OpenedStore;
 pub use benchmark::{Benchmark, BenchmarkRequest, ImageRates, RescoringTimes, TextRates, benchmark};
 pub use class_table::{Change, ClassColumn, ClassRow, class_table, sort_classes};
+pub use desk_job::{DeskJob, DeskNotice, DeskRequest};
 pub use embedding::{
     Embedder, ImageContents, ImageEmbeddings, NamedPicture, PromptEmbeddings, checkpoint_fingerprint,
 };
@@ -48,6 +53,8 @@ pub use jobs::{JobNotice, SessionJob, StorePlace, make_session};
 pub use opening::{Workbench, open_checkpoint, stored_prompt_set, unknown_prompt_set};
 pub use picture_folder::PictureFolder;
 pub use progress::{Cancel, Meter, Progress, Stage, short_duration};
+pub use prompt_desk::{DeskError, DeskState, LastChange, PromptDesk, SavedPrompts};
+pub use prompt_edits::{ClassPrompts, Edit, EditError, EditedPrompt, PromptEdits, PromptOrigin};
 pub use prompt_table::PromptTable;
 pub use recent::{Memory, Origin, Recent, complete_path};
 pub use session::{RANKED, Session, SessionEmbeddings, SessionImage, SessionOptions, StrategyResult};

@@ -2,12 +2,12 @@
 
 use super::error::WorkbenchError;
 use super::session::{SessionEmbeddings, StrategyResult};
-use crate::evaluation::{ClassImages, PromptSimilarity};
+use crate::evaluation::{ClassMeans, PromptSimilarity};
 
 /// How near the prompts of any strategy are to the images of each class.
 pub struct PromptTable<'a> {
     embeddings: &'a SessionEmbeddings,
-    images: ClassImages,
+    means: ClassMeans,
 }
 
 impl<'a> PromptTable<'a> {
@@ -16,8 +16,8 @@ impl<'a> PromptTable<'a> {
     /// # Errors
     /// When the embeddings are not of such a session.
     pub fn new(embeddings: &'a SessionEmbeddings, n_classes: usize) -> Result<Self, WorkbenchError> {
-        let images = ClassImages::new(&embeddings.images.unit, &embeddings.labels, n_classes)?;
-        Ok(Self { embeddings, images })
+        let means = ClassMeans::new(&embeddings.images.unit, &embeddings.labels, n_classes)?;
+        Ok(Self { embeddings, means })
     }
 
     /// The prompts of one class, in their order.
@@ -30,6 +30,6 @@ impl<'a> PromptTable<'a> {
         class: usize,
     ) -> Result<Vec<PromptSimilarity>, WorkbenchError> {
         let prompts = self.embeddings.prompts.rows(&strategy.prompts[class])?;
-        Ok(self.images.similarities(class, &prompts)?)
+        Ok(self.means.similarities(class, &prompts)?)
     }
 }

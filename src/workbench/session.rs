@@ -280,7 +280,7 @@ impl Workbench {
         contents.kept.iter().map(|&index| self.dataset.images[index].label).collect()
     }
 
-    fn dataset_fingerprint(&self, contents: &ImageContents) -> Hash {
+    pub(super) fn dataset_fingerprint(&self, contents: &ImageContents) -> Hash {
         let mut hasher = blake3::Hasher::new();
         for class in &self.dataset.classes {
             hasher.update(blake3::hash(class.name.as_bytes()).as_bytes());
