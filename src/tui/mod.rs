@@ -26,8 +26,8 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::workbench::{
-    Experiment, JobNotice, Memory, Origin, PromptSetChoice, Recent, SessionJob, StorePlace, StrategyChoice,
-    complete_path, split_reference,
+    DeskJob, DeskNotice, Experiment, JobNotice, Memory, Origin, PromptSetChoice, Recent, SessionJob,
+    StorePlace, StrategyChoice, complete_path, split_reference,
 };
 use graphics::PictureChoice;
 use graphics::answers::LateAnswers;
@@ -58,6 +58,7 @@ pub enum Ending {
 enum Message {
     Screen(Event),
     Job { id: u64, notice: JobNotice },
+    Desk { id: u64, notice: DeskNotice },
 }
 
 /// How the workbench looks and is worked.
@@ -111,6 +112,8 @@ pub fn run(
         state,
         job: None,
         job_id: 0,
+        desk: None,
+        desk_id: 0,
     };
     if screen.open.is_some() {
         screen.state.begin_session();
@@ -141,6 +144,8 @@ struct Loop {
     job: Option<SessionJob>,
     /// Notices of earlier jobs are stale.
     job_id: u64,
+    desk: Option<DeskJob>,
+    desk_id: u64,
 }
 
 impl Loop {
@@ -160,6 +165,7 @@ impl Loop {
                     let at_once = !matches!(
                         message,
                         Message::Job { notice: JobNotice::Progress(_), .. }
+                            | Message::Desk { notice: DeskNotice::Opening(_), .. }
                             | Message::Screen(Event::PictureReady(..))
                     );
                     let Some(event) = self.event(message) else { continue };
@@ -225,6 +231,7 @@ impl Loop {
     fn event(&self, message: Message) -> Option<Event> {
         let (id, notice) = match message {
             Message::Screen(event) => return Some(event),
+            Message::Desk { id, notice } => return (id == self.desk_id).then_some(Event::Desk(notice)),
             Message::Job { id, notice } => (id, notice),
         };
         let event = match notice {
@@ -259,6 +266,12 @@ impl Loop {
                     names.extend(stored.into_iter().map(|set| format!("{}@{}", set.name, set.version)));
                     Event::PromptSets(names)
                 })?;
+            }
+            Effect::OpenDesk(strategy) => self.open_desk(strategy)?,
+            Effect::AskDesk(request) => {
+                if let Some(desk) = &self.desk {
+                    desk.request(request);
+                }
             }
             Effect::Complete { row, text } => self.beside(move || {
                 let (completed, completions) = complete_path(&text);
@@ -321,6 +334,8 @@ impl Loop {
                     job.stop();
                 }
                 self.open = Some((origin, experiment));
+                self.desk = None;
+                self.desk_id += 1;
                 self.state.leave_experiment();
                 self.state.begin_session();
                 self.start_job(self.store_place())
@@ -330,6 +345,17 @@ impl Loop {
                 Ok(())
             }
         }
+    }
+
+    fn open_desk(&mut self, strategy: usize) -> io::Result<()> {
+        let (Some((_, experiment)), Some(session)) = (&self.open, &self.state.session) else { return Ok(()) };
+        self.desk_id += 1;
+        let id = self.desk_id;
+        let sender = self.sender.clone();
+        let notify = move |notice| send(&sender, Message::Desk { id, notice });
+        let desk = DeskJob::start(experiment.clone(), self.store_place(), session.clone(), strategy, notify)?;
+        self.desk = Some(desk);
+        Ok(())
     }
 
     /// The prompt sets of the open experiment, by what they are called in a form.

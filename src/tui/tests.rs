@@ -19,7 +19,9 @@ use super::theme::{ASCII, ColorDepth, Palette, Theme, UNICODE};
 use crate::evaluation::{Classifier, Matrix, evaluate};
 use crate::prompts::Aggregation;
 use crate::workbench::{
-    PictureSource, Progress, Recent, Session, SessionImage, SkippedImage, Stage, StrategyResult,
+    ChangedPrediction, Competitor, DeskNotice, DeskRequest, DeskState, Edit, EditedPrompt, LastChange,
+    PictureSource, Progress, PromptOrigin, PromptSimilarity, Recent, SavedPrompts, Session, SessionImage,
+    SkippedImage, Stage, StrategyResult,
 };
 
 const CLASSES: [&str; 4] = ["cat", "deer", "frog", "カエル"];
@@ -168,29 +170,70 @@ fn key(name: &str) -> KeyEvent {
     KeyEvent::new(code, modifiers)
 }
 
-/// Presses keys separated by blanks; pictures that are asked for are made at once.
+/// Presses keys separated by blanks; pictures that are asked for are made at once, and a desk answers.
 fn press(state: &mut State, keys: &str) -> Vec<Effect> {
     let mut effects = Vec::new();
     for name in keys.split_whitespace() {
         effects = update(state, Event::Key(key(name)));
-        make_pictures(state, &effects);
+        play(state, &effects);
     }
     effects
 }
 
-fn make_pictures(state: &mut State, effects: &[Effect]) {
+/// What other threads do about effects.
+fn play(state: &mut State, effects: &[Effect]) {
     for effect in effects {
-        if let Effect::WantPictures(keys) = effect {
-            for key in keys {
-                update(state, Event::PictureReady(*key, made(key.size)));
+        let event = match effect {
+            Effect::WantPictures(keys) => {
+                for key in keys {
+                    update(state, Event::PictureReady(*key, made(key.size)));
+                }
+                continue;
             }
-        }
+            Effect::OpenDesk(strategy) => Event::Desk(DeskNotice::Ready(Box::new(desk_of(state, *strategy)))),
+            Effect::AskDesk(DeskRequest::Similarities { strategy, class }) => {
+                let near = |row: usize| PromptSimilarity {
+                    own: Some(0.31 - 0.01 * row as f32),
+                    competitor: Some(Competitor { class: (class + 1) % 4, similarity: 0.28 }),
+                };
+                let prompts = (0..10).map(near).collect();
+                Event::Desk(DeskNotice::Similarities { strategy: *strategy, class: *class, prompts })
+            }
+            _ => continue,
+        };
+        let further = update(state, event);
+        play(state, &further);
+    }
+}
+
+/// A desk with the prompts of a strategy as they were loaded.
+fn desk_of(state: &State, strategy: usize) -> DeskState {
+    let session = state.session.as_ref().unwrap();
+    let result = &session.strategies[strategy];
+    let loaded =
+        |text: &String| EditedPrompt { text: text.clone(), enabled: true, origin: PromptOrigin::Loaded };
+    let of_class = |prompts: &Vec<String>| Arc::new(prompts.iter().map(loaded).collect());
+    DeskState {
+        strategy,
+        prompts: result.prompts.iter().map(of_class).collect(),
+        top1: result.evaluation.top1(),
+        mean_per_class_recall: result.evaluation.mean_per_class_recall(),
+        per_class: result.evaluation.per_class(),
+        gained: 0,
+        lost: 0,
+        last: None,
+        trail: Vec::new(),
+        redo: None,
+        is_changed: false,
     }
 }
 
 /// Those that are not about pictures.
 fn deeds(effects: Vec<Effect>) -> Vec<Effect> {
-    effects.into_iter().filter(|effect| !matches!(effect, Effect::WantPictures(_))).collect()
+    let is_deed = |effect: &Effect| {
+        !matches!(effect, Effect::WantPictures(_) | Effect::AskDesk(DeskRequest::Similarities { .. }))
+    };
+    effects.into_iter().filter(is_deed).collect()
 }
 
 fn wanted(effects: &[Effect]) -> Vec<PictureKey> {
@@ -429,6 +472,90 @@ fn deeds_are_done_elsewhere() {
     assert_eq!(deeds(press(&mut opened(80, 24), "4 f f f f f o")), []);
     assert_eq!(deeds(press(&mut opened(80, 24), "a")), [Effect::ListPromptSets]);
     assert_eq!(deeds(press(&mut opened(80, 24), "Ctrl-l")), [Effect::Redraw]);
+}
+
+#[test]
+fn prompts_are_edited_at_a_desk() {
+    let class = 0;
+    let ask = |request: DeskRequest| vec![Effect::AskDesk(request)];
+    let apply = |edit: Edit| ask(DeskRequest::Apply(edit));
+    let mut state = opened(80, 24);
+    // B's prompts are put on the desk when the screen is first looked at, and what prompts are like is asked for.
+    assert_eq!(deeds(press(&mut state, "5")), [Effect::OpenDesk(1)]);
+    assert!(drawn(&state, COLORED).contains("own other"));
+    assert_eq!(deeds(press(&mut state, "l Space")), apply(Edit::Toggle { class, prompt: 0 }));
+    let text = "cupl: a cat, seen 1 times.!".to_owned();
+    assert_eq!(deeds(press(&mut state, "Enter ! Enter")), apply(Edit::Replace { class, prompt: 0, text }));
+    assert_eq!(deeds(press(&mut state, "Enter x Esc")), []);
+    let text = "ab".to_owned();
+    assert_eq!(deeds(press(&mut state, "a a b Enter")), apply(Edit::Add { class, text }));
+    assert_eq!(deeds(press(&mut state, "a Enter")), []);
+    assert_eq!(deeds(press(&mut state, "u")), ask(DeskRequest::Undo));
+    assert_eq!(deeds(press(&mut state, "Ctrl-r")), ask(DeskRequest::Redo));
+    assert_eq!(deeds(press(&mut state, "w")), []);
+    assert!(state.notice.as_deref().unwrap().contains("nothing to save"));
+
+    // A change is shown with what it does.
+    let mut now = desk_of(&state, 1);
+    let mut prompts = now.prompts[0].to_vec();
+    prompts[0].enabled = false;
+    prompts[1].origin = PromptOrigin::Edited { loaded: prompts[1].text.clone() };
+    now.prompts[0] = Arc::new(prompts);
+    (now.top1, now.gained, now.lost, now.is_changed) = (0.75, 1, 3, true);
+    now.trail = vec!["cat: 1 disabled".into()];
+    let flip = |image, before, after| ChangedPrediction { image, before, after };
+    let flips = vec![flip(0, 0, 1), flip(2, 2, 0)];
+    now.last = Some(LastChange { class: 0, flips, note: None });
+    let effects = update(&mut state, Event::Desk(DeskNotice::Changed(Box::new(now.clone()))));
+    assert_eq!(effects, ask(DeskRequest::Similarities { strategy: 1, class: 0 }));
+    play(&mut state, &effects);
+    insta::assert_snapshot!("prompts-edited", drawn(&state, COLORED));
+    let screen = drawn(&state, COLORED);
+    assert!(screen.contains("1 gained, 1 lost"), "{screen}");
+
+    // What is not saved is not left without a question, nor is the other side's edited.
+    assert_eq!(press(&mut state, "q"), []);
+    assert!(drawn(&state, COLORED).contains("not saved"));
+    press(&mut state, "Esc");
+    assert_eq!(deeds(press(&mut state, "h Space")), []);
+    assert!(state.notice.as_deref().unwrap().contains("Save (w)"));
+
+    // Saved, they are a strategy of their own.
+    assert_eq!(deeds(press(&mut state, "w Enter")), ask(DeskRequest::Save("cupl-edited".into())));
+    let version = "0123456789abcdef".to_owned();
+    let saved = SavedPrompts { name: "cupl-edited".into(), version, notes: vec!["a note".into()] };
+    now.is_changed = false;
+    let effects = update(&mut state, Event::Desk(DeskNotice::Saved(saved, Box::new(now))));
+    let new = NewStrategy {
+        name: "cupl-edited@01234567".into(),
+        prompt_sets: vec!["cupl-edited@0123456789abcdef".into()],
+        aggregation: Aggregation::Mean,
+    };
+    assert_eq!(deeds(effects), [Effect::AddStrategy(new)]);
+    assert!(state.messages.iter().any(|message| message == "a note"));
+    // The other side goes on the desk once nothing would be lost.
+    let session = state.session.clone().unwrap();
+    update(&mut state, Event::Opened(session, None));
+    assert_eq!(
+        deeds(press(&mut state, "Space")),
+        [Effect::OpenDesk(0), Effect::AskDesk(DeskRequest::Apply(Edit::Toggle { class, prompt: 0 }))]
+    );
+}
+
+#[test]
+fn a_desk_that_cannot_be_opened_says_why() {
+    let mut state = opened(80, 24);
+    update(&mut state, Event::Key(key("5")));
+    update(&mut state, Event::Desk(DeskNotice::Opening(progress())));
+    assert!(drawn(&state, COLORED).contains("reading embeddings"));
+    assert!(state.jobs.any_runs());
+    let effects = update(&mut state, Event::Desk(DeskNotice::Failed("the images changed\nmore".into())));
+    assert_eq!(deeds(effects), []);
+    assert!(drawn(&state, COLORED).contains("cannot be edited: the images changed"));
+    update(&mut state, Event::Desk(DeskNotice::Refused("no such prompt".into())));
+    assert_eq!(state.notice.as_deref(), Some("no such prompt"));
+    press(&mut state, "6");
+    assert!(drawn(&state, COLORED).contains("the images changed"));
 }
 
 #[test]
@@ -883,7 +1010,7 @@ proptest! {
                 None if index == BINDINGS.len() + 1 => {
                     let size = Size::new(1 + width % 97, 1 + height % 41);
                     let effects = update(&mut state, Event::Resize(size));
-                    make_pictures(&mut state, &effects);
+                    play(&mut state, &effects);
                 }
                 None if index == BINDINGS.len() + 2 => {
                     update(&mut state, Event::Click((width / 2, height / 2).into()));

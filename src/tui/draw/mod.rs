@@ -66,7 +66,7 @@ pub fn draw(frame: &mut Frame<'_>, state: &State, theme: &Theme) {
             overlay::message(frame, body, text, *line, theme);
         }
         Some(Overlay::Form(form)) => overlay::form(frame, body, form, theme),
-        Some(Overlay::Leaving) => overlay::leaving(frame, body, state.in_memory, theme),
+        Some(Overlay::Leaving) => overlay::leaving(frame, body, state, theme),
         None => {}
     }
     put(frame, parts.hints, 0, bottom(state, theme, width));

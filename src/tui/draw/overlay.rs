@@ -102,12 +102,20 @@ pub(super) fn form(frame: &mut Frame<'_>, area: Rect, form: &Form, theme: &Theme
     }
 }
 
-pub(super) fn leaving(frame: &mut Frame<'_>, area: Rect, in_memory: bool, theme: &Theme) {
-    let kept = match in_memory {
-        true => "A job is running, and its store in memory ends with the program.",
-        false => "A job is running. What it has finished is kept.",
-    };
-    list(frame, area, "Quit?", 0, &[kept.to_owned(), "q quits, Esc stays.".to_owned()], theme);
+pub(super) fn leaving(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
+    let mut lines = Vec::new();
+    if state.jobs.any_runs() {
+        lines.push(match state.in_memory {
+            true => "A job is running, and its store in memory ends with the program.",
+            false => "A job is running. What it has finished is kept.",
+        });
+    }
+    if state.prompts.is_unsaved() {
+        lines.push("Prompts were changed and are not saved.");
+    }
+    lines.push("q quits, Esc stays.");
+    let lines: Vec<String> = lines.into_iter().map(str::to_owned).collect();
+    list(frame, area, "Quit?", 0, &lines, theme);
 }
 
 /// A titled list over the whole body, from its entry `first` on, each wrapped under itself.

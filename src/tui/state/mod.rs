@@ -33,7 +33,9 @@ use super::layout;
 use super::pictures::cache::PictureCache;
 use super::pictures::{Picture, PictureKey};
 use super::text_input::TextInput;
-use crate::workbench::{Aggregation, ExperimentFlags, Progress, Session, demo};
+use crate::workbench::{
+    Aggregation, DeskNotice, DeskRequest, Edit, ExperimentFlags, Progress, Session, demo,
+};
 use classes::{ClassPage, ClassesView};
 use commands::CommandsView;
 use confusion::ConfusionView;
@@ -43,7 +45,7 @@ use images::ImagesView;
 use jobs::JobsView;
 pub use jobs::{Job, Problem};
 use opening::{OpeningRow, OpeningView};
-use prompts::PromptsView;
+use prompts::{Desk, DeskStatus, PromptsView};
 pub use remembered::Remembered;
 use step::Step;
 
@@ -83,6 +85,8 @@ pub enum Event {
     },
     /// The prompt sets there are, as `name@version`.
     PromptSets(Vec<String>),
+    /// The desk says something.
+    Desk(DeskNotice),
     /// A picture is ready, or will never be.
     PictureReady(PictureKey, Result<Picture, String>),
     /// Something to be read in the hint bar, and later among the messages.
@@ -113,6 +117,10 @@ pub enum Effect {
         /// What stands there.
         text: String,
     },
+    /// Open a strategy's prompts for editing, in place of those that are open.
+    OpenDesk(usize),
+    /// Ask the desk for something.
+    AskDesk(DeskRequest),
     /// Decode these pictures and fit them to their cells; no others are wanted any more.
     WantPictures(Vec<PictureKey>),
     /// Put text on the clipboard, through the terminal.
@@ -232,6 +240,15 @@ pub enum Purpose {
     ImageName,
     /// The file that a list is written to.
     ListFile,
+    /// Another text for a prompt.
+    PromptText {
+        /// The prompt of the class.
+        prompt: usize,
+    },
+    /// The text of a new prompt.
+    NewPrompt,
+    /// The name of a prompt set.
+    PromptSetName,
 }
 
 impl Purpose {
@@ -242,6 +259,9 @@ impl Purpose {
             Self::PairFilter => "pairs with",
             Self::ImageName => "file names with",
             Self::ListFile => "write the list to",
+            Self::PromptText { .. } => "prompt",
+            Self::NewPrompt => "new prompt",
+            Self::PromptSetName => "save as",
         }
     }
 }
@@ -294,6 +314,9 @@ pub struct State {
     /// It is what the user asked for at the start.
     pub memory_wanted: bool,
 }
+
+/// What the state calls the job that makes prompts ready to be edited.
+const DESK_JOB: &str = "read the embeddings for editing prompts";
 
 /// What the state calls the job that opens an experiment.
 const SESSION_JOB: &str = "open and evaluate the experiment";
@@ -411,6 +434,10 @@ impl State {
         if same {
             if let Some(before) = before {
                 before.restore(self);
+            }
+            // A desk knows the strategies that there were when it was opened.
+            if !self.prompts.is_unsaved() {
+                self.prompts.desk = None;
             }
             // What was just added is what the user wants to see.
             self.strategies.selected = newest;
@@ -679,6 +706,49 @@ impl State {
         }
     }
 
+    /// Opens a strategy's prompts for editing, in place of those that are open.
+    fn open_desk(&mut self, strategy: usize) -> Vec<Effect> {
+        let strategies = self.session.as_ref().map_or(0, |session| session.strategies.len());
+        self.prompts.desk = Some(Desk { strategy, strategies, status: DeskStatus::Opening(None) });
+        self.prompts.similarities.clear();
+        self.jobs.begin(DESK_JOB.to_owned());
+        vec![Effect::OpenDesk(strategy)]
+    }
+
+    /// Edits the prompts on the cursor's side, which are put on the desk if others lie there.
+    fn edit(&mut self, edit: Edit) -> Vec<Effect> {
+        let strategy = self.prompts.strategy(&self.strategies);
+        let is_there = self.prompts.desk.as_ref().is_some_and(|desk| desk.strategy == strategy);
+        let mut effects = Vec::new();
+        if !is_there {
+            if self.prompts.is_unsaved() {
+                let save = self.keymap.key(Action::SavePrompts);
+                self.notice = Some(format!("Save ({save}) or undo the other strategy's changes first."));
+                return effects;
+            }
+            effects = self.open_desk(strategy);
+        }
+        effects.push(Effect::AskDesk(DeskRequest::Apply(edit)));
+        effects
+    }
+
+    fn selected_prompt(&self) -> Option<String> {
+        let session = self.session.as_ref()?;
+        let shown = self.prompts.shown(session, self.prompts.strategy(&self.strategies));
+        shown.get(self.prompts.row()).map(|prompt| prompt.text.to_owned())
+    }
+
+    /// A name for what is on the desk.
+    fn edited_name(&self) -> String {
+        let desk = self.prompts.desk.as_ref();
+        let name = desk.zip(self.session.as_ref()).map(|(desk, session)| {
+            let name = &session.strategies[desk.strategy].name;
+            name.split('@').next().unwrap_or_default().to_owned()
+        });
+        let name = name.unwrap_or_default();
+        if name.ends_with("-edited") { name } else { format!("{name}-edited") }
+    }
+
     fn begin_typing(&mut self, purpose: Purpose, text: &str) {
         self.typing = Some(Typing { purpose, input: TextInput::new(text) });
     }
@@ -700,7 +770,7 @@ impl State {
                 self.images.selection.name = text;
                 self.images.fill(&session, &self.strategies);
             }
-            Purpose::ListFile => {}
+            Purpose::ListFile | Purpose::PromptText { .. } | Purpose::NewPrompt | Purpose::PromptSetName => {}
         }
     }
 
@@ -711,6 +781,15 @@ impl State {
             (Purpose::ListFile, Some(session)) if !text.is_empty() => {
                 let lines = self.images.list.iter().map(|&image| session.images[image].place());
                 vec![Effect::WriteList { path: PathBuf::from(text), lines: lines.collect() }]
+            }
+            (Purpose::PromptText { prompt }, _) => {
+                self.edit(Edit::Replace { class: self.prompts.class, prompt, text })
+            }
+            (Purpose::NewPrompt, _) if !text.is_empty() => {
+                self.edit(Edit::Add { class: self.prompts.class, text })
+            }
+            (Purpose::PromptSetName, _) if !text.is_empty() => {
+                vec![Effect::AskDesk(DeskRequest::Save(text))]
             }
             _ => Vec::new(),
         }
@@ -877,15 +956,113 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
             state.pictures.insert(key, picture);
             Vec::new()
         }
+        Event::Desk(notice) => desk(state, notice),
         Event::Notice(notice) => {
             state.notice = Some(notice);
             Vec::new()
         }
         Event::Terminate => vec![Effect::QuitNow],
     };
+    effects.extend(wanted_at_desk(state));
     let visible = state.visible_pictures();
     effects.extend(state.pictures.to_make(&visible).map(Effect::WantPictures));
     effects
+}
+
+/// What the screen of prompts needs of the desk: that it is open, and what the prompts in view are like.
+fn wanted_at_desk(state: &mut State) -> Vec<Effect> {
+    if state.place() != Context::Prompts || state.job.is_running() {
+        return Vec::new();
+    }
+    let Some(desk) = &state.prompts.desk else {
+        let strategies = &state.strategies;
+        let strategy = if strategies.is_pair() { strategies.b } else { strategies.a };
+        return state.open_desk(strategy);
+    };
+    if matches!(desk.status, DeskStatus::Failed(_)) {
+        return Vec::new();
+    }
+    let class = state.prompts.class;
+    let mut effects = Vec::new();
+    let known = desk.strategies;
+    for strategy in [state.strategies.a, state.strategies.b].into_iter().filter(|&strategy| strategy < known)
+    {
+        state.prompts.similarities.entry((strategy, class)).or_insert_with(|| {
+            effects.push(Effect::AskDesk(DeskRequest::Similarities { strategy, class }));
+            None
+        });
+    }
+    effects
+}
+
+/// The desk has said something.
+fn desk(state: &mut State, notice: DeskNotice) -> Vec<Effect> {
+    let set = |state: &mut State, status: DeskStatus| {
+        if let Some(desk) = &mut state.prompts.desk {
+            desk.status = status;
+        }
+    };
+    match notice {
+        DeskNotice::Opening(progress) => {
+            state.jobs.set(DESK_JOB, &Job::Running(Some(progress)));
+            set(state, DeskStatus::Opening(Some(progress)));
+        }
+        DeskNotice::Note(note) => state.messages.push(note),
+        DeskNotice::Ready(now) => {
+            state.jobs.set(DESK_JOB, &Job::Done);
+            set(state, DeskStatus::Open(now));
+        }
+        DeskNotice::Changed(now) => {
+            if let Some(change) = &now.last {
+                state.prompts.similarities.remove(&(now.strategy, change.class));
+                state.prompts.open(change.class);
+                state.notice.clone_from(&change.note);
+            }
+            set(state, DeskStatus::Open(now));
+        }
+        DeskNotice::Similarities { strategy, class, prompts } => {
+            state.prompts.similarities.insert((strategy, class), Some(prompts));
+        }
+        DeskNotice::Saved(saved, now) => {
+            let short: String = saved.version.chars().take(8).collect();
+            let reference = format!("{}@{}", saved.name, saved.version);
+            state.messages.extend(saved.notes);
+            state.messages.push(format!("saved the prompts as {reference}"));
+            let aggregation = state
+                .session
+                .as_ref()
+                .map_or(Aggregation::Mean, |session| session.strategies[now.strategy].aggregation);
+            set(state, DeskStatus::Open(now));
+            let name = format!("{}@{short}", saved.name);
+            state.notice = Some(format!("saved as {name}, which is a strategy now"));
+            let taken = state
+                .session
+                .as_ref()
+                .is_some_and(|session| session.strategies.iter().any(|strategy| strategy.name == name));
+            if !taken && !state.job.is_running() {
+                state.begin_session();
+                return vec![Effect::AddStrategy(NewStrategy {
+                    name,
+                    prompt_sets: vec![reference],
+                    aggregation,
+                })];
+            }
+        }
+        DeskNotice::Refused(message) => {
+            state.notice = message.lines().next().map(str::to_owned);
+            state.messages.push(message);
+        }
+        DeskNotice::Failed(message) => {
+            let problem = Problem { message: message.clone(), store: false };
+            state.jobs.set(DESK_JOB, &Job::Failed(problem));
+            state.messages.push(message.clone());
+            set(state, DeskStatus::Failed(message));
+        }
+    }
+    if let Some(session) = &state.session {
+        state.prompts.clamp(session, &state.strategies);
+    }
+    Vec::new()
 }
 
 fn paste(state: &mut State, text: &str) {
@@ -1140,8 +1317,27 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
                 state.begin_typing(Purpose::ListFile, &format!("{name}.txt"));
             }
         }
-        Action::TogglePrompt | Action::EditPrompt | Action::AddPrompt => {}
-        Action::Undo | Action::Redo | Action::SavePrompts => {}
+        Action::TogglePrompt => {
+            let edit = Edit::Toggle { class: state.prompts.class, prompt: state.prompts.row() };
+            return state.edit(edit);
+        }
+        Action::EditPrompt => {
+            let text = state.selected_prompt().unwrap_or_default();
+            if !text.is_empty() {
+                state.begin_typing(Purpose::PromptText { prompt: state.prompts.row() }, &text);
+            }
+        }
+        Action::AddPrompt => state.begin_typing(Purpose::NewPrompt, ""),
+        Action::Undo => return vec![Effect::AskDesk(DeskRequest::Undo)],
+        Action::Redo => return vec![Effect::AskDesk(DeskRequest::Redo)],
+        Action::SavePrompts => {
+            if state.prompts.is_unsaved() {
+                let name = state.edited_name();
+                state.begin_typing(Purpose::PromptSetName, &name);
+            } else {
+                state.notice = Some("There is nothing to save: no prompt was changed.".to_owned());
+            }
+        }
         Action::OtherSide => {
             state.prompts.on_b = !state.prompts.on_b && state.strategies.is_pair();
         }
@@ -1180,7 +1376,8 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
         }
         Action::OpenOther => state.visit(Screen::Opening),
         Action::Quit => {
-            if state.jobs.any_runs() && state.overlay != Some(Overlay::Leaving) {
+            let something_lost = state.jobs.any_runs() || state.prompts.is_unsaved();
+            if something_lost && state.overlay != Some(Overlay::Leaving) {
                 state.overlay = Some(Overlay::Leaving);
             } else {
                 return vec![Effect::Quit];

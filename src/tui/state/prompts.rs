@@ -1,10 +1,12 @@
-//! The prompts of one class under A and B, side by side.
+//! The prompts of one class under A and B, side by side, and the desk at which one strategy's are edited.
+
+use std::collections::HashMap;
 
 use super::focus::Strategies;
 use super::step::Step;
-use crate::workbench::Session;
+use crate::workbench::{DeskState, Progress, PromptOrigin, PromptSimilarity, Session};
 
-/// The class, and the prompt under the cursor on each side.
+/// The class, the prompt under the cursor on each side, and the desk.
 #[derive(Debug, Default)]
 pub struct PromptsView {
     /// An index into the session's classes.
@@ -13,12 +15,89 @@ pub struct PromptsView {
     pub on_b: bool,
     /// The rows under the cursor, of A and of B.
     pub selected: [usize; 2],
+    /// Where prompts are edited; there is one once the screen has been looked at.
+    pub desk: Option<Desk>,
+    /// What prompts are like, by strategy and class; `None` while it has been asked for.
+    pub similarities: HashMap<(usize, usize), Option<Vec<PromptSimilarity>>>,
+}
+
+/// The desk of one strategy.
+#[derive(Debug)]
+pub struct Desk {
+    /// An index into the session's strategies.
+    pub strategy: usize,
+    /// How many strategies it knows.
+    pub strategies: usize,
+    /// How far it is.
+    pub status: DeskStatus,
+}
+
+/// How far a desk is.
+#[derive(Debug)]
+pub enum DeskStatus {
+    /// It opens; progress once there is any.
+    Opening(Option<Progress>),
+    /// It is open, and this is what the prompts come to.
+    Open(Box<DeskState>),
+    /// There is none, and why.
+    Failed(String),
+}
+
+/// A prompt as a row shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShownPrompt<'a> {
+    /// The sentence.
+    pub text: &'a str,
+    /// It counts.
+    pub enabled: bool,
+    /// It is not as it was loaded.
+    pub changed: bool,
+}
+
+impl Desk {
+    /// What the prompts come to, once it is open.
+    pub fn state(&self) -> Option<&DeskState> {
+        match &self.status {
+            DeskStatus::Open(state) => Some(state),
+            _ => None,
+        }
+    }
 }
 
 impl PromptsView {
     /// The strategy on the cursor's side.
     pub fn strategy(&self, strategies: &Strategies) -> usize {
         if self.on_b { strategies.b } else { strategies.a }
+    }
+
+    /// The prompts of the class under a strategy, as they are at the desk if that is where it lies.
+    pub fn shown<'a>(&'a self, session: &'a Session, strategy: usize) -> Vec<ShownPrompt<'a>> {
+        let desk = self.desk.as_ref().filter(|desk| desk.strategy == strategy);
+        match desk.and_then(Desk::state) {
+            Some(state) => {
+                let prompts = state.prompts.get(self.class).map_or(&[][..], |prompts| prompts);
+                let shown = prompts.iter().map(|prompt| ShownPrompt {
+                    text: &prompt.text,
+                    enabled: prompt.enabled,
+                    changed: prompt.origin != PromptOrigin::Loaded,
+                });
+                shown.collect()
+            }
+            None => {
+                let prompts = &session.strategies[strategy].prompts[self.class];
+                prompts.iter().map(|text| ShownPrompt { text, enabled: true, changed: false }).collect()
+            }
+        }
+    }
+
+    /// The index of the prompt under the cursor.
+    pub fn row(&self) -> usize {
+        self.selected[usize::from(self.on_b)]
+    }
+
+    /// What was edited is not saved.
+    pub fn is_unsaved(&self) -> bool {
+        self.desk.as_ref().and_then(Desk::state).is_some_and(|state| state.is_changed)
     }
 
     /// Another class: the cursors go to its first prompts.
@@ -33,6 +112,10 @@ impl PromptsView {
     pub fn clamp(&mut self, session: &Session, strategies: &Strategies) {
         self.class = self.class.min(session.classes.len().saturating_sub(1));
         self.on_b &= strategies.is_pair();
+        for (side, strategy) in [strategies.a, strategies.b].into_iter().enumerate() {
+            let rows = self.shown(session, strategy).len();
+            self.selected[side] = self.selected[side].min(rows.saturating_sub(1));
+        }
     }
 
     /// Moves the cursor through `rows` prompts.
