@@ -31,7 +31,7 @@ impl Keymap {
                     .push(format!("keys: there is no action {name:?}; the README's key table has them all"));
                 continue;
             };
-            if let Some(key) = keys.iter().find(|key| !is_key(key)) {
+            if let Some(key) = keys.iter().find(|key| parse_key(key).is_none()) {
                 refused.push(format!(
                     "keys: {name} = {key:?} is not the name of a key; write j, G, Space, Ctrl-d, Alt-x, F1"
                 ));
@@ -121,17 +121,23 @@ const NAMED: [(KeyCode, &str); 14] = [
     (KeyCode::PageDown, "PageDown"),
 ];
 
-/// Whether [`key_name`] could have written this.
-fn is_key(name: &str) -> bool {
-    let bare = name.strip_prefix("Ctrl-").or_else(|| name.strip_prefix("Alt-")).unwrap_or(name);
-    let is_function = || {
-        let number = bare.strip_prefix('F').and_then(|number| number.parse::<u8>().ok());
-        number.is_some_and(|number| (1..=24).contains(&number))
+/// The key that [`key_name`] would call so.
+pub fn parse_key(name: &str) -> Option<KeyEvent> {
+    let (modifiers, bare) = match (name.strip_prefix("Ctrl-"), name.strip_prefix("Alt-")) {
+        (Some(bare), _) => (KeyModifiers::CONTROL, bare),
+        (None, Some(bare)) => (KeyModifiers::ALT, bare),
+        (None, None) => (KeyModifiers::NONE, name),
     };
-    (bare.chars().count() == 1 && bare != " ")
-        || bare == "Space"
-        || NAMED.iter().any(|(_, named)| *named == bare)
-        || is_function()
+    let mut letters = bare.chars();
+    let code = match (letters.next(), letters.next()) {
+        _ if bare == "Space" => KeyCode::Char(' '),
+        (Some(letter), None) if letter != ' ' => KeyCode::Char(letter),
+        (Some('F'), Some(_)) if bare[1..].parse::<u8>().is_ok_and(|number| (1..=24).contains(&number)) => {
+            KeyCode::F(bare[1..].parse().ok()?)
+        }
+        _ => NAMED.iter().find(|(_, named)| *named == bare).map(|(code, _)| *code)?,
+    };
+    Some(KeyEvent::new(code, modifiers))
 }
 
 #[cfg(test)]
@@ -150,9 +156,11 @@ mod tests {
 
     #[test]
     fn every_usual_key_has_a_name_that_is_one() {
-        assert!(BINDINGS.iter().flat_map(|binding| binding.keys).all(|key| is_key(key)));
+        for key in BINDINGS.iter().flat_map(|binding| binding.keys) {
+            assert_eq!(parse_key(key).and_then(|event| key_name(&event)).as_deref(), Some(*key));
+        }
         for no_key in ["", "Ctrl-", "F0", "F99", "Shift-x", "space", " "] {
-            assert!(!is_key(no_key), "{no_key:?}");
+            assert_eq!(parse_key(no_key), None, "{no_key:?}");
         }
     }
 

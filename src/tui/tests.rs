@@ -5,13 +5,13 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
-use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::crossterm::event::KeyEvent;
 use ratatui::layout::Size;
 
 use super::actions::{Action, BINDINGS, Context};
 use super::draw::draw;
 use super::graphics::Graphics;
-use super::keymap::Keymap;
+use super::keymap::{Keymap, parse_key};
 use super::pictures::{Picture, PictureKey, fit};
 use super::state::classes::order_words;
 use super::state::{Effect, Event, Job, NewStrategy, Overlay, Problem, Remembered, State, Wanted, update};
@@ -145,29 +145,7 @@ fn waiting(width: u16, height: u16) -> State {
 }
 
 fn key(name: &str) -> KeyEvent {
-    let (modifiers, name) = match name.strip_prefix("Ctrl-") {
-        Some(rest) => (KeyModifiers::CONTROL, rest),
-        None => (KeyModifiers::NONE, name),
-    };
-    let code = match name {
-        "Space" => KeyCode::Char(' '),
-        "Enter" => KeyCode::Enter,
-        "Esc" => KeyCode::Esc,
-        "Tab" => KeyCode::Tab,
-        "Shift-Tab" => KeyCode::BackTab,
-        "Up" => KeyCode::Up,
-        "Down" => KeyCode::Down,
-        "Left" => KeyCode::Left,
-        "Right" => KeyCode::Right,
-        "Home" => KeyCode::Home,
-        "End" => KeyCode::End,
-        "PageUp" => KeyCode::PageUp,
-        "PageDown" => KeyCode::PageDown,
-        "F1" => KeyCode::F(1),
-        "Backspace" => KeyCode::Backspace,
-        letter => KeyCode::Char(letter.chars().next().unwrap()),
-    };
-    KeyEvent::new(code, modifiers)
+    parse_key(name).unwrap()
 }
 
 /// Presses keys separated by blanks; pictures that are asked for are made at once, and a desk answers.

@@ -243,7 +243,7 @@ fn strategy_line(
     }
     let rank = evaluation.true_rank[image];
     if !right {
-        numbers.push_str(&format!("  true class is no. {rank}"));
+        numbers.push_str(&format!("  true rank {rank}"));
     }
     let room = width.saturating_sub(spans.iter().map(Span::width).sum());
     spans.push(Span::styled(text::fit(&numbers, room, theme.glyphs.ellipsis), theme.dim()));
