@@ -181,6 +181,15 @@ fn pictures_outlive_a_resize_and_are_gone_while_suspended(home: &tempfile::TempD
 }
 
 #[test]
+fn ctrl_c_is_heard_while_the_terminal_is_asked() {
+    let home = tempfile::tempdir().unwrap();
+    let mut session = Session::start_on(MUTE, home.path(), &[], 24, 80);
+    session.wait_until(|now| now.received.ends_with(b"\x1b[c")).unwrap();
+    session.press("\x03");
+    assert_eq!(session.end(), 130);
+}
+
+#[test]
 fn little_goes_over_the_wire() {
     let home = tempfile::tempdir().unwrap();
     let mut session = open(PLAIN, &home, &[]);
