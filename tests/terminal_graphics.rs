@@ -32,6 +32,8 @@ mod steps {
     pub const DOWN: &str = "j";
     /// Does nothing anywhere.
     pub const NOTHING: &str = "\x0b";
+    /// Draws every cell anew.
+    pub const REDRAW: &str = "\x0c";
     pub const QUIT: &str = "q";
 }
 
@@ -165,6 +167,9 @@ fn pictures_outlive_a_resize_and_are_gone_while_suspended(home: &tempfile::TempD
         session.resize(40, 120);
         session.wait(|text| text.lines().count() > 24 && text.contains(shown)).unwrap();
         session.wait_for_quiet(SETTLED);
+        let commands = session.look().commands.len();
+        session.press(steps::REDRAW);
+        session.wait_until(|now| now.commands.len() > commands && now.text().contains(shown)).unwrap();
         #[cfg(target_os = "linux")]
         {
             session.press("\x1a");
