@@ -119,7 +119,6 @@ fn each_terminal_gets_the_pictures_it_can_show(home: &tempfile::TempDir) {
         (MUTE, '▀', None),
     ];
     for (terminal, shown, command) in terminals {
-        eprintln!("{}", terminal.name);
         let mut session = open(terminal, home, &[]);
         walk(&mut session, shown, command);
         let sent = session.look().commands.clone();
