@@ -32,6 +32,8 @@ mod steps {
     pub const DOWN: &str = "j";
     /// Does nothing anywhere.
     pub const NOTHING: &str = "\x0b";
+    /// Draws every cell anew.
+    pub const REDRAW: &str = "\x0c";
     pub const QUIT: &str = "q";
 }
 
@@ -117,7 +119,6 @@ fn each_terminal_gets_the_pictures_it_can_show(home: &tempfile::TempDir) {
         (MUTE, '▀', None),
     ];
     for (terminal, shown, command) in terminals {
-        eprintln!("{}", terminal.name);
         let mut session = open(terminal, home, &[]);
         walk(&mut session, shown, command);
         let sent = session.look().commands.clone();
@@ -165,6 +166,9 @@ fn pictures_outlive_a_resize_and_are_gone_while_suspended(home: &tempfile::TempD
         session.resize(40, 120);
         session.wait(|text| text.lines().count() > 24 && text.contains(shown)).unwrap();
         session.wait_for_quiet(SETTLED);
+        let commands = session.look().commands.len();
+        session.press(steps::REDRAW);
+        session.wait_until(|now| now.commands.len() > commands && now.text().contains(shown)).unwrap();
         #[cfg(target_os = "linux")]
         {
             session.press("\x1a");
@@ -178,6 +182,15 @@ fn pictures_outlive_a_resize_and_are_gone_while_suspended(home: &tempfile::TempD
         session.press(steps::QUIT);
         assert_eq!(session.end(), 0);
     }
+}
+
+#[test]
+fn ctrl_c_is_heard_while_the_terminal_is_asked() {
+    let home = tempfile::tempdir().unwrap();
+    let mut session = Session::start_on(MUTE, home.path(), &[], 24, 80);
+    session.wait_until(|now| now.received.ends_with(b"\x1b[c")).unwrap();
+    session.press("\x03");
+    assert_eq!(session.end(), 130);
 }
 
 #[test]

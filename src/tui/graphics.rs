@@ -238,7 +238,7 @@ fn answers_to(question: &[u8]) -> io::Result<Answers> {
     let mut buffer = [0; 1024];
     loop {
         let mut answers = parse(&received);
-        if answers.complete || !is_readable(&input, end)? {
+        if answers.complete || answers.interrupted || !is_readable(&input, end)? {
             if !answers.complete {
                 tcflush(&input, QueueSelector::IFlush)?;
             }

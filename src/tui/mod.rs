@@ -301,7 +301,7 @@ impl Loop {
                 let size = terminal.size()?;
                 send(&self.sender, Message::Screen(Event::Resize(size)));
             }
-            Effect::Redraw => terminal.redraw()?,
+            Effect::Redraw => terminal.redraw(),
             // The loop itself ends on them.
             Effect::Quit | Effect::QuitNow => {}
         }

@@ -70,11 +70,10 @@ impl BorrowedTerminal {
 
     fn ask_and_enter(choice: PictureChoice) -> io::Result<(Self, Asked)> {
         let asked = graphics::ask(choice, &Surroundings::new(|name| std::env::var(name).ok()))?;
-        let size = size()?;
         let mut output = output()?;
         output.write_all(enter().as_bytes())?;
-        let frames = Frames::new(size, asked.graphics.tmux);
-        Ok((Self { canvas: canvas(size)?, frames, output }, asked))
+        let frames = Frames::new(asked.graphics.tmux);
+        Ok((Self { canvas: canvas(size()?)?, frames, output }, asked))
     }
 
     /// The size of the terminal, in cells.
@@ -88,7 +87,6 @@ impl BorrowedTerminal {
         let area = Rect::from((Position::ORIGIN, size));
         if self.canvas.current_buffer_mut().area != area {
             self.canvas = canvas(size)?;
-            self.frames.forget(size);
         }
         draw::draw(&mut self.canvas.get_frame(), state, theme);
         let drawn = std::mem::replace(self.canvas.current_buffer_mut(), Buffer::empty(area));
@@ -101,10 +99,8 @@ impl BorrowedTerminal {
     }
 
     /// Draws every cell anew with the next frame.
-    pub fn redraw(&mut self) -> io::Result<()> {
-        self.frames.restart(size()?);
-        self.canvas = canvas(size()?)?;
-        Ok(())
+    pub fn redraw(&mut self) {
+        self.frames.forget();
     }
 
     /// Puts text on the user's clipboard: OSC 52, which terminals pass on from the far end of an SSH line.
@@ -121,7 +117,8 @@ impl BorrowedTerminal {
         enable_raw_mode()?;
         BORROWED.store(true, Ordering::SeqCst);
         self.output.write_all(enter().as_bytes())?;
-        self.redraw()
+        self.frames.restart();
+        Ok(())
     }
 }
 

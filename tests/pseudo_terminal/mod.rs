@@ -224,6 +224,7 @@ fn length(bytes: &[u8]) -> Option<usize> {
 
 /// A program on a terminal of its own.
 pub struct Session {
+    terminal: Terminal,
     child: Box<dyn Child + Send + Sync>,
     keys: Arc<Mutex<Box<dyn Write + Send>>>,
     master: Box<dyn MasterPty + Send>,
@@ -263,7 +264,7 @@ impl Session {
         let shown = Arc::new((Mutex::new(shown), Condvar::new()));
         let (its_shown, its_keys) = (Arc::clone(&shown), Arc::clone(&keys));
         thread::spawn(move || play(terminal, output, &its_shown, &its_keys));
-        Self { child, keys, master: pair.master, shown }
+        Self { terminal, child, keys, master: pair.master, shown }
     }
 
     pub fn press(&mut self, keys: &str) {
@@ -297,7 +298,7 @@ impl Session {
             }
             let left = end.saturating_duration_since(Instant::now());
             if shown.closed || left.is_zero() {
-                return Err(shown.text());
+                return Err(format!("on the {} terminal:\n{}", self.terminal.name, shown.text()));
             }
             shown = self.shown.1.wait_timeout(shown, left).unwrap().0;
         }

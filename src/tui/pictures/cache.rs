@@ -94,7 +94,7 @@ impl PictureCache {
 
     /// The same as `missing` when other pictures than before are on the screen and the makers have to know: some are
     /// missing, or those that were are no longer.
-    pub fn to_make(&mut self, visible: &[PictureKey]) -> Option<Vec<PictureKey>> {
+    pub fn newly_wanted(&mut self, visible: &[PictureKey]) -> Option<Vec<PictureKey>> {
         if self.visible == visible {
             return None;
         }
@@ -186,15 +186,15 @@ mod tests {
     #[test]
     fn makers_hear_only_of_changes() {
         let mut cache = cache(9);
-        assert_eq!(cache.to_make(&[]), None);
-        assert_eq!(cache.to_make(&[key(0), key(1)]), Some(vec![key(0), key(1)]));
-        assert_eq!(cache.to_make(&[key(0), key(1)]), None);
+        assert_eq!(cache.newly_wanted(&[]), None);
+        assert_eq!(cache.newly_wanted(&[key(0), key(1)]), Some(vec![key(0), key(1)]));
+        assert_eq!(cache.newly_wanted(&[key(0), key(1)]), None);
         cache.insert(key(0), picture());
-        assert_eq!(cache.to_make(&[key(0), key(1)]), None);
-        assert_eq!(cache.to_make(&[key(0)]), Some(vec![]), "1 need not be made any more");
-        assert_eq!(cache.to_make(&[]), None);
+        assert_eq!(cache.newly_wanted(&[key(0), key(1)]), None);
+        assert_eq!(cache.newly_wanted(&[key(0)]), Some(vec![]), "1 need not be made any more");
+        assert_eq!(cache.newly_wanted(&[]), None);
         cache.clear();
-        assert_eq!(cache.to_make(&[key(0)]), Some(vec![key(0)]));
+        assert_eq!(cache.newly_wanted(&[key(0)]), Some(vec![key(0)]));
     }
 
     #[test]

@@ -965,7 +965,7 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
     };
     effects.extend(wanted_at_desk(state));
     let visible = state.visible_pictures();
-    effects.extend(state.pictures.to_make(&visible).map(Effect::WantPictures));
+    effects.extend(state.pictures.newly_wanted(&visible).map(Effect::WantPictures));
     effects
 }
 

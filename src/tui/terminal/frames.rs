@@ -6,8 +6,8 @@ use std::fmt::Write;
 use std::io;
 
 use ratatui::backend::{Backend, CrosstermBackend};
-use ratatui::buffer::Buffer;
-use ratatui::layout::{Position, Rect, Size};
+use ratatui::buffer::{Buffer, CellWidth};
+use ratatui::layout::{Position, Rect};
 use ratatui::style::Modifier;
 
 use crate::tui::pictures::cache::PictureCache;
@@ -42,10 +42,10 @@ struct Placed {
 }
 
 impl Frames {
-    /// Nothing is known of what a terminal of this size shows.
-    pub fn new(size: Size, tmux: bool) -> Self {
+    /// Nothing is known of what the terminal shows; it holds no pictures.
+    pub fn new(tmux: bool) -> Self {
         Self {
-            shown: Buffer::empty(Rect::from((Position::ORIGIN, size))),
+            shown: Buffer::empty(Rect::ZERO),
             unknown: true,
             placed: Vec::new(),
             held: HashSet::new(),
@@ -53,9 +53,9 @@ impl Frames {
         }
     }
 
-    /// What the terminal shows is not known any more; it holds the pictures that it held.
-    pub fn forget(&mut self, size: Size) {
-        *self = Self { held: std::mem::take(&mut self.held), ..Self::new(size, self.tmux) };
+    /// What the terminal shows is not known any more; the pictures that it held are taken from it.
+    pub fn forget(&mut self) {
+        *self = Self { held: std::mem::take(&mut self.held), ..Self::new(self.tmux) };
     }
 
     /// What takes all pictures from the terminal; to be sent before it is given back.
@@ -68,8 +68,8 @@ impl Frames {
     }
 
     /// The terminal was given back and is taken over again: it holds no pictures either.
-    pub fn restart(&mut self, size: Size) {
-        *self = Self::new(size, self.tmux);
+    pub fn restart(&mut self) {
+        *self = Self::new(self.tmux);
     }
 
     /// What brings the terminal to `wanted`: empty, or one synchronized update. Marks in `wanted` stand for pictures
@@ -80,7 +80,11 @@ impl Frames {
     pub fn next(&mut self, mut wanted: Buffer, pictures: &PictureCache) -> io::Result<Vec<u8>> {
         let whole = take_marks(&mut wanted, pictures);
         let mut before = String::new();
+        if self.shown.area != wanted.area {
+            self.forget();
+        }
         if std::mem::take(&mut self.unknown) {
+            self.shown = Buffer::empty(wanted.area);
             before.push_str(&self.deletions(self.held.iter()));
             self.held.clear();
             before.push_str(CLEAR);
@@ -152,10 +156,23 @@ fn take_marks<'a>(frame: &mut Buffer, pictures: &'a PictureCache) -> Vec<(Rect, 
                 frame[position] = placeholders[(mark.column, mark.row)].clone();
             }
         }
-        whole.push((Rect::from((origin, picture.size)), picture));
+        let area = Rect::from((origin, picture.size));
+        take_halves(frame, area);
+        whole.push((area, picture));
     }
     whole.sort_by_key(|(area, _)| (area.y, area.x));
     whole
+}
+
+/// Takes wide characters out whose right half is under an area: the terminal shows a character as a whole or not.
+fn take_halves(frame: &mut Buffer, area: Rect) {
+    let Some(column) = area.x.checked_sub(1) else { return };
+    for row in area.top()..area.bottom() {
+        let cell = &mut frame[(column, row)];
+        if cell.cell_width() > 1 {
+            cell.set_symbol(" ");
+        }
+    }
 }
 
 /// Has the cells of an area written again, whatever they show: that erases pixels over them.
@@ -173,6 +190,7 @@ mod tests {
     use crate::tui::pictures::{PictureKey, fit};
     use image::{Rgb, RgbImage};
     use proptest::prelude::*;
+    use ratatui::layout::Size;
 
     const SIZE: Size = Size::new(20, 8);
     const ROOM: Size = Size::new(6, 3);
@@ -219,7 +237,7 @@ mod tests {
     }
 
     fn started(cache: &PictureCache) -> Frames {
-        let mut frames = Frames::new(SIZE, false);
+        let mut frames = Frames::new(false);
         assert!(next(&mut frames, frame("hello"), cache).contains("hello"));
         frames
     }
@@ -301,7 +319,7 @@ mod tests {
     #[test]
     fn in_tmux_deletions_are_passed_through() {
         let (cache, ids) = pictures(PictureProtocol::Kitty, true);
-        let mut frames = Frames::new(SIZE, true);
+        let mut frames = Frames::new(true);
         next(&mut frames, with_picture("hello", &cache, 0, 2, 2), &cache);
         let wanted = format!("\x1bPtmux;\x1b\x1b_Ga=d,d=I,i={},q=2\x1b\x1b\\\x1b\\", ids[0]);
         assert_eq!(frames.farewell(), wanted);
@@ -313,13 +331,24 @@ mod tests {
             let (cache, _) = pictures(protocol, false);
             let mut frames = started(&cache);
             let first = next(&mut frames, with_picture("hello", &cache, 0, 2, 2), &cache);
-            frames.forget(SIZE);
+            frames.forget();
             let again = next(&mut frames, with_picture("hello", &cache, 0, 2, 2), &cache);
             for part in ["hello", CLEAR] {
                 assert!(again.contains(part), "{part:?} is not in {again:?}");
             }
             let command = if protocol == PictureProtocol::Sixel { "\x1bP" } else { "a=T" };
             assert!(first.contains(command) && again.contains(command));
+        }
+    }
+
+    #[test]
+    fn another_size_is_drawn_anew() {
+        let (cache, ids) = pictures(PictureProtocol::Kitty, false);
+        let mut frames = started(&cache);
+        next(&mut frames, with_picture("hello", &cache, 0, 2, 2), &cache);
+        let larger = next(&mut frames, Buffer::with_lines(["hello", "there"]), &cache);
+        for part in ["hello", "there", CLEAR, &format!("a=d,d=I,i={}", ids[0])] {
+            assert!(larger.contains(part), "{part:?} is not in {larger:?}");
         }
     }
 
@@ -333,6 +362,17 @@ mod tests {
         assert_eq!(next(&mut frames, cut, &cache), "");
     }
 
+    #[test]
+    fn half_a_character_is_not_shown() {
+        for protocol in [PictureProtocol::Sixel, PictureProtocol::Kitty] {
+            let (cache, _) = pictures(protocol, false);
+            let mut frames = Frames::new(false);
+            let sent = next(&mut frames, with_picture("a字", &cache, 0, 2, 0), &cache);
+            assert!(!sent.contains('字'), "{sent:?}");
+            assert!(next(&mut frames, frame("a字"), &cache).contains('字'));
+        }
+    }
+
     proptest! {
         /// Whatever the way: the terminal shows the last frame's text and has all of its pictures' commands, as if it
         /// had been drawn alone.
@@ -344,7 +384,7 @@ mod tests {
             let protocol = if kitty { PictureProtocol::Kitty } else { PictureProtocol::Sixel };
             let (cache, _) = pictures(protocol, false);
             let mut terminal = vt100::Parser::new(SIZE.height, SIZE.width, 0);
-            let mut frames = Frames::new(SIZE, false);
+            let mut frames = Frames::new(false);
             let mut last = None;
             for (text, image, x, y, has_picture) in steps {
                 let wanted = match has_picture {
@@ -355,7 +395,7 @@ mod tests {
                 terminal.process(&bytes);
                 last = Some(wanted);
             }
-            let mut alone = Frames::new(SIZE, false);
+            let mut alone = Frames::new(false);
             let bytes = alone.next(last.clone().unwrap(), &cache).unwrap();
             let mut fresh = vt100::Parser::new(SIZE.height, SIZE.width, 0);
             fresh.process(&bytes);
