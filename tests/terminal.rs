@@ -6,67 +6,134 @@ mod pseudo_terminal;
 
 use pseudo_terminal::{Session, signal};
 
+/// The tour of the README, key by key; then the next start.
 #[test]
-fn the_demo_from_start_to_quit_and_again() {
+fn the_tour_of_the_readme_and_the_next_start() {
     let home = tempfile::tempdir().unwrap();
     let mut first = Session::start(home.path(), &[], 24, 80);
-    let overview = first.wait_for("against baseline");
-    for part in ["demo", "1,000 images", "10 classes", "templates", "cupl", "both", "baseline", "frog"] {
-        assert!(overview.contains(part), "{part:?} is not in\n{overview}");
+    let strategies = first.wait_for("against baseline");
+    for part in
+        ["demo", "1,000 images", "10 classes", "templates", "cupl", "both", "It helps most on", "frog"]
+    {
+        assert!(strategies.contains(part), "{part:?} is not in\n{strategies}");
     }
-
-    // Hide the selected strategy: the next one takes its place.
-    first.press(" ");
-    first.wait_for("B both");
-    first.press(" ");
-    first.wait_for("B cupl");
-
-    // Where CuPL loses, then where it gains most: open that class and look at what it is taken for.
-    first.press("\r");
-    first.wait_for("taken for");
-    first.press("r");
-    first.wait_for("losses first");
-    first.press("r");
-    first.wait_for("gains first");
-    first.press("\r");
-    first.wait_for("B against A");
-    first.press("i");
-    let gallery = first.wait_for("missed by A or B");
-    assert!(gallery.contains("frog"), "{gallery}");
     let half_blocks = |text: &str| text.matches(['▀', '▄']).count();
-    first.wait(|text| half_blocks(text) > 40).unwrap();
+    let steps: [(&str, &str); 44] = [
+        // The strategies.
+        ("j", "B both"),
+        ("k", "B cupl"),
+        (" ", "B both"),
+        (" ", "B cupl"),
+        ("b", "A cupl"),
+        ("k", "▸A ● templates"),
+        ("b", "A templates"),
+        ("j", "B cupl"),
+        // The classes.
+        ("2", "1-10 of 10, gains first"),
+        ("r", "losses first"),
+        ("r", "gains first"),
+        ("s", "best with A first"),
+        ("ssssss", "gains first"),
+        ("t", "▲ gained"),
+        ("t", "1-10 of 10"),
+        ("/", "classes with"),
+        ("fro\r", "1-1 of 1"),
+        ("\r", "89 gained, 0 lost with B"),
+        ("i", "missed by A or B · frog"),
+        ("\x1b", "89 gained"),
+        ("e", "Prompts for frog"),
+        ("\x1b", "89 gained"),
+        ("v", "true \\ taken for"),
+        ("\x1b", "1-18 of"),
+        // The confusions.
+        ("3", "Confusions of B cupl"),
+        ("d", "What B cupl changes against A templates"),
+        ("d", "Confusions of A templates"),
+        ("d", "Confusions of B cupl"),
+        ("v", "true \\ taken for"),
+        ("\r", "taken for"),
+        // The images.
+        ("4c", "of "),
+        ("ffff", "1 of"),
+        ("/", "file names with"),
+        ("frog\r", "with \"frog\""),
+        ("\r", "true class"),
+        ("\x1b", "with \"frog\""),
+        ("o", "write the list to"),
+        ("\r", "lines are in"),
+        ("y", "copied"),
+        // The prompts.
+        ("5", "own other"),
+        ("l", "B cupl"),
+        (" ", "1 disabled"),
+        ("u", "undone"),
+        ("6", "read the embeddings for editing prompts: done"),
+    ];
+    for (keys, expected) in steps {
+        first.press(keys);
+        let shown = first.wait(|text| text.contains(expected));
+        assert!(shown.is_ok(), "after {keys:?} there is no {expected:?} in\n{}", shown.unwrap_err());
+    }
+    first.press("4");
+    first.wait(|text| half_blocks(text) > 20).unwrap();
     first.press("\r");
     first.wait_for("true class");
-    first.press("n");
-    first.wait_for("2 of ");
     first.press("?");
     first.wait_for("Commands and keys");
-    first.press("\x1b");
+    first.press("\x1b:sixth\x1b");
     first.wait_for("true class");
     first.resize(40, 120);
     first.wait(|text| text.lines().count() > 24 && text.contains("true class")).unwrap();
 
-    // The confusions, the prompts, the jobs.
-    first.press("3");
-    first.wait_for("Confusions of");
-    first.press("v");
-    first.wait_for("true \\ taken for");
-    first.press("5");
-    first.wait_for("Prompts for");
-    first.press("6");
-    first.wait_for("open and evaluate the experiment: done");
+    // An edited prompt set becomes a strategy.
+    first.press("5 ");
+    first.wait_for("1 disabled");
+    first.press("w\r");
+    first.wait_for("-edited@");
     first.press("1");
-    first.wait_for("It helps most on");
+    first.wait(|text| text.contains("-edited@") && text.contains("against baseline")).unwrap();
     first.press("q");
     assert_eq!(first.end(), 0);
 
-    // The second start has everything: its first frame already shows the numbers.
+    // The second start has everything: its first frame already shows the numbers, on the screen that was left.
     let mut second = Session::start(home.path(), &[], 24, 80);
     let screen = second.wait(|text| text.contains("cupl-tui")).unwrap();
     let screen = if screen.contains("quit") { screen } else { second.wait_for("quit") };
     assert!(screen.contains("against baseline"), "the first frame was\n{screen}");
     second.press("q");
     assert_eq!(second.end(), 0);
+}
+
+#[test]
+fn a_resize_in_the_middle_of_embedding_and_a_suspension_lose_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let mut session = Session::start(home.path(), &[], 24, 80);
+    session.wait_for("embedding images");
+    session.resize(30, 100);
+    session.wait(|text| text.contains("embedding images") || text.contains("ready")).unwrap();
+    #[cfg(target_os = "linux")]
+    {
+        session.press("\x1a");
+        pseudo_terminal::wait_until_stopped(&session);
+        assert!(!session.look().parser.screen().alternate_screen());
+        signal("-CONT", &session.pid());
+    }
+    let screen = session.wait_for("It helps most on");
+    assert!(screen.lines().next().unwrap().trim_end().len() > 80, "{screen}");
+    session.press("q");
+    assert_eq!(session.end(), 0);
+}
+
+/// Only a build with debug assertions can be asked for it.
+#[test]
+#[cfg(debug_assertions)]
+fn a_panic_in_a_job_is_a_problem_on_a_clean_screen() {
+    let home = tempfile::tempdir().unwrap();
+    let mut session = Session::start_with(home.path(), &[("CUPL_TUI_PANIC_IN_JOB", "1")], 24, 80);
+    let screen = session.wait_for("a mistake in this program");
+    assert!(screen.contains("try again") && !screen.contains("src/"), "{screen}");
+    session.press("q");
+    assert_eq!(session.end(), 2);
 }
 
 #[test]

@@ -92,6 +92,7 @@ impl SessionJob {
         let its_cancel = cancel.clone();
         thread::Builder::new().name("job-session".into()).spawn(move || {
             let made = catch_unwind(AssertUnwindSafe(|| {
+                debug_assert!(std::env::var_os("CUPL_TUI_PANIC_IN_JOB").is_none(), "a test asks for a panic");
                 make_session(&experiment, &place, SessionOptions::default(), &its_cancel, &|progress| {
                     notify(JobNotice::Progress(progress));
                 })

@@ -236,7 +236,23 @@ impl Session {
         Self::start_on(PLAIN, home, arguments, rows, cols)
     }
 
+    /// With more variables in its environment.
+    pub fn start_with(home: &Path, variables: &[(&str, &str)], rows: u16, cols: u16) -> Self {
+        Self::start_in(PLAIN, home, &[], variables, rows, cols)
+    }
+
     pub fn start_on(terminal: Terminal, home: &Path, arguments: &[&str], rows: u16, cols: u16) -> Self {
+        Self::start_in(terminal, home, arguments, &[], rows, cols)
+    }
+
+    fn start_in(
+        terminal: Terminal,
+        home: &Path,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+        rows: u16,
+        cols: u16,
+    ) -> Self {
         let size = PtySize { rows, cols, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).unwrap();
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_cupl-tui"));
@@ -246,6 +262,7 @@ impl Session {
         command.env("LANG", "C.UTF-8");
         command.env("HOME", home);
         command.env("XDG_DATA_HOME", home.join("data"));
+        variables.iter().for_each(|(name, value)| command.env(name, value));
         command.cwd(home);
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
