@@ -25,7 +25,7 @@ fn the_tour_of_the_readme_and_the_next_start() {
         (" ", "B both"),
         (" ", "B cupl"),
         ("b", "A cupl"),
-        ("k", "▸A ● templates"),
+        ("k", "▸B ● templates"),
         ("b", "A templates"),
         ("j", "B cupl"),
         // The classes.
@@ -115,7 +115,7 @@ fn a_resize_in_the_middle_of_embedding_and_a_suspension_lose_nothing() {
     {
         session.press("\x1a");
         pseudo_terminal::wait_until_stopped(&session);
-        assert!(!session.look().parser.screen().alternate_screen());
+        session.wait_until(|now| !now.parser.screen().alternate_screen()).unwrap();
         signal("-CONT", &session.pid());
     }
     let screen = session.wait_for("It helps most on");
