@@ -19,7 +19,7 @@ use rayon::prelude::*;
 use super::classifier::{check as check_prompts, class_rows};
 use super::evaluate::{BLOCK, accuracy, check, mean_recall, scale};
 use super::ranking::{Ranked, largest};
-use super::scores::{Scorer, larger};
+use super::scores::{Scorer, Scratch, larger};
 use super::{ClassAccuracy, Classifier, Evaluation, EvaluationError, Matrix};
 use crate::kernels::{Cpu, PackedRows, PackedWeights, Precision, Store};
 use crate::prompts::Aggregation;
@@ -76,10 +76,10 @@ impl Rescorer {
         let (cpu, n_classes) = (Cpu::detect(), classifier.n_classes());
         let scorer = Scorer::new(cpu, classifier);
         let starts = (0..images.rows()).into_par_iter().step_by(BLOCK);
-        let block = |start: usize| {
+        let block = |scratch: &mut Scratch, start: usize| {
             let which = start..(start + BLOCK).min(images.rows());
             let embeddings = &images.as_slice()[which.start * images.cols()..which.end * images.cols()];
-            let scores = scorer.scores(images, which, &mut scorer.scratch()).to_vec();
+            let scores = scorer.scores(images, which, scratch).to_vec();
             Images {
                 embeddings: PackedWeights::new(cpu, Precision::F32, embeddings, images.cols()),
                 best: scores.chunks_exact(n_classes).map(best).collect(),
@@ -92,7 +92,7 @@ impl Rescorer {
             labels: labels.to_vec(),
             scale: scale(logit_scale)?,
             kept: keep.clamp(1, n_classes),
-            blocks: starts.map(block).collect(),
+            blocks: starts.map_init(|| scorer.scratch(), block).collect(),
             images: vec![0; n_classes],
             correct: vec![0; n_classes],
         };
