@@ -176,6 +176,8 @@ impl PromptDesk {
         if cancel.is_cancelled() {
             return Err(WorkbenchError::Cancelled.into());
         }
+        // Now, so that the scores can have its memory.
+        drop(workbench.store);
         let rescorer = Rescorer::new(&classifier, &images.unit, &labels, logit_scale, RANKED)?;
         Ok(Self {
             means: ClassMeans::new(&images.unit, &labels, session.classes.len())?,
