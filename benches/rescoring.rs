@@ -30,7 +30,7 @@ fn rescoring(criterion: &mut Criterion) {
         group.bench_function(format!("everything, {aggregation}"), |bencher| {
             bencher.iter(|| evaluate(&images, &labels, &classifier, scale, 5).unwrap());
         });
-        let mut rescorer = Rescorer::new(&classifier, &images, &labels, scale, 5).unwrap();
+        let mut rescorer = Rescorer::new(&classifier, images.clone(), &labels, scale, 5).unwrap();
         let mut turn = 0;
         group.bench_function(format!("one prompt, {aggregation}"), |bencher| {
             bencher.iter(|| {

@@ -65,6 +65,14 @@ impl Matrix {
         &self.data
     }
 
+    /// The first `rows` rows; the memory of the others is given back.
+    pub(super) fn first_rows(mut self, rows: usize) -> Self {
+        self.rows = self.rows.min(rows);
+        self.data.truncate(self.rows * self.cols);
+        self.data.shrink_to_fit();
+        self
+    }
+
     /// The matrix with every row divided by its Euclidean norm. A row of zeros stays as it is.
     #[must_use]
     pub fn normalised(mut self) -> Self {
@@ -103,6 +111,13 @@ mod tests {
         assert_eq!((matrix.rows(), matrix.cols()), (2, 3));
         assert_eq!(matrix.row(1), [4.0, 5.0, 6.0]);
         assert_eq!(Matrix::new(2, 3, matrix.as_slice().to_vec()), Ok(matrix));
+    }
+
+    #[test]
+    fn the_first_rows_are_left() {
+        let matrix = Matrix::from_rows(&[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]).unwrap();
+        assert_eq!(matrix.clone().first_rows(9), matrix);
+        assert_eq!(matrix.first_rows(2), Matrix::from_rows(&[[1.0, 2.0], [3.0, 4.0]]).unwrap());
     }
 
     #[test]

@@ -13,7 +13,6 @@
 //! | `comparison.rs` | two evaluations on the same images |
 //! | `confusions.rs` | which classes are taken for which, and what changes from one evaluation to another |
 //! | `interval.rs` | how much a difference can be trusted |
-//! | `prompt_similarity.rs` | how near prompts are to the images of each class |
 
 mod classifier;
 mod comparison;

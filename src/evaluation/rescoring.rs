@@ -19,7 +19,7 @@ use rayon::prelude::*;
 use super::classifier::{check as check_prompts, class_rows};
 use super::evaluate::{BLOCK, accuracy, check, mean_recall, scale};
 use super::ranking::{Ranked, largest};
-use super::scores::{Scorer, larger};
+use super::scores::{Scorer, Scratch, larger};
 use super::{ClassAccuracy, Classifier, Evaluation, EvaluationError, Matrix};
 use crate::kernels::{Cpu, PackedRows, PackedWeights, Precision, Store};
 use crate::prompts::Aggregation;
@@ -67,32 +67,20 @@ impl Rescorer {
     /// Those of [`evaluate`](super::evaluate).
     pub fn new(
         classifier: &Classifier,
-        images: &Matrix,
+        images: Matrix,
         labels: &[usize],
         logit_scale: f32,
         keep: usize,
     ) -> Result<Self, EvaluationError> {
-        check(images, labels, classifier)?;
+        check(&images, labels, classifier)?;
         let (cpu, n_classes) = (Cpu::detect(), classifier.n_classes());
-        let scorer = Scorer::new(cpu, classifier);
-        let starts = (0..images.rows()).into_par_iter().step_by(BLOCK);
-        let block = |start: usize| {
-            let which = start..(start + BLOCK).min(images.rows());
-            let embeddings = &images.as_slice()[which.start * images.cols()..which.end * images.cols()];
-            let scores = scorer.scores(images, which, &mut scorer.scratch()).to_vec();
-            Images {
-                embeddings: PackedWeights::new(cpu, Precision::F32, embeddings, images.cols()),
-                best: scores.chunks_exact(n_classes).map(best).collect(),
-                scores,
-            }
-        };
         let mut rescorer = Self {
             cpu,
             dim: classifier.dim(),
             labels: labels.to_vec(),
             scale: scale(logit_scale)?,
             kept: keep.clamp(1, n_classes),
-            blocks: starts.map(block).collect(),
+            blocks: scored(&Scorer::new(cpu, classifier), cpu, images),
             images: vec![0; n_classes],
             correct: vec![0; n_classes],
         };
@@ -189,6 +177,29 @@ impl Images {
     }
 }
 
+/// Packs and scores images, the last ones first: what is packed is given back at once, so that embeddings are never in
+/// memory twice.
+fn scored(scorer: &Scorer, cpu: Cpu, mut images: Matrix) -> Vec<Images> {
+    /// Blocks between two times of giving back.
+    const TOGETHER: usize = 64;
+    let mut groups: Vec<Vec<Images>> = Vec::new();
+    while images.rows() > 0 {
+        let end = images.rows().div_ceil(BLOCK);
+        let start = end.saturating_sub(TOGETHER);
+        let block = |scratch: &mut Scratch, block: usize| {
+            let which = block * BLOCK..((block + 1) * BLOCK).min(images.rows());
+            let embeddings = &images.as_slice()[which.start * images.cols()..which.end * images.cols()];
+            let embeddings = PackedWeights::new(cpu, Precision::F32, embeddings, images.cols());
+            let scores = scorer.scores(&images, which.clone(), scratch).to_vec();
+            let best = scores.chunks_exact(scores.len() / which.len()).map(best).collect();
+            Images { embeddings, scores, best }
+        };
+        groups.push((start..end).into_par_iter().map_init(|| scorer.scratch(), block).collect());
+        images = images.first_rows(start * BLOCK);
+    }
+    groups.into_iter().rev().flatten().collect()
+}
+
 /// The best class after the score of `class` has changed; `None` where only all scores can tell, since that of the best
 /// class fell.
 fn updated(best: Ranked, class: u32, score: f32) -> Option<Ranked> {
@@ -247,7 +258,7 @@ mod tests {
             for aggregation in Aggregation::ALL {
                 let (images, labels, mut prompts) = random_parts(n_classes, n_images, seed);
                 let classifier = Classifier::build(aggregation, &prompts).unwrap();
-                let mut rescorer = Rescorer::new(&classifier, &images, &labels, 3.0, 4).unwrap();
+                let mut rescorer = Rescorer::new(&classifier, images.clone(), &labels, 3.0, 4).unwrap();
                 for (class, n_prompts, seed) in &changes {
                     let class = class.index(n_classes);
                     let before: Vec<u32> = rescorer.predictions().collect();
@@ -272,10 +283,19 @@ mod tests {
     }
 
     #[test]
+    fn many_blocks_stay_in_order() {
+        let (n_images, n_classes) = (150 * BLOCK + 5, 2);
+        let (images, labels, prompts) = random_parts(n_classes, n_images, 3);
+        let classifier = Classifier::build(Aggregation::Mean, &prompts).unwrap();
+        let rescorer = Rescorer::new(&classifier, images.clone(), &labels, 3.0, 2).unwrap();
+        assert_eq!(rescorer.evaluation(), evaluate(&images, &labels, &classifier, 3.0, 2).unwrap());
+    }
+
+    #[test]
     fn changes_that_cannot_be_are_refused() {
         let (images, labels, prompts) = random_parts(3, 10, 1);
         let classifier = Classifier::build(Aggregation::Mean, &prompts).unwrap();
-        let mut rescorer = Rescorer::new(&classifier, &images, &labels, 3.0, 4).unwrap();
+        let mut rescorer = Rescorer::new(&classifier, images.clone(), &labels, 3.0, 4).unwrap();
         let before = rescorer.evaluation();
         let mut refused = |class, rows: &[&[f32]]| {
             let prompts = Matrix::from_rows(rows).unwrap();

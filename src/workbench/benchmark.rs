@@ -257,7 +257,7 @@ fn rescoring_times(cancel: &Cancel) -> Result<RescoringTimes, WorkbenchError> {
         (0..classes).map(|class| random(PROMPTS, dim, 2 + class as u64)).collect::<Result<_, _>>()?;
     let (classifier, scale) = (Classifier::build(Aggregation::Mean, &prompts)?, 100_f32.ln());
     let full_ms = median_ms(ROUNDS, cancel, |_| evaluate(&rows, &labels, &classifier, scale, 5).map(|_| ()))?;
-    let mut rescorer = Rescorer::new(&classifier, &rows, &labels, scale, 5)?;
+    let mut rescorer = Rescorer::new(&classifier, rows, &labels, scale, 5)?;
     let others: Vec<Matrix> =
         (0..ROUNDS).map(|round| random(PROMPTS, dim, 1 + round as u64)).collect::<Result<_, _>>()?;
     let one_prompt_ms = median_ms(ROUNDS, cancel, |round| {

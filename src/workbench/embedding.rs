@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
+use super::embedding_rows::EmbeddingRows;
 use super::error::WorkbenchError;
 use super::image_pipeline::{ImagePipeline, Outcome, content_hash};
 use super::parallel::{in_parallel, threads};
@@ -132,11 +133,26 @@ impl<'a> Embedder<'a> {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The stored vectors under some keys, in their order; none where there is none.
-    fn stored(&self, keys: &[Key]) -> Vec<Option<Vec<f32>>> {
-        let mut vectors = self.with_store(|store| store.vectors(keys));
-        vectors.resize(keys.len(), None);
-        vectors
+    /// Makes the rows known whose vectors are stored under their keys: all are read in the order of the keys, but only
+    /// some are in memory beside the rows.
+    fn fill_stored(&self, keys: &[Option<Key>], rows: &mut EmbeddingRows) {
+        const TOGETHER: usize = 8192;
+        let mut order: Vec<(Key, usize)> =
+            keys.iter().enumerate().filter_map(|(row, key)| Some(((*key)?, row))).collect();
+        order.par_sort_unstable();
+        for some in order.chunks(TOGETHER) {
+            let keys: Vec<Key> = some.iter().map(|(key, _)| *key).collect();
+            for ((_, row), vector) in some.iter().zip(self.with_store(|store| store.vectors(&keys))) {
+                if let Some(vector) = vector {
+                    rows.set(*row, &vector);
+                }
+            }
+        }
+    }
+
+    /// The vector stored under a key.
+    fn stored(&self, key: Key) -> Option<Vec<f32>> {
+        self.with_store(|store| store.vectors(&[key])).into_iter().next().flatten()
     }
 
     fn save(&self, items: &[(Key, &[f32])]) {
@@ -156,12 +172,14 @@ impl<'a> Embedder<'a> {
         let mut meter = Meter::start(Stage::Images, pictures.len());
         let stamps = stamps(pictures);
         let hashes = self.known_hashes(pictures, &stamps);
-        let embeddings = self.known_embeddings(&hashes);
-        let pending: Vec<usize> = (0..pictures.len()).filter(|&i| embeddings[i].is_none()).collect();
+        let mut rows = EmbeddingRows::new(pictures.len(), self.checkpoint.config().dim);
+        let keys: Vec<Option<Key>> = hashes.iter().map(|hash| Some(self.image_key(hash.as_ref()?))).collect();
+        self.fill_stored(&keys, &mut rows);
+        let pending = rows.pending();
         meter.cached(pictures.len() - pending.len());
         notify(meter.progress());
 
-        let mut collected = Collected::new(pictures, hashes, embeddings);
+        let mut collected = Collected::new(pictures, hashes, rows);
         if !pending.is_empty() {
             let done = self.encode_pending(&pending, &mut collected, &mut meter, cancel, notify);
             let learnt: Vec<(FileStamp, Hash)> =
@@ -169,7 +187,7 @@ impl<'a> Embedder<'a> {
             self.with_store(|store| store.save_file_hashes(&learnt).and_then(|()| store.flush()));
             done?;
         }
-        let embeddings = collected.finish()?;
+        let embeddings = collected.finish(self.checkpoint.config().dim)?;
         self.remember_contents(pictures, &stamps, &embeddings.contents);
         Ok(embeddings)
     }
@@ -184,6 +202,7 @@ impl<'a> Embedder<'a> {
         notify: &dyn Fn(Progress),
     ) -> Result<(), WorkbenchError> {
         let encoder = self.checkpoint.image_encoder(self.precision)?;
+        let dim = encoder.dim();
         let pictures = collected.pictures;
         let pipeline = ImagePipeline {
             encoder: &encoder,
@@ -191,7 +210,7 @@ impl<'a> Embedder<'a> {
             pictures,
             pending,
             threads: threads(),
-            known: |hash: &Hash| self.stored(&[self.image_key(hash)]).into_iter().next().flatten(),
+            known: |hash: &Hash| self.stored(self.image_key(hash)).filter(|row| row.len() == dim),
         };
         let mut unsaved = Unsaved::of(self);
         pipeline.run(cancel, |outcomes| {
@@ -222,16 +241,6 @@ impl<'a> Embedder<'a> {
                 (None, PictureSource::Pixels(_)) => picture.source.read().ok().as_ref().map(content_hash),
                 (None, PictureSource::File(_)) => None,
             })
-            .collect()
-    }
-
-    fn known_embeddings(&self, hashes: &[Option<Hash>]) -> Vec<Option<Vec<f32>>> {
-        let keys: Vec<Key> = hashes.iter().flatten().map(|hash| self.image_key(hash)).collect();
-        let mut found = self.stored(&keys).into_iter();
-        let dim = self.checkpoint.config().dim;
-        hashes
-            .iter()
-            .map(|hash| hash.as_ref().and_then(|_| found.next().flatten()).filter(|row| row.len() == dim))
             .collect()
     }
 
@@ -281,10 +290,10 @@ impl<'a> Embedder<'a> {
         }
         let dim = self.checkpoint.config().dim;
         let mut meter = Meter::start(Stage::Prompts, distinct.len());
-        let keys: Vec<Key> = distinct.iter().map(|prompt| self.prompt_key(prompt)).collect();
-        let mut records: Vec<Option<Vec<f32>>> =
-            self.stored(&keys).into_iter().map(|record| record.filter(|r| r.len() == dim + 1)).collect();
-        let pending: Vec<usize> = (0..distinct.len()).filter(|&i| records[i].is_none()).collect();
+        let keys: Vec<Option<Key>> = distinct.iter().map(|prompt| Some(self.prompt_key(prompt))).collect();
+        let mut records = EmbeddingRows::new(distinct.len(), dim + 1);
+        self.fill_stored(&keys, &mut records);
+        let pending = records.pending();
         meter.cached(distinct.len() - pending.len());
         notify(meter.progress());
         if !pending.is_empty() {
@@ -306,17 +315,16 @@ impl<'a> Embedder<'a> {
                     let index = pending[at];
                     check_finite(row, distinct[index])?;
                     let record = prompt_record(row, tokenized[at].truncated);
-                    unsaved.add(keys[index], record.clone());
-                    records[index] = Some(record);
+                    records.set(index, &record);
+                    unsaved.add(self.prompt_key(distinct[index]), record);
                 }
                 meter.encoded(group.len());
                 notify(meter.progress());
                 Ok(())
             })?;
         }
-        let truncated = records.iter().flatten().map(|record| record[dim] > 0.5).collect();
-        let raw: Vec<&[f32]> = records.iter().flatten().map(|record| &record[..dim]).collect();
-        Ok(PromptEmbeddings { row_of, raw: Matrix::from_rows(&raw)?, truncated })
+        let truncated = records.last_column().map(|flag| flag > 0.5).collect();
+        Ok(PromptEmbeddings { row_of, raw: records.into_matrix(dim)?, truncated })
     }
 }
 
@@ -385,7 +393,7 @@ pub(super) fn check_finite(embedding: &[f32], name: &str) -> Result<(), Workbenc
 struct Collected<'p> {
     pictures: &'p [NamedPicture<'p>],
     hashes: Vec<Option<Hash>>,
-    embeddings: Vec<Option<Vec<f32>>>,
+    embeddings: EmbeddingRows,
     /// Why an image cannot be read.
     reasons: HashMap<usize, String>,
     /// Images with the content of another one, and that one.
@@ -393,11 +401,7 @@ struct Collected<'p> {
 }
 
 impl<'p> Collected<'p> {
-    fn new(
-        pictures: &'p [NamedPicture<'p>],
-        hashes: Vec<Option<Hash>>,
-        embeddings: Vec<Option<Vec<f32>>>,
-    ) -> Self {
+    fn new(pictures: &'p [NamedPicture<'p>], hashes: Vec<Option<Hash>>, embeddings: EmbeddingRows) -> Self {
         Self { pictures, hashes, embeddings, reasons: HashMap::new(), copies: Vec::new() }
     }
 
@@ -405,7 +409,7 @@ impl<'p> Collected<'p> {
         match outcome {
             Outcome::Encoded { hash, embedding } | Outcome::Known { hash, embedding } => {
                 self.hashes[image] = Some(hash);
-                self.embeddings[image] = Some(embedding);
+                self.embeddings.set(image, &embedding);
             }
             Outcome::CopyOf { hash, image: first } => {
                 self.hashes[image] = Some(hash);
@@ -417,29 +421,28 @@ impl<'p> Collected<'p> {
         }
     }
 
-    fn finish(mut self) -> Result<ImageEmbeddings, EvaluationError> {
+    /// All that could be read, as unit rows `[kept, dim]`.
+    fn finish(mut self, dim: usize) -> Result<ImageEmbeddings, EvaluationError> {
         for (copy, first) in self.copies {
-            self.embeddings[copy] = self.embeddings[first].clone();
+            self.embeddings.copy(first, copy);
             if let Some(reason) = self.reasons.get(&first).cloned() {
                 self.reasons.insert(copy, reason);
             }
         }
-        let (mut kept, mut hashes, mut rows, mut skipped) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        for (index, (embedding, hash)) in self.embeddings.into_iter().zip(self.hashes).enumerate() {
-            match (embedding, hash) {
-                (Some(embedding), Some(hash)) => {
-                    kept.push(index);
-                    hashes.push(hash);
-                    rows.push(embedding);
+        let mut contents = ImageContents::default();
+        for (index, hash) in self.hashes.into_iter().enumerate() {
+            match hash.filter(|_| self.embeddings.is_known(index)) {
+                Some(hash) => {
+                    contents.kept.push(index);
+                    contents.hashes.push(hash);
                 }
-                _ => skipped.push(SkippedImage {
+                None => contents.skipped.push(SkippedImage {
                     name: self.pictures[index].name.to_owned(),
                     reason: self.reasons.remove(&index).unwrap_or_else(|| "could not be read".to_owned()),
                 }),
             }
         }
-        let unit = Matrix::from_rows(&rows)?.normalised();
-        Ok(ImageEmbeddings { contents: ImageContents { kept, hashes, skipped }, unit })
+        Ok(ImageEmbeddings { contents, unit: self.embeddings.into_matrix(dim)?.normalised() })
     }
 }
 
@@ -491,13 +494,13 @@ mod tests {
     fn copies_share_an_embedding_or_a_reason() {
         let source = PictureSource::Pixels(std::sync::Arc::new(image::RgbImage::new(1, 1)));
         let pictures = ["a", "b", "c", "d"].map(|name| NamedPicture { name, source: &source });
-        let mut collected = Collected::new(&pictures, vec![None; 4], vec![None; 4]);
+        let mut collected = Collected::new(&pictures, vec![None; 4], EmbeddingRows::new(4, 2));
         let hash = |content: &str| blake3::hash(content.as_bytes());
         collected.take(0, Outcome::CopyOf { hash: hash("same"), image: 1 });
         collected.take(1, Outcome::Encoded { hash: hash("same"), embedding: vec![3.0, 4.0] });
         collected.take(3, Outcome::CopyOf { hash: hash("damaged"), image: 2 });
         collected.take(2, Outcome::Broken { reason: "truncated".into() });
-        let done = collected.finish().unwrap();
+        let done = collected.finish(2).unwrap();
         assert_eq!(done.contents.kept, [0, 1]);
         assert!(done.unit.iter_rows().all(|row| row == [0.6, 0.8]));
         assert_eq!(done.contents.hashes, [hash("same"); 2]);

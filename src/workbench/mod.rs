@@ -7,6 +7,7 @@ pub mod demo;
 mod desk_job;
 mod embedding;
 mod embedding_file;
+mod embedding_rows;
 mod error;
 mod experiment;
 mod image_pipeline;

@@ -176,9 +176,12 @@ impl PromptDesk {
         if cancel.is_cancelled() {
             return Err(WorkbenchError::Cancelled.into());
         }
-        let rescorer = Rescorer::new(&classifier, &images.unit, &labels, logit_scale, RANKED)?;
+        // Now, so that the scores can have its memory.
+        drop(workbench.store);
+        let means = ClassMeans::new(&images.unit, &labels, session.classes.len())?;
+        let rescorer = Rescorer::new(&classifier, images.unit, &labels, logit_scale, RANKED)?;
         Ok(Self {
-            means: ClassMeans::new(&images.unit, &labels, session.classes.len())?,
+            means,
             loaded: rescorer.predictions().collect(),
             encoder: PromptEncoder::new(workbench.checkpoint, workbench.experiment.precision),
             fingerprint: workbench.fingerprint,
