@@ -27,6 +27,7 @@ mod runs;
 mod session;
 #[cfg(test)]
 pub mod test_session;
+mod verdict;
 
 pub use crate::clip::Precision;
 pub use crate::dataset::{PictureSource, SkippedImage};
@@ -58,3 +59,4 @@ pub use prompt_edits::{ClassPrompts, Edit, EditError, EditedPrompt, PromptEdits,
 pub use prompt_table::PromptTable;
 pub use recent::{Memory, Origin, Recent, complete_path};
 pub use session::{RANKED, Session, SessionEmbeddings, SessionImage, SessionOptions, StrategyResult};
+pub use verdict::{helped_and_hurt, verdict};
