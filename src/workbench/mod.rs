@@ -9,6 +9,7 @@ mod embedding;
 mod embedding_file;
 mod error;
 mod experiment;
+mod html_report;
 mod image_pipeline;
 mod image_selection;
 mod jobs;
@@ -49,6 +50,7 @@ pub use experiment::{
     CheckpointChoice, ClassNamesChoice, DEMO, DatasetChoice, Experiment, ExperimentError, ExperimentFlags,
     PromptSetChoice, StrategyChoice, split_reference,
 };
+pub use html_report::HtmlReport;
 pub use image_selection::{ConfusionCell, Focus, ImageFilter, ImageSelection, margin};
 pub use jobs::{JobNotice, SessionJob, StorePlace, make_session};
 pub use opening::{Workbench, open_checkpoint, stored_prompt_set, unknown_prompt_set};
