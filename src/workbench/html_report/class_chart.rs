@@ -133,17 +133,17 @@ fn write_bars(cell: &mut Markup, view: &View<'_>, row: &ClassRow) {
         true => &[("bar a", row.a), ("bar b", row.b)],
         false => &[("bar a", row.a)],
     };
-    let height = (20 / values.len()).to_string();
+    // Two bars have two pixels of the track between them.
+    let height = if view.is_pair() { "9" } else { "20" };
     cell.element("svg", &[("width", "100%"), ("height", "20"), ("aria-hidden", "true")], |svg| {
         svg.void("rect", &[("class", "track"), ("width", "100%"), ("height", "20")]);
-        for (place, (class, value)) in values.iter().enumerate() {
-            let y = (place * 20 / values.len()).to_string();
-            let width = format!("{:.2}%", 100.0 * value.unwrap_or(0.0));
-            svg.void("rect", &[("class", class), ("y", &y), ("width", &width), ("height", &height)]);
-        }
         for quarter in ["25%", "50%", "75%"] {
             let line = [("class", "grid"), ("x1", quarter), ("x2", quarter), ("y1", "0"), ("y2", "20")];
             svg.void("line", &line);
+        }
+        for ((class, value), y) in values.iter().zip(["0", "11"]) {
+            let width = format!("{:.2}%", 100.0 * value.unwrap_or(0.0));
+            svg.void("rect", &[("class", class), ("y", y), ("width", &width), ("height", height)]);
         }
     });
 }

@@ -98,7 +98,7 @@ fn write_named(words: &mut Markup, view: &View<'_>, rows: &[&ClassRow]) {
             words.text(", ");
         }
         name(words, view.class(row.class));
-        words.text(" ");
+        words.text("\u{a0}");
         let points = difference(100.0 * row.difference().unwrap_or(0.0));
         words.leaf("span", &[("class", "points")], &points);
     }
