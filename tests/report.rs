@@ -255,7 +255,7 @@ fn awkward_names_and_photos() {
     manifest.flush().unwrap();
     let experiment = format!(
         "checkpoint = {:?}\nimages = 'photos.csv'\n\
-         [[strategy]]\nname = '<b>one</b>'\ntemplates = ['a photo of a {{}}.', '<img src=x>']\n",
+         [[strategy]]\nname = '<b>one</b>'\ntemplates = ['a photo of a {{}}.', '<img src=x> {{}}']\n",
         data("checkpoint")
     );
     fs::write(bench.path("odd.toml"), experiment).unwrap();
