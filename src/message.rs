@@ -1,4 +1,4 @@
-//! How messages show lists of names.
+//! How messages show lists of names, and numbers.
 
 /// The first `most` names in quotation marks, and how many more there are: `"a", "b" and 3 more`.
 #[must_use]
@@ -16,6 +16,20 @@ pub fn joined(shown: &[String], all: usize) -> String {
     }
 }
 
+/// A count with thousands separated: `1,000`.
+#[must_use]
+pub fn count(number: usize) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::new();
+    for (position, digit) in digits.chars().enumerate() {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -25,5 +39,12 @@ mod tests {
         assert_eq!(listed(&["a", "b\""], 2), r#""a", "b\"""#);
         assert_eq!(listed(&["a", "b", "c", "d"], 2), r#""a", "b" and 2 more"#);
         assert_eq!(listed::<&str>(&[], 2), "");
+    }
+
+    #[test]
+    fn counts_have_separators() {
+        for (number, text) in [(7, "7"), (999, "999"), (1000, "1,000"), (1234567, "1,234,567")] {
+            assert_eq!(count(number), text);
+        }
     }
 }

@@ -208,11 +208,21 @@ impl ExperimentArguments {
 /// What to say to somebody who named a file that is not there and may have meant a command.
 pub fn mistyped_command(file: &Path) -> Option<String> {
     let word = file.to_str().filter(|word| !word.contains(['.', '/']) && !file.exists())?;
-    let (distance, command) =
-        ["evaluate", "classes", "confusion", "misses", "embed", "bench", "prompts", "runs", "doctor"]
-            .map(|command| (strsim::damerau_levenshtein(word, command), command))
-            .into_iter()
-            .min()?;
+    let (distance, command) = [
+        "evaluate",
+        "classes",
+        "confusion",
+        "misses",
+        "report",
+        "embed",
+        "bench",
+        "prompts",
+        "runs",
+        "doctor",
+    ]
+    .map(|command| (strsim::damerau_levenshtein(word, command), command))
+    .into_iter()
+    .min()?;
     (1..=2).contains(&distance).then(|| {
         format!("there is no experiment file {word}; did you mean the command `cupl-tui {command}`?")
     })
@@ -259,6 +269,16 @@ For each image and strategy: the predicted class and its probability, the probab
 the margin: the probability of the true class minus that of the best other one. --copy-to makes the folder
 TRUE-CLASS/FILE for each picture, and misses.csv.")]
     Misses(MissesArguments),
+    /// Write everything to one HTML page
+    #[command(after_help = "Examples:
+  cupl-tui report                                   the embedded demo to report.html
+  cupl-tui report pets.toml --b cupl --out pets.html
+  cupl-tui report pets.toml --gallery 100 --out - | gzip > pets.html.gz
+
+The leaderboard, what two strategies make of each class, what they take for what, and the most telling images: those that
+B repairs, those that it breaks, and those that every strategy misses. The page holds its pictures and needs no network.
+A is the baseline and B the first other strategy unless they are named.")]
+    Report(ReportArguments),
     /// Write image and text embeddings to a safetensors file
     #[command(after_help = "Examples:
   cupl-tui embed --checkpoint clip/ --images photos/ --out photos.safetensors
@@ -332,9 +352,6 @@ pub struct PairArguments {
     /// The strategy that is compared with A [default: the first other one]
     #[arg(long, value_name = "NAME")]
     pub b: Option<String>,
-    /// How to print it
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub format: Format,
 }
 
 /// `classes`.
@@ -343,6 +360,9 @@ pub struct ClassesArguments {
     /// What to look at.
     #[command(flatten)]
     pub pair: PairArguments,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
     /// What to sort by: numbers with the largest first, names and the dataset's order with the first
     #[arg(long, value_name = "COLUMN", value_parser = named(&ClassColumn::ALL, ClassColumn::name), default_value = "difference")]
     pub sort: ClassColumn,
@@ -363,6 +383,9 @@ pub struct ConfusionArguments {
     /// What to look at.
     #[command(flatten)]
     pub pair: PairArguments,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
     /// The strategy whose confusions are counted [default: B]
     #[arg(long, value_name = "NAME", conflicts_with = "difference")]
     pub strategy: Option<String>,
@@ -383,6 +406,9 @@ pub struct MissesArguments {
     /// What to look at.
     #[command(flatten)]
     pub pair: PairArguments,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
     /// Which images: missed (by A or B), missed-a, missed-b, gained (missed by A, right with B), lost, missed-all (by
     /// every strategy), confident (missed with a probability of at least 0.5, the highest first), all [default: missed;
     /// all with --predicted]
@@ -406,6 +432,20 @@ pub struct MissesArguments {
     /// Copy the pictures to a new folder, a sub-folder for each class
     #[arg(long, value_name = "DIR")]
     pub copy_to: Option<PathBuf>,
+}
+
+/// `report`.
+#[derive(Debug, Args)]
+pub struct ReportArguments {
+    /// What to show.
+    #[command(flatten)]
+    pub pair: PairArguments,
+    /// The file to write; `-` is standard output
+    #[arg(long, value_name = "FILE", default_value = "report.html")]
+    pub out: PathBuf,
+    /// At most so many images
+    #[arg(long, value_name = "N", default_value_t = super::report::DEFAULT_GALLERY)]
+    pub gallery: usize,
 }
 
 /// `embed`.

@@ -25,7 +25,7 @@ pub fn run(
             && session.classes[row.class].to_lowercase().contains(&part)
     });
     sort_classes(&mut rows, command.sort, command.reverse, &session.classes);
-    match command.pair.format {
+    match command.format {
         Format::Table => table(&session, pair, &rows, output)?,
         Format::Json => output.json(&report(&session, pair, &rows))?,
         Format::Csv => output.csv(records(&session, pair, &rows))?,

@@ -64,7 +64,7 @@ pub fn run(
     };
     let class = command.class.as_deref().map(|name| opened.workbench.class(name)).transpose()?;
     let session = opened.evaluate(SessionOptions::default())?;
-    let format = command.pair.format;
+    let format = command.format;
     match class {
         Some(class) => {
             let block = Block::new(&session, count, class, command.most.unwrap_or(BLOCK));

@@ -53,7 +53,7 @@ pub fn run(command: &MissesArguments, global: &Global, output: &mut Output) -> R
     if let (Some(folder), Some(target)) = (copies, &command.copy_to) {
         list.copy_to(folder, target, &opened.cancel)?;
     }
-    match command.pair.format {
+    match command.format {
         Format::Table => list.print_table(output)?,
         Format::Json => output.json(&list.report())?,
         Format::Csv => output.csv(list.records())?,

@@ -12,6 +12,7 @@ mod experiment_prompts;
 mod misses;
 mod output;
 mod prompts;
+mod report;
 mod runs;
 mod settings;
 mod table;
@@ -130,6 +131,7 @@ fn run(arguments: Arguments, output: &mut Output) -> Result<Outcome, CommandErro
         Some(Command::Classes(command)) => classes::run(&command, global, output),
         Some(Command::Confusion(command)) => confusion::run(&command, global, output),
         Some(Command::Misses(command)) => misses::run(&command, global, output),
+        Some(Command::Report(command)) => report::run(&command, global, output),
         Some(Command::Embed(command)) => embed::run(&command, global, output),
         Some(Command::Prompts(command)) => prompts::run(command, global, output),
         Some(Command::Runs(command)) => runs::run(command, global, output),

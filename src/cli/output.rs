@@ -34,6 +34,11 @@ impl Output {
         writeln!(self.out, "{line}")
     }
 
+    /// A text as it is.
+    pub fn text(&mut self, text: &str) -> io::Result<()> {
+        self.out.write_all(text.as_bytes())
+    }
+
     /// Everything that was printed so far gets out.
     pub fn flush(&mut self) -> io::Result<()> {
         self.out.flush()

@@ -73,6 +73,12 @@ impl Comparison {
         let (low, high) = paired_interval(self.images, self.gained.len(), self.lost.len());
         (100.0 * low, 100.0 * high)
     }
+
+    /// Whether the interval leaves no doubt about which is better.
+    pub fn is_proven(&self) -> bool {
+        let (low, high) = self.interval();
+        low > 0.0 || high < 0.0
+    }
 }
 
 fn points(a: f64, b: f64) -> f64 {

@@ -2,6 +2,8 @@
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+pub use crate::message::count;
+
 /// Cut or padded on the right to exactly `width` cells; control characters become spaces.
 pub fn fit(text: &str, width: usize, ellipsis: &str) -> String {
     let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
@@ -56,19 +58,6 @@ pub fn fit_end(text: &str, width: usize, ellipsis: &str) -> String {
     fit(&trimmed, width, "")
 }
 
-/// A count with thousands separated: `1,000`.
-pub fn count(number: usize) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::new();
-    for (position, digit) in digits.chars().enumerate() {
-        if position > 0 && (digits.len() - position).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
-
 /// Breaks text into lines of at most `width` cells, at blanks where it can.
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let width = width.max(1);
@@ -117,13 +106,6 @@ mod tests {
         assert_eq!(fit_middle("great white shark", 6, "…"), "great…");
         assert_eq!(shorten("frog", 10, "…"), "frog");
         assert_eq!(shorten("great white shark 07", 12, "~"), "great~rk 07");
-    }
-
-    #[test]
-    fn counts_have_separators() {
-        for (number, text) in [(7, "7"), (999, "999"), (1000, "1,000"), (1234567, "1,234,567")] {
-            assert_eq!(count(number), text);
-        }
     }
 
     #[test]

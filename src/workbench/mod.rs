@@ -10,6 +10,7 @@ mod embedding_file;
 mod embedding_rows;
 mod error;
 mod experiment;
+mod html_report;
 mod image_pipeline;
 mod image_selection;
 mod jobs;
@@ -28,6 +29,7 @@ mod runs;
 mod session;
 #[cfg(test)]
 pub mod test_session;
+mod verdict;
 
 pub use crate::clip::Precision;
 pub use crate::dataset::{PictureSource, SkippedImage};
@@ -49,6 +51,7 @@ pub use experiment::{
     CheckpointChoice, ClassNamesChoice, DEMO, DatasetChoice, Experiment, ExperimentError, ExperimentFlags,
     PromptSetChoice, StrategyChoice, split_reference,
 };
+pub use html_report::HtmlReport;
 pub use image_selection::{ConfusionCell, Focus, ImageFilter, ImageSelection, margin};
 pub use jobs::{JobNotice, SessionJob, StorePlace, make_session};
 pub use opening::{Workbench, open_checkpoint, stored_prompt_set, unknown_prompt_set};
@@ -59,3 +62,4 @@ pub use prompt_edits::{ClassPrompts, Edit, EditError, EditedPrompt, PromptEdits,
 pub use prompt_table::PromptTable;
 pub use recent::{Memory, Origin, Recent, complete_path};
 pub use session::{RANKED, Session, SessionEmbeddings, SessionImage, SessionOptions, StrategyResult};
+pub use verdict::{helped_and_hurt, verdict};

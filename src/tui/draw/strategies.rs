@@ -11,7 +11,7 @@ use crate::tui::state::State;
 use crate::tui::state::focus::Against;
 use crate::tui::text;
 use crate::tui::theme::Theme;
-use crate::workbench::{ClassRow, Session, demo};
+use crate::workbench::{self, ClassRow, Session, demo, helped_and_hurt};
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, session: &Session, theme: &Theme) {
     let parts = layout::strategies(area, session.strategies.len());
@@ -129,23 +129,7 @@ fn verdict(state: &State, session: &Session, theme: &Theme, width: usize) -> Vec
         };
         return vec![Line::styled(format!(" {text}"), theme.dim())];
     };
-    let (a, b) = (&session.strategies[strategies.a].name, &session.strategies[strategies.b].name);
-    let proven = strategies.against_a[strategies.b].is_some_and(|against| against.is_proven());
-    let images = text::count(session.images.len());
-    let mut first = format!(
-        " {b} gains {} images and loses {} against {a}",
-        text::count(comparison.gained.len()),
-        text::count(comparison.lost.len()),
-    );
-    first.push_str(&if proven { ".".to_owned() } else { format!(": not proven on {images} images.") });
-    let rows = state.classes.table();
-    let ranked = |sign: f64| {
-        let mut rows: Vec<&ClassRow> =
-            rows.iter().filter(|row| row.difference().is_some_and(|d| sign * d > 0.0)).collect();
-        let value = |row: &ClassRow| sign * row.difference().unwrap_or(0.0);
-        rows.sort_by(|x, y| value(y).total_cmp(&value(x)));
-        rows
-    };
+    let (helped, hurt) = helped_and_hurt(state.classes.table());
     let named = |rows: Vec<&ClassRow>| -> String {
         let part = |row: &&ClassRow| {
             let sign = difference(row.difference(), &theme.glyphs);
@@ -157,9 +141,9 @@ fn verdict(state: &State, session: &Session, theme: &Theme, width: usize) -> Vec
         if parts.is_empty() { "no class".to_owned() } else { parts.join("   ") }
     };
     let lines = [
-        first,
-        format!(" It helps most on  {}", named(ranked(1.0))),
-        format!(" and hurts most on {}", named(ranked(-1.0))),
+        format!(" {}", workbench::verdict(session, strategies.a, strategies.b, comparison)),
+        format!(" It helps most on  {}", named(helped)),
+        format!(" and hurts most on {}", named(hurt)),
     ];
     lines.iter().map(|line| Line::raw(text::fit(line, width, theme.glyphs.ellipsis))).collect()
 }
