@@ -270,6 +270,10 @@ impl Loop {
                 })?;
             }
             Effect::OpenDesk(strategy) => self.open_desk(strategy)?,
+            Effect::CloseDesk => {
+                self.desk = None;
+                self.desk_id += 1;
+            }
             Effect::AskDesk(request) => {
                 if let Some(desk) = &self.desk {
                     desk.request(request);

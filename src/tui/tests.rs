@@ -527,6 +527,10 @@ fn a_desk_that_cannot_be_opened_says_why() {
     update(&mut state, Event::Desk(DeskNotice::Opening(progress())));
     assert!(drawn(&state, COLORED).contains("reading embeddings"));
     assert!(state.jobs.any_runs());
+    let mut stopped = opened(80, 24);
+    update(&mut stopped, Event::Key(key("5")));
+    assert_eq!(deeds(press(&mut stopped, "6 x")), [Effect::CloseDesk]);
+    assert!(!stopped.jobs.any_runs());
     let effects = update(&mut state, Event::Desk(DeskNotice::Failed("the images changed\nmore".into())));
     assert_eq!(deeds(effects), []);
     assert!(drawn(&state, COLORED).contains("cannot be edited: the images changed"));
@@ -551,6 +555,8 @@ fn a_strategy_is_put_together() {
     };
     assert_eq!(effects, [Effect::AddStrategy(new)]);
     assert!(state.jobs.any_runs());
+    update(&mut state, Event::Progress(progress()));
+    insta::assert_snapshot!("strategy-pending", drawn(&state, COLORED));
     // The session that comes of it is looked at as the one before, with the new strategy as B.
     press(&mut state, "2 s 4 f");
     let mut with_more = generated(&CLASSES.map(str::to_owned), 4);

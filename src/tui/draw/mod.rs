@@ -230,7 +230,8 @@ pub fn row_at(state: &State, at: Position) -> Option<usize> {
     };
     match state.place() {
         Context::Strategies => {
-            let table = layout::strategies(body, session.strategies.len()).table;
+            let rows = session.strategies.len() + usize::from(state.pending.is_some());
+            let table = layout::strategies(body, rows).table;
             below(table, 1, state.strategies.selected, session.strategies.len())
         }
         Context::Classes => classes::row_at(body, state, at),

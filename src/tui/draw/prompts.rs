@@ -5,6 +5,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
+use unicode_width::UnicodeWidthStr;
 
 use super::{bar, difference, percent, place_of, put, row_line, strategy_name};
 use crate::tui::layout::first_row;
@@ -20,9 +21,16 @@ const FOOTER: u16 = 4;
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, session: &Session, theme: &Theme) {
     let width = usize::from(area.width);
     let class = &session.classes[state.prompts.class];
-    let heading = format!(" Prompts for {}", text::shorten(class, width / 2, theme.glyphs.ellipsis));
-    put(frame, area, 0, Line::styled(heading, theme.heading()));
-    put(frame, area, 0, desk_line(state, session, theme).right_aligned());
+    let heading = format!(" Prompts for {}", text::shorten(class, width / 3, theme.glyphs.ellipsis));
+    let desk = desk_line(state, session, theme);
+    let sets = &session.strategies[state.prompts.strategy(&state.strategies)].prompt_sets;
+    let sets: Vec<String> = sets.iter().map(|set| short_reference(set)).collect();
+    let sets = format!("  {} {}", theme.glyphs.dot, sets.join(" + "));
+    let room = width.saturating_sub(heading.width() + desk.width() + 1);
+    let sets = if room > 12 { text::fit(&sets, room, theme.glyphs.ellipsis) } else { String::new() };
+    let heading = vec![Span::styled(heading, theme.heading()), Span::styled(sets, theme.dim())];
+    put(frame, area, 0, Line::from(heading));
+    put(frame, area, 0, desk.right_aligned());
     let footer = FOOTER.min(area.height.saturating_sub(5));
     let body = Rect { y: area.y + 1, height: area.height.saturating_sub(1 + footer), ..area };
     if state.strategies.is_pair() {
@@ -35,6 +43,14 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, session: &S
     }
     let below = Rect { y: body.y + body.height, height: footer, ..area };
     draw_footer(frame, below, state, session, theme);
+}
+
+/// A prompt set with the beginning of its version.
+fn short_reference(reference: &str) -> String {
+    match reference.split_once('@') {
+        Some((name, version)) => format!("{name}@{}", version.chars().take(8).collect::<String>()),
+        None => reference.to_owned(),
+    }
 }
 
 /// What the desk's strategy comes to: `B cupl 86.8 → 87.1 ▲ +0.3`.

@@ -7,14 +7,15 @@ use ratatui::text::{Line, Span};
 
 use super::{classes, difference, percent, place_of, put, row_line, signed};
 use crate::tui::layout::{self, first_row};
-use crate::tui::state::State;
 use crate::tui::state::focus::Against;
+use crate::tui::state::{Job, State};
 use crate::tui::text;
 use crate::tui::theme::Theme;
 use crate::workbench::{self, ClassRow, Session, demo, helped_and_hurt};
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, session: &Session, theme: &Theme) {
-    let parts = layout::strategies(area, session.strategies.len());
+    let rows = session.strategies.len() + usize::from(state.pending.is_some());
+    let parts = layout::strategies(area, rows);
     draw_table(frame, parts.table, state, session, theme);
     let width = usize::from(area.width);
     let mut lines = verdict(state, session, theme, width);
@@ -36,8 +37,9 @@ const NUMBERS: usize = 58;
 fn draw_table(frame: &mut Frame<'_>, area: Rect, state: &State, session: &Session, theme: &Theme) {
     let width = usize::from(area.width);
     // A narrow screen leaves out the interval, then recall and top-5.
-    let (interval, recall) = (width >= 76, width >= 56);
-    let numbers = NUMBERS - if interval { 0 } else { 17 } - if recall { 0 } else { 16 };
+    let (interval, recall, told) = (width >= 76, width >= 56, width >= 96);
+    let numbers =
+        NUMBERS - if interval { 0 } else { 17 } - if recall { 0 } else { 16 } + if told { 10 } else { 0 };
     let name_width = width.saturating_sub(numbers + 5).clamp(8, 40);
     let against = if interval { "against baseline (95 %)" } else { "against A" };
     let against_width = if interval { 27 } else { 10 };
@@ -48,6 +50,9 @@ fn draw_table(frame: &mut Frame<'_>, area: Rect, state: &State, session: &Sessio
     );
     if recall {
         heading.push_str("recall   top-5");
+    }
+    if told {
+        heading.push_str("   state");
     }
     put(frame, area, 0, Line::styled(heading, theme.dim()));
     let height = usize::from(area.height.saturating_sub(1));
@@ -80,6 +85,9 @@ fn draw_table(frame: &mut Frame<'_>, area: Rect, state: &State, session: &Sessio
             let recall = percent(Some(evaluation.mean_per_class_recall()));
             numbers.push_str(&format!(" {recall}   {}", percent(Some(evaluation.top5()))));
         }
+        if told {
+            numbers.push_str("   cached");
+        }
         let name = text::fit_middle(&strategy.name, name_width, theme.glyphs.ellipsis);
         let spans = vec![
             letter,
@@ -88,6 +96,16 @@ fn draw_table(frame: &mut Frame<'_>, area: Rect, state: &State, session: &Sessio
             Span::styled(numbers, style),
         ];
         put(frame, area, row as u16 + 1, row_line(spans, index == strategies.selected, theme));
+    }
+    if let (Some(pending), true) = (&state.pending, rows < height) {
+        let name = text::fit_middle(pending, name_width, theme.glyphs.ellipsis);
+        let how_far = match &state.job {
+            Job::Running(Some(progress)) => progress.to_string(),
+            _ => "embedding".to_owned(),
+        };
+        let line = format!("   {} {name} {how_far}", theme.glyphs.off);
+        let line = text::fit(&line, width, theme.glyphs.ellipsis);
+        put(frame, area, rows as u16 + 1, Line::styled(line, theme.dim()));
     }
     if rows > height {
         let place = Rect { y: area.y + area.height - 1, height: 1, ..area };

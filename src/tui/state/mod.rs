@@ -119,6 +119,8 @@ pub enum Effect {
     },
     /// Open a strategy's prompts for editing, in place of those that are open.
     OpenDesk(usize),
+    /// Stop opening the desk.
+    CloseDesk,
     /// Ask the desk for something.
     AskDesk(DeskRequest),
     /// Decode these pictures and fit them to their cells; no others are wanted any more.
@@ -285,6 +287,8 @@ pub struct State {
     pub overlay: Option<Overlay>,
     /// What is being typed.
     pub typing: Option<Typing>,
+    /// A strategy that is being embedded and evaluated.
+    pub pending: Option<String>,
     /// A word about what was just done, until the next key.
     pub notice: Option<String>,
     /// A, B and the others.
@@ -333,6 +337,7 @@ impl State {
             back: Vec::new(),
             overlay: None,
             typing: None,
+            pending: None,
             notice: None,
             strategies: Strategies::default(),
             classes: ClassesView::default(),
@@ -414,6 +419,7 @@ impl State {
     fn end_job(&mut self, job: Job) {
         self.jobs.set(SESSION_JOB, &job);
         self.job = job;
+        self.pending = None;
         self.problem_line = 0;
         if self.overlay == Some(Overlay::Leaving) {
             self.overlay = None;
@@ -704,6 +710,13 @@ impl State {
             }
             _ => {}
         }
+    }
+
+    /// The experiment gets one more strategy.
+    fn add_strategy(&mut self, new: NewStrategy) -> Effect {
+        self.begin_session();
+        self.pending = Some(new.name.clone());
+        Effect::AddStrategy(new)
     }
 
     /// Opens a strategy's prompts for editing, in place of those that are open.
@@ -1040,8 +1053,7 @@ fn desk(state: &mut State, notice: DeskNotice) -> Vec<Effect> {
                 .as_ref()
                 .is_some_and(|session| session.strategies.iter().any(|strategy| strategy.name == name));
             if !taken && !state.job.is_running() {
-                state.begin_session();
-                return vec![Effect::AddStrategy(NewStrategy {
+                return vec![state.add_strategy(NewStrategy {
                     name,
                     prompt_sets: vec![reference],
                     aggregation,
@@ -1193,8 +1205,7 @@ fn submit(state: &mut State) -> Vec<Effect> {
                 return Vec::new();
             }
             state.overlay = None;
-            state.begin_session();
-            vec![Effect::AddStrategy(NewStrategy { name, prompt_sets, aggregation })]
+            vec![state.add_strategy(NewStrategy { name, prompt_sets, aggregation })]
         }
     }
 }
@@ -1357,6 +1368,12 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
                 state.job = Job::Stopping;
                 state.jobs.set(SESSION_JOB, &Job::Stopping);
                 return vec![Effect::StopSession];
+            }
+            let is_opening = |desk: &Desk| matches!(desk.status, DeskStatus::Opening(_));
+            if state.prompts.desk.as_ref().is_some_and(is_opening) {
+                state.prompts.desk = None;
+                state.jobs.set(DESK_JOB, &Job::Stopped);
+                return vec![Effect::CloseDesk];
             }
         }
         Action::Retry => {
