@@ -18,7 +18,7 @@ fn the_tour_of_the_readme_and_the_next_start() {
         assert!(strategies.contains(part), "{part:?} is not in\n{strategies}");
     }
     let half_blocks = |text: &str| text.matches(['▀', '▄']).count();
-    let steps: [(&str, &str); 44] = [
+    let steps: [(&str, &str); 47] = [
         // The strategies.
         ("j", "B both"),
         ("k", "B cupl"),
@@ -51,10 +51,13 @@ fn the_tour_of_the_readme_and_the_next_start() {
         ("d", "Confusions of A templates"),
         ("d", "Confusions of B cupl"),
         ("v", "true \\ taken for"),
-        ("\r", "taken for"),
+        ("\r", " by cupl"),
         // The images.
-        ("4c", "of "),
-        ("ffff", "1 of"),
+        ("4", " by cupl"),
+        ("c", "every image · dog"),
+        ("c", " of 1,000  "),
+        ("f", "missed by A or B"),
+        ("fff", "missed by A, right with B"),
         ("/", "file names with"),
         ("frog\r", "with \"frog\""),
         ("\r", "true class"),
