@@ -358,9 +358,9 @@ impl Session {
 
     /// The exit code, once the program has ended; the terminal must be as it was.
     pub fn end(mut self) -> u32 {
+        let left = self.wait(|_| false).unwrap_err();
+        assert!(self.look().closed, "it does not end:\n{left}");
         let status = self.child.wait().unwrap();
-        let closed = self.wait(|_| false);
-        assert!(closed.is_err());
         let shown = self.look();
         let screen = shown.parser.screen();
         assert!(!screen.alternate_screen(), "left on the alternate screen:\n{}", screen.contents());
@@ -369,6 +369,13 @@ impl Session {
         assert!(!screen.contents().contains(PIXEL), "a picture is left on the screen");
         assert!(shown.held.is_empty(), "the terminal still holds pictures");
         status.exit_code()
+    }
+}
+
+impl Drop for Session {
+    /// A failed test leaves no program behind.
+    fn drop(&mut self) {
+        let _ended = self.child.kill();
     }
 }
 
