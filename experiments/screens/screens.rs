@@ -17,7 +17,11 @@ const SCREENS: [(&str, (u16, u16), &str); 6] = [
     ("confusion", (100, 20), "Esc 3 d j v"),
     ("gallery", (100, 30), "Esc 4 f f f"),
     ("inspector", (100, 24), "G n Enter"),
-    ("prompts", (100, 24), "5 l Space j j j Space a A Space f r o g Enter"),
+    (
+        "prompts",
+        (100, 24),
+        "2 g e a A Space f r o g Space h a s Space a Space w i d e Space m o u t h Space a n d Space a Space f l a t Space h e a d . Enter",
+    ),
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -75,7 +75,7 @@ impl ClassesView {
     }
 
     /// The first row, after the order changed.
-    pub fn from_the_top(&mut self, session: &Session) {
+    pub fn go_to_the_top(&mut self, session: &Session) {
         self.rows.clear();
         self.selected = 0;
         self.arrange(session);
@@ -86,7 +86,7 @@ impl ClassesView {
         let place = ClassColumn::ALL.iter().position(|&column| column == self.column).unwrap_or(0);
         self.column = ClassColumn::ALL[(place + 1) % ClassColumn::ALL.len()];
         self.reversed = false;
-        self.from_the_top(session);
+        self.go_to_the_top(session);
     }
 
     /// The class under the cursor.

@@ -162,8 +162,9 @@ impl Form {
                 *chosen = (*chosen + 1) % options.len().max(1);
             }
             (_, Row::Text { input, .. }) => {
-                if input.press(key) {
-                    self.problem = None;
+                let typed = input.press(key);
+                self.problem = self.problem.take().filter(|_| !typed);
+                if typed {
                     self.completions.clear();
                 }
             }

@@ -1250,11 +1250,11 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
                     Action::Sort => state.classes.sort_by_next(&session),
                     Action::Reverse => {
                         state.classes.reversed = !state.classes.reversed;
-                        state.classes.from_the_top(&session);
+                        state.classes.go_to_the_top(&session);
                     }
                     _ => {
                         state.classes.grouped = !state.classes.grouped;
-                        state.classes.from_the_top(&session);
+                        state.classes.go_to_the_top(&session);
                     }
                 }
             }
