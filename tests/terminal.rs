@@ -61,7 +61,7 @@ fn the_tour_of_the_readme_and_the_next_start() {
         ("/", "file names with"),
         ("frog\r", "with \"frog\""),
         ("\r", "true class"),
-        ("\x1b", "with \"frog\""),
+        ("\x1b", "▸✗✓"),
         ("o", "write the list to"),
         ("\r", "lines are in"),
         ("y", "copied"),
@@ -83,7 +83,11 @@ fn the_tour_of_the_readme_and_the_next_start() {
     first.wait_for("true class");
     first.press("?");
     first.wait_for("Commands and keys");
-    first.press("\x1b:sixth\x1b");
+    first.press("\x1b");
+    first.wait_for("true class");
+    first.press(":messages");
+    first.wait_for("1-1 of 1");
+    first.press("\x1b");
     first.wait_for("true class");
     first.resize(40, 120);
     first.wait(|text| text.lines().count() > 24 && text.contains("true class")).unwrap();
@@ -94,7 +98,7 @@ fn the_tour_of_the_readme_and_the_next_start() {
     first.press("w\r");
     first.wait_for("-edited@");
     first.press("1");
-    first.wait(|text| text.contains("-edited@") && text.contains("against baseline")).unwrap();
+    first.wait(|text| text.contains("B ● cupl-edited@") && text.contains("ready")).unwrap();
     first.press("q");
     assert_eq!(first.end(), 0);
 

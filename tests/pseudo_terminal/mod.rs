@@ -16,7 +16,7 @@ use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system}
 use vt100::Parser;
 
 /// Long enough for the demo to be embedded on a slow machine that does other things too.
-pub const PATIENCE: Duration = Duration::from_secs(300);
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Stands in the cells that a picture covers.
 pub const PIXEL: char = '▒';
@@ -216,7 +216,7 @@ fn length(bytes: &[u8]) -> Option<usize> {
     let find = |end: &[u8]| bytes.windows(end.len()).position(|part| part == end).map(|at| at + end.len());
     match bytes.get(1)? {
         b'P' | b'_' => find(b"\x1b\\"),
-        b']' => find(b"\x07"),
+        b']' => find(b"\x07").into_iter().chain(find(b"\x1b\\")).min(),
         b'[' => bytes.iter().skip(2).position(|byte| (0x40..=0x7e).contains(byte)).map(|at| at + 3),
         _ => Some(2),
     }
