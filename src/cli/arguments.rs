@@ -16,12 +16,13 @@ use crate::workbench::{
 /// A terminal workbench for prompt strategies of zero-shot image classifiers.
 ///
 /// Compares hand-written templates with CuPL prompts (sentences about each class written by a language model), class by
-/// class and image by image. Without arguments it opens an embedded demo.
+/// class and image by image. Without arguments it opens an embedded demo, or asks which of your experiments to open once
+/// there are some.
 #[derive(Debug, Parser)]
 #[command(
     version,
     after_help = "Examples:
-  cupl-tui                                   the workbench on the embedded demo
+  cupl-tui                                   the workbench on the embedded demo, or on one of your experiments
   cupl-tui pets.toml                         the workbench on an experiment of yours
   cupl-tui --checkpoint clip-vit-base-patch32 --images pets/ \\
            --templates templates.txt --cupl pets.json

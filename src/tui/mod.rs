@@ -175,10 +175,9 @@ impl Loop {
                         self.state.graphics = self.state.graphics.measured_again();
                     }
                     let opened = matches!(event, Event::Opened(..));
-                    let mut effects = update(&mut self.state, event);
+                    let effects = update(&mut self.state, event);
                     if opened {
-                        self.state.messages.append(&mut self.notices);
-                        effects.extend(self.opened());
+                        self.opened();
                     }
                     for effect in effects {
                         if matches!(effect, Effect::Quit | Effect::QuitNow) {
@@ -201,16 +200,17 @@ impl Loop {
     }
 
     /// An experiment is open: it is the newest of the recent ones. The demo is always there.
-    fn opened(&mut self) -> Option<Effect> {
-        let (origin, experiment) = self.open.as_ref()?;
-        if *origin != Origin::Demo {
-            let recent = Recent { name: experiment.name.clone(), origin: origin.clone() };
-            if let Err(error) = self.memory.opened(recent) {
-                self.state.messages.push(format!("the list of recent experiments was not kept: {error}"));
-            }
-            self.state.opening.recents = self.memory.recents();
+    fn opened(&mut self) {
+        self.state.messages.append(&mut self.notices);
+        let Some((origin, experiment)) = self.open.as_ref().filter(|(origin, _)| *origin != Origin::Demo)
+        else {
+            return;
+        };
+        let recent = Recent { name: experiment.name.clone(), origin: origin.clone() };
+        if let Err(error) = self.memory.opened(recent) {
+            self.state.messages.push(format!("the list of recent experiments was not kept: {error}"));
         }
-        None
+        self.state.opening.recents = self.memory.recents();
     }
 
     /// Keeps how the user leaves what is open.
@@ -263,10 +263,11 @@ impl Loop {
                 let place = self.store_place();
                 let mut names = self.own_prompt_sets().into_iter().map(|(name, _)| name).collect::<Vec<_>>();
                 self.beside(move || {
-                    let sets = place.open().and_then(|opened| opened.store.prompt_sets());
-                    let stored = sets.unwrap_or_default();
-                    names.extend(stored.into_iter().map(|set| format!("{}@{}", set.name, set.version)));
-                    Event::PromptSets(names)
+                    let stored = place.open().and_then(|opened| opened.store.prompt_sets());
+                    let problem = stored.as_ref().err().map(ToString::to_string);
+                    let stored = stored.unwrap_or_default().into_iter();
+                    names.extend(stored.map(|set| format!("{}@{}", set.name, set.version)));
+                    Event::PromptSets { names, problem }
                 })?;
             }
             Effect::OpenDesk(strategy) => self.open_desk(strategy)?,

@@ -544,7 +544,7 @@ fn a_desk_that_cannot_be_opened_says_why() {
 fn a_strategy_is_put_together() {
     let mut state = opened(80, 24);
     let sets = ["templates@1", "pond@2"].map(str::to_owned).to_vec();
-    update(&mut state, Event::PromptSets(sets));
+    update(&mut state, Event::PromptSets { names: sets, problem: None });
     assert_eq!(deeds(press(&mut state, "Enter")), []);
     assert!(drawn(&state, COLORED).contains("Tick at least one"));
     let effects = deeds(press(&mut state, "Down Right Down Space Down Space Enter"));
@@ -564,7 +564,11 @@ fn a_strategy_is_put_together() {
     update(&mut state, Event::Opened(Arc::new(with_more), None));
     assert!(summary(&state).starts_with("A templates B strategy-3: missed by A: "), "{}", summary(&state));
     // Names are distinct.
-    update(&mut state, Event::PromptSets(vec!["templates@1".into()]));
+    update(
+        &mut state,
+        Event::PromptSets { names: vec!["templates@1".into()], problem: Some("the store is busy".into()) },
+    );
+    assert!(drawn(&state, COLORED).contains("the store is busy"));
     assert_eq!(deeds(press(&mut state, "Down Down Space Enter")), []);
     assert!(drawn(&state, COLORED).contains("already"));
 }
@@ -989,7 +993,7 @@ proptest! {
                 Some(binding) if matches!(binding.action, Action::Quit | Action::QuitNow | Action::Suspend) => {}
                 Some(binding) => drop(press(&mut state, binding.keys[0])),
                 None if index == BINDINGS.len() => {
-                    update(&mut state, Event::PromptSets(vec!["a@1".into(), "b@2".into()]));
+                    update(&mut state, Event::PromptSets { names: vec!["a@1".into(), "b@2".into()], problem: None });
                 }
                 None if index == BINDINGS.len() + 1 => {
                     let size = Size::new(1 + width % 97, 1 + height % 41);

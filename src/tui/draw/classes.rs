@@ -12,7 +12,7 @@ use crate::tui::state::classes::{ClassPage, order_words};
 use crate::tui::state::{Screen, State};
 use crate::tui::text;
 use crate::tui::theme::Theme;
-use crate::workbench::{Change, ClassRow, Session};
+use crate::workbench::{Change, ClassColumn, ClassRow, Session};
 
 /// What stands on a line of the table.
 enum TableLine {
@@ -67,7 +67,12 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, session: &S
         TableLine::Group(..) => None,
     });
     let shown = rows_in_view().filter(|line| matches!(line, TableLine::Row(_))).count();
-    let order = format!(", {}", order_words(view.column, view.reversed));
+    // One strategy alone has no differences to sort by.
+    let column = match view.column {
+        ClassColumn::Difference if !state.strategies.is_pair() => ClassColumn::Dataset,
+        column => column,
+    };
+    let order = format!(", {}", order_words(column, view.reversed));
     if area.height >= 2 {
         let place = place_of(first_shown.unwrap_or(0), shown, view.rows.len(), &order, theme);
         put(frame, area, 0, place);

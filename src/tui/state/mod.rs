@@ -1,7 +1,8 @@
-//! Everything the screens show, and how events change it: `update` is pure, its effects are carried out elsewhere.
+//! Everything the screens show. `update` changes it and is pure: its effects are carried out elsewhere.
 //!
-//! | file | what it keeps |
+//! | file | what it knows |
 //! |---|---|
+//! | `events.rs`, `update.rs` | what happens, what is to be done, and how one leads to the other |
 //! | `focus.rs` | the strategies: A, B, what is shown |
 //! | `classes.rs`, `confusion.rs`, `images.rs`, `prompts.rs`, `jobs.rs`, `opening.rs` | a screen each |
 //! | `commands.rs`, `form.rs` | what lies over a screen |
@@ -11,6 +12,7 @@
 pub mod classes;
 pub mod commands;
 pub mod confusion;
+mod events;
 pub mod focus;
 pub mod form;
 pub mod images;
@@ -19,28 +21,27 @@ pub mod opening;
 pub mod prompts;
 pub mod remembered;
 pub mod step;
+mod update;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ratatui::crossterm::event::{KeyCode, KeyEvent};
 use ratatui::layout::{Position, Size};
 
 use super::actions::{Action, Context};
 use super::graphics::{Graphics, PictureProtocol};
 use super::keymap::Keymap;
 use super::layout;
+use super::pictures::PictureKey;
 use super::pictures::cache::PictureCache;
-use super::pictures::{Picture, PictureKey};
 use super::text_input::TextInput;
-use crate::workbench::{
-    Aggregation, DeskNotice, DeskRequest, Edit, ExperimentFlags, Progress, Session, demo,
-};
+use crate::workbench::{ConfusionCell, DeskRequest, Edit, ImageFilter, Session, demo};
 use classes::{ClassPage, ClassesView};
 use commands::CommandsView;
 use confusion::ConfusionView;
+pub use events::{Effect, Event, NewStrategy, Wanted};
 use focus::Strategies;
-use form::{Form, FormKind, Pressed};
+use form::Form;
 use images::ImagesView;
 use jobs::JobsView;
 pub use jobs::{Job, Problem};
@@ -48,123 +49,7 @@ use opening::{OpeningRow, OpeningView};
 use prompts::{Desk, DeskStatus, PromptsView};
 pub use remembered::Remembered;
 use step::Step;
-
-/// What happens to the screens.
-#[derive(Debug)]
-pub enum Event {
-    /// A key was pressed.
-    Key(KeyEvent),
-    /// Text was pasted.
-    Paste(String),
-    /// The mouse was pressed at a cell.
-    Click(Position),
-    /// The wheel was turned: −1 is up.
-    Wheel(isize),
-    /// The terminal has a new size.
-    Resize(Size),
-    /// The session's job says how far it is.
-    Progress(Progress),
-    /// The session's job is done; how the user left it last time.
-    Opened(Arc<Session>, Option<Remembered>),
-    /// The session's job stopped when asked to.
-    Stopped,
-    /// The session's job failed.
-    Failed(Problem),
-    /// What was wanted cannot be opened; the form or the screen says why.
-    Refused(String),
-    /// A path of a form was completed as far as it is unambiguous.
-    Completed {
-        /// The row of the form.
-        row: usize,
-        /// What stood there.
-        before: String,
-        /// What stands there now.
-        text: String,
-        /// What it could go on with.
-        completions: Vec<String>,
-    },
-    /// The prompt sets there are, as `name@version`.
-    PromptSets(Vec<String>),
-    /// The desk says something.
-    Desk(DeskNotice),
-    /// A picture is ready, or will never be.
-    PictureReady(PictureKey, Result<Picture, String>),
-    /// Something to be read in the hint bar, and later among the messages.
-    Notice(String),
-    /// The system wants the program to end.
-    Terminate,
-}
-
-/// What the screens want done.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Effect {
-    /// Open and evaluate the experiment.
-    StartSession,
-    /// The same, with a store in memory.
-    StartInMemory,
-    /// Stop the job.
-    StopSession,
-    /// Another experiment.
-    OpenExperiment(Wanted),
-    /// The experiment with one more strategy.
-    AddStrategy(NewStrategy),
-    /// Ask for the prompt sets there are.
-    ListPromptSets,
-    /// Complete a path.
-    Complete {
-        /// The row of the form.
-        row: usize,
-        /// What stands there.
-        text: String,
-    },
-    /// Open a strategy's prompts for editing, in place of those that are open.
-    OpenDesk(usize),
-    /// Stop opening the desk.
-    CloseDesk,
-    /// Ask the desk for something.
-    AskDesk(DeskRequest),
-    /// Decode these pictures and fit them to their cells; no others are wanted any more.
-    WantPictures(Vec<PictureKey>),
-    /// Put text on the clipboard, through the terminal.
-    Copy(String),
-    /// Write lines to a file.
-    WriteList {
-        /// The file.
-        path: PathBuf,
-        /// Its lines.
-        lines: Vec<String>,
-    },
-    /// Give the terminal back until `fg`.
-    Suspend,
-    /// Draw every cell anew.
-    Redraw,
-    /// End the program.
-    Quit,
-    /// End it at once, in the middle of whatever runs.
-    QuitNow,
-}
-
-/// An experiment that the user chose.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wanted {
-    /// The embedded demo.
-    Demo,
-    /// One of the recent ones.
-    Recent(usize),
-    /// From a form.
-    Files(ExperimentFlags),
-}
-
-/// A strategy that the user put together.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewStrategy {
-    /// Its name.
-    pub name: String,
-    /// References to stored prompt sets.
-    pub prompt_sets: Vec<String>,
-    /// How prompts become scores.
-    pub aggregation: Aggregation,
-}
+pub use update::update;
 
 /// Which screen is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -621,7 +506,7 @@ impl State {
                 if let Some(pair) = pair {
                     let strategy = if pair.a > pair.b { self.strategies.a } else { self.strategies.b };
                     let (truth, predicted) = (pair.truth, pair.predicted);
-                    self.open_cell(crate::workbench::ConfusionCell { strategy, truth, predicted });
+                    self.open_cell(ConfusionCell { strategy, truth, predicted });
                 }
             }
             Context::Pairs | Context::Block => {
@@ -648,7 +533,7 @@ impl State {
         Vec::new()
     }
 
-    fn open_cell(&mut self, cell: crate::workbench::ConfusionCell) {
+    fn open_cell(&mut self, cell: ConfusionCell) {
         self.visit(Screen::Images);
         self.images.inspecting = false;
         self.images.only_cell(cell);
@@ -661,7 +546,7 @@ impl State {
         self.images.only_class(class);
         self.list_images();
         if self.images.list.is_empty() {
-            self.images.selection.filter = crate::workbench::ImageFilter::Every;
+            self.images.selection.filter = ImageFilter::Every;
             self.list_images();
         }
     }
@@ -897,512 +782,4 @@ fn messages(session: &Session, in_memory: bool) -> Vec<String> {
     messages.extend(session.warnings.iter().cloned());
     messages.extend(session.skipped.iter().map(|image| format!("skipped {}: {}", image.name, image.reason)));
     messages
-}
-
-/// Changes the state by one event and says what is to be done.
-pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
-    let mut effects = match event {
-        Event::Key(key) => press(state, &key),
-        Event::Paste(text) => {
-            paste(state, &text);
-            Vec::new()
-        }
-        Event::Click(at) if state.overlay.is_none() && state.typing.is_none() => state.click(at),
-        Event::Click(_) => Vec::new(),
-        Event::Wheel(by) => {
-            state.move_by(Step::One(by));
-            Vec::new()
-        }
-        Event::Resize(size) => {
-            state.size = size;
-            if let Some(class) = state.confusion.block.as_ref().map(|block| block.class) {
-                state.open_block(class, None);
-            }
-            Vec::new()
-        }
-        Event::Progress(progress) => {
-            if matches!(state.job, Job::Running(_)) {
-                state.job = Job::Running(Some(progress));
-                state.jobs.set(SESSION_JOB, &state.job);
-            }
-            Vec::new()
-        }
-        Event::Opened(session, remembered) => {
-            state.end_job(Job::Done);
-            state.open_session(session, remembered);
-            Vec::new()
-        }
-        Event::Stopped => {
-            state.end_job(Job::Stopped);
-            Vec::new()
-        }
-        Event::Failed(problem) => {
-            if state.session.is_some() {
-                state.notice = problem.message.lines().next().map(str::to_owned);
-                state.messages.push(problem.message.clone());
-            }
-            state.end_job(Job::Failed(problem));
-            Vec::new()
-        }
-        Event::Refused(message) => {
-            match &mut state.overlay {
-                Some(Overlay::Form(form)) => form.problem = Some(message),
-                _ => {
-                    state.notice = message.lines().next().map(str::to_owned);
-                    state.messages.push(message);
-                }
-            }
-            Vec::new()
-        }
-        Event::Completed { row, before, text, completions } => {
-            if let Some(Overlay::Form(form)) = &mut state.overlay {
-                form.complete(row, &before, text, completions);
-            }
-            Vec::new()
-        }
-        Event::PromptSets(sets) => {
-            let aggregations = Aggregation::ALL.iter().map(ToString::to_string).collect();
-            state.overlay = Some(Overlay::Form(Form::add_strategy(sets, aggregations)));
-            Vec::new()
-        }
-        Event::PictureReady(key, picture) => {
-            state.pictures.insert(key, picture);
-            Vec::new()
-        }
-        Event::Desk(notice) => desk(state, notice),
-        Event::Notice(notice) => {
-            state.notice = Some(notice);
-            Vec::new()
-        }
-        Event::Terminate => vec![Effect::QuitNow],
-    };
-    effects.extend(wanted_at_desk(state));
-    let visible = state.visible_pictures();
-    effects.extend(state.pictures.newly_wanted(&visible).map(Effect::WantPictures));
-    effects
-}
-
-/// What the screen of prompts needs of the desk: that it is open, and what the prompts in view are like.
-fn wanted_at_desk(state: &mut State) -> Vec<Effect> {
-    if state.place() != Context::Prompts || state.job.is_running() {
-        return Vec::new();
-    }
-    let Some(desk) = &state.prompts.desk else {
-        let strategies = &state.strategies;
-        let strategy = if strategies.is_pair() { strategies.b } else { strategies.a };
-        return state.open_desk(strategy);
-    };
-    if matches!(desk.status, DeskStatus::Failed(_)) {
-        return Vec::new();
-    }
-    let class = state.prompts.class;
-    let mut effects = Vec::new();
-    let known = desk.strategies;
-    for strategy in [state.strategies.a, state.strategies.b].into_iter().filter(|&strategy| strategy < known)
-    {
-        state.prompts.similarities.entry((strategy, class)).or_insert_with(|| {
-            effects.push(Effect::AskDesk(DeskRequest::Similarities { strategy, class }));
-            None
-        });
-    }
-    effects
-}
-
-/// The desk has said something.
-fn desk(state: &mut State, notice: DeskNotice) -> Vec<Effect> {
-    let set = |state: &mut State, status: DeskStatus| {
-        if let Some(desk) = &mut state.prompts.desk {
-            desk.status = status;
-        }
-    };
-    match notice {
-        DeskNotice::Opening(progress) => {
-            state.jobs.set(DESK_JOB, &Job::Running(Some(progress)));
-            set(state, DeskStatus::Opening(Some(progress)));
-        }
-        DeskNotice::Note(note) => state.messages.push(note),
-        DeskNotice::Ready(now) => {
-            state.jobs.set(DESK_JOB, &Job::Done);
-            set(state, DeskStatus::Open(now));
-        }
-        DeskNotice::Changed(now) => {
-            if let Some(change) = &now.last {
-                state.prompts.similarities.remove(&(now.strategy, change.class));
-                state.prompts.open(change.class);
-                state.notice.clone_from(&change.note);
-            }
-            set(state, DeskStatus::Open(now));
-        }
-        DeskNotice::Similarities { strategy, class, prompts } => {
-            state.prompts.similarities.insert((strategy, class), Some(prompts));
-        }
-        DeskNotice::Saved(saved, now) => {
-            let short: String = saved.version.chars().take(8).collect();
-            let reference = format!("{}@{}", saved.name, saved.version);
-            state.messages.extend(saved.notes);
-            state.messages.push(format!("saved the prompts as {reference}"));
-            let aggregation = state
-                .session
-                .as_ref()
-                .map_or(Aggregation::Mean, |session| session.strategies[now.strategy].aggregation);
-            set(state, DeskStatus::Open(now));
-            let name = format!("{}@{short}", saved.name);
-            state.notice = Some(format!("saved as {name}, which is a strategy now"));
-            let taken = state
-                .session
-                .as_ref()
-                .is_some_and(|session| session.strategies.iter().any(|strategy| strategy.name == name));
-            if !taken && !state.job.is_running() {
-                return vec![state.add_strategy(NewStrategy {
-                    name,
-                    prompt_sets: vec![reference],
-                    aggregation,
-                })];
-            }
-        }
-        DeskNotice::Refused(message) => {
-            state.notice = message.lines().next().map(str::to_owned);
-            state.messages.push(message);
-        }
-        DeskNotice::Failed(message) => {
-            let problem = Problem { message: message.clone(), store: false };
-            state.jobs.set(DESK_JOB, &Job::Failed(problem));
-            state.messages.push(message.clone());
-            set(state, DeskStatus::Failed(message));
-        }
-    }
-    if let Some(session) = &state.session {
-        state.prompts.clamp(session, &state.strategies);
-    }
-    Vec::new()
-}
-
-fn paste(state: &mut State, text: &str) {
-    if let Some(typing) = &mut state.typing {
-        typing.input.insert(text);
-        state.apply_typing();
-    } else if let Some(Overlay::Form(form)) = &mut state.overlay {
-        form.paste(text);
-    }
-}
-
-fn press(state: &mut State, key: &KeyEvent) -> Vec<Effect> {
-    state.notice = None;
-    let always = state
-        .keymap
-        .action_for(key, Context::Leaving)
-        .filter(|action| matches!(action, Action::QuitNow | Action::Suspend | Action::Redraw));
-    if let Some(action) = always {
-        return act(state, action);
-    }
-    if state.typing.is_some() {
-        return type_key(state, key);
-    }
-    match &mut state.overlay {
-        Some(Overlay::Form(form)) => {
-            return match form.press(key) {
-                Pressed::Inside => Vec::new(),
-                Pressed::Closed => {
-                    state.overlay = None;
-                    Vec::new()
-                }
-                Pressed::Complete { row, text } => vec![Effect::Complete { row, text }],
-                Pressed::Submitted => submit(state),
-            };
-        }
-        Some(Overlay::Commands(view)) => {
-            if view.searching && !matches!(key.code, KeyCode::Enter | KeyCode::Up | KeyCode::Down) {
-                if key.code == KeyCode::Esc {
-                    state.overlay = None;
-                } else if view.search.press(key) {
-                    view.selected = 0;
-                }
-                return Vec::new();
-            }
-            if key.code == KeyCode::Enter {
-                return run_command(state);
-            }
-        }
-        Some(Overlay::Message(..) | Overlay::Leaving) | None => {}
-    }
-    match state.keymap.action_for(key, state.context()) {
-        Some(action) => act(state, action),
-        None => Vec::new(),
-    }
-}
-
-fn type_key(state: &mut State, key: &KeyEvent) -> Vec<Effect> {
-    match key.code {
-        KeyCode::Enter => return state.finish_typing(),
-        KeyCode::Esc => {
-            if let Some(typing) = &mut state.typing {
-                typing.input = TextInput::default();
-            }
-            state.apply_typing();
-            state.typing = None;
-        }
-        _ => {
-            if state.typing.as_mut().is_some_and(|typing| typing.input.press(key)) {
-                state.apply_typing();
-            }
-        }
-    }
-    Vec::new()
-}
-
-/// Runs the selected row of the list of commands, if it works on the screen below.
-fn run_command(state: &mut State) -> Vec<Effect> {
-    let here = state.place();
-    let Some(Overlay::Commands(view)) = &state.overlay else { return Vec::new() };
-    let Some((_, binding)) = view.rows(&state.keymap, here).get(view.selected).copied() else {
-        return Vec::new();
-    };
-    if !binding.works_in(here) {
-        state.notice = Some("That does not work on this screen.".to_owned());
-        return Vec::new();
-    }
-    state.overlay = None;
-    act(state, binding.action)
-}
-
-fn submit(state: &mut State) -> Vec<Effect> {
-    let Some(Overlay::Form(form)) = &mut state.overlay else { return Vec::new() };
-    match form.kind {
-        FormKind::OpenFiles => {
-            let path = |row: usize| Some(form.text(row)).filter(|text| !text.is_empty()).map(PathBuf::from);
-            let flags = ExperimentFlags {
-                images: path(0),
-                checkpoint: path(1),
-                templates: path(2),
-                cupl: path(3),
-                class_names: path(4),
-                aggregation: None,
-            };
-            if flags.is_empty() {
-                form.problem = Some("Name a folder of images, a checkpoint and a prompt file.".to_owned());
-                return Vec::new();
-            }
-            vec![Effect::OpenExperiment(Wanted::Files(flags))]
-        }
-        FormKind::AddStrategy => {
-            let prompt_sets = form.checked();
-            if prompt_sets.is_empty() {
-                form.problem = Some("Tick at least one prompt set with Space.".to_owned());
-                return Vec::new();
-            }
-            let aggregation =
-                form.chosen().and_then(|chosen| chosen.parse().ok()).unwrap_or(Aggregation::Mean);
-            let typed = form.text(0);
-            let bare = |reference: &String| reference.split('@').next().unwrap_or_default().to_owned();
-            let joined = prompt_sets.iter().map(bare).collect::<Vec<_>>().join(" + ");
-            let name = if typed.is_empty() { joined } else { typed.to_owned() };
-            let taken = state
-                .session
-                .as_ref()
-                .is_some_and(|session| session.strategies.iter().any(|strategy| strategy.name == name));
-            if taken {
-                form.problem = Some(format!("There is a strategy {name:?} already: type another name."));
-                return Vec::new();
-            }
-            state.overlay = None;
-            vec![state.add_strategy(NewStrategy { name, prompt_sets, aggregation })]
-        }
-    }
-}
-
-fn act(state: &mut State, action: Action) -> Vec<Effect> {
-    match action {
-        Action::Up => state.move_by(Step::One(-1)),
-        Action::Down => state.move_by(Step::One(1)),
-        Action::HalfUp => state.move_by(Step::Half(-1)),
-        Action::HalfDown => state.move_by(Step::Half(1)),
-        Action::Top => state.move_by(Step::First),
-        Action::Bottom => state.move_by(Step::Last),
-        Action::Left => state.sideways(-1),
-        Action::Right => state.sideways(1),
-        Action::Next => state.images.walk(1),
-        Action::Previous => state.images.walk(-1),
-        Action::Strategies => state.go(Screen::Strategies),
-        Action::Classes => state.go(Screen::Classes),
-        Action::Confusion => state.go(Screen::Confusion),
-        Action::Images => state.go(Screen::Images),
-        Action::Prompts => {
-            if let Some(class) = state.class_in_focus() {
-                state.prompts.open(class);
-            }
-            state.go(Screen::Prompts);
-        }
-        Action::Jobs => state.go(Screen::Jobs),
-        Action::NextScreen => state.go(state.screen.beside(1)),
-        Action::PreviousScreen => state.go(state.screen.beside(-1)),
-        Action::Toggle => {
-            state.strategies.toggle();
-            state.refill();
-        }
-        Action::Baseline => {
-            state.strategies.make_baseline();
-            state.refill();
-        }
-        Action::AddStrategy => return vec![Effect::ListPromptSets],
-        Action::Sort | Action::Reverse | Action::Group => {
-            if let Some(session) = state.session.clone() {
-                match action {
-                    Action::Sort => state.classes.sort_by_next(&session),
-                    Action::Reverse => {
-                        state.classes.reversed = !state.classes.reversed;
-                        state.classes.go_to_the_top(&session);
-                    }
-                    _ => {
-                        state.classes.grouped = !state.classes.grouped;
-                        state.classes.go_to_the_top(&session);
-                    }
-                }
-            }
-        }
-        Action::Search => match state.context() {
-            Context::Classes => state.begin_typing(Purpose::ClassFilter, &state.classes.filter.clone()),
-            Context::Pairs => state.begin_typing(Purpose::PairFilter, &state.confusion.filter.clone()),
-            Context::Gallery | Context::Inspector => {
-                state.begin_typing(Purpose::ImageName, &state.images.selection.name.clone());
-            }
-            _ => {
-                if let Some(Overlay::Commands(view)) = &mut state.overlay {
-                    view.searching = true;
-                }
-            }
-        },
-        Action::Which => {
-            state.confusion.whose = state.confusion.whose.next(state.strategies.is_pair());
-            state.confusion.pairs.clear();
-            state.refill();
-        }
-        Action::Matrix => match &state.confusion.block {
-            Some(_) => state.confusion.block = None,
-            None => {
-                let pair = state.confusion.pairs.get(state.confusion.selected).copied();
-                if let Some(pair) = pair {
-                    state.open_block(pair.truth, Some(pair.predicted));
-                }
-            }
-        },
-        Action::ClassConfusions => {
-            if let Some(class) = state.class_in_focus() {
-                state.visit(Screen::Confusion);
-                state.open_block(class, None);
-            }
-        }
-        Action::ClassPrompts => {
-            if let Some(class) = state.class_in_focus() {
-                state.prompts.open(class);
-                state.visit(Screen::Prompts);
-            }
-        }
-        Action::ClassImages => {
-            if let Some(class) = state.class_in_focus() {
-                state.open_images_of(class);
-            }
-        }
-        Action::NextClass => state.change_class(1),
-        Action::PreviousClass => state.change_class(-1),
-        Action::Open => return state.open_selected(),
-        Action::Filter | Action::FilterBack => {
-            let by = if action == Action::Filter { 1 } else { -1 };
-            state.images.change_filter(by, state.strategies.is_pair());
-            state.list_images();
-        }
-        Action::OneClass => {
-            let class = state.class_in_focus();
-            let selection = &mut state.images.selection;
-            selection.class = if selection.class.is_some() { None } else { class };
-            selection.cell = None;
-            state.list_images();
-        }
-        Action::CopyPath => {
-            if let (Some(session), Some(image)) = (&state.session, state.images.current()) {
-                return vec![Effect::Copy(session.images[image].place())];
-            }
-        }
-        Action::WriteList => {
-            if !state.images.list.is_empty() {
-                let name = state.images.selection.filter.name();
-                state.begin_typing(Purpose::ListFile, &format!("{name}.txt"));
-            }
-        }
-        Action::TogglePrompt => {
-            let edit = Edit::Toggle { class: state.prompts.class, prompt: state.prompts.row() };
-            return state.edit(edit);
-        }
-        Action::EditPrompt => {
-            let text = state.selected_prompt().unwrap_or_default();
-            if !text.is_empty() {
-                state.begin_typing(Purpose::PromptText { prompt: state.prompts.row() }, &text);
-            }
-        }
-        Action::AddPrompt => state.begin_typing(Purpose::NewPrompt, ""),
-        Action::Undo => return vec![Effect::AskDesk(DeskRequest::Undo)],
-        Action::Redo => return vec![Effect::AskDesk(DeskRequest::Redo)],
-        Action::SavePrompts => {
-            if state.prompts.is_unsaved() {
-                let name = state.edited_name();
-                state.begin_typing(Purpose::PromptSetName, &name);
-            } else {
-                state.notice = Some("There is nothing to save: no prompt was changed.".to_owned());
-            }
-        }
-        Action::OtherSide => {
-            state.prompts.on_b = !state.prompts.on_b && state.strategies.is_pair();
-        }
-        Action::Back => state.step_back(),
-        Action::Help => {
-            state.overlay = match state.overlay {
-                Some(Overlay::Commands(_)) => None,
-                _ => Some(Overlay::Commands(CommandsView::default())),
-            };
-        }
-        Action::Commands => {
-            state.overlay =
-                Some(Overlay::Commands(CommandsView { searching: true, ..CommandsView::default() }));
-        }
-        Action::Cancel => {
-            if state.job.is_running() {
-                state.job = Job::Stopping;
-                state.jobs.set(SESSION_JOB, &Job::Stopping);
-                return vec![Effect::StopSession];
-            }
-            let is_opening = |desk: &Desk| matches!(desk.status, DeskStatus::Opening(_));
-            if state.prompts.desk.as_ref().is_some_and(is_opening) {
-                state.prompts.desk = None;
-                state.jobs.set(DESK_JOB, &Job::Stopped);
-                return vec![Effect::CloseDesk];
-            }
-        }
-        Action::Retry => {
-            if !matches!(state.job, Job::Stopped | Job::Failed(_)) {
-                return Vec::new();
-            }
-            // A stopped job goes on in its store; a failed one tries the one that was wanted first.
-            let in_memory = state.in_memory && state.job == Job::Stopped;
-            state.in_memory = in_memory || state.memory_wanted;
-            state.begin_session();
-            return vec![if in_memory { Effect::StartInMemory } else { Effect::StartSession }];
-        }
-        Action::MemoryStore => {
-            state.begin_session();
-            state.in_memory = true;
-            return vec![Effect::StartInMemory];
-        }
-        Action::OpenOther => state.visit(Screen::Opening),
-        Action::Quit => {
-            let something_lost = state.jobs.any_runs() || state.prompts.is_unsaved();
-            if something_lost && state.overlay != Some(Overlay::Leaving) {
-                state.overlay = Some(Overlay::Leaving);
-            } else {
-                return vec![Effect::Quit];
-            }
-        }
-        Action::QuitNow => return vec![Effect::QuitNow],
-        Action::Suspend => return vec![Effect::Suspend],
-        Action::Redraw => return vec![Effect::Redraw],
-    }
-    Vec::new()
 }

@@ -1,0 +1,133 @@
+//! What happens to the screens, and what they want done.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ratatui::crossterm::event::KeyEvent;
+use ratatui::layout::{Position, Size};
+
+use super::{Problem, Remembered};
+use crate::tui::pictures::{Picture, PictureKey};
+use crate::workbench::{Aggregation, DeskNotice, DeskRequest, ExperimentFlags, Progress, Session};
+
+/// What happens to the screens.
+#[derive(Debug)]
+pub enum Event {
+    /// A key was pressed.
+    Key(KeyEvent),
+    /// Text was pasted.
+    Paste(String),
+    /// The mouse was pressed at a cell.
+    Click(Position),
+    /// The wheel was turned: −1 is up.
+    Wheel(isize),
+    /// The terminal has a new size.
+    Resize(Size),
+    /// The session's job says how far it is.
+    Progress(Progress),
+    /// The session's job is done; how the user left it last time.
+    Opened(Arc<Session>, Option<Remembered>),
+    /// The session's job stopped when asked to.
+    Stopped,
+    /// The session's job failed.
+    Failed(Problem),
+    /// What was wanted cannot be opened; the form or the screen says why.
+    Refused(String),
+    /// A path of a form was completed as far as it is unambiguous.
+    Completed {
+        /// The row of the form.
+        row: usize,
+        /// What stood there.
+        before: String,
+        /// What stands there now.
+        text: String,
+        /// What it could go on with.
+        completions: Vec<String>,
+    },
+    /// The prompt sets there are.
+    PromptSets {
+        /// As `name@version`, or in words.
+        names: Vec<String>,
+        /// Why those of the store are missing, if they are.
+        problem: Option<String>,
+    },
+    /// The desk says something.
+    Desk(DeskNotice),
+    /// A picture is ready, or will never be.
+    PictureReady(PictureKey, Result<Picture, String>),
+    /// Something to be read in the hint bar, and later among the messages.
+    Notice(String),
+    /// The system wants the program to end.
+    Terminate,
+}
+
+/// What the screens want done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Open and evaluate the experiment.
+    StartSession,
+    /// The same, with a store in memory.
+    StartInMemory,
+    /// Stop the job.
+    StopSession,
+    /// Another experiment.
+    OpenExperiment(Wanted),
+    /// The experiment with one more strategy.
+    AddStrategy(NewStrategy),
+    /// Ask for the prompt sets there are.
+    ListPromptSets,
+    /// Complete a path.
+    Complete {
+        /// The row of the form.
+        row: usize,
+        /// What stands there.
+        text: String,
+    },
+    /// Open a strategy's prompts for editing, in place of those that are open.
+    OpenDesk(usize),
+    /// Stop opening the desk.
+    CloseDesk,
+    /// Ask the desk for something.
+    AskDesk(DeskRequest),
+    /// Decode these pictures and fit them to their cells; no others are wanted any more.
+    WantPictures(Vec<PictureKey>),
+    /// Put text on the clipboard, through the terminal.
+    Copy(String),
+    /// Write lines to a file.
+    WriteList {
+        /// The file.
+        path: PathBuf,
+        /// Its lines.
+        lines: Vec<String>,
+    },
+    /// Give the terminal back until `fg`.
+    Suspend,
+    /// Draw every cell anew.
+    Redraw,
+    /// End the program.
+    Quit,
+    /// End it at once, in the middle of whatever runs.
+    QuitNow,
+}
+
+/// An experiment that the user chose.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// The embedded demo.
+    Demo,
+    /// One of the recent ones.
+    Recent(usize),
+    /// From a form.
+    Files(ExperimentFlags),
+}
+
+/// A strategy that the user put together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewStrategy {
+    /// Its name.
+    pub name: String,
+    /// References to stored prompt sets.
+    pub prompt_sets: Vec<String>,
+    /// How prompts become scores.
+    pub aggregation: Aggregation,
+}

@@ -1,0 +1,525 @@
+//! How events change the state: keys are looked up and acted on, what threads say is taken in.
+
+use std::path::PathBuf;
+
+use ratatui::crossterm::event::{KeyCode, KeyEvent};
+
+use super::commands::CommandsView;
+use super::form::{Form, FormKind, Pressed};
+use super::prompts::{Desk, DeskStatus};
+use super::step::Step;
+use super::{
+    DESK_JOB, Effect, Event, Job, NewStrategy, Overlay, Problem, Purpose, SESSION_JOB, Screen, State, Wanted,
+};
+use crate::tui::actions::{Action, Context};
+use crate::tui::text_input::TextInput;
+use crate::workbench::{Aggregation, DeskNotice, DeskRequest, Edit, ExperimentFlags};
+
+/// Changes the state by one event and says what is to be done.
+pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
+    let mut effects = match event {
+        Event::Key(key) => press(state, &key),
+        Event::Paste(text) => {
+            paste(state, &text);
+            Vec::new()
+        }
+        Event::Click(at) if state.overlay.is_none() && state.typing.is_none() => state.click(at),
+        Event::Click(_) => Vec::new(),
+        Event::Wheel(by) => {
+            state.move_by(Step::One(by));
+            Vec::new()
+        }
+        Event::Resize(size) => {
+            state.size = size;
+            if let Some(class) = state.confusion.block.as_ref().map(|block| block.class) {
+                state.open_block(class, None);
+            }
+            Vec::new()
+        }
+        Event::Progress(progress) => {
+            if matches!(state.job, Job::Running(_)) {
+                state.job = Job::Running(Some(progress));
+                state.jobs.set(SESSION_JOB, &state.job);
+            }
+            Vec::new()
+        }
+        Event::Opened(session, remembered) => {
+            state.end_job(Job::Done);
+            state.open_session(session, remembered);
+            Vec::new()
+        }
+        Event::Stopped => {
+            state.end_job(Job::Stopped);
+            Vec::new()
+        }
+        Event::Failed(problem) => {
+            if state.session.is_some() {
+                state.notice = problem.message.lines().next().map(str::to_owned);
+                state.messages.push(problem.message.clone());
+            }
+            state.end_job(Job::Failed(problem));
+            Vec::new()
+        }
+        Event::Refused(message) => {
+            match &mut state.overlay {
+                Some(Overlay::Form(form)) => form.problem = Some(message),
+                _ => {
+                    state.notice = message.lines().next().map(str::to_owned);
+                    state.messages.push(message);
+                }
+            }
+            Vec::new()
+        }
+        Event::Completed { row, before, text, completions } => {
+            if let Some(Overlay::Form(form)) = &mut state.overlay {
+                form.complete(row, &before, text, completions);
+            }
+            Vec::new()
+        }
+        Event::PromptSets { names, problem } => {
+            let aggregations = Aggregation::ALL.iter().map(ToString::to_string).collect();
+            let form = Form { problem, ..Form::add_strategy(names, aggregations) };
+            state.overlay = Some(Overlay::Form(form));
+            Vec::new()
+        }
+        Event::PictureReady(key, picture) => {
+            state.pictures.insert(key, picture);
+            Vec::new()
+        }
+        Event::Desk(notice) => desk(state, notice),
+        Event::Notice(notice) => {
+            state.notice = Some(notice);
+            Vec::new()
+        }
+        Event::Terminate => vec![Effect::QuitNow],
+    };
+    effects.extend(wanted_at_desk(state));
+    let visible = state.visible_pictures();
+    effects.extend(state.pictures.newly_wanted(&visible).map(Effect::WantPictures));
+    effects
+}
+
+/// What the screen of prompts needs of the desk: that it is open, and what the prompts in view are like.
+fn wanted_at_desk(state: &mut State) -> Vec<Effect> {
+    if state.place() != Context::Prompts || state.job.is_running() {
+        return Vec::new();
+    }
+    let Some(desk) = &state.prompts.desk else {
+        let strategies = &state.strategies;
+        let strategy = if strategies.is_pair() { strategies.b } else { strategies.a };
+        return state.open_desk(strategy);
+    };
+    if matches!(desk.status, DeskStatus::Failed(_)) {
+        return Vec::new();
+    }
+    let class = state.prompts.class;
+    let mut effects = Vec::new();
+    let known = desk.strategies;
+    for strategy in [state.strategies.a, state.strategies.b].into_iter().filter(|&strategy| strategy < known)
+    {
+        state.prompts.similarities.entry((strategy, class)).or_insert_with(|| {
+            effects.push(Effect::AskDesk(DeskRequest::Similarities { strategy, class }));
+            None
+        });
+    }
+    effects
+}
+
+/// The desk has said something.
+fn desk(state: &mut State, notice: DeskNotice) -> Vec<Effect> {
+    let set = |state: &mut State, status: DeskStatus| {
+        if let Some(desk) = &mut state.prompts.desk {
+            desk.status = status;
+        }
+    };
+    match notice {
+        DeskNotice::Opening(progress) => {
+            state.jobs.set(DESK_JOB, &Job::Running(Some(progress)));
+            set(state, DeskStatus::Opening(Some(progress)));
+        }
+        DeskNotice::Note(note) => state.messages.push(note),
+        DeskNotice::Ready(now) => {
+            state.jobs.set(DESK_JOB, &Job::Done);
+            set(state, DeskStatus::Open(now));
+        }
+        DeskNotice::Changed(now) => {
+            if let Some(change) = &now.last {
+                state.prompts.similarities.remove(&(now.strategy, change.class));
+                state.prompts.open(change.class);
+                state.notice.clone_from(&change.note);
+            }
+            set(state, DeskStatus::Open(now));
+        }
+        DeskNotice::Similarities { strategy, class, prompts } => {
+            state.prompts.similarities.insert((strategy, class), Some(prompts));
+        }
+        DeskNotice::Saved(saved, now) => {
+            let short: String = saved.version.chars().take(8).collect();
+            let reference = format!("{}@{}", saved.name, saved.version);
+            state.messages.extend(saved.notes);
+            state.messages.push(format!("saved the prompts as {reference}"));
+            let aggregation = state
+                .session
+                .as_ref()
+                .map_or(Aggregation::Mean, |session| session.strategies[now.strategy].aggregation);
+            set(state, DeskStatus::Open(now));
+            let name = format!("{}@{short}", saved.name);
+            state.notice = Some(format!("saved as {name}, which is a strategy now"));
+            let taken = state
+                .session
+                .as_ref()
+                .is_some_and(|session| session.strategies.iter().any(|strategy| strategy.name == name));
+            if !taken && !state.job.is_running() {
+                return vec![state.add_strategy(NewStrategy {
+                    name,
+                    prompt_sets: vec![reference],
+                    aggregation,
+                })];
+            }
+        }
+        DeskNotice::Refused(message) => {
+            state.notice = message.lines().next().map(str::to_owned);
+            state.messages.push(message);
+        }
+        DeskNotice::Failed(message) => {
+            let problem = Problem { message: message.clone(), store: false };
+            state.jobs.set(DESK_JOB, &Job::Failed(problem));
+            state.messages.push(message.clone());
+            set(state, DeskStatus::Failed(message));
+        }
+    }
+    if let Some(session) = &state.session {
+        state.prompts.clamp(session, &state.strategies);
+    }
+    Vec::new()
+}
+
+fn paste(state: &mut State, text: &str) {
+    if let Some(typing) = &mut state.typing {
+        typing.input.insert(text);
+        state.apply_typing();
+    } else if let Some(Overlay::Form(form)) = &mut state.overlay {
+        form.paste(text);
+    }
+}
+
+fn press(state: &mut State, key: &KeyEvent) -> Vec<Effect> {
+    state.notice = None;
+    let always = state
+        .keymap
+        .action_for(key, Context::Leaving)
+        .filter(|action| matches!(action, Action::QuitNow | Action::Suspend | Action::Redraw));
+    if let Some(action) = always {
+        return act(state, action);
+    }
+    if state.typing.is_some() {
+        return type_key(state, key);
+    }
+    match &mut state.overlay {
+        Some(Overlay::Form(form)) => {
+            return match form.press(key) {
+                Pressed::Inside => Vec::new(),
+                Pressed::Closed => {
+                    state.overlay = None;
+                    Vec::new()
+                }
+                Pressed::Complete { row, text } => vec![Effect::Complete { row, text }],
+                Pressed::Submitted => submit(state),
+            };
+        }
+        Some(Overlay::Commands(view)) => {
+            if view.searching && !matches!(key.code, KeyCode::Enter | KeyCode::Up | KeyCode::Down) {
+                if key.code == KeyCode::Esc {
+                    state.overlay = None;
+                } else if view.search.press(key) {
+                    view.selected = 0;
+                }
+                return Vec::new();
+            }
+            if key.code == KeyCode::Enter {
+                return run_command(state);
+            }
+        }
+        Some(Overlay::Message(..) | Overlay::Leaving) | None => {}
+    }
+    match state.keymap.action_for(key, state.context()) {
+        Some(action) => act(state, action),
+        None => Vec::new(),
+    }
+}
+
+fn type_key(state: &mut State, key: &KeyEvent) -> Vec<Effect> {
+    match key.code {
+        KeyCode::Enter => return state.finish_typing(),
+        KeyCode::Esc => {
+            if let Some(typing) = &mut state.typing {
+                typing.input = TextInput::default();
+            }
+            state.apply_typing();
+            state.typing = None;
+        }
+        _ => {
+            if state.typing.as_mut().is_some_and(|typing| typing.input.press(key)) {
+                state.apply_typing();
+            }
+        }
+    }
+    Vec::new()
+}
+
+/// Runs the selected row of the list of commands, if it works on the screen below.
+fn run_command(state: &mut State) -> Vec<Effect> {
+    let here = state.place();
+    let Some(Overlay::Commands(view)) = &state.overlay else { return Vec::new() };
+    let Some((_, binding)) = view.rows(&state.keymap, here).get(view.selected).copied() else {
+        return Vec::new();
+    };
+    if !binding.works_in(here) {
+        state.notice = Some("That does not work on this screen.".to_owned());
+        return Vec::new();
+    }
+    state.overlay = None;
+    act(state, binding.action)
+}
+
+fn submit(state: &mut State) -> Vec<Effect> {
+    let Some(Overlay::Form(form)) = &mut state.overlay else { return Vec::new() };
+    match form.kind {
+        FormKind::OpenFiles => {
+            let path = |row: usize| Some(form.text(row)).filter(|text| !text.is_empty()).map(PathBuf::from);
+            let flags = ExperimentFlags {
+                images: path(0),
+                checkpoint: path(1),
+                templates: path(2),
+                cupl: path(3),
+                class_names: path(4),
+                aggregation: None,
+            };
+            if flags.is_empty() {
+                form.problem = Some("Name a folder of images, a checkpoint and a prompt file.".to_owned());
+                return Vec::new();
+            }
+            vec![Effect::OpenExperiment(Wanted::Files(flags))]
+        }
+        FormKind::AddStrategy => {
+            let prompt_sets = form.checked();
+            if prompt_sets.is_empty() {
+                form.problem = Some("Tick at least one prompt set with Space.".to_owned());
+                return Vec::new();
+            }
+            let aggregation =
+                form.chosen().and_then(|chosen| chosen.parse().ok()).unwrap_or(Aggregation::Mean);
+            let typed = form.text(0);
+            let bare = |reference: &String| reference.split('@').next().unwrap_or_default().to_owned();
+            let joined = prompt_sets.iter().map(bare).collect::<Vec<_>>().join(" + ");
+            let name = if typed.is_empty() { joined } else { typed.to_owned() };
+            let taken = state
+                .session
+                .as_ref()
+                .is_some_and(|session| session.strategies.iter().any(|strategy| strategy.name == name));
+            if taken {
+                form.problem = Some(format!("There is a strategy {name:?} already: type another name."));
+                return Vec::new();
+            }
+            state.overlay = None;
+            vec![state.add_strategy(NewStrategy { name, prompt_sets, aggregation })]
+        }
+    }
+}
+
+fn act(state: &mut State, action: Action) -> Vec<Effect> {
+    match action {
+        Action::Up => state.move_by(Step::One(-1)),
+        Action::Down => state.move_by(Step::One(1)),
+        Action::HalfUp => state.move_by(Step::Half(-1)),
+        Action::HalfDown => state.move_by(Step::Half(1)),
+        Action::Top => state.move_by(Step::First),
+        Action::Bottom => state.move_by(Step::Last),
+        Action::Left => state.sideways(-1),
+        Action::Right => state.sideways(1),
+        Action::Next => state.images.walk(1),
+        Action::Previous => state.images.walk(-1),
+        Action::Strategies => state.go(Screen::Strategies),
+        Action::Classes => state.go(Screen::Classes),
+        Action::Confusion => state.go(Screen::Confusion),
+        Action::Images => state.go(Screen::Images),
+        Action::Prompts => {
+            if let Some(class) = state.class_in_focus() {
+                state.prompts.open(class);
+            }
+            state.go(Screen::Prompts);
+        }
+        Action::Jobs => state.go(Screen::Jobs),
+        Action::NextScreen => state.go(state.screen.beside(1)),
+        Action::PreviousScreen => state.go(state.screen.beside(-1)),
+        Action::Toggle => {
+            state.strategies.toggle();
+            state.refill();
+        }
+        Action::Baseline => {
+            state.strategies.make_baseline();
+            state.refill();
+        }
+        Action::AddStrategy => return vec![Effect::ListPromptSets],
+        Action::Sort | Action::Reverse | Action::Group => {
+            if let Some(session) = state.session.clone() {
+                match action {
+                    Action::Sort => state.classes.sort_by_next(&session),
+                    Action::Reverse => {
+                        state.classes.reversed = !state.classes.reversed;
+                        state.classes.go_to_the_top(&session);
+                    }
+                    _ => {
+                        state.classes.grouped = !state.classes.grouped;
+                        state.classes.go_to_the_top(&session);
+                    }
+                }
+            }
+        }
+        Action::Search => match state.context() {
+            Context::Classes => state.begin_typing(Purpose::ClassFilter, &state.classes.filter.clone()),
+            Context::Pairs => state.begin_typing(Purpose::PairFilter, &state.confusion.filter.clone()),
+            Context::Gallery | Context::Inspector => {
+                state.begin_typing(Purpose::ImageName, &state.images.selection.name.clone());
+            }
+            _ => {
+                if let Some(Overlay::Commands(view)) = &mut state.overlay {
+                    view.searching = true;
+                }
+            }
+        },
+        Action::Which => {
+            state.confusion.whose = state.confusion.whose.next(state.strategies.is_pair());
+            state.confusion.pairs.clear();
+            state.refill();
+        }
+        Action::Matrix => match &state.confusion.block {
+            Some(_) => state.confusion.block = None,
+            None => {
+                let pair = state.confusion.pairs.get(state.confusion.selected).copied();
+                if let Some(pair) = pair {
+                    state.open_block(pair.truth, Some(pair.predicted));
+                }
+            }
+        },
+        Action::ClassConfusions => {
+            if let Some(class) = state.class_in_focus() {
+                state.visit(Screen::Confusion);
+                state.open_block(class, None);
+            }
+        }
+        Action::ClassPrompts => {
+            if let Some(class) = state.class_in_focus() {
+                state.prompts.open(class);
+                state.visit(Screen::Prompts);
+            }
+        }
+        Action::ClassImages => {
+            if let Some(class) = state.class_in_focus() {
+                state.open_images_of(class);
+            }
+        }
+        Action::NextClass => state.change_class(1),
+        Action::PreviousClass => state.change_class(-1),
+        Action::Open => return state.open_selected(),
+        Action::Filter | Action::FilterBack => {
+            let by = if action == Action::Filter { 1 } else { -1 };
+            state.images.change_filter(by, state.strategies.is_pair());
+            state.list_images();
+        }
+        Action::OneClass => {
+            let class = state.class_in_focus();
+            let selection = &mut state.images.selection;
+            selection.class = if selection.class.is_some() { None } else { class };
+            selection.cell = None;
+            state.list_images();
+        }
+        Action::CopyPath => {
+            if let (Some(session), Some(image)) = (&state.session, state.images.current()) {
+                return vec![Effect::Copy(session.images[image].place())];
+            }
+        }
+        Action::WriteList => {
+            if !state.images.list.is_empty() {
+                let name = state.images.selection.filter.name();
+                state.begin_typing(Purpose::ListFile, &format!("{name}.txt"));
+            }
+        }
+        Action::TogglePrompt => {
+            let edit = Edit::Toggle { class: state.prompts.class, prompt: state.prompts.row() };
+            return state.edit(edit);
+        }
+        Action::EditPrompt => {
+            let text = state.selected_prompt().unwrap_or_default();
+            if !text.is_empty() {
+                state.begin_typing(Purpose::PromptText { prompt: state.prompts.row() }, &text);
+            }
+        }
+        Action::AddPrompt => state.begin_typing(Purpose::NewPrompt, ""),
+        Action::Undo => return vec![Effect::AskDesk(DeskRequest::Undo)],
+        Action::Redo => return vec![Effect::AskDesk(DeskRequest::Redo)],
+        Action::SavePrompts => {
+            if state.prompts.is_unsaved() {
+                let name = state.edited_name();
+                state.begin_typing(Purpose::PromptSetName, &name);
+            } else {
+                state.notice = Some("There is nothing to save: no prompt was changed.".to_owned());
+            }
+        }
+        Action::OtherSide => {
+            state.prompts.on_b = !state.prompts.on_b && state.strategies.is_pair();
+        }
+        Action::Back => state.step_back(),
+        Action::Help => {
+            state.overlay = match state.overlay {
+                Some(Overlay::Commands(_)) => None,
+                _ => Some(Overlay::Commands(CommandsView::default())),
+            };
+        }
+        Action::Commands => {
+            state.overlay =
+                Some(Overlay::Commands(CommandsView { searching: true, ..CommandsView::default() }));
+        }
+        Action::Cancel => {
+            if state.job.is_running() {
+                state.job = Job::Stopping;
+                state.jobs.set(SESSION_JOB, &Job::Stopping);
+                return vec![Effect::StopSession];
+            }
+            let is_opening = |desk: &Desk| matches!(desk.status, DeskStatus::Opening(_));
+            if state.prompts.desk.as_ref().is_some_and(is_opening) {
+                state.prompts.desk = None;
+                state.jobs.set(DESK_JOB, &Job::Stopped);
+                return vec![Effect::CloseDesk];
+            }
+        }
+        Action::Retry => {
+            if !matches!(state.job, Job::Stopped | Job::Failed(_)) {
+                return Vec::new();
+            }
+            // A stopped job goes on in its store; a failed one tries the one that was wanted first.
+            let in_memory = state.in_memory && state.job == Job::Stopped;
+            state.in_memory = in_memory || state.memory_wanted;
+            state.begin_session();
+            return vec![if in_memory { Effect::StartInMemory } else { Effect::StartSession }];
+        }
+        Action::MemoryStore => {
+            state.begin_session();
+            state.in_memory = true;
+            return vec![Effect::StartInMemory];
+        }
+        Action::OpenOther => state.visit(Screen::Opening),
+        Action::Quit => {
+            let something_lost = state.jobs.any_runs() || state.prompts.is_unsaved();
+            if something_lost && state.overlay != Some(Overlay::Leaving) {
+                state.overlay = Some(Overlay::Leaving);
+            } else {
+                return vec![Effect::Quit];
+            }
+        }
+        Action::QuitNow => return vec![Effect::QuitNow],
+        Action::Suspend => return vec![Effect::Suspend],
+        Action::Redraw => return vec![Effect::Redraw],
+    }
+    Vec::new()
+}
