@@ -20,7 +20,7 @@ impl Store {
     /// What prevents reading.
     pub fn blob(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {
         let Some(dir) = self.blob_dir() else { return self.tables().blobs.get(key) };
-        let path = dir.join(name(key));
+        let path = dir.join(key.to_hex());
         let mut bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -43,7 +43,7 @@ impl Store {
             return self.tables().blobs.apply(vec![(*key, Some(value.to_vec()))]);
         };
         fs::create_dir_all(&dir).map_err(|e| StoreError::io("make", &dir, e))?;
-        let path = dir.join(name(key));
+        let path = dir.join(key.to_hex());
         files::replace_with(&path, &record::encode_bytes(key, value))
             .map_err(|e| StoreError::io("write", &path, e))?;
         keep_within(&dir, BOUND)
@@ -52,10 +52,6 @@ impl Store {
     fn blob_dir(&self) -> Option<PathBuf> {
         self.path().map(|dir| dir.join("blobs"))
     }
-}
-
-fn name(key: &Key) -> String {
-    key.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Removes the files that were used longest ago until the rest has at most `bound` bytes.
@@ -114,7 +110,7 @@ mod tests {
         }
         let key = Key::of(&[b"another"]);
         on_disk.save_blob(&key, b"whole").unwrap();
-        let path = dir.path().join("blobs").join(name(&key));
+        let path = dir.path().join("blobs").join(key.to_hex());
         let mut bytes = fs::read(&path).unwrap();
         *bytes.last_mut().unwrap() ^= 1;
         fs::write(&path, bytes).unwrap();

@@ -1,5 +1,7 @@
 //! The address of a record: a hash of everything that its value depends on.
 
+use blake3::Hash;
+
 /// A fixed-length, content-addressed key.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Key([u8; 32]);
@@ -19,6 +21,11 @@ impl Key {
     /// The key with these bytes.
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
+    }
+
+    /// The key in hexadecimal.
+    pub fn to_hex(&self) -> String {
+        Hash::from_bytes(self.0).to_hex().to_string()
     }
 
     /// The 32 bytes of the key.

@@ -1,5 +1,7 @@
 //! Colours and glyphs, decided once. Meaning is never carried by colour alone.
 
+use std::cmp::Ordering;
+
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier, Style};
 
@@ -83,6 +85,17 @@ pub struct Glyphs {
     pub arrow: &'static str,
     /// Whether the terminal has `▀` and `▄`.
     pub half_blocks: bool,
+}
+
+impl Glyphs {
+    /// The sign of a change: more is a gain.
+    pub fn sign(&self, change: Ordering) -> &'static str {
+        match change {
+            Ordering::Greater => self.up,
+            Ordering::Less => self.down,
+            Ordering::Equal => self.same,
+        }
+    }
 }
 
 /// For terminals with UTF-8.

@@ -23,7 +23,7 @@ impl Workbench {
                 session.checkpoint_fingerprint.as_bytes(),
                 session.precision.name().as_bytes(),
             ]);
-            let id: String = key.as_bytes()[..6].iter().map(|byte| format!("{byte:02x}")).collect();
+            let id = key.to_hex()[..12].to_owned();
             if self.store.run(&id)?.is_some() {
                 continue;
             }

@@ -119,6 +119,15 @@ pub struct SessionEmbeddings {
     pub logit_scale: f32,
 }
 
+/// What a session is made of.
+struct Evaluated {
+    contents: ImageContents,
+    /// The dataset's fingerprint.
+    dataset: Hash,
+    /// In the order of the strategies.
+    evaluations: Vec<KnownEvaluation>,
+}
+
 impl Workbench {
     /// Evaluates every strategy and saves the runs. What was evaluated before is not evaluated again; otherwise what the
     /// store does not hold yet is embedded.
@@ -136,7 +145,7 @@ impl Workbench {
             Some(known) => known,
             None => self.evaluate_anew(&embedder, &options, cancel, notify)?,
         };
-        let (contents, evaluations) = known;
+        let Evaluated { contents, dataset, evaluations } = known;
         let mut skipped = self.dataset.skipped.clone();
         skipped.extend(contents.skipped.iter().cloned());
         if options.strict && !skipped.is_empty() {
@@ -163,7 +172,7 @@ impl Workbench {
             checkpoint_fingerprint: self.fingerprint,
             precision: self.experiment.precision,
             dataset: self.dataset.name.clone(),
-            dataset_fingerprint: self.dataset_fingerprint(&contents),
+            dataset_fingerprint: dataset,
             classes: self.dataset.classes.iter().map(|class| class.name.clone()).collect(),
             images: contents
                 .kept
@@ -225,7 +234,7 @@ impl Workbench {
         options: &SessionOptions,
         cancel: &Cancel,
         notify: &dyn Fn(Progress),
-    ) -> Result<(ImageContents, Vec<KnownEvaluation>), WorkbenchError> {
+    ) -> Result<Evaluated, WorkbenchError> {
         let SessionEmbeddings { images, labels, prompts, logit_scale } =
             self.embed_with(embedder, cancel, notify)?;
         let dataset = self.dataset_fingerprint(&images.contents);
@@ -243,15 +252,11 @@ impl Workbench {
             embedder.remember_evaluation(&key, &known);
             evaluations.push(known);
         }
-        Ok((images.contents, evaluations))
+        Ok(Evaluated { contents: images.contents, dataset, evaluations })
     }
 
     /// The same from an earlier start, if all of it is known.
-    fn known_session(
-        &self,
-        embedder: &Embedder<'_>,
-        options: &SessionOptions,
-    ) -> Option<(ImageContents, Vec<KnownEvaluation>)> {
+    fn known_session(&self, embedder: &Embedder<'_>, options: &SessionOptions) -> Option<Evaluated> {
         let pictures = self.pictures();
         let contents = embedder.known_contents(&pictures, &stamps(&pictures))?;
         if contents.kept.is_empty() {
@@ -264,7 +269,7 @@ impl Workbench {
             embedder.known_evaluation(&key, &labels, self.dataset.classes.len())
         };
         let evaluations = self.strategies.iter().map(known).collect::<Option<_>>()?;
-        Some((contents, evaluations))
+        Some(Evaluated { contents, dataset, evaluations })
     }
 
     fn embedder(&self) -> Embedder<'_> {

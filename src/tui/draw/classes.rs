@@ -1,5 +1,7 @@
 //! The classes: one row each, and one class as a page.
 
+use std::cmp::Ordering;
+
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
@@ -101,11 +103,11 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, session: &S
 }
 
 fn group_line(change: Change, size: usize, theme: &Theme) -> Line<'static> {
-    let glyph = match change {
-        Change::Gained => theme.glyphs.up,
-        Change::Lost => theme.glyphs.down,
-        Change::Same => theme.glyphs.same,
-    };
+    let glyph = theme.glyphs.sign(match change {
+        Change::Gained => Ordering::Greater,
+        Change::Lost => Ordering::Less,
+        Change::Same => Ordering::Equal,
+    });
     Line::styled(format!(" {glyph} {} {}", change.name(), text::count(size)), theme.heading())
 }
 
@@ -270,11 +272,8 @@ fn draw_taken_for(
         ];
         if pair {
             spans.push(Span::raw(format!("{:>7}", text::count(confused.b as usize))));
-            let glyph = match confused.b.cmp(&confused.a) {
-                std::cmp::Ordering::Less => theme.glyphs.up,
-                std::cmp::Ordering::Greater => theme.glyphs.down,
-                std::cmp::Ordering::Equal => theme.glyphs.same,
-            };
+            // More confusions are a loss.
+            let glyph = theme.glyphs.sign(confused.a.cmp(&confused.b));
             spans.push(Span::raw(format!("  {glyph}")));
         }
         put(frame, area, y as u16 + 2, row_line(spans, index == page.selected, theme));

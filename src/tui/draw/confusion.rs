@@ -1,5 +1,7 @@
 //! The confusions: a list of pairs, and the matrix around a class.
 
+use std::cmp::Ordering;
+
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -81,12 +83,12 @@ fn weight(state: &State, pair: &Pair) -> u32 {
 /// More confusions are a loss: `▼  +3`.
 fn change(a: u32, b: u32, theme: &Theme) -> String {
     let glyphs = &theme.glyphs;
-    let (glyph, sign) = match b.cmp(&a) {
-        std::cmp::Ordering::Less => (glyphs.up, glyphs.minus),
-        std::cmp::Ordering::Greater => (glyphs.down, "+"),
-        std::cmp::Ordering::Equal => (glyphs.same, ""),
+    let sign = match b.cmp(&a) {
+        Ordering::Less => glyphs.minus,
+        Ordering::Greater => "+",
+        Ordering::Equal => "",
     };
-    format!("{glyph} {:>5}", format!("{sign}{}", a.abs_diff(b)))
+    format!("{} {:>5}", glyphs.sign(a.cmp(&b)), format!("{sign}{}", a.abs_diff(b)))
 }
 
 fn heading(state: &State, theme: &Theme, width: usize) -> Line<'static> {

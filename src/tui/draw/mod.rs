@@ -257,14 +257,8 @@ fn percent(value: Option<f64>) -> String {
 /// A difference in points with its sign: `▲ +1.6`, `▼ −0.4`, `=  0.0`, in eight cells.
 fn difference(value: Option<f64>, glyphs: &Glyphs) -> String {
     let Some(value) = value else { return " ".repeat(8) };
-    let points = rounded(value);
-    let glyph = if points > 0.0 {
-        glyphs.up
-    } else if points < 0.0 {
-        glyphs.down
-    } else {
-        glyphs.same
-    };
+    // Adding zero makes one zero of the two that floats have.
+    let glyph = glyphs.sign((rounded(value) + 0.0).total_cmp(&0.0));
     format!("{glyph} {:>6}", signed(value, glyphs))
 }
 

@@ -7,11 +7,10 @@ use ratatui::text::{Line, Span};
 
 use super::{classes, difference, percent, place_of, put, row_line, signed};
 use crate::tui::layout::{self, first_row};
-use crate::tui::state::focus::Against;
 use crate::tui::state::{Job, State};
 use crate::tui::text;
 use crate::tui::theme::Theme;
-use crate::workbench::{self, ClassRow, Session, demo, helped_and_hurt};
+use crate::workbench::{self, ClassRow, Comparison, Session, demo, helped_and_hurt};
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, session: &Session, theme: &Theme) {
     let rows = session.strategies.len() + usize::from(state.pending.is_some());
@@ -71,9 +70,9 @@ fn draw_table(frame: &mut Frame<'_>, area: Rect, state: &State, session: &Sessio
             Span::raw(" ")
         };
         let shown = if strategies.shown[index] { theme.glyphs.on } else { theme.glyphs.off };
-        let against = match strategies.against_a.get(index).copied().flatten() {
+        let against = match strategies.against_a.get(index).and_then(Option::as_ref) {
             None => "baseline".to_owned(),
-            Some(against) => against_words(&against, interval, theme),
+            Some(against) => against_words(against, interval, theme),
         };
         let mut numbers = format!(
             " {:>7}  {}  {}",
@@ -117,29 +116,27 @@ fn draw_table(frame: &mut Frame<'_>, area: Rect, state: &State, session: &Sessio
 }
 
 /// `▲ +1.7 [+0.2, +3.2]`; the sign of a difference whose interval spans zero is `=`.
-fn against_words(against: &Against, interval: bool, theme: &Theme) -> String {
+fn against_words(comparison: &Comparison, interval: bool, theme: &Theme) -> String {
     let glyphs = &theme.glyphs;
+    let fraction = |points: f64| points / 100.0;
     if !interval {
-        return difference(Some(against.difference), glyphs);
+        return difference(Some(fraction(comparison.top1)), glyphs);
     }
-    let glyph = match against.is_proven() {
-        true if against.difference > 0.0 => glyphs.up,
-        true => glyphs.down,
-        false => glyphs.same,
-    };
-    let (low, high) = against.interval;
+    let proven = if comparison.is_proven() { comparison.top1 } else { 0.0 };
+    let (low, high) = comparison.interval();
     format!(
-        "{glyph} {:>5}  [{:>5}, {:>5}]",
-        signed(against.difference, glyphs),
-        signed(low, glyphs),
-        signed(high, glyphs)
+        "{} {:>5}  [{:>5}, {:>5}]",
+        glyphs.sign(proven.total_cmp(&0.0)),
+        signed(fraction(comparison.top1), glyphs),
+        signed(fraction(low), glyphs),
+        signed(fraction(high), glyphs)
     )
 }
 
 /// The answer first, in words.
 fn verdict(state: &State, session: &Session, theme: &Theme, width: usize) -> Vec<Line<'static>> {
     let strategies = &state.strategies;
-    let Some(comparison) = &strategies.comparison else {
+    let Some(comparison) = strategies.comparison() else {
         let key = state.keymap.key(crate::tui::actions::Action::AddStrategy);
         let text = match session.strategies.len() {
             1 => format!("This experiment has one strategy: {key} adds another to compare it with."),

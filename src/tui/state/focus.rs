@@ -13,26 +13,8 @@ pub struct Strategies {
     pub a: usize,
     /// The strategy compared with it; equal to `a` where there is no other.
     pub b: usize,
-    /// B against A.
-    pub comparison: Option<Comparison>,
     /// Each strategy against A; none for A itself.
-    pub against_a: Vec<Option<Against>>,
-}
-
-/// A strategy's difference to the baseline.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Against {
-    /// In top-1, as a fraction.
-    pub difference: f64,
-    /// Its 95 % interval, as fractions.
-    pub interval: (f64, f64),
-}
-
-impl Against {
-    /// Whether the interval leaves no doubt about the sign.
-    pub fn is_proven(&self) -> bool {
-        self.interval.0 > 0.0 || self.interval.1 < 0.0
-    }
+    pub against_a: Vec<Option<Comparison>>,
 }
 
 impl Strategies {
@@ -41,7 +23,7 @@ impl Strategies {
         let count = session.strategies.len();
         let a = session.baseline;
         let b = (0..count).find(|&strategy| strategy != a).unwrap_or(a);
-        Self { shown: vec![true; count], selected: b, a, b, comparison: None, against_a: Vec::new() }
+        Self { shown: vec![true; count], selected: b, a, b, against_a: Vec::new() }
     }
 
     /// Whether two strategies are compared; otherwise A stands alone.
@@ -94,17 +76,18 @@ impl Strategies {
         }
     }
 
-    /// Compares again, after A or B or the session changed.
+    /// Compares again, after A or the session changed.
     pub fn compare(&mut self, session: &Session) {
-        let evaluation = |strategy: usize| &session.strategies[strategy].evaluation;
-        let against = |strategy: usize| Comparison::new(evaluation(self.a), evaluation(strategy)).ok();
-        self.against_a = (0..session.strategies.len())
-            .map(|strategy| {
-                let comparison = against(strategy).filter(|_| strategy != self.a)?;
-                let (low, high) = comparison.interval();
-                Some(Against { difference: comparison.top1 / 100.0, interval: (low / 100.0, high / 100.0) })
-            })
-            .collect();
-        self.comparison = self.is_pair().then(|| against(self.b)).flatten();
+        let baseline = &session.strategies[self.a].evaluation;
+        let against_a = session.strategies.iter().enumerate().map(|(strategy, result)| {
+            let other = (strategy != self.a).then_some(&result.evaluation)?;
+            Comparison::new(baseline, other).ok()
+        });
+        self.against_a = against_a.collect();
+    }
+
+    /// B against A, where they are two.
+    pub fn comparison(&self) -> Option<&Comparison> {
+        self.against_a.get(self.b)?.as_ref()
     }
 }

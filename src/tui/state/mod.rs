@@ -367,12 +367,23 @@ impl State {
         let Some(session) = self.session.clone() else { return };
         self.strategies.compare(&session);
         self.classes.fill(&session, &self.strategies);
-        self.confusion.fill(&session, &self.strategies);
+        self.list_confusions();
+        self.images.fill(&session, &self.strategies);
+        self.prompts.clamp(&session, &self.strategies);
+    }
+
+    fn list_confusions(&mut self) {
+        if let Some(session) = self.session.clone() {
+            self.confusion.fill(&session, &self.strategies);
+            self.fit_block();
+        }
+    }
+
+    /// An open matrix is made anew, as large as there is room.
+    fn fit_block(&mut self) {
         if let Some(class) = self.confusion.block.as_ref().map(|block| block.class) {
             self.open_block(class, None);
         }
-        self.images.fill(&session, &self.strategies);
-        self.prompts.clamp(&session, &self.strategies);
     }
 
     fn list_images(&mut self) {
@@ -421,15 +432,11 @@ impl State {
 
     fn move_by(&mut self, step: Step) {
         let half = self.half();
+        let place = self.place();
         match &mut self.overlay {
-            Some(Overlay::Commands(_)) => {
-                let rows = match &self.overlay {
-                    Some(Overlay::Commands(view)) => view.rows(&self.keymap, self.place()).len(),
-                    _ => 0,
-                };
-                if let Some(Overlay::Commands(view)) = &mut self.overlay {
-                    view.selected = step.apply(view.selected, rows, half);
-                }
+            Some(Overlay::Commands(view)) => {
+                let rows = view.rows(&self.keymap, place).len();
+                view.selected = step.apply(view.selected, rows, half);
                 return;
             }
             Some(Overlay::Message(message, line)) => {
@@ -441,7 +448,7 @@ impl State {
             Some(Overlay::Leaving | Overlay::Form(_)) => return,
             None => {}
         }
-        match self.place() {
+        match place {
             Context::Problem | Context::StoreProblem => {
                 if let Job::Failed(problem) = &self.job {
                     let lines = super::draw::problem_lines(&problem.message, self.size.width).len();

@@ -31,9 +31,7 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
         }
         Event::Resize(size) => {
             state.size = size;
-            if let Some(class) = state.confusion.block.as_ref().map(|block| block.class) {
-                state.open_block(class, None);
-            }
+            state.fit_block();
             Vec::new()
         }
         Event::Progress(progress) => {
@@ -391,7 +389,7 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Which => {
             state.confusion.whose = state.confusion.whose.next(state.strategies.is_pair());
             state.confusion.pairs.clear();
-            state.refill();
+            state.list_confusions();
         }
         Action::Matrix => match &state.confusion.block {
             Some(_) => state.confusion.block = None,
