@@ -28,8 +28,8 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::workbench::{
-    DeskJob, DeskNotice, Experiment, JobNotice, Memory, Origin, PromptSetChoice, Recent, SessionJob,
-    StorePlace, StrategyChoice, complete_path, split_reference,
+    AnalysisJob, AnalysisNotice, AnalysisRequest, DeskJob, DeskNotice, Experiment, JobNotice, Memory, Origin,
+    PromptSetChoice, Recent, SessionJob, StorePlace, StrategyChoice, complete_path, split_reference,
 };
 use graphics::PictureChoice;
 use graphics::answers::LateAnswers;
@@ -61,6 +61,7 @@ enum Message {
     Screen(Event),
     Job { id: u64, notice: JobNotice },
     Desk { id: u64, notice: DeskNotice },
+    Analysis { id: u64, notice: AnalysisNotice },
 }
 
 /// How the workbench looks and is worked.
@@ -116,6 +117,8 @@ pub fn run(
         job_id: 0,
         desk: None,
         desk_id: 0,
+        analysis: None,
+        analysis_id: 0,
     };
     if screen.open.is_some() {
         screen.state.begin_session();
@@ -148,6 +151,8 @@ struct Loop {
     job_id: u64,
     desk: Option<DeskJob>,
     desk_id: u64,
+    analysis: Option<AnalysisJob>,
+    analysis_id: u64,
 }
 
 impl Loop {
@@ -168,6 +173,7 @@ impl Loop {
                         message,
                         Message::Job { notice: JobNotice::Progress(_), .. }
                             | Message::Desk { notice: DeskNotice::Opening(_), .. }
+                            | Message::Analysis { notice: AnalysisNotice::Progress(_), .. }
                             | Message::Screen(Event::PictureReady(..))
                     );
                     let Some(event) = self.event(message) else { continue };
@@ -175,6 +181,9 @@ impl Loop {
                         self.state.graphics = self.state.graphics.measured_again();
                     }
                     let opened = matches!(event, Event::Opened(..));
+                    if matches!(event, Event::Analysis(AnalysisNotice::Failed(_))) {
+                        self.close_analysis();
+                    }
                     let effects = update(&mut self.state, event);
                     if opened {
                         self.opened();
@@ -201,6 +210,7 @@ impl Loop {
 
     /// An experiment is open: it is the newest of the recent ones. The demo is always there.
     fn opened(&mut self) {
+        self.close_analysis();
         self.state.messages.append(&mut self.notices);
         let Some((origin, experiment)) = self.open.as_ref().filter(|(origin, _)| *origin != Origin::Demo)
         else {
@@ -234,6 +244,9 @@ impl Loop {
         let (id, notice) = match message {
             Message::Screen(event) => return Some(event),
             Message::Desk { id, notice } => return (id == self.desk_id).then_some(Event::Desk(notice)),
+            Message::Analysis { id, notice } => {
+                return (id == self.analysis_id).then_some(Event::Analysis(notice));
+            }
             Message::Job { id, notice } => (id, notice),
         };
         let event = match notice {
@@ -280,6 +293,8 @@ impl Loop {
                     desk.request(request);
                 }
             }
+            Effect::AskAnalysis(request) => self.ask_analysis(request)?,
+            Effect::CloseAnalysis => self.close_analysis(),
             Effect::Complete { row, text } => self.beside(move || {
                 let (completed, completions) = complete_path(&text);
                 Event::Completed { row, before: text, text: completed, completions }
@@ -343,6 +358,7 @@ impl Loop {
                 self.open = Some((origin, experiment));
                 self.desk = None;
                 self.desk_id += 1;
+                self.close_analysis();
                 self.state.leave_experiment();
                 self.state.begin_session();
                 self.start_job(self.store_place())
@@ -363,6 +379,28 @@ impl Loop {
         let desk = DeskJob::start(experiment.clone(), self.store_place(), session.clone(), strategy, notify)?;
         self.desk = Some(desk);
         Ok(())
+    }
+
+    fn ask_analysis(&mut self, request: AnalysisRequest) -> io::Result<()> {
+        let (Some((_, experiment)), Some(session)) = (&self.open, &self.state.session) else { return Ok(()) };
+        let job = match self.analysis.take() {
+            Some(job) => job,
+            None => {
+                self.analysis_id += 1;
+                let id = self.analysis_id;
+                let sender = self.sender.clone();
+                let notify = move |notice| send(&sender, Message::Analysis { id, notice });
+                AnalysisJob::start(experiment.clone(), self.store_place(), session.clone(), notify)?
+            }
+        };
+        job.request(request);
+        self.analysis = Some(job);
+        Ok(())
+    }
+
+    fn close_analysis(&mut self) {
+        self.analysis = None;
+        self.analysis_id += 1;
     }
 
     /// The prompt sets of the open experiment, by what they are called in a form.

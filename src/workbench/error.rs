@@ -123,6 +123,12 @@ pub enum WorkbenchError {
         /// All of them.
         skipped: Vec<SkippedImage>,
     },
+    /// What is on the screen is not what is in the files any more.
+    #[error("{what} changed since the experiment was opened; open it again to see them as they are now")]
+    Outdated {
+        /// What changed, in the plural.
+        what: &'static str,
+    },
     /// Somebody stopped the work; what was finished is kept.
     #[error("stopped; everything finished so far is kept and the next start continues there")]
     Cancelled,

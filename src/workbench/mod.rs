@@ -1,6 +1,7 @@
 //! An opened experiment and the jobs that fill it: datasets, prompts, encoders and the store brought together.
 //! The screens stand on this and on nothing below it; subcommands that compute do too.
 
+mod analysis_job;
 mod benchmark;
 mod class_table;
 pub mod demo;
@@ -24,6 +25,7 @@ mod prompt_edits;
 mod prompt_encoder;
 mod prompt_table;
 mod recent;
+mod reopening;
 pub mod report;
 mod runs;
 mod session;
@@ -39,6 +41,7 @@ pub use crate::evaluation::{
 };
 pub use crate::prompts::Aggregation;
 pub use crate::store::OpenedStore;
+pub use analysis_job::{AnalysisAnswer, AnalysisJob, AnalysisNotice, AnalysisRequest};
 pub use benchmark::{Benchmark, BenchmarkRequest, ImageRates, RescoringTimes, TextRates, benchmark};
 pub use class_table::{Change, ClassColumn, ClassRow, class_table, sort_classes};
 pub use desk_job::{DeskJob, DeskNotice, DeskRequest};

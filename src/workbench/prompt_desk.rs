@@ -101,12 +101,6 @@ pub enum DeskError {
     /// The experiment, an encoder or the store.
     #[error(transparent)]
     Workbench(#[from] WorkbenchError),
-    /// What is on the screen is not what is in the files any more.
-    #[error("{what} changed since the experiment was opened; open it again before editing its prompts")]
-    Outdated {
-        /// What changed, in the plural.
-        what: &'static str,
-    },
     /// A strategy that is not there.
     #[error("there is no strategy {strategy}; there are {strategies}, counted from 0")]
     NoSuchStrategy {
@@ -151,8 +145,7 @@ impl PromptDesk {
     /// embedded. The store is let go.
     ///
     /// # Errors
-    /// [`DeskError::Outdated`] and [`DeskError::NoSuchStrategy`]; [`WorkbenchError::Cancelled`] within a batch of the
-    /// request, and whatever prevents embedding.
+    /// [`DeskError::NoSuchStrategy`], and those of [`Workbench::embeddings_of`].
     pub fn open(
         workbench: Workbench,
         session: Arc<Session>,
@@ -164,11 +157,8 @@ impl PromptDesk {
         let loaded = session.strategies.get(strategy);
         let loaded = loaded.ok_or(DeskError::NoSuchStrategy { strategy, strategies })?;
         let edits = PromptEdits::new(&session.classes, &loaded.prompts);
-        check_parts(&workbench, &session)?;
-        let SessionEmbeddings { images, labels, prompts, logit_scale } = workbench.embed(cancel, notify)?;
-        if workbench.dataset_fingerprint(&images.contents) != session.dataset_fingerprint {
-            return Err(DeskError::Outdated { what: "the images" });
-        }
+        let SessionEmbeddings { images, labels, prompts, logit_scale } =
+            workbench.embeddings_of(&session, cancel, notify)?;
         let classifier = {
             let rows = loaded.prompts.iter().map(|class| prompts.rows(class));
             Classifier::build(loaded.aggregation, &rows.collect::<Result<Vec<_>, _>>()?)?
@@ -343,25 +333,6 @@ impl PromptDesk {
         }
         (gained, lost)
     }
-}
-
-/// Whether an experiment's files still give what the session shows.
-fn check_parts(workbench: &Workbench, session: &Session) -> Result<(), DeskError> {
-    let is_same = workbench.strategies.len() == session.strategies.len()
-        && workbench.strategies.iter().zip(&session.strategies).all(|(opened, shown)| {
-            (&opened.name, opened.aggregation, &opened.prompts)
-                == (&shown.name, shown.aggregation, &shown.prompts)
-        });
-    if !is_same {
-        return Err(DeskError::Outdated { what: "the prompts" });
-    }
-    if workbench.fingerprint != session.checkpoint_fingerprint {
-        return Err(DeskError::Outdated { what: "the checkpoint's files" });
-    }
-    if workbench.dataset.class_names() != session.classes {
-        return Err(DeskError::Outdated { what: "the classes" });
-    }
-    Ok(())
 }
 
 fn check_name(name: &str) -> Result<(), DeskError> {

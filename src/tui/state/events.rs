@@ -8,7 +8,9 @@ use ratatui::layout::{Position, Size};
 
 use super::{Problem, Remembered};
 use crate::tui::pictures::{Picture, PictureKey};
-use crate::workbench::{Aggregation, DeskNotice, DeskRequest, ExperimentFlags, Progress, Session};
+use crate::workbench::{
+    Aggregation, AnalysisNotice, AnalysisRequest, DeskNotice, DeskRequest, ExperimentFlags, Progress, Session,
+};
 
 /// What happens to the screens.
 #[derive(Debug)]
@@ -53,6 +55,8 @@ pub enum Event {
     },
     /// The desk says something.
     Desk(DeskNotice),
+    /// The analysis job says something.
+    Analysis(AnalysisNotice),
     /// A picture is ready, or will never be.
     PictureReady(PictureKey, Result<Picture, String>),
     /// Something to be read in the hint bar, and later among the messages.
@@ -91,6 +95,10 @@ pub enum Effect {
     AskDesk(DeskRequest),
     /// Decode these pictures and fit them to their cells; no others are wanted any more.
     WantPictures(Vec<PictureKey>),
+    /// Ask something of the session's embeddings.
+    AskAnalysis(AnalysisRequest),
+    /// Stop reading the session's embeddings.
+    CloseAnalysis,
     /// Put text on the clipboard, through the terminal.
     Copy(String),
     /// Write lines to a file.

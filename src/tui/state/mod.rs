@@ -5,10 +5,12 @@
 //! | `events.rs`, `update.rs` | what happens, what is to be done, and how one leads to the other |
 //! | `focus.rs` | the strategies: A, B, what is shown |
 //! | `classes.rs`, `confusion.rs`, `images.rs`, `prompts.rs`, `jobs.rs`, `opening.rs` | a screen each |
+//! | `analysis.rs` | the job that answers questions about embeddings |
 //! | `commands.rs`, `form.rs` | what lies over a screen |
 //! | `remembered.rs` | what is kept for the next time |
 //! | `step.rs` | how a selection moves |
 
+mod analysis;
 pub mod classes;
 pub mod commands;
 pub mod confusion;
@@ -36,6 +38,7 @@ use super::pictures::PictureKey;
 use super::pictures::cache::PictureCache;
 use super::text_input::TextInput;
 use crate::workbench::{ConfusionCell, DeskRequest, Edit, ImageFilter, Session, demo};
+pub use analysis::Analysis;
 use classes::{ClassPage, ClassesView};
 use commands::CommandsView;
 use confusion::ConfusionView;
@@ -186,6 +189,8 @@ pub struct State {
     pub images: ImagesView,
     /// The prompts of a class.
     pub prompts: PromptsView,
+    /// The job that answers questions about the session's embeddings.
+    pub analysis: Analysis,
     /// Jobs and messages.
     pub jobs: JobsView,
     /// What can be opened.
@@ -229,6 +234,7 @@ impl State {
             confusion: ConfusionView::default(),
             images: ImagesView::default(),
             prompts: PromptsView::default(),
+            analysis: Analysis::default(),
             jobs: JobsView::default(),
             opening: OpeningView::default(),
             pictures: PictureCache::default(),
@@ -318,6 +324,7 @@ impl State {
         });
         let before = Remembered::of(self);
         self.messages = messages(&session, self.in_memory);
+        self.forget_analysis();
         self.strategies = Strategies::of(&session);
         self.pictures.clear();
         let newest = session.strategies.len().saturating_sub(1);
@@ -345,6 +352,7 @@ impl State {
     /// Another experiment is about to be opened.
     pub fn leave_experiment(&mut self) {
         self.session = None;
+        self.forget_analysis();
         self.overlay = None;
         self.typing = None;
         self.messages.clear();

@@ -85,6 +85,10 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
             Vec::new()
         }
         Event::Desk(notice) => desk(state, notice),
+        Event::Analysis(notice) => {
+            state.analysis_says(notice);
+            Vec::new()
+        }
         Event::Notice(notice) => {
             state.notice = Some(notice);
             Vec::new()
@@ -489,6 +493,9 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
                 state.prompts.desk = None;
                 state.jobs.set(DESK_JOB, &Job::Stopped);
                 return vec![Effect::CloseDesk];
+            }
+            if state.stop_analysis() {
+                return vec![Effect::CloseAnalysis];
             }
         }
         Action::Retry => {

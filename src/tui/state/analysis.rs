@@ -1,0 +1,75 @@
+//! The job that answers questions about the session's embeddings, as the screens see it.
+
+use super::jobs::{Job, Problem};
+use super::{Effect, State};
+use crate::workbench::{AnalysisNotice, AnalysisRequest, Progress};
+
+/// What the state calls the job.
+const ANALYSIS_JOB: &str = "read the embeddings for explanations and findings";
+
+/// How far the job is.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub enum Analysis {
+    /// Nothing was asked yet.
+    #[default]
+    Closed,
+    /// It reads the embeddings; progress once there is any.
+    Opening(Option<Progress>),
+    /// It answers.
+    Open,
+    /// It cannot; the next question tries again.
+    Failed(String),
+}
+
+impl State {
+    /// Asks something of the session's embeddings; they are read if they are not there yet.
+    pub(super) fn ask(&mut self, request: AnalysisRequest) -> Effect {
+        if matches!(self.analysis, Analysis::Closed | Analysis::Failed(_)) {
+            self.analysis = Analysis::Opening(None);
+            self.jobs.begin(ANALYSIS_JOB.to_owned());
+        }
+        Effect::AskAnalysis(request)
+    }
+
+    /// The user wants it stopped; whether it was at work.
+    pub(super) fn stop_analysis(&mut self) -> bool {
+        let at_work = matches!(self.analysis, Analysis::Opening(_));
+        if at_work {
+            self.analysis = Analysis::Closed;
+            self.jobs.set(ANALYSIS_JOB, &Job::Stopped);
+        }
+        at_work
+    }
+
+    /// What was asked belongs to another session.
+    pub(super) fn forget_analysis(&mut self) {
+        self.stop_analysis();
+        self.analysis = Analysis::Closed;
+    }
+
+    /// The job has said something.
+    pub(super) fn analysis_says(&mut self, notice: AnalysisNotice) {
+        match notice {
+            AnalysisNotice::Progress(progress) => {
+                self.jobs.set(ANALYSIS_JOB, &Job::Running(Some(progress)));
+                self.analysis = Analysis::Opening(Some(progress));
+            }
+            AnalysisNotice::Note(note) => self.messages.push(note),
+            AnalysisNotice::Ready => {
+                self.jobs.set(ANALYSIS_JOB, &Job::Done);
+                self.analysis = Analysis::Open;
+            }
+            AnalysisNotice::Answer(answer) => match *answer {},
+            AnalysisNotice::Refused(_, message) => {
+                self.notice = message.lines().next().map(str::to_owned);
+                self.messages.push(message);
+            }
+            AnalysisNotice::Failed(message) => {
+                let problem = Problem { message: message.clone(), store: false };
+                self.jobs.set(ANALYSIS_JOB, &Job::Failed(problem));
+                self.messages.push(message.clone());
+                self.analysis = Analysis::Failed(message);
+            }
+        }
+    }
+}

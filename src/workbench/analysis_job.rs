@@ -1,0 +1,221 @@
+//! Answers to questions about a session's embeddings, on a thread of its own: the embeddings are read with the first
+//! question and stay.
+//!
+//! The store is open while they are read, and at no other time.
+
+use std::mem::{Discriminant, discriminant};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::{io, thread};
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+
+use super::error::WorkbenchError;
+use super::experiment::Experiment;
+use super::jobs::{StorePlace, panic_message};
+use super::opening::Workbench;
+use super::progress::{Cancel, Progress};
+use super::session::{Session, SessionEmbeddings};
+use crate::store::OpenedStore;
+
+/// A question about a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AnalysisRequest {}
+
+/// An answer, with what was asked.
+#[derive(Debug)]
+pub enum AnalysisAnswer {}
+
+/// What the job says.
+#[derive(Debug)]
+pub enum AnalysisNotice {
+    /// How far reading the embeddings, or a long analysis, is.
+    Progress(Progress),
+    /// What the user should know about the store.
+    Note(String),
+    /// The embeddings are read.
+    Ready,
+    /// To the request that it names.
+    Answer(Box<AnalysisAnswer>),
+    /// A request that cannot be answered, and why.
+    Refused(AnalysisRequest, String),
+    /// The job has ended: it could not read the embeddings, or made a mistake.
+    Failed(String),
+}
+
+/// The job. Dropping it stops what it is at, within a batch.
+#[derive(Debug)]
+pub struct AnalysisJob {
+    requests: Sender<AnalysisRequest>,
+    cancel: Cancel,
+}
+
+/// What questions are answered from.
+struct Analyst {
+    session: Arc<Session>,
+    embeddings: SessionEmbeddings,
+}
+
+impl AnalysisJob {
+    /// Starts to read the embeddings of `session`, which was made of this experiment; `notify` is called on the job's
+    /// thread.
+    ///
+    /// # Errors
+    /// The system has no thread left.
+    pub fn start(
+        experiment: Experiment,
+        place: StorePlace,
+        session: Arc<Session>,
+        notify: impl Fn(AnalysisNotice) + Send + 'static,
+    ) -> io::Result<Self> {
+        let (sender, receiver) = unbounded();
+        let cancel = Cancel::default();
+        let its_cancel = cancel.clone();
+        thread::Builder::new().name("job-analysis".into()).spawn(move || {
+            let worked = catch_unwind(AssertUnwindSafe(|| {
+                let analyst = Analyst::open(experiment, &place, session, &its_cancel, &notify)?;
+                notify(AnalysisNotice::Ready);
+                analyst.serve(&receiver, &its_cancel, &notify)
+            }));
+            match worked {
+                Ok(Ok(()) | Err(WorkbenchError::Cancelled)) => {}
+                Ok(Err(error)) => notify(AnalysisNotice::Failed(error.to_string())),
+                Err(panic) => notify(AnalysisNotice::Failed(panic_message(panic.as_ref()))),
+            }
+        })?;
+        Ok(Self { requests: sender, cancel })
+    }
+
+    /// Asks something. Where several questions of one kind wait, only the newest is answered. A job that has failed
+    /// answers no more.
+    pub fn request(&self, request: AnalysisRequest) {
+        // Nobody is there to answer after a failure, of which a notice has told.
+        let _unanswered = self.requests.send(request);
+    }
+}
+
+impl Drop for AnalysisJob {
+    fn drop(&mut self) {
+        self.cancel.cancel();
+    }
+}
+
+impl Analyst {
+    fn open(
+        experiment: Experiment,
+        place: &StorePlace,
+        session: Arc<Session>,
+        cancel: &Cancel,
+        notify: &dyn Fn(AnalysisNotice),
+    ) -> Result<Self, WorkbenchError> {
+        let OpenedStore { store, notices } = place.open()?;
+        notices.into_iter().for_each(|note| notify(AnalysisNotice::Note(note)));
+        let workbench = Workbench::open(experiment, store)?;
+        let progress = |progress| notify(AnalysisNotice::Progress(progress));
+        let embeddings = workbench.embeddings_of(&session, cancel, &progress)?;
+        Ok(Self { session, embeddings })
+    }
+
+    /// Answers requests until nobody can make one any more.
+    fn serve(
+        &self,
+        requests: &Receiver<AnalysisRequest>,
+        cancel: &Cancel,
+        notify: &dyn Fn(AnalysisNotice),
+    ) -> Result<(), WorkbenchError> {
+        while let Ok(first) = requests.recv() {
+            for request in
+                newest_of_each_kind(std::iter::once(first).chain(requests.try_iter()), discriminant)
+            {
+                notify(match self.answer(&request, cancel, notify) {
+                    Ok(answer) => AnalysisNotice::Answer(Box::new(answer)),
+                    Err(WorkbenchError::Cancelled) => return Err(WorkbenchError::Cancelled),
+                    Err(error) => AnalysisNotice::Refused(request, error.to_string()),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn answer(
+        &self,
+        request: &AnalysisRequest,
+        _cancel: &Cancel,
+        _notify: &dyn Fn(AnalysisNotice),
+    ) -> Result<AnalysisAnswer, WorkbenchError> {
+        let (_session, _embeddings) = (&self.session, &self.embeddings);
+        match *request {}
+    }
+}
+
+/// The last request of each kind, in the order of those.
+fn newest_of_each_kind<R>(requests: impl Iterator<Item = R>, kind: impl Fn(&R) -> Discriminant<R>) -> Vec<R> {
+    let mut newest: Vec<R> = Vec::new();
+    for request in requests {
+        newest.retain(|other| kind(other) != kind(&request));
+        newest.push(request);
+    }
+    newest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::CheckpointChoice;
+    use super::super::prompt_desk::tests::{pond, session_of};
+    use super::*;
+    use crate::store::Store;
+
+    struct Analysis {
+        job: AnalysisJob,
+        notices: Receiver<AnalysisNotice>,
+    }
+
+    impl Analysis {
+        fn start(experiment: Experiment, place: &StorePlace, session: &Arc<Session>) -> Self {
+            let (sender, notices) = unbounded();
+            let notify = move |notice| sender.send(notice).unwrap();
+            let job = AnalysisJob::start(experiment, place.clone(), Arc::clone(session), notify).unwrap();
+            Self { job, notices }
+        }
+
+        fn next(&self) -> AnalysisNotice {
+            let is_answer = |notice: &AnalysisNotice| !matches!(notice, AnalysisNotice::Progress(_));
+            self.notices.iter().find(is_answer).unwrap()
+        }
+    }
+
+    #[test]
+    fn the_store_is_open_to_others_once_the_embeddings_are_read() {
+        let (images, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let place = StorePlace::Directory(folder.path().join("store"));
+        let experiment = pond(images.path());
+        let session = session_of(&experiment, &place);
+        let analysis = Analysis::start(experiment, &place, &session);
+        assert!(matches!(analysis.next(), AnalysisNotice::Ready));
+        Store::open(&folder.path().join("store")).unwrap();
+        drop(analysis.job);
+        assert!(analysis.notices.recv().is_err());
+    }
+
+    #[test]
+    fn a_failure_is_told_with_its_reason() {
+        let images = tempfile::tempdir().unwrap();
+        let (experiment, place) = (pond(images.path()), StorePlace::in_memory());
+        let session = session_of(&experiment, &place);
+        let failed = |experiment: Experiment| match Analysis::start(experiment, &place, &session).next() {
+            AnalysisNotice::Failed(message) => message,
+            other => panic!("{other:?}"),
+        };
+        let elsewhere = CheckpointChoice::Directory("/nowhere".into());
+        assert!(failed(Experiment { checkpoint: elsewhere, ..experiment.clone() }).contains("/nowhere"));
+        std::fs::remove_file(images.path().join("a-frog/2.png")).unwrap();
+        assert!(failed(experiment).contains("the images changed"));
+    }
+
+    #[test]
+    fn only_the_newest_of_a_kind_is_answered() {
+        let requests = [Ok(1), Err("a"), Ok(2), Ok(3), Err("b"), Ok(4)];
+        assert_eq!(newest_of_each_kind(requests.into_iter(), discriminant), [Err("b"), Ok(4)]);
+        assert!(newest_of_each_kind(std::iter::empty::<Option<u8>>(), discriminant).is_empty());
+    }
+}
