@@ -572,7 +572,7 @@ pub enum RunsCommand {
         #[arg(long, value_enum, default_value_t = Format::Table)]
         format: Format,
     },
-    /// One run with its classes
+    /// One run with its classes, and what it was made of
     Show {
         /// Its id, or the start of it
         id: String,
@@ -580,6 +580,29 @@ pub enum RunsCommand {
         #[arg(long, value_enum, default_value_t = Format::Table)]
         format: Format,
     },
+    /// Make a run again from what it was made of, and say whether the same comes out
+    #[command(after_help = "Examples:
+  cupl-tui runs list                        the ids
+  cupl-tui runs replay 3fa9                 everything again: files, prompts, embeddings, predictions
+  cupl-tui runs replay 3fa9 --kept          with the embeddings that the store has
+  cupl-tui runs replay 3fa9 --format json
+
+A run's receipt has hashes of weights, preprocessing, images, labels, class order, prompts and predictions, and the
+aggregation, precision and version. What differs is named. Exit code 1 says that something does.")]
+    Replay(ReplayArguments),
+}
+
+/// `runs replay`.
+#[derive(Debug, Args)]
+pub struct ReplayArguments {
+    /// The run's id, or the start of it
+    pub id: String,
+    /// Take the embeddings that the store has instead of computing all of them again
+    #[arg(long)]
+    pub kept: bool,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
 }
 
 /// `doctor`.

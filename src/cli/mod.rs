@@ -38,6 +38,8 @@ pub enum Outcome {
     Done,
     /// Done, but some input was skipped.
     Skipped,
+    /// Made again, something came out another way; the output says what.
+    Different,
     /// What was looked at cannot be used; the output says why.
     Unusable,
 }
@@ -65,7 +67,7 @@ pub enum CommandError {
 /// The exit code when somebody interrupted: 128 and SIGINT's number.
 const INTERRUPTED: u8 = 130;
 
-/// Runs the program: 0 done, 1 done with skipped input, 2 usage or environment, 130 interrupted.
+/// Runs the program: 0 done, 1 done with skipped input or a difference, 2 usage or environment, 130 interrupted.
 pub fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
@@ -79,7 +81,7 @@ pub fn main() -> ExitCode {
     });
     match done {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
-        Ok(Outcome::Skipped) => ExitCode::from(1),
+        Ok(Outcome::Skipped | Outcome::Different) => ExitCode::from(1),
         Ok(Outcome::Unusable) => ExitCode::from(2),
         Err(CommandError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
             ExitCode::SUCCESS

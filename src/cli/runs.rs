@@ -1,124 +1,137 @@
-//! `runs`: earlier evaluations, as the store keeps them.
+//! `runs`: earlier evaluations, as the store keeps them, and whether they come out the same again.
 
-use serde_json::{Value, json};
-
-use super::arguments::{Format, Global, RunsCommand};
-use super::output::{Output, warn};
-use super::{CommandError, Outcome, open_store, table};
+use super::arguments::{Format, Global, ReplayArguments, RunsCommand};
+use super::output::{Output, ProgressLine, warn};
+use super::{CommandError, Outcome, cancel_on_signals, open_store, table};
 use crate::store::Store;
+use crate::workbench::{Precision, Replay, ReplayFrom, Run};
 
 pub fn run(command: RunsCommand, global: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
     let store = open_store(global)?;
     match command {
-        RunsCommand::List { format } => list(&read(&store)?, format, output)?,
-        RunsCommand::Show { id, format } => show(&find(&store, &id)?, format, output)?,
+        RunsCommand::List { format } => {
+            let (runs, problems) = Run::all(&store)?;
+            problems.iter().for_each(|problem| warn(problem));
+            list(&runs, format, output)?;
+        }
+        RunsCommand::Show { id, format } => show(&Run::find(&store, &id)?, format, output)?,
+        RunsCommand::Replay(command) => return replay(&store, &command, output),
     }
     Ok(Outcome::Done)
 }
 
-/// All runs, the newest first.
-fn read(store: &Store) -> Result<Vec<Value>, CommandError> {
-    let mut runs = Vec::new();
-    for info in store.runs()? {
-        let Some(text) = store.run(&info.id)? else { continue };
-        match serde_json::from_str::<Value>(&text) {
-            Ok(run) => runs.push(run),
-            Err(error) => warn(&format!("run {} cannot be read: {error}", info.id)),
-        }
-    }
-    runs.reverse();
-    Ok(runs)
-}
-
-fn find(store: &Store, id: &str) -> Result<Value, CommandError> {
-    let matching: Vec<Value> =
-        read(store)?.into_iter().filter(|run| text(&run["id"]).starts_with(id)).collect();
-    match matching.len() {
-        1 => Ok(matching.into_iter().next().unwrap_or_default()),
-        0 => Err(CommandError::Usage(format!("no run {id:?}: `cupl-tui runs list` shows what there is"))),
-        n => Err(CommandError::Usage(format!("{n} runs begin with {id:?}: give more of the id"))),
-    }
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
-}
-
-fn list(runs: &[Value], format: Format, output: &mut Output) -> Result<(), CommandError> {
-    if format == Format::Json {
-        output.json(&json!(runs))?;
-        return Ok(());
-    }
+fn list(runs: &[Run], format: Format, output: &mut Output) -> Result<(), CommandError> {
     let heading = ["id", "experiment", "strategy", "dataset", "checkpoint", "images", "top-1", "recall"];
     let mut rows = vec![heading.map(str::to_owned).to_vec()];
     rows.extend(runs.iter().map(|run| {
         vec![
-            text(&run["id"]),
-            text(&run["experiment"]),
-            text(&run["strategy"]["name"]),
-            text(&run["dataset"]["name"]),
+            run.id.clone(),
+            run.experiment.clone(),
+            run.strategy.name.clone(),
+            run.dataset.name.clone(),
             model(run),
-            run["dataset"]["images"].to_string(),
-            table::percent(run["top1"].as_f64()),
-            table::percent(run["mean_per_class_recall"].as_f64()),
+            run.dataset.images.to_string(),
+            table::percent(Some(run.top1)),
+            table::percent(Some(run.mean_per_class_recall)),
         ]
     }));
-    if format == Format::Csv {
-        output.csv(rows)?;
-    } else if runs.is_empty() {
-        output.line("No runs yet: `cupl-tui evaluate` makes some.")?;
-    } else {
-        for line in table::lines(&rows) {
-            output.line(&line)?;
-        }
+    match format {
+        Format::Json => output.json(&runs)?,
+        Format::Csv => output.csv(rows)?,
+        Format::Table if runs.is_empty() => output.line("No runs yet: `cupl-tui evaluate` makes some.")?,
+        Format::Table => output.table(&rows)?,
     }
     Ok(())
 }
 
-fn show(run: &Value, format: Format, output: &mut Output) -> Result<(), CommandError> {
+fn show(run: &Run, format: Format, output: &mut Output) -> Result<(), CommandError> {
     let mut rows = vec![["class", "images", "correct", "accuracy"].map(str::to_owned).to_vec()];
-    rows.extend(run["per_class"].as_array().into_iter().flatten().map(|class| {
+    rows.extend(run.per_class.iter().map(|class| {
         vec![
-            text(&class["class"]),
-            class["images"].to_string(),
-            class["correct"].to_string(),
-            table::percent(class["accuracy"].as_f64()),
+            class.class.clone(),
+            class.images.to_string(),
+            class.correct.to_string(),
+            table::percent(class.accuracy),
         ]
     }));
     match format {
         Format::Json => output.json(run)?,
         Format::Csv => output.csv(rows)?,
         Format::Table => {
-            output.heading(&format!(
-                "{}  {} on {} with {}",
-                text(&run["id"]),
-                text(&run["strategy"]["name"]),
-                text(&run["dataset"]["name"]),
-                model(run)
-            ))?;
+            output.heading(&title(run))?;
             output.line(&format!(
                 "top-1 {}  top-5 {}  mean per-class recall {}",
-                table::percent(run["top1"].as_f64()),
-                table::percent(run["top5"].as_f64()),
-                table::percent(run["mean_per_class_recall"].as_f64())
+                table::percent(Some(run.top1)),
+                table::percent(Some(run.top5)),
+                table::percent(Some(run.mean_per_class_recall))
             ))?;
-            let sets: Vec<String> =
-                run["strategy"]["prompt_sets"].as_array().into_iter().flatten().map(text).collect();
-            output.line(&format!("prompt sets {}", sets.join(", ")))?;
-            output.line("")?;
-            for line in table::lines(&rows) {
-                output.line(&line)?;
+            output.line(&format!("prompt sets {}", run.strategy.prompt_sets.join(", ")))?;
+            output.table(&rows)?;
+            if let Some(receipt) = &run.receipt {
+                let parts = receipt.compare(receipt).into_iter();
+                let mut rows = vec![["receipt", ""].map(str::to_owned).to_vec()];
+                rows.extend(parts.map(|part| vec![part.part.to_owned(), part.then]));
+                output.table(&rows)?;
             }
         }
     }
     Ok(())
 }
 
+fn replay(store: &Store, command: &ReplayArguments, output: &mut Output) -> Result<Outcome, CommandError> {
+    let run = Run::find(store, &command.id)?;
+    let from = if command.kept { ReplayFrom::Store } else { ReplayFrom::Scratch };
+    let cancel = cancel_on_signals()?;
+    let progress = ProgressLine::stderr();
+    let replay = run.replay(store, from, &cancel, &|state| progress.show(&state));
+    progress.finish();
+    let replay = replay?;
+    match command.format {
+        Format::Json => output.json(&replay)?,
+        Format::Csv => output.csv(part_rows(&replay))?,
+        Format::Table => {
+            output.heading(&title(&run))?;
+            output.line(&verdict(&replay))?;
+            output.table(&part_rows(&replay))?;
+        }
+    }
+    Ok(if replay.equal { Outcome::Done } else { Outcome::Different })
+}
+
+fn verdict(replay: &Replay) -> String {
+    if replay.equal {
+        return format!("Equal: the same predictions, top-1 {}.", table::percent(Some(replay.top1_now)));
+    }
+    let different: Vec<&str> = replay.parts.iter().filter(|part| !part.equal).map(|part| part.part).collect();
+    let changed = replay
+        .changed_predictions
+        .map_or_else(String::new, |changed| format!(" {changed} images are taken for another class."));
+    format!(
+        "Different: {}. top-1 {} then, {} now.{changed}",
+        different.join(", "),
+        table::percent(Some(replay.top1_then)),
+        table::percent(Some(replay.top1_now)),
+    )
+}
+
+fn part_rows(replay: &Replay) -> Vec<Vec<String>> {
+    let mut rows = vec![["part", "", "then", "now"].map(str::to_owned).to_vec()];
+    rows.extend(replay.parts.iter().map(|part| {
+        let sign = if part.equal { "=" } else { "differs" };
+        let now = if part.equal { String::new() } else { part.now.clone() };
+        vec![part.part.to_owned(), sign.to_owned(), part.then.clone(), now]
+    }));
+    rows
+}
+
+fn title(run: &Run) -> String {
+    format!("{}  {} on {} with {}", run.id, run.strategy.name, run.dataset.name, model(run))
+}
+
 /// The checkpoint, and its precision where that is not the usual one.
-fn model(run: &Value) -> String {
-    let checkpoint = &run["checkpoint"];
-    match checkpoint["precision"].as_str() {
-        None | Some("f32") => text(&checkpoint["name"]),
-        Some(precision) => format!("{} ({precision})", text(&checkpoint["name"])),
+fn model(run: &Run) -> String {
+    match run.checkpoint.precision {
+        Precision::F32 => run.checkpoint.name.clone(),
+        precision => format!("{} ({precision})", run.checkpoint.name),
     }
 }

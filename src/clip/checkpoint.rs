@@ -75,6 +75,12 @@ impl Checkpoint {
             .collect()
     }
 
+    /// Those of them that decide what the encoders are: all but that of the preprocessing.
+    pub fn encoder_files(&self) -> Vec<CheckpointFile> {
+        let files = [&self.config_file, &self.tokenizer_file].into_iter();
+        files.chain(self.weights.files()).cloned().collect()
+    }
+
     /// The learned `logit_scale`, as it is stored: cosine similarities are multiplied by its exponential before the
     /// softmax.
     ///

@@ -243,6 +243,11 @@ impl Evaluation {
         self.true_rank[image] == 1
     }
 
+    /// The class that an image was taken for.
+    pub fn predicted(&self, image: usize) -> u32 {
+        self.ranked[image * self.kept].class
+    }
+
     fn share_within(&self, rank: u32) -> f64 {
         let within = self.true_rank.iter().filter(|its| **its <= rank).count();
         within as f64 / self.n_images() as f64

@@ -28,6 +28,11 @@ impl Key {
         Hash::from_bytes(self.0).to_hex().to_string()
     }
 
+    /// The key that [`Key::to_hex`] wrote; `None` for any other text.
+    pub fn from_hex(hex: &str) -> Option<Self> {
+        Some(Self(*Hash::from_hex(hex).ok()?.as_bytes()))
+    }
+
     /// The 32 bytes of the key.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
@@ -43,6 +48,13 @@ mod tests {
     fn a_key_is_the_hash_of_the_length_prefixed_parts() {
         let by_hand = blake3::hash(b"\x02\0\0\0\0\0\0\0ab\x01\0\0\0\0\0\0\0c");
         assert_eq!(Key::of(&[b"ab", b"c"]).as_bytes(), by_hand.as_bytes());
+    }
+
+    #[test]
+    fn a_key_comes_back_from_hexadecimal() {
+        let key = Key::of(&[b"a"]);
+        assert_eq!(Key::from_hex(&key.to_hex()), Some(key));
+        assert_eq!(Key::from_hex("abc"), None);
     }
 
     proptest! {

@@ -12,7 +12,7 @@ use super::error::WorkbenchError;
 use super::image_pipeline::{ImagePipeline, Outcome, content_hash};
 use super::parallel::{in_parallel, threads};
 use super::progress::{Cancel, Meter, Progress, Stage};
-use crate::clip::{Checkpoint, FileContent, Precision, Preprocessing, TokenizedPrompt};
+use crate::clip::{Checkpoint, CheckpointFile, FileContent, Precision, Preprocessing, TokenizedPrompt};
 use crate::dataset::{PictureSource, SkippedImage};
 use crate::evaluation::{EvaluationError, Matrix};
 use crate::store::{FileStamp, Hash, Key, Store, StoreError};
@@ -458,8 +458,13 @@ pub(super) fn stamps(pictures: &[NamedPicture<'_>]) -> Vec<Option<FileStamp>> {
 /// A hash over every file that decides a checkpoint's results. Files that did not change since the store last saw
 /// them are not read again.
 pub fn checkpoint_fingerprint(checkpoint: &Checkpoint, store: &Store) -> Result<Hash, WorkbenchError> {
+    files_hash(&checkpoint.files(), store)
+}
+
+/// A hash over names and contents of files.
+pub(super) fn files_hash(files: &[CheckpointFile], store: &Store) -> Result<Hash, WorkbenchError> {
     let mut hasher = blake3::Hasher::new();
-    for file in checkpoint.files() {
+    for file in files {
         let hash = match &file.content {
             FileContent::Bytes(bytes) => blake3::hash(bytes),
             FileContent::Path(path) => file_hash(path, store)?,

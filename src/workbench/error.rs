@@ -96,6 +96,26 @@ pub enum WorkbenchError {
         /// The versions that are there under the name.
         versions: Vec<String>,
     },
+    /// No run's id begins like this, or several do.
+    #[error(
+        "{} {id:?}: {}",
+        if *matching == 0 { "no run has the id".to_owned() } else { format!("the ids of {matching} runs begin with") },
+        if *matching == 0 { "`cupl-tui runs list` shows what there is" } else { "give more of the id" }
+    )]
+    UnknownRun {
+        /// The wanted id, or its start.
+        id: String,
+        /// How many runs have it.
+        matching: usize,
+    },
+    /// A run of a version that gave no receipts.
+    #[error(
+        "run {id} was made by an earlier version, which did not note what it was made of: evaluate its experiment again"
+    )]
+    NoReceipt {
+        /// The run.
+        id: String,
+    },
     /// An encoder gave something that is no number.
     #[error("{name}: its embedding is not finite, so the checkpoint's weights are damaged: fetch it again")]
     NotFinite {

@@ -13,7 +13,7 @@ use crate::prompts::Aggregation;
 pub const DEMO: &str = "demo";
 
 /// An experiment: everything that decides its results.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Experiment {
     /// Shown in the title and written to runs.
     pub name: String,
@@ -30,7 +30,8 @@ pub struct Experiment {
 }
 
 /// Which checkpoint an experiment uses.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum CheckpointChoice {
     /// The embedded one.
     Demo,
@@ -46,7 +47,8 @@ impl CheckpointChoice {
 }
 
 /// Which images an experiment uses.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum DatasetChoice {
     /// The embedded thousand.
     Demo,
@@ -62,7 +64,8 @@ pub enum DatasetChoice {
 }
 
 /// Where a map from folder names to class names stands.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ClassNamesChoice {
     /// A JSON object or a two-column CSV.
     File(PathBuf),
@@ -71,7 +74,7 @@ pub enum ClassNamesChoice {
 }
 
 /// A strategy as the experiment names it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StrategyChoice {
     /// Distinct within the experiment.
     pub name: String,
@@ -82,7 +85,8 @@ pub struct StrategyChoice {
 }
 
 /// Where a prompt set comes from.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum PromptSetChoice {
     /// The demo's templates.
     DemoTemplates,
@@ -271,6 +275,31 @@ impl Experiment {
             strategies,
             baseline,
         })
+    }
+
+    /// The same, with paths that mean the same from everywhere.
+    #[must_use]
+    pub fn absolute(mut self) -> Self {
+        let absolute = |path: &mut PathBuf| {
+            if let Ok(whole) = std::path::absolute(&path) {
+                *path = whole;
+            }
+        };
+        if let CheckpointChoice::Directory(path) = &mut self.checkpoint {
+            absolute(path);
+        }
+        if let DatasetChoice::Path { images, class_names, .. } = &mut self.dataset {
+            absolute(images);
+            if let Some(ClassNamesChoice::File(path)) = class_names {
+                absolute(path);
+            }
+        }
+        for set in self.strategies.iter_mut().flat_map(|strategy| &mut strategy.prompt_sets) {
+            if let PromptSetChoice::TemplatesFile(path) | PromptSetChoice::CuplFile(path) = set {
+                absolute(path);
+            }
+        }
+        self
     }
 
     /// The experiment that flags describe. The strategies are called `templates`, `cupl`, and `both` when both

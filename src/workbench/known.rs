@@ -26,7 +26,7 @@ impl KnownEvaluation {
         [&(self.truncated as u32).to_le_bytes()[..], &self.evaluation.to_bytes()].concat()
     }
 
-    fn from_bytes(bytes: &[u8], labels: &[usize], n_classes: usize) -> Option<Self> {
+    pub(super) fn from_bytes(bytes: &[u8], labels: &[usize], n_classes: usize) -> Option<Self> {
         let (truncated, evaluation) = bytes.split_first_chunk()?;
         let evaluation = Evaluation::from_bytes(evaluation, labels, n_classes)?;
         Some(Self { truncated: u32::from_le_bytes(*truncated) as usize, evaluation })

@@ -31,7 +31,7 @@ pub fn of(session: &Session, predictions: bool) -> impl Serialize + '_ {
 }
 
 /// Each class's images, correct ones and accuracy from 0 to 1; `null` where a class has no image.
-pub fn per_class<'a>(classes: &'a [String], evaluation: &Evaluation) -> Vec<ClassPart<'a>> {
+fn per_class<'a>(classes: &'a [String], evaluation: &Evaluation) -> Vec<ClassPart<'a>> {
     classes
         .iter()
         .zip(evaluation.per_class())

@@ -1,21 +1,130 @@
-//! Runs: what an evaluation came to, kept in the store with the hashes of everything that decided it.
+//! Runs: what an evaluation came to, kept in the store with everything that decided it.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 
+use super::embedding::ImageContents;
 use super::error::WorkbenchError;
+use super::experiment::Experiment;
+use super::known::KnownEvaluation;
 use super::opening::Workbench;
-use super::report;
+use super::receipt::Receipt;
 use super::session::Session;
-use crate::store::Key;
+use crate::evaluation::Evaluation;
+use crate::kernels::Precision;
+use crate::prompts::Aggregation;
+use crate::store::{Key, Store};
+
+/// One evaluation of one strategy.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// The first 12 hexadecimal digits of a hash over what decided it.
+    pub id: String,
+    /// When, in seconds since 1970.
+    pub saved_at: u64,
+    /// The experiment's name.
+    pub experiment: String,
+    /// The strategy.
+    pub strategy: RunStrategy,
+    /// The dataset.
+    pub dataset: RunDataset,
+    /// The checkpoint.
+    pub checkpoint: RunCheckpoint,
+    /// Share of images whose class is the prediction, from 0 to 1.
+    pub top1: f64,
+    /// The same for the five best classes.
+    pub top5: f64,
+    /// The average of the classes' recalls, from 0 to 1.
+    pub mean_per_class_recall: f64,
+    /// Every class, in the dataset's order.
+    pub per_class: Vec<RunClass>,
+    /// What it was made of; `None` for runs of versions that gave none.
+    #[serde(default)]
+    pub receipt: Option<Receipt>,
+    /// The experiment with this strategy alone; `None` for runs of those versions.
+    #[serde(default)]
+    pub source: Option<Experiment>,
+    /// The keys under which its predictions and the labels are kept, in hexadecimal, as long as there is room.
+    #[serde(default)]
+    kept: Option<KeptPredictions>,
+}
+
+/// A run's strategy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunStrategy {
+    /// Its name.
+    pub name: String,
+    /// How prompts become scores.
+    pub aggregation: Aggregation,
+    /// As `name@version`.
+    pub prompt_sets: Vec<String>,
+    /// Prompts over all classes.
+    pub prompts: usize,
+    /// A hash over them.
+    pub prompts_hash: String,
+}
+
+/// A run's dataset.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunDataset {
+    /// Its name.
+    pub name: String,
+    /// A hash over classes, image names, labels and contents.
+    pub fingerprint: String,
+    /// Images that were evaluated.
+    pub images: usize,
+    /// Images that could not be.
+    pub skipped: usize,
+}
+
+/// A run's checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunCheckpoint {
+    /// Its name.
+    pub name: String,
+    /// A hash over its files.
+    pub fingerprint: String,
+    /// How it computed.
+    #[serde(default)]
+    pub precision: Precision,
+}
+
+/// A class of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunClass {
+    /// Its name.
+    pub class: String,
+    /// Its images.
+    pub images: u32,
+    /// Those that were recognised.
+    pub correct: u32,
+    /// Their share; `None` without images.
+    pub accuracy: Option<f64>,
+}
+
+/// Where a run's predictions are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct KeptPredictions {
+    evaluation: String,
+    labels: String,
+}
 
 impl Workbench {
-    /// A run is known by the hashes of its strategy, dataset and checkpoint: evaluating again saves nothing new.
-    pub(super) fn save_runs(&self, session: &Session) -> Result<(), WorkbenchError> {
-        for (strategy, result) in self.strategies.iter().zip(&session.strategies) {
+    /// A run is known by what decided it: evaluating the same again saves nothing new.
+    pub(super) fn save_runs(
+        &self,
+        session: &Session,
+        contents: &ImageContents,
+        ranked: usize,
+    ) -> Result<(), WorkbenchError> {
+        let mut labels_key = None;
+        for (index, result) in session.strategies.iter().enumerate() {
+            let strategy = &self.strategies[index];
             let prompts = strategy.prompts_hash();
             let key = Key::of(&[
+                b"run",
+                env!("CARGO_PKG_VERSION").as_bytes(),
                 strategy.name.as_bytes(),
                 strategy.aggregation.to_string().as_bytes(),
                 prompts.as_bytes(),
@@ -27,38 +136,125 @@ impl Workbench {
             if self.store.run(&id)?.is_some() {
                 continue;
             }
+            let labels = match labels_key {
+                Some(key) => key,
+                None => *labels_key.insert(self.keep_labels(session)?),
+            };
             let evaluation = &result.evaluation;
-            let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-            let run = json!({
-                "id": id,
-                "saved_at": seconds,
-                "experiment": session.experiment,
-                "strategy": {
-                    "name": strategy.name,
-                    "aggregation": strategy.aggregation.to_string(),
-                    "prompt_sets": strategy.prompt_sets,
-                    "prompts": result.n_prompts(),
-                    "prompts_hash": prompts.to_string(),
+            let run = Run {
+                id,
+                saved_at: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
+                experiment: session.experiment.clone(),
+                strategy: RunStrategy {
+                    name: strategy.name.clone(),
+                    aggregation: strategy.aggregation,
+                    prompt_sets: strategy.prompt_sets.clone(),
+                    prompts: result.n_prompts(),
+                    prompts_hash: prompts.to_string(),
                 },
-                "dataset": {
-                    "name": session.dataset,
-                    "fingerprint": session.dataset_fingerprint.to_string(),
-                    "images": session.images.len(),
-                    "skipped": session.skipped.len(),
+                dataset: RunDataset {
+                    name: session.dataset.clone(),
+                    fingerprint: session.dataset_fingerprint.to_string(),
+                    images: session.images.len(),
+                    skipped: session.skipped.len(),
                 },
-                "checkpoint": {
-                    "name": session.checkpoint,
-                    "fingerprint": session.checkpoint_fingerprint.to_string(),
-                    "precision": session.precision,
+                checkpoint: RunCheckpoint {
+                    name: session.checkpoint.clone(),
+                    fingerprint: session.checkpoint_fingerprint.to_string(),
+                    precision: session.precision,
                 },
-                "top1": evaluation.top1(),
-                "top5": evaluation.top5(),
-                "mean_per_class_recall": evaluation.mean_per_class_recall(),
-                "per_class": report::per_class(&session.classes, evaluation),
-            });
-            self.store.save_run(&id, &run.to_string())?;
+                top1: evaluation.top1(),
+                top5: evaluation.top5(),
+                mean_per_class_recall: evaluation.mean_per_class_recall(),
+                per_class: per_class(&session.classes, evaluation),
+                receipt: Some(self.receipt(strategy, session, contents, evaluation)?),
+                source: Some(self.source_of(index)),
+                kept: Some(KeptPredictions {
+                    evaluation: self
+                        .evaluation_key(&self.embedder(), strategy, &session.dataset_fingerprint, ranked)
+                        .to_hex(),
+                    labels: labels.to_hex(),
+                }),
+            };
+            self.store.save_run(&run.id, &run.to_json())?;
         }
         self.store.flush()?;
         Ok(())
     }
+
+    /// Keeps the labels, 4 bytes each, little-endian, once for all runs on the dataset.
+    fn keep_labels(&self, session: &Session) -> Result<Key, WorkbenchError> {
+        let key = Key::of(&[b"labels", session.dataset_fingerprint.as_bytes()]);
+        let bytes: Vec<u8> =
+            session.images.iter().flat_map(|image| (image.label as u32).to_le_bytes()).collect();
+        self.store.save_blob(&key, &bytes)?;
+        Ok(key)
+    }
+}
+
+impl Run {
+    fn to_json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// All runs of a store, the newest first, and what is wrong with those that cannot be read.
+    ///
+    /// # Errors
+    /// What prevents reading the store.
+    pub fn all(store: &Store) -> Result<(Vec<Self>, Vec<String>), WorkbenchError> {
+        let (mut runs, mut problems) = (Vec::new(), Vec::new());
+        for info in store.runs()? {
+            let Some(text) = store.run(&info.id)? else { continue };
+            match serde_json::from_str(&text) {
+                Ok(run) => runs.push(run),
+                Err(error) => problems.push(format!("run {} cannot be read: {error}", info.id)),
+            }
+        }
+        runs.reverse();
+        Ok((runs, problems))
+    }
+
+    /// The run whose id begins like this, and no other one.
+    ///
+    /// # Errors
+    /// [`WorkbenchError::UnknownRun`], or what prevents reading the store.
+    pub fn find(store: &Store, id: &str) -> Result<Self, WorkbenchError> {
+        let mut matching: Vec<Self> =
+            Self::all(store)?.0.into_iter().filter(|run| run.id.starts_with(id)).collect();
+        match (matching.pop(), matching.len()) {
+            (Some(run), 0) => Ok(run),
+            (None, _) => Err(WorkbenchError::UnknownRun { id: id.to_owned(), matching: 0 }),
+            (Some(_), others) => Err(WorkbenchError::UnknownRun { id: id.to_owned(), matching: others + 1 }),
+        }
+    }
+
+    /// What it made of each image, if the store still has that.
+    ///
+    /// # Errors
+    /// What prevents reading the store.
+    pub fn evaluation(&self, store: &Store) -> Result<Option<Evaluation>, WorkbenchError> {
+        let Some(kept) = &self.kept else { return Ok(None) };
+        let (Some(labels), Some(evaluation)) = (Key::from_hex(&kept.labels), Key::from_hex(&kept.evaluation))
+        else {
+            return Ok(None);
+        };
+        let (Some(labels), Some(evaluation)) = (store.blob(&labels)?, store.blob(&evaluation)?) else {
+            return Ok(None);
+        };
+        let labels: Vec<usize> =
+            labels.as_chunks::<4>().0.iter().map(|label| u32::from_le_bytes(*label) as usize).collect();
+        Ok(KnownEvaluation::from_bytes(&evaluation, &labels, self.per_class.len())
+            .map(|known| known.evaluation))
+    }
+}
+
+fn per_class(classes: &[String], evaluation: &Evaluation) -> Vec<RunClass> {
+    let accuracies = evaluation.per_class().into_iter();
+    let class = |(class, accuracy): (&String, crate::evaluation::ClassAccuracy)| RunClass {
+        class: class.clone(),
+        images: accuracy.images,
+        correct: accuracy.correct,
+        accuracy: accuracy.accuracy,
+    };
+    classes.iter().zip(accuracies).map(class).collect()
 }

@@ -140,6 +140,20 @@ impl Workbench {
         cancel: &Cancel,
         notify: &dyn Fn(Progress),
     ) -> Result<Session, WorkbenchError> {
+        let (mut session, contents) = self.evaluate_with_contents(options, cancel, notify)?;
+        if let Err(error) = self.save_runs(&session, &contents, options.ranked) {
+            session.warnings.push(format!("the runs were not saved: {error}"));
+        }
+        Ok(session)
+    }
+
+    /// The same without saving runs; and what the images' files hold.
+    pub(super) fn evaluate_with_contents(
+        &self,
+        options: SessionOptions,
+        cancel: &Cancel,
+        notify: &dyn Fn(Progress),
+    ) -> Result<(Session, ImageContents), WorkbenchError> {
         let embedder = self.embedder();
         let known = match self.known_session(&embedder, &options) {
             Some(known) => known,
@@ -166,7 +180,7 @@ impl Workbench {
             });
         }
         warnings.extend(embedder.unsaved());
-        let mut session = Session {
+        let session = Session {
             experiment: self.experiment.name.clone(),
             checkpoint: self.checkpoint.name().to_owned(),
             checkpoint_fingerprint: self.fingerprint,
@@ -190,10 +204,7 @@ impl Workbench {
             warnings,
             demo_checkpoint: self.experiment.checkpoint == CheckpointChoice::Demo,
         };
-        if let Err(error) = self.save_runs(&session) {
-            session.warnings.push(format!("the runs were not saved: {error}"));
-        }
-        Ok(session)
+        Ok((session, contents))
     }
 
     /// The embeddings of all images and prompts; what the store does not hold yet is embedded.
@@ -272,7 +283,7 @@ impl Workbench {
         Some(Evaluated { contents, dataset, evaluations })
     }
 
-    fn embedder(&self) -> Embedder<'_> {
+    pub(super) fn embedder(&self) -> Embedder<'_> {
         Embedder::new(&self.checkpoint, self.fingerprint, self.experiment.precision, &self.store)
     }
 
