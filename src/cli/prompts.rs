@@ -9,7 +9,9 @@ use super::output::Output;
 use super::{CommandError, Outcome, experiment_prompts, open_store, table};
 use crate::prompts::{PromptSet, PromptSetContent};
 use crate::store::Store;
-use crate::workbench::{Unfinished, split_reference, stored_prompt_set, unknown_prompt_set};
+use crate::workbench::{
+    PromptChange, PromptHistory, Unfinished, split_reference, stored_prompt_set, unknown_prompt_set,
+};
 
 pub fn run(command: PromptsCommand, global: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
     if let PromptsCommand::Show(show) = &command
@@ -143,10 +145,12 @@ fn show(store: &Store, command: &ShowPromptsArguments, output: &mut Output) -> R
             wanted
         }
     };
+    let history = PromptHistory::of(&set.name, &version, store)?;
     match command.format {
         Format::Json => output.json(&json!({
             "name": set.name,
             "version": version,
+            "history": history,
             "prompts": rows.iter().map(|(class, prompts)| json!({"class": class, "prompts": prompts})).collect::<Vec<_>>(),
         }))?,
         Format::Csv => {
@@ -157,6 +161,9 @@ fn show(store: &Store, command: &ShowPromptsArguments, output: &mut Output) -> R
         }
         Format::Table => {
             output.heading(&format!("{}@{version}: {}", set.name, describe(&set)))?;
+            if let Some(history) = history {
+                print_history(&history, output)?;
+            }
             for (class, prompts) in rows {
                 if !class.is_empty() {
                     output.line(&class)?;
@@ -167,5 +174,31 @@ fn show(store: &Store, command: &ShowPromptsArguments, output: &mut Output) -> R
             }
         }
     }
+    Ok(())
+}
+
+/// What a set was made of, and each change: `-` before a text that counts no more, `+` before one that is new.
+fn print_history(history: &PromptHistory, output: &mut Output) -> Result<(), CommandError> {
+    output.line(&format!(
+        "made of {} ({}): top-1 {} before, {} after {} changes, {} gained and {} lost of {} images of {} with {}",
+        history.strategy,
+        history.prompt_sets.join(", "),
+        table::percent(Some(history.top1_before)),
+        table::percent(Some(history.top1_after)),
+        history.changes.len(),
+        history.gained,
+        history.lost,
+        history.images,
+        history.dataset,
+        history.checkpoint,
+    ))?;
+    for PromptChange { class, prompt, before, after } in &history.changes {
+        for (sign, text) in [("-", before), ("+", after)] {
+            if let Some(text) = text {
+                output.line(&format!("  {sign} {class} {prompt}: {text}"))?;
+            }
+        }
+    }
+    output.line("")?;
     Ok(())
 }

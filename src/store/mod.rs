@@ -17,6 +17,7 @@ mod documents;
 mod error;
 mod export;
 mod files;
+mod histories;
 mod holder;
 mod key;
 mod mirror;
@@ -80,6 +81,7 @@ struct Tables {
     file_hashes: Table,
     prompt_sets: Table,
     runs: Table,
+    histories: Table,
     pieces: Table,
     /// Of a store in memory; on disk blobs are files.
     blobs: Table,
@@ -128,6 +130,7 @@ impl Store {
             file_hashes: table("file-hashes")?,
             prompt_sets: table("prompt-sets")?,
             runs: table("runs")?,
+            histories: table("histories")?,
             pieces: table("pieces")?,
             blobs: Table::in_memory(),
         };
@@ -144,6 +147,7 @@ impl Store {
             file_hashes: Table::in_memory(),
             prompt_sets: Table::in_memory(),
             runs: Table::in_memory(),
+            histories: Table::in_memory(),
             pieces: Table::in_memory(),
             blobs: Table::in_memory(),
         };

@@ -92,6 +92,7 @@ impl Store {
             if let Some(mirror) = self.mirror() {
                 mirror.remove(name, &info.version)?;
             }
+            self.history_documents().remove(name, &info.version)?;
             self.prompt_set_documents().remove(name, &info.version)?;
         }
         match self.mirror() {

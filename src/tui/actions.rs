@@ -54,6 +54,8 @@ pub enum Action {
     Undo,
     /// Do again.
     Redo,
+    /// The images that edits flip.
+    Flips,
     /// Keep as a prompt set.
     SavePrompts,
     /// Strategy A or B.
@@ -375,6 +377,14 @@ pub const BINDINGS: &[Binding] = &[
         contexts: &[C::Prompts],
         hint: "",
         description: "Do the change again that was taken back",
+    },
+    Binding {
+        action: Action::Flips,
+        name: "flips",
+        keys: &["f"],
+        contexts: &[C::Prompts],
+        hint: "flips",
+        description: "The images that the changes of the prompts flip: gained, lost, from one wrong class to another",
     },
     Binding {
         action: Action::SavePrompts,

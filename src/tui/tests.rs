@@ -197,6 +197,7 @@ fn desk_of(state: &State, strategy: usize) -> DeskState {
         top1: result.evaluation.top1(),
         mean_per_class_recall: result.evaluation.mean_per_class_recall(),
         per_class: result.evaluation.per_class(),
+        flips: Arc::default(),
         gained: 0,
         lost: 0,
         last: None,
@@ -490,6 +491,19 @@ fn prompts_are_edited_at_a_desk() {
     insta::assert_snapshot!("prompts-edited", drawn(&state, COLORED));
     let screen = drawn(&state, COLORED);
     assert!(screen.contains("1 gained, 1 lost"), "{screen}");
+
+    // Nothing flips as a whole; then two images do, and can be looked at.
+    assert_eq!(deeds(press(&mut state, "f")), []);
+    assert!(state.notice.as_deref().unwrap().contains("No image flips"));
+    now.flips = Arc::new(vec![flip(0, 0, 1), flip(2, 2, 0), flip(5, 0, 1)]);
+    update(&mut state, Event::Desk(DeskNotice::Changed(Box::new(now.clone()))));
+    press(&mut state, "f");
+    insta::assert_snapshot!("prompts-flips", drawn(&state, COLORED));
+    press(&mut state, "Enter");
+    insta::assert_snapshot!("prompts-flip", drawn(&state, COLORED));
+    assert_eq!(state.images.list.len(), 3);
+    press(&mut state, "Esc Esc");
+    assert_eq!((state.screen, state.images.flips.is_none()), (super::state::Screen::Prompts, true));
 
     // What is not saved is not left without a question, nor is the other side's edited.
     assert_eq!(press(&mut state, "q"), []);

@@ -14,6 +14,7 @@ use super::opening::Workbench;
 use super::progress::{Cancel, Progress};
 use super::prompt_edits::{ClassPrompts, Edit, EditError, PromptEdits, enabled};
 use super::prompt_encoder::PromptEncoder;
+use super::prompt_history::PromptHistory;
 use super::session::{RANKED, Session, SessionEmbeddings};
 use super::{demo, split_reference};
 use crate::evaluation::{
@@ -56,9 +57,11 @@ pub struct DeskState {
     pub mean_per_class_recall: f64,
     /// Images and hits of every class, `[n_classes]`.
     pub per_class: Vec<ClassAccuracy>,
-    /// Images that the strategy missed when it was loaded, and that are right now.
+    /// The images that another class is predicted for than when the strategy was loaded, in their order.
+    pub flips: Arc<Vec<ChangedPrediction>>,
+    /// Those of them that were missed then and are right now.
     pub gained: usize,
-    /// Images that were right then and are missed now.
+    /// Those that were right then and are missed now.
     pub lost: usize,
     /// The last change; `None` as long as there was none.
     pub last: Option<LastChange>,
@@ -187,13 +190,15 @@ impl PromptDesk {
 
     /// What the prompts come to now.
     pub fn state(&self) -> DeskState {
-        let (gained, lost) = self.flipped();
+        let flips = self.flips();
+        let (gained, lost) = self.gained_and_lost(&flips);
         DeskState {
             strategy: self.strategy,
             prompts: self.edits.classes().to_vec(),
             top1: self.rescorer.top1(),
             mean_per_class_recall: self.rescorer.mean_per_class_recall(),
             per_class: self.rescorer.per_class(),
+            flips: Arc::new(flips),
             gained,
             lost,
             last: self.last.clone(),
@@ -267,6 +272,7 @@ impl PromptDesk {
         embedder.remember_prompts(&self.typed);
         notes.extend(embedder.unsaved());
         let version = store.save_prompt_set(name, &set.to_json()).map_err(WorkbenchError::from)?;
+        self.history().save(name, &version, &store)?;
         store.flush().map_err(WorkbenchError::from)?;
         self.edits.keep();
         Ok(SavedPrompts { name: name.to_owned(), version, notes })
@@ -321,17 +327,36 @@ impl PromptDesk {
         Matrix::from_rows(&texts.filter_map(of_text).collect::<Vec<_>>())
     }
 
-    /// Images that were gained and lost since the strategy was loaded.
-    fn flipped(&self) -> (usize, usize) {
-        let (mut gained, mut lost) = (0, 0);
-        for ((image, before), now) in
-            self.session.images.iter().zip(&self.loaded).zip(self.rescorer.predictions())
-        {
-            let is_right = |predicted: u32| predicted as usize == image.label;
-            gained += usize::from(!is_right(*before) && is_right(now));
-            lost += usize::from(is_right(*before) && !is_right(now));
-        }
+    /// The images that another class is predicted for than when the strategy was loaded.
+    fn flips(&self) -> Vec<ChangedPrediction> {
+        let predictions = self.loaded.iter().zip(self.rescorer.predictions()).enumerate();
+        let flips = predictions.map(|(image, (&before, after))| ChangedPrediction { image, before, after });
+        flips.filter(|flip| flip.before != flip.after).collect()
+    }
+
+    fn gained_and_lost(&self, flips: &[ChangedPrediction]) -> (usize, usize) {
+        let label = |flip: &ChangedPrediction| self.session.images[flip.image].label;
+        let gained = flips.iter().filter(|flip| flip.after as usize == label(flip)).count();
+        let lost = flips.iter().filter(|flip| flip.before as usize == label(flip)).count();
         (gained, lost)
+    }
+
+    /// How the prompts became what they are.
+    fn history(&self) -> PromptHistory {
+        let strategy = &self.session.strategies[self.strategy];
+        let (gained, lost) = self.gained_and_lost(&self.flips());
+        PromptHistory {
+            strategy: strategy.name.clone(),
+            prompt_sets: strategy.prompt_sets.clone(),
+            checkpoint: self.session.checkpoint.clone(),
+            dataset: self.session.dataset.clone(),
+            images: self.session.images.len(),
+            top1_before: strategy.evaluation.top1(),
+            top1_after: self.rescorer.top1(),
+            gained,
+            lost,
+            changes: self.edits.history(),
+        }
     }
 }
 
@@ -554,7 +579,16 @@ pub(super) mod tests {
 
         let OpenedStore { store, .. } = place.open().unwrap();
         let versions: Vec<String> = store.prompt_sets().unwrap().into_iter().map(|set| set.version).collect();
-        assert_eq!(versions, [first.version, second.version.clone()]);
+        assert_eq!(versions, [first.version.clone(), second.version.clone()]);
+        let history =
+            |saved: &SavedPrompts| PromptHistory::of(&saved.name, &saved.version, &store).unwrap().unwrap();
+        let whole = history(&second);
+        assert_eq!((history(&first).changes.len(), whole.changes.len()), (1, 2));
+        let texts = |at: usize| (whole.changes[at].before.as_deref(), whole.changes[at].after.as_deref());
+        let disabled = desk.session.strategies[2].prompts[6][0].as_str();
+        assert_eq!(texts(0), (Some(disabled), None));
+        assert_eq!(texts(1), (None, Some("a frog that sits on a green leaf")));
+        assert_eq!((whole.top1_after, whole.gained), (desk.state().top1, desk.state().gained));
         let (set, _) = stored_prompt_set(&second.name, Some(&second.version), &store).unwrap();
         assert_eq!(set.resolve(&desk.session.classes).unwrap().per_class, desk.edits.per_class());
 

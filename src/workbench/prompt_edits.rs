@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use super::prompt_history::PromptChange;
+
 /// One prompt of a class.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EditedPrompt {
@@ -145,6 +147,22 @@ struct Change {
     words: String,
 }
 
+impl Change {
+    /// Prompt by prompt, those that count otherwise than before.
+    fn parts(&self, class_names: &[String]) -> Vec<PromptChange> {
+        let text = |prompts: &ClassPrompts, at: usize| {
+            prompts.get(at).filter(|prompt| prompt.enabled).map(|prompt| prompt.text.clone())
+        };
+        let parts = (0..self.before.len().max(self.after.len())).map(|at| PromptChange {
+            class: class_names[self.class].clone(),
+            prompt: at + 1,
+            before: text(&self.before, at),
+            after: text(&self.after, at),
+        });
+        parts.filter(|part| part.before != part.after).collect()
+    }
+}
+
 /// The prompts of a strategy with everything that was done to them.
 #[derive(Clone, Debug)]
 pub struct PromptEdits {
@@ -186,6 +204,11 @@ impl PromptEdits {
     /// What was done and not undone, in words, as `frog: 3 disabled`.
     pub fn trail(&self) -> impl Iterator<Item = &str> {
         self.done.iter().map(|change| change.words.as_str())
+    }
+
+    /// The same with the texts, for those that are kept.
+    pub fn history(&self) -> Vec<PromptChange> {
+        self.done.iter().flat_map(|change| change.parts(&self.class_names)).collect()
     }
 
     /// What would be done again, in the words of the trail.

@@ -10,9 +10,10 @@ use crate::tui::graphics::PictureProtocol;
 use crate::tui::layout;
 use crate::tui::pictures::PictureKey;
 use crate::tui::state::State;
+use crate::tui::state::images::Flip;
 use crate::tui::text;
 use crate::tui::theme::{ColorDepth, Theme};
-use crate::workbench::{Session, margin};
+use crate::workbench::{ChangedPrediction, Session, margin};
 
 /// What the list is, and where the cursor stands in it.
 fn draw_heading(frame: &mut Frame<'_>, area: Rect, state: &State, session: &Session, theme: &Theme) {
@@ -31,6 +32,13 @@ fn draw_heading(frame: &mut Frame<'_>, area: Rect, state: &State, session: &Sess
             class(cell.predicted),
             text::shorten(strategy, width / 6, ellipsis)
         )];
+    }
+    if let Some(flips) = &view.flips {
+        let count = |wanted: Flip| flips.iter().filter(|&&flip| Flip::of(session, flip) == wanted).count();
+        parts = vec![
+            "flipped by the changes".to_owned(),
+            format!("{} gained {} lost", count(Flip::Gained), count(Flip::Lost)),
+        ];
     }
     if let Some(only) = view.selection.class {
         parts.push(class(only));
@@ -91,11 +99,18 @@ pub(super) fn draw_gallery(
         let key = state.picture_key(image, picture.as_size());
         draw_picture(frame, picture, state, key, theme);
         let mut spans = vec![Span::raw(if on_cursor { theme.glyphs.cursor } else { " " })];
-        spans.extend(marks(state, session, image, theme));
+        let flip = view.flip(image);
+        match flip {
+            Some(flip) => spans.push(Span::raw(flip_sign(session, flip, theme))),
+            None => spans.extend(marks(state, session, image, theme)),
+        }
         let width = usize::from(caption.width).saturating_sub(spans.len() + 2);
         // Where all images are of one class, the file name says more.
         let one_class = view.selection.class.is_some() || view.selection.cell.is_some();
         let name = match one_class {
+            _ if flip.is_some() => {
+                text::fit_middle(&flip_words(session, flip, theme), width, theme.glyphs.ellipsis)
+            }
             true => text::fit_end(&session.images[image].name, width, theme.glyphs.ellipsis),
             false => {
                 text::fit_middle(&session.classes[session.images[image].label], width, theme.glyphs.ellipsis)
@@ -105,6 +120,23 @@ pub(super) fn draw_gallery(
         let line = Line::from(spans);
         put(frame, caption, 0, if on_cursor { line.style(theme.selected()) } else { line });
     }
+}
+
+/// What the changes of prompts do to an image: gained, lost, or neither.
+fn flip_sign(session: &Session, flip: ChangedPrediction, theme: &Theme) -> &'static str {
+    match Flip::of(session, flip) {
+        Flip::Gained => theme.glyphs.up,
+        Flip::Lost => theme.glyphs.down,
+        Flip::Astray => theme.glyphs.same,
+    }
+}
+
+/// `deer → frog`
+fn flip_words(session: &Session, flip: Option<ChangedPrediction>, theme: &Theme) -> String {
+    let name = |class: u32| &session.classes[class as usize];
+    flip.map_or_else(String::new, |flip| {
+        format!("{} {} {}", name(flip.before), theme.glyphs.arrow, name(flip.after))
+    })
 }
 
 pub(super) fn draw_inspector(
@@ -180,6 +212,10 @@ fn draw_details(
     if let Some(Ok(picture)) = state.pictures.get(&key) {
         let (wide, high) = picture.pixels;
         put(frame, area, 2, Line::from(field("pixels", format!("{wide}x{high}"))));
+    }
+    if let Some(flip) = state.images.flip(image) {
+        let words = format!("{} {}", flip_sign(session, flip, theme), flip_words(session, Some(flip), theme));
+        put(frame, area, 3, Line::from(field("the changes", text::fit(&words, room, ellipsis))));
     }
 
     let listed = state.strategies.listed();

@@ -1,8 +1,33 @@
 //! The images that are looked at: a gallery, and one of them large.
 
+use std::sync::Arc;
+
 use super::focus::Strategies;
 use super::step::Step;
-use crate::workbench::{ConfusionCell, ImageFilter, ImageSelection, Session};
+use crate::workbench::{ChangedPrediction, ConfusionCell, ImageFilter, ImageSelection, Session};
+
+/// What a change of prompts does to an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Flip {
+    /// Missed before, right now.
+    Gained,
+    /// Right before, missed now.
+    Lost,
+    /// From one wrong class to another.
+    Astray,
+}
+
+impl Flip {
+    /// What a changed prediction is.
+    pub fn of(session: &Session, flip: ChangedPrediction) -> Self {
+        let label = session.images[flip.image].label;
+        match (flip.before as usize == label, flip.after as usize == label) {
+            (false, true) => Self::Gained,
+            (true, _) => Self::Lost,
+            (false, false) => Self::Astray,
+        }
+    }
+}
 
 /// The images, filtered, and the one under the cursor.
 #[derive(Debug)]
@@ -15,6 +40,8 @@ pub struct ImagesView {
     pub selected: usize,
     /// It is shown large.
     pub inspecting: bool,
+    /// Only those whose prediction the changes of prompts flip, in place of a filter.
+    pub flips: Option<Arc<Vec<ChangedPrediction>>>,
 }
 
 impl Default for ImagesView {
@@ -29,6 +56,7 @@ impl Default for ImagesView {
             list: Vec::new(),
             selected: 0,
             inspecting: false,
+            flips: None,
         }
     }
 }
@@ -42,7 +70,12 @@ impl ImagesView {
         }
         let kept = self.current();
         let listed = strategies.listed();
-        self.list = self.selection.images(session, &strategies.focus(&listed));
+        let mut list = self.selection.images(session, &strategies.focus(&listed));
+        if self.flips.is_some() {
+            list.retain(|&image| self.flip(image).is_some());
+            list.sort_by_key(|&image| self.flip(image).map(|flip| Flip::of(session, flip)));
+        }
+        self.list = list;
         self.selected = kept.and_then(|kept| self.list.iter().position(|&image| image == kept)).unwrap_or(0);
         self.inspecting &= !self.list.is_empty();
     }
@@ -50,6 +83,23 @@ impl ImagesView {
     /// The session's image under the cursor.
     pub fn current(&self) -> Option<usize> {
         self.list.get(self.selected).copied()
+    }
+
+    /// What the changes of prompts do to an image, where that is what is looked at.
+    pub fn flip(&self, image: usize) -> Option<ChangedPrediction> {
+        let flips = self.flips.as_ref()?;
+        let place = flips.binary_search_by_key(&image, |flip| flip.image).ok()?;
+        flips.get(place).copied()
+    }
+
+    /// Only the images that changes of prompts flip.
+    pub fn only_flips(&mut self, flips: Arc<Vec<ChangedPrediction>>) {
+        self.selection =
+            ImageSelection { filter: ImageFilter::Every, class: None, cell: None, name: String::new() };
+        self.flips = Some(flips);
+        self.selected = 0;
+        self.inspecting = false;
+        self.list.clear();
     }
 
     /// The next choice of images, or with `by` −1 the one before.
@@ -62,6 +112,7 @@ impl ImagesView {
 
     /// Only the images of a class: those missed, or all of them where none is.
     pub fn only_class(&mut self, class: usize) {
+        self.flips = None;
         self.selection = ImageSelection {
             filter: self.selection.filter,
             class: Some(class),
@@ -74,6 +125,7 @@ impl ImagesView {
 
     /// Only the images of a cell of the confusion matrix.
     pub fn only_cell(&mut self, cell: ConfusionCell) {
+        self.flips = None;
         self.selection =
             ImageSelection { filter: ImageFilter::Every, class: None, cell: Some(cell), name: String::new() };
         self.selected = 0;

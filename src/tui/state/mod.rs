@@ -325,6 +325,7 @@ impl State {
         let before = Remembered::of(self);
         self.messages = messages(&session, self.in_memory);
         self.forget_analysis();
+        self.images.flips = None;
         self.strategies = Strategies::of(&session);
         self.pictures.clear();
         let newest = session.strategies.len().saturating_sub(1);
@@ -578,8 +579,12 @@ impl State {
             _ => {
                 let restricted = matches!(self.place(), Context::Gallery) && self.back.is_empty();
                 if let Some(screen) = self.back.pop() {
+                    if self.screen == Screen::Images && self.images.flips.take().is_some() {
+                        self.list_images();
+                    }
                     self.screen = screen;
                 } else if restricted {
+                    self.images.flips = None;
                     let selection = &mut self.images.selection;
                     (selection.class, selection.cell) = (None, None);
                     selection.name.clear();
@@ -643,6 +648,20 @@ impl State {
         }
         effects.push(Effect::AskDesk(DeskRequest::Apply(edit)));
         effects
+    }
+
+    /// The images that the changes at the desk flip.
+    fn open_flips(&mut self) {
+        let flips = self.prompts.desk.as_ref().and_then(Desk::state).map(|now| now.flips.clone());
+        match flips {
+            Some(flips) if !flips.is_empty() => {
+                self.images.only_flips(flips);
+                self.list_images();
+                self.visit(Screen::Images);
+            }
+            Some(_) => self.notice = Some("No image flips: every prediction is as it was loaded.".to_owned()),
+            None => self.notice = Some("The prompts cannot be changed yet.".to_owned()),
+        }
     }
 
     fn selected_prompt(&self) -> Option<String> {

@@ -145,6 +145,10 @@ fn desk(state: &mut State, notice: DeskNotice) -> Vec<Effect> {
             set(state, DeskStatus::Open(now));
         }
         DeskNotice::Changed(now) => {
+            if state.images.flips.is_some() {
+                state.images.flips = Some(now.flips.clone());
+                state.list_images();
+            }
             if let Some(change) = &now.last {
                 state.prompts.similarities.remove(&(now.strategy, change.class));
                 state.prompts.open(change.class);
@@ -426,6 +430,7 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Open => return state.open_selected(),
         Action::Filter | Action::FilterBack => {
             let by = if action == Action::Filter { 1 } else { -1 };
+            state.images.flips = None;
             state.images.change_filter(by, state.strategies.is_pair());
             state.list_images();
         }
@@ -460,6 +465,7 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::AddPrompt => state.begin_typing(Purpose::NewPrompt, ""),
         Action::Undo => return vec![Effect::AskDesk(DeskRequest::Undo)],
         Action::Redo => return vec![Effect::AskDesk(DeskRequest::Redo)],
+        Action::Flips => state.open_flips(),
         Action::SavePrompts => {
             if state.prompts.is_unsaved() {
                 let name = state.edited_name();
