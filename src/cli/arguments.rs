@@ -151,7 +151,7 @@ pub struct ExperimentArguments {
     /// CuPL prompts: a JSON object from class names to sentences, or `demo`
     #[arg(long, value_name = "FILE", conflicts_with = "file")]
     pub cupl: Option<PathBuf>,
-    /// How a class's prompts become its scores: mean, pooled-mean, similarity-mean or max
+    /// How a class's prompts become its scores: mean, pooled-mean, similarity-mean, max, zpe or autoclip
     #[arg(long, value_name = "NAME", conflicts_with = "file")]
     pub aggregation: Option<Aggregation>,
     /// How the encoders compute: f32, or int8, which is faster and nearly the same [default: the experiment's, or f32]

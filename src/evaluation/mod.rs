@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `matrix.rs` | rows of embeddings |
 //! | `classifier.rs` | how the prompts of a class become its part of a classifier |
+//! | `prompt_weights.rs` | prompts weighted without labels: ZPE and AutoCLIP |
 //! | `scores.rs` | the matrix product: images by the rows of a classifier |
 //! | `ranking.rs` | what the scores of one image say: best classes, probabilities, rank of the true class |
 //! | `evaluate.rs` | a classifier on labelled images, and the metrics |
@@ -23,6 +24,7 @@ mod evaluate;
 mod interval;
 mod matrix;
 mod prompt_similarity;
+mod prompt_weights;
 mod ranking;
 mod rescoring;
 mod scores;

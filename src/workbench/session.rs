@@ -254,7 +254,7 @@ impl Workbench {
             if cancel.is_cancelled() {
                 return Err(WorkbenchError::Cancelled);
             }
-            let classifier = classifier(strategy, &prompts)?;
+            let classifier = classifier(strategy, &prompts, &images.unit, logit_scale)?;
             let known = KnownEvaluation {
                 truncated: prompts.truncated(strategy.prompts.iter().flatten().map(String::as_str)),
                 evaluation: evaluate(&images.unit, &labels, &classifier, logit_scale, options.ranked)?,
@@ -311,10 +311,15 @@ impl Workbench {
     }
 }
 
-fn classifier(strategy: &OpenStrategy, prompts: &PromptEmbeddings) -> Result<Classifier, WorkbenchError> {
+fn classifier(
+    strategy: &OpenStrategy,
+    prompts: &PromptEmbeddings,
+    images: &Matrix,
+    logit_scale: f32,
+) -> Result<Classifier, WorkbenchError> {
     let per_class: Vec<Matrix> =
         strategy.prompts.iter().map(|class| prompts.rows(class)).collect::<Result<_, _>>()?;
-    Ok(Classifier::build(strategy.aggregation, &per_class)?)
+    Ok(Classifier::for_images(strategy.aggregation, &per_class, images, logit_scale)?)
 }
 
 #[cfg(test)]
