@@ -40,7 +40,7 @@ pub use crate::clip::Precision;
 pub use crate::dataset::{PictureSource, SkippedImage};
 pub use crate::evaluation::{
     ChangedPrediction, ClassAccuracy, Comparison, Competitor, ConfusedPair, ConfusionChange, Evaluation,
-    PromptSimilarity, confusion_change_block, confusion_changes, paired_interval,
+    PromptSimilarity, confusion_change_block, confusion_changes,
 };
 pub use crate::prompts::Aggregation;
 pub use crate::store::OpenedStore;
@@ -72,4 +72,4 @@ pub use recent::{Memory, Origin, Recent, complete_path};
 pub use replay::{Replay, ReplayFrom};
 pub use runs::{Run, RunCheckpoint, RunClass, RunDataset, RunStrategy};
 pub use session::{RANKED, Session, SessionEmbeddings, SessionImage, SessionOptions, StrategyResult};
-pub use verdict::{helped_and_hurt, verdict};
+pub use verdict::{helped_and_hurt, p_value, p_words, verdict};
