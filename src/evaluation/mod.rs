@@ -15,8 +15,11 @@
 //! | `mcnemar.rs` | whether a difference is proven, and the smallest that could be |
 //! | `holm.rs` | the same for many classes at once |
 //! | `bootstrap.rs` | how far a difference may be off |
+//! | `calibration.rs` | whether probabilities can be trusted, and the temperature that makes them better |
+//! | `split.rs` | images to choose on, and images to measure on |
 
 mod bootstrap;
+mod calibration;
 mod classifier;
 mod comparison;
 mod confusions;
@@ -30,10 +33,12 @@ mod prompt_similarity;
 mod ranking;
 mod rescoring;
 mod scores;
+mod split;
 #[cfg(test)]
 mod tests;
 
 pub use bootstrap::bootstrap_interval;
+pub use calibration::{Calibration, CalibrationOptions, Fitted, Reliability, ReliabilityBin, calibrate};
 pub use classifier::Classifier;
 pub use comparison::{ClassDifference, Comparison, class_differences};
 pub use confusions::{ConfusedPair, ConfusionChange, confusion_change_block, confusion_changes};
@@ -45,3 +50,4 @@ pub use mcnemar::{SIGNIFICANCE, mcnemar_p, smallest_resolvable};
 pub use prompt_similarity::{ClassMeans, Competitor, PromptSimilarity};
 pub use ranking::Ranked;
 pub use rescoring::{ChangedPrediction, Rescorer};
+pub use split::{Split, split};

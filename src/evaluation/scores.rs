@@ -69,16 +69,36 @@ impl Scorer {
         which: Range<usize>,
         scratch: &'a mut Scratch,
     ) -> &'a [f32] {
+        self.scores_by(which.len(), images, |at| which.start + at, scratch)
+    }
+
+    /// The same of images that need not be neighbours.
+    pub(super) fn scores_of<'a>(
+        &self,
+        images: &Matrix,
+        which: &[usize],
+        scratch: &'a mut Scratch,
+    ) -> &'a [f32] {
+        self.scores_by(which.len(), images, |at| which[at], scratch)
+    }
+
+    fn scores_by<'a>(
+        &self,
+        count: usize,
+        images: &Matrix,
+        which: impl Fn(usize) -> usize,
+        scratch: &'a mut Scratch,
+    ) -> &'a [f32] {
         let Scratch { images: packed, products, scores } = scratch;
-        packed.pack(which.len(), images.cols(), |at, row| row.copy_from_slice(images.row(which.start + at)));
-        scores.resize(which.len() * self.n_classes, 0.0);
+        packed.pack(count, images.cols(), |at, row| row.copy_from_slice(images.row(which(at))));
+        scores.resize(count * self.n_classes, 0.0);
         for group in &self.groups {
             let n_rows = group.rows.outputs();
             if n_rows == self.n_classes {
                 group.rows.multiply(packed, &[], Store::Replace, scores);
                 continue;
             }
-            products.resize(which.len() * n_rows, 0.0);
+            products.resize(count * n_rows, 0.0);
             group.rows.multiply(packed, &[], Store::Replace, products);
             let images = scores.chunks_exact_mut(self.n_classes).zip(products.chunks_exact(n_rows));
             for (scores, products) in images {
