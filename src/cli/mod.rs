@@ -2,7 +2,9 @@
 
 mod arguments;
 mod bench;
+mod calibrate;
 mod classes;
+mod compare;
 mod confusion;
 mod doctor;
 mod embed;
@@ -131,6 +133,8 @@ fn run(arguments: Arguments, output: &mut Output) -> Result<Outcome, CommandErro
         None => open_workbench(&arguments.experiment, global),
         Some(Command::Evaluate(command)) => evaluate::run(&command, global, output),
         Some(Command::Classes(command)) => classes::run(&command, global, output),
+        Some(Command::Compare(command)) => compare::run(&command, global, output),
+        Some(Command::Calibrate(command)) => calibrate::run(&command, global, output),
         Some(Command::Confusion(command)) => confusion::run(&command, global, output),
         Some(Command::Misses(command)) => misses::run(&command, global, output),
         Some(Command::Report(command)) => report::run(&command, global, output),

@@ -88,11 +88,31 @@ impl Scorer {
         which: Range<usize>,
         scratch: &'a mut Scratch,
     ) -> &'a [f32] {
+        self.scores_by(which.len(), images, |at| which.start + at, scratch)
+    }
+
+    /// The same of images that need not be neighbours.
+    pub(super) fn scores_of<'a>(
+        &self,
+        images: &Matrix,
+        which: &[usize],
+        scratch: &'a mut Scratch,
+    ) -> &'a [f32] {
+        self.scores_by(which.len(), images, |at| which[at], scratch)
+    }
+
+    fn scores_by<'a>(
+        &self,
+        count: usize,
+        images: &Matrix,
+        which: impl Fn(usize) -> usize,
+        scratch: &'a mut Scratch,
+    ) -> &'a [f32] {
         let Scratch { images: packed, products, scores } = scratch;
-        packed.pack(which.len(), images.cols(), |at, row| row.copy_from_slice(images.row(which.start + at)));
-        scores.resize(which.len() * self.n_classes, 0.0);
+        packed.pack(count, images.cols(), |at, row| row.copy_from_slice(images.row(which(at))));
+        scores.resize(count * self.n_classes, 0.0);
         if let SeveralRows::WeightedPerImage(n_prompts) = self.several {
-            self.weigh_per_image(which.len(), n_prompts, packed, products, scores);
+            self.weigh_per_image(count, n_prompts, packed, products, scores);
             return scores;
         }
         for group in &self.groups {
@@ -101,7 +121,7 @@ impl Scorer {
                 group.rows.multiply(packed, &[], Store::Replace, scores);
                 continue;
             }
-            products.resize(which.len() * n_rows, 0.0);
+            products.resize(count * n_rows, 0.0);
             group.rows.multiply(packed, &[], Store::Replace, products);
             let images = scores.chunks_exact_mut(self.n_classes).zip(products.chunks_exact(n_rows));
             for (scores, products) in images {

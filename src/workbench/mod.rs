@@ -3,6 +3,7 @@
 
 mod analysis_job;
 mod benchmark;
+mod calibration;
 mod class_table;
 pub mod demo;
 mod desk_job;
@@ -39,13 +40,15 @@ mod verdict;
 pub use crate::clip::Precision;
 pub use crate::dataset::{PictureSource, SkippedImage};
 pub use crate::evaluation::{
-    ChangedPrediction, ClassAccuracy, Comparison, Competitor, ConfusedPair, ConfusionChange, Evaluation,
-    PromptSimilarity, confusion_change_block, confusion_changes, paired_interval,
+    Calibration, CalibrationOptions, ChangedPrediction, ClassAccuracy, Comparison, Competitor, ConfusedPair,
+    ConfusionChange, Evaluation, Fitted, PromptSimilarity, Reliability, ReliabilityBin,
+    confusion_change_block, confusion_changes,
 };
 pub use crate::prompts::Aggregation;
 pub use crate::store::OpenedStore;
 pub use analysis_job::{AnalysisAnswer, AnalysisJob, AnalysisNotice, AnalysisRequest};
 pub use benchmark::{Benchmark, BenchmarkRequest, ImageRates, RescoringTimes, TextRates, benchmark};
+pub use calibration::calibrate_strategy;
 pub use class_table::{Change, ClassColumn, ClassRow, class_table, sort_classes};
 pub use desk_job::{DeskJob, DeskNotice, DeskRequest};
 pub use embedding::{
@@ -72,4 +75,4 @@ pub use recent::{Memory, Origin, Recent, complete_path};
 pub use replay::{Replay, ReplayFrom};
 pub use runs::{Run, RunCheckpoint, RunClass, RunDataset, RunStrategy};
 pub use session::{RANKED, Session, SessionEmbeddings, SessionImage, SessionOptions, StrategyResult};
-pub use verdict::{helped_and_hurt, verdict};
+pub use verdict::{helped_and_hurt, p_value, p_words, verdict};
