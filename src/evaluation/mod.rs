@@ -18,7 +18,10 @@
 //! | `bootstrap.rs` | how far a difference may be off |
 //! | `calibration.rs` | whether probabilities can be trusted, and the temperature that makes them better |
 //! | `split.rs` | images to choose on, and images to measure on |
+//! | `assignment.rs` | the best assignment of predicted classes to true ones, and permuted class names |
+//! | `near_duplicates.rs` | what is nearly the same by its embedding, and how many different prompts there are |
 
+mod assignment;
 mod bootstrap;
 mod calibration;
 mod classifier;
@@ -30,6 +33,7 @@ mod evaluate;
 mod holm;
 mod matrix;
 mod mcnemar;
+mod near_duplicates;
 mod prompt_similarity;
 mod prompt_weights;
 mod ranking;
@@ -39,6 +43,7 @@ mod split;
 #[cfg(test)]
 mod tests;
 
+pub use assignment::{PermutedClasses, best_assignment};
 pub use bootstrap::bootstrap_interval;
 pub use calibration::{Calibration, CalibrationOptions, Fitted, Reliability, ReliabilityBin, calibrate};
 pub use classifier::Classifier;
@@ -49,6 +54,7 @@ pub use evaluate::{ClassAccuracy, Evaluation, evaluate};
 pub use holm::holm;
 pub use matrix::Matrix;
 pub use mcnemar::{SIGNIFICANCE, mcnemar_p, smallest_resolvable};
+pub use near_duplicates::{ImagePair, effective_number, near_duplicate_prompts, near_duplicates};
 pub use prompt_similarity::{ClassMeans, Competitor, PromptSimilarity};
 pub use ranking::Ranked;
 pub use rescoring::{ChangedPrediction, Rescorer};
