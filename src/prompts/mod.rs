@@ -5,11 +5,13 @@
 //! | `template.rs` | a sentence with a place for the class name |
 //! | `prompt_set.rs` | a named list of templates, or of prompts per class (CuPL), and its files |
 //! | `matching.rs` | which key of a prompt set a class name means |
+//! | `lint/` | what is wrong with prompts by their text alone |
 //! | `strategy.rs` | prompt sets together with an aggregation |
 //!
 //! What a model makes of a prompt is not known here.
 
 mod error;
+pub mod lint;
 mod matching;
 mod prompt_set;
 mod strategy;
