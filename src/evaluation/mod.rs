@@ -54,7 +54,7 @@ pub use evaluate::{ClassAccuracy, Evaluation, evaluate};
 pub use holm::holm;
 pub use matrix::Matrix;
 pub use mcnemar::{SIGNIFICANCE, mcnemar_p, smallest_resolvable};
-pub use near_duplicates::{ImagePair, effective_number, near_duplicate_prompts, near_duplicates};
+pub use near_duplicates::{ImagePair, PromptCosines, effective_number, near_duplicates};
 pub use prompt_similarity::{ClassMeans, Competitor, PromptSimilarity};
 pub use ranking::Ranked;
 pub use rescoring::{ChangedPrediction, Rescorer};

@@ -87,17 +87,50 @@ fn nearest(
     }
 }
 
-/// The pairs of `prompts`, raw embeddings `[n_prompts, dim]`, that are nearly the same: for each prompt the most similar
-/// earlier one whose cosine with it is at least `threshold`, as (prompt, earlier prompt, cosine).
-pub fn near_duplicate_prompts(prompts: &Matrix, threshold: f32) -> Vec<(usize, usize, f32)> {
-    let unit = prompts.clone().normalised();
-    let nearest = |prompt: usize| {
-        let earlier = (0..prompt).map(|other| (other, dot(unit.row(prompt), unit.row(other)) as f32));
-        earlier.filter(|(_, cosine)| *cosine >= threshold).max_by(|x, y| x.1.total_cmp(&y.1))
-    };
-    (0..unit.rows())
-        .filter_map(|prompt| nearest(prompt).map(|(other, cosine)| (prompt, other, cosine)))
-        .collect()
+/// The cosines of prompts with one another.
+pub struct PromptCosines {
+    n: usize,
+    /// `[n, n]`.
+    cosines: Vec<f32>,
+}
+
+impl PromptCosines {
+    /// Fewer prompts than this have no usual distance.
+    const FEWEST: usize = 8;
+    /// The share of the usual distance within which two prompts are nearly the same.
+    const NEAR: f32 = 0.05;
+
+    /// Of `prompts`, raw embeddings `[n_prompts, dim]`.
+    pub fn new(prompts: &Matrix) -> Self {
+        let unit = prompts.clone().normalised();
+        let n = unit.rows();
+        let cosine = |at: usize| dot(unit.row(at / n), unit.row(at % n)) as f32;
+        Self { n, cosines: (0..n * n).map(cosine).collect() }
+    }
+
+    /// The cosine of two prompts.
+    pub fn between(&self, a: usize, b: usize) -> f32 {
+        self.cosines[a * self.n + b]
+    }
+
+    /// The prompts that are nearly the same as an earlier one, as (prompt, the most similar earlier one): their distance,
+    /// 1 − cosine, is less than a twentieth of the median distance of all pairs. So it does not depend on how far apart a
+    /// checkpoint puts its prompts. None among fewer than eight prompts, or where half of the pairs are the same.
+    pub fn near_duplicates(&self) -> Vec<(usize, usize)> {
+        let pairs = (0..self.n).flat_map(|a| (0..a).map(move |b| (a, b)));
+        let mut distances: Vec<f32> = pairs.map(|(a, b)| 1.0 - self.between(a, b)).collect();
+        if self.n < Self::FEWEST {
+            return Vec::new();
+        }
+        let middle = distances.len() / 2;
+        let median = *distances.select_nth_unstable_by(middle, f32::total_cmp).1;
+        let least = 1.0 - Self::NEAR * median.max(0.0);
+        let nearest = |prompt: usize| {
+            let earlier = (0..prompt).filter(|&other| self.between(prompt, other) > least);
+            earlier.max_by(|x, y| self.between(prompt, *x).total_cmp(&self.between(prompt, *y)))
+        };
+        (0..self.n).filter_map(|prompt| Some((prompt, nearest(prompt)?))).collect()
+    }
 }
 
 /// How many different prompts there are in effect among `prompts`, raw embeddings `[n_prompts, dim]`: from 1, where all
@@ -290,12 +323,15 @@ mod tests {
     }
 
     #[test]
-    fn a_repeated_prompt_points_to_the_first() {
-        let prompts = Matrix::from_rows(&[[1.0, 0.0], [0.0, 2.0], [5.0, 0.1], [0.0, 1.0]]).unwrap();
-        let found = near_duplicate_prompts(&prompts, 0.99);
-        assert_eq!(
-            found.iter().map(|&(prompt, first, _)| (prompt, first)).collect::<Vec<_>>(),
-            [(2, 0), (3, 1)]
-        );
+    fn a_nearly_repeated_prompt_points_to_the_first() {
+        let mut rows: Vec<[f32; 8]> = (0..8).map(|at| std::array::from_fn(|x| f32::from(u8::from(x == at)))).collect();
+        rows.push([0.0, 0.0, 5.0, 0.1, 0.0, 0.0, 0.0, 0.0]);
+        rows.push([0.0, 0.0, 0.7, 0.7, 0.0, 0.0, 0.0, 0.0]);
+        let cosines = PromptCosines::new(&Matrix::from_rows(&rows).unwrap());
+        assert_eq!(cosines.near_duplicates(), [(8, 2)]);
+        assert!((cosines.between(8, 2) - 0.9998).abs() < 1e-6);
+        let few = PromptCosines::new(&Matrix::from_rows(&rows[..7]).unwrap());
+        assert_eq!(few.near_duplicates(), []);
+        assert_eq!(PromptCosines::new(&Matrix::from_rows(&[[1.0, 2.0]; 9]).unwrap()).near_duplicates(), []);
     }
 }

@@ -18,7 +18,7 @@ mod strategy;
 mod template;
 
 pub use error::{ClassMismatch, MissingClass, PromptError};
-pub use matching::fold;
+pub use matching::{fold, nearest};
 pub use prompt_set::{LooseMatch, PromptSet, PromptSetContent, ResolvedPrompts};
 pub use strategy::{Aggregation, Strategy};
 pub use template::{NoPlaceholder, Template};

@@ -6,7 +6,7 @@ use super::embedding::{Embedder, ImageContents, ImageEmbeddings, NamedPicture, P
 use super::error::WorkbenchError;
 use super::experiment::CheckpointChoice;
 use super::known::KnownEvaluation;
-use super::opening::{OpenStrategy, Workbench};
+use super::opening::{LeftOverKeys, OpenStrategy, Workbench};
 use super::progress::{Cancel, Progress};
 use crate::clip::Precision;
 use crate::dataset::{PictureSource, SkippedImage};
@@ -57,6 +57,8 @@ pub struct Session {
     pub strategies: Vec<StrategyResult>,
     /// The strategy the others are compared with: an index into `strategies`.
     pub baseline: usize,
+    /// The keys of prompt sets that no class asked for.
+    pub left_over: Vec<LeftOverKeys>,
     /// What the user should know about the input.
     pub warnings: Vec<String>,
     /// The numbers come from the demo's checkpoint.
@@ -201,6 +203,7 @@ impl Workbench {
             skipped,
             strategies,
             baseline: self.experiment.baseline,
+            left_over: self.left_over.clone(),
             warnings,
             demo_checkpoint: self.experiment.checkpoint == CheckpointChoice::Demo,
         };

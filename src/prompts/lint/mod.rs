@@ -3,6 +3,7 @@
 //! | file | what it knows |
 //! |---|---|
 //! | `sentence.rs` | sentences with nothing to see in them, and fragments |
+//! | `duplicates.rs` | prompts with the same words, or nearly |
 //! | `article.rs` | a or an |
 //! | `class_name.rs` | whether a prompt names its class |
 //! | `markup.rs` | stray blanks and markup |
@@ -11,10 +12,9 @@
 
 mod article;
 mod class_name;
+mod duplicates;
 mod markup;
 mod sentence;
-
-use std::collections::HashMap;
 
 pub use class_name::names_class;
 
@@ -27,6 +27,8 @@ const LONGEST: usize = 58;
 pub enum Rule {
     /// Another prompt of the class has the same words.
     ExactDuplicate,
+    /// Another prompt of the class has nearly the same words.
+    NearDuplicate,
     /// A sentence that is cut, or no sentence.
     Fragment,
     /// Markup of Markdown or HTML, bullets or numbers of a list.
@@ -61,14 +63,17 @@ pub struct Flaw {
     pub prompt: usize,
     /// What breaks it, in words.
     pub evidence: String,
+    /// The earlier prompt that it repeats, from 0.
+    pub repeats: Option<usize>,
     /// What puts it right, where that is safe.
     pub fix: Option<Fix>,
 }
 
 impl Rule {
     /// In the order in which they are looked at and put right.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::ExactDuplicate,
+        Self::NearDuplicate,
         Self::Fragment,
         Self::Markup,
         Self::StrayBlanks,
@@ -83,6 +88,7 @@ impl Rule {
     pub fn name(self) -> &'static str {
         match self {
             Self::ExactDuplicate => "exact-duplicate",
+            Self::NearDuplicate => "near-duplicate",
             Self::Fragment => "fragment",
             Self::Markup => "markup",
             Self::StrayBlanks => "stray-blanks",
@@ -149,21 +155,30 @@ pub fn clean(prompts: &[String], flaws: &[Flaw]) -> Vec<String> {
 
 /// Looks at each prompt with every rule: those of any text here, the others in `look`.
 fn lint(prompts: &[String], look: impl Fn(Rule, &str) -> Option<(String, Option<Fix>)>) -> Vec<Flaw> {
-    let mut first_of: HashMap<String, usize> = HashMap::new();
+    let repeated = duplicates::repeated(prompts);
     let mut flaws = Vec::new();
     for (prompt, text) in prompts.iter().enumerate() {
-        let first = *first_of.entry(normalised(text)).or_insert(prompt);
+        let (first, near) = repeated[prompt];
         for rule in Rule::ALL {
             let found = match rule {
-                Rule::ExactDuplicate => (first != prompt)
-                    .then(|| (format!("the same words as prompt {}", first + 1), Some(Fix::Drop))),
+                Rule::ExactDuplicate => {
+                    first.map(|first| (format!("the same words as prompt {}", first + 1), Some(Fix::Drop)))
+                }
+                Rule::NearDuplicate => {
+                    near.map(|near| (format!("nearly the same words as prompt {}", near + 1), None))
+                }
                 Rule::Markup => rewritten(text, rule, markup::markup(text)),
                 Rule::StrayBlanks => rewritten(text, rule, markup::stray_blanks(text)),
                 Rule::WrongArticle => rewritten(text, rule, article::wrong_article(text)),
                 Rule::OverLong => over_long(text).map(|evidence| (evidence, None)),
                 _ => look(rule, text),
             };
-            flaws.extend(found.map(|(evidence, fix)| Flaw { rule, prompt, evidence, fix }));
+            let repeats = match rule {
+                Rule::ExactDuplicate => first,
+                Rule::NearDuplicate => near,
+                _ => None,
+            };
+            flaws.extend(found.map(|(evidence, fix)| Flaw { rule, prompt, evidence, repeats, fix }));
         }
     }
     flaws
@@ -180,12 +195,6 @@ fn rewritten(text: &str, rule: Rule, evidence: Option<String>) -> Option<(String
 fn over_long(text: &str) -> Option<String> {
     let count = text.split_whitespace().count();
     (count > LONGEST).then(|| format!("{count} words; about {LONGEST} fit into 77 tokens"))
-}
-
-/// A text as duplicates are compared: its words in lower case. A text without words is compared as it is.
-fn normalised(text: &str) -> String {
-    let words: Vec<String> = words(text).map(|(_, word)| word.to_lowercase()).collect();
-    if words.is_empty() { text.trim().to_owned() } else { words.join(" ") }
 }
 
 /// The words of a text with the bytes where they begin: letters, digits and apostrophes between them.
