@@ -11,6 +11,8 @@ mod embed;
 mod evaluate;
 mod experiment;
 mod experiment_prompts;
+mod labels;
+mod lint;
 mod misses;
 mod output;
 mod prompts;

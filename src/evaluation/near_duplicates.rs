@@ -324,7 +324,8 @@ mod tests {
 
     #[test]
     fn a_nearly_repeated_prompt_points_to_the_first() {
-        let mut rows: Vec<[f32; 8]> = (0..8).map(|at| std::array::from_fn(|x| f32::from(u8::from(x == at)))).collect();
+        let mut rows: Vec<[f32; 8]> =
+            (0..8).map(|at| std::array::from_fn(|x| f32::from(u8::from(x == at)))).collect();
         rows.push([0.0, 0.0, 5.0, 0.1, 0.0, 0.0, 0.0, 0.0]);
         rows.push([0.0, 0.0, 0.7, 0.7, 0.0, 0.0, 0.0, 0.0]);
         let cosines = PromptCosines::new(&Matrix::from_rows(&rows).unwrap());

@@ -12,16 +12,20 @@ mod embedding_file;
 mod embedding_rows;
 mod error;
 mod experiment;
+mod finding;
 mod html_report;
 mod image_pipeline;
 mod image_selection;
 mod jobs;
 mod known;
+mod label_doctor;
 mod opening;
 mod parallel;
 mod picture_folder;
 mod progress;
+mod prompt_cleaning;
 mod prompt_desk;
+mod prompt_doctor;
 mod prompt_edits;
 mod prompt_encoder;
 mod prompt_history;
@@ -45,6 +49,7 @@ pub use crate::evaluation::{
     confusion_change_block, confusion_changes,
 };
 pub use crate::prompts::Aggregation;
+pub use crate::prompts::lint::{Fix, Rule};
 pub use crate::store::OpenedStore;
 pub use analysis_job::{AnalysisAnswer, AnalysisJob, AnalysisNotice, AnalysisRequest};
 pub use benchmark::{Benchmark, BenchmarkRequest, ImageRates, RescoringTimes, TextRates, benchmark};
@@ -60,13 +65,17 @@ pub use experiment::{
     CheckpointChoice, ClassNamesChoice, DEMO, DatasetChoice, Experiment, ExperimentError, ExperimentFlags,
     PromptSetChoice, StrategyChoice, split_reference,
 };
+pub use finding::{Finding, FindingKind, FlawedPrompt};
 pub use html_report::HtmlReport;
 pub use image_selection::{ConfusionCell, Focus, ImageFilter, ImageSelection, margin};
 pub use jobs::{JobNotice, SessionJob, StorePlace, make_session};
-pub use opening::{Workbench, open_checkpoint, stored_prompt_set, unknown_prompt_set};
+pub use label_doctor::label_findings;
+pub use opening::{LeftOverKeys, Workbench, open_checkpoint, stored_prompt_set, unknown_prompt_set};
 pub use picture_folder::PictureFolder;
 pub use progress::{Cancel, Meter, Progress, Stage, short_duration};
+pub use prompt_cleaning::{CleanedSet, CleanedStrategy, Cleaning, save_cleaned};
 pub use prompt_desk::{DeskError, DeskState, LastChange, PromptDesk, SavedPrompts};
+pub use prompt_doctor::{EffectiveNumbers, effective_numbers, prompt_findings, text_findings};
 pub use prompt_edits::{ClassPrompts, Edit, EditError, EditedPrompt, PromptEdits, PromptOrigin};
 pub use prompt_history::{PromptChange, PromptHistory};
 pub use prompt_table::PromptTable;

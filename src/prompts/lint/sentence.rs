@@ -208,7 +208,8 @@ impl Manner {
         }
         if last.len() <= 3 && last.bytes().all(|byte| byte.is_ascii_digit()) {
             let glued = bare.strip_suffix(last).map(|before| before.trim_end_matches('-'));
-            let is_item = last.len() < 3 && glued.is_some_and(|before| before.ends_with([':', '(', ')', '\n']));
+            let is_item =
+                last.len() < 3 && glued.is_some_and(|before| before.ends_with([':', '(', ')', '\n']));
             if is_item || MEASURING.contains(&&*before) {
                 return cut(format!("it is cut at {last:?}"));
             }
