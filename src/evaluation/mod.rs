@@ -11,12 +11,14 @@
 //! | `rescoring.rs` | an evaluation that follows its prompts while they change, one class at a time |
 //! | `prompt_similarity.rs` | how near a prompt is to the images of its class and of the others |
 //! | `comparison.rs` | two evaluations on the same images |
+//! | `control_gain.rs` | what a strategy gains over a control with several seeds |
 //! | `confusions.rs` | which classes are taken for which, and what changes from one evaluation to another |
 //! | `interval.rs` | how much a difference can be trusted |
 
 mod classifier;
 mod comparison;
 mod confusions;
+mod control_gain;
 mod encoding;
 mod error;
 mod evaluate;
@@ -32,6 +34,7 @@ mod tests;
 pub use classifier::Classifier;
 pub use comparison::{ClassDifference, Comparison};
 pub use confusions::{ConfusedPair, ConfusionChange, confusion_change_block, confusion_changes};
+pub use control_gain::{ControlGain, Standing};
 pub use error::EvaluationError;
 pub use evaluate::{ClassAccuracy, Evaluation, evaluate};
 pub use interval::paired_interval;
