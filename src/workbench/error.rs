@@ -75,6 +75,12 @@ pub enum WorkbenchError {
         /// The names there are.
         known: String,
     },
+    /// A classifier that cannot be written as one row a class.
+    #[error(
+        "with the aggregation max a class has a row for each of its prompts, and none of its own: write the classifier \
+         with --aggregation mean, pooled-mean or similarity-mean, or `aggregation` in the experiment file"
+    )]
+    NoRowPerClass,
     /// A class that the dataset does not have, or a name that several have.
     #[error("the dataset has {count} {name:?}; {hint}")]
     UnknownClass {
