@@ -224,9 +224,11 @@ pub fn mistyped_command(file: &Path) -> Option<String> {
         "compare",
         "calibrate",
         "confusion",
+        "controls",
         "misses",
         "report",
         "embed",
+        "export",
         "bench",
         "prompts",
         "runs",
@@ -296,6 +298,22 @@ calibration error, is how far they are from it on average; NLL is the mean of -l
 are divided by a temperature before their softmax: the one with the smallest NLL on the development images, a share of each
 class. What it does is measured on the rest. Predictions stay as they are.")]
     Calibrate(CalibrateArguments),
+    /// What a strategy gains over prompts that say less
+    #[command(after_help = "Examples:
+  cupl-tui controls                                 the embedded demo, every strategy in turn
+  cupl-tui controls pets.toml --strategy cupl
+  cupl-tui controls pets.toml --strategy cupl --seeds 10 --format json
+
+Each control takes something away from the strategy's prompts and keeps its aggregation:
+  class-name  the class name alone
+  template    one plain template: a photo of a {}.
+  random      as many prompts with two random words or character strings, the same for every class (WaffleCLIP)
+  shuffled    the prompts of another class, with the own class's name in them
+  no-name     the strategy's prompts with \"object\" or \"it\" for the class name
+random and shuffled are made with several seeds: mean and standard deviation (sd). The gain is the strategy's top-1
+accuracy minus the control's, with the 95 % interval of a paired bootstrap over the images. In JSON and CSV, accuracies
+and differences are from 0 to 1.")]
+    Controls(ControlsArguments),
     /// The images that strategies miss, or other ones, and copies of them
     #[command(after_help = "Examples:
   cupl-tui misses                                   the demo's images that A or B misses
@@ -325,6 +343,9 @@ A is the baseline and B the first other strategy unless they are named.")]
 The tensors image_embeds and text_embeds have unit rows [n, dim] in the order of the input; the metadata entries images
 and texts are JSON arrays of the rows' names.")]
     Embed(EmbedArguments),
+    /// Write what other programs can use: a strategy's classifier
+    #[command(subcommand)]
+    Export(ExportCommand),
     /// Keep prompt sets in the store: import, list, show, export, remove
     #[command(subcommand)]
     Prompts(PromptsCommand),
@@ -510,6 +531,23 @@ pub struct ConfusionArguments {
     pub most: Option<usize>,
 }
 
+/// `controls`.
+#[derive(Debug, Args)]
+pub struct ControlsArguments {
+    /// What to evaluate.
+    #[command(flatten)]
+    pub experiment: ExperimentArguments,
+    /// Only this strategy; may be given several times
+    #[arg(long = "strategy", value_name = "NAME")]
+    pub strategies: Vec<String>,
+    /// How often controls with chance in them are made
+    #[arg(long, value_name = "K", default_value_t = crate::workbench::CONTROL_SEEDS as u16, value_parser = clap::value_parser!(u16).range(1..=100))]
+    pub seeds: u16,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
 /// `misses`.
 #[derive(Debug, Args)]
 pub struct MissesArguments {
@@ -579,6 +617,38 @@ pub struct EmbedArguments {
     /// Unreadable images are an error instead of being skipped
     #[arg(long)]
     pub strict: bool,
+}
+
+/// `export`.
+#[derive(Debug, Subcommand)]
+pub enum ExportCommand {
+    /// Write a strategy's classifier, one row a class, to a .safetensors or .npy file
+    #[command(after_help = "Examples:
+  cupl-tui export classifier --strategy cupl --out cupl.safetensors
+  cupl-tui export classifier pets.toml --strategy cupl --out pets.npy
+
+The array is f32, [classes, dim], in the dataset's order of classes: the tensor `weights` with the names in the metadata
+entry `classes` (a JSON array), or the array alone with the names in a file beside it that ends in .classes.json. Rows are
+unit vectors, except with similarity-mean, whose rows are averages that must not be normalised. With open_clip:
+
+  weights = safetensors.torch.load_file(\"cupl.safetensors\")[\"weights\"]
+  image = torch.nn.functional.normalize(model.encode_image(preprocess(picture).unsqueeze(0)), dim=-1)
+  probabilities = (model.logit_scale.exp() * image @ weights.T).softmax(dim=-1)")]
+    Classifier(ExportClassifierArguments),
+}
+
+/// `export classifier`.
+#[derive(Debug, Args)]
+pub struct ExportClassifierArguments {
+    /// What the strategy belongs to.
+    #[command(flatten)]
+    pub experiment: ExperimentArguments,
+    /// The strategy
+    #[arg(long, value_name = "NAME")]
+    pub strategy: String,
+    /// The file to write; its ending says how: .safetensors or .npy
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
 }
 
 /// `bench`.

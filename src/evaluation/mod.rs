@@ -12,6 +12,7 @@
 //! | `rescoring.rs` | an evaluation that follows its prompts while they change, one class at a time |
 //! | `prompt_similarity.rs` | how near a prompt is to the images of its class and of the others |
 //! | `comparison.rs` | two evaluations on the same images |
+//! | `control_gain.rs` | what a strategy gains over a control with several seeds |
 //! | `confusions.rs` | which classes are taken for which, and what changes from one evaluation to another |
 //! | `mcnemar.rs` | whether a difference is proven, and the smallest that could be |
 //! | `holm.rs` | the same for many classes at once |
@@ -24,6 +25,7 @@ mod calibration;
 mod classifier;
 mod comparison;
 mod confusions;
+mod control_gain;
 mod encoding;
 mod error;
 mod evaluate;
@@ -44,6 +46,7 @@ pub use calibration::{Calibration, CalibrationOptions, Fitted, Reliability, Reli
 pub use classifier::Classifier;
 pub use comparison::{ClassDifference, Comparison, class_differences};
 pub use confusions::{ConfusedPair, ConfusionChange, confusion_change_block, confusion_changes};
+pub use control_gain::{ControlGain, Standing};
 pub use error::EvaluationError;
 pub use evaluate::{ClassAccuracy, Evaluation, evaluate};
 pub use holm::holm;
