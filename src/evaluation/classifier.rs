@@ -1,5 +1,7 @@
 //! How the prompts of a class become its part of a zero-shot classifier.
 
+use std::ops::Range;
+
 use super::{EvaluationError, Matrix};
 use crate::prompts::Aggregation;
 
@@ -73,6 +75,14 @@ impl Classifier {
         match self {
             Self::Linear { weights } => weights,
             Self::Max { prompts, .. } => prompts,
+        }
+    }
+
+    /// Which of those rows are a class's.
+    pub(super) fn rows_of(&self, class: usize) -> Range<usize> {
+        match self {
+            Self::Linear { .. } => class..class + 1,
+            Self::Max { ends, .. } => class.checked_sub(1).map_or(0, |before| ends[before])..ends[class],
         }
     }
 }

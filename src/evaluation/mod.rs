@@ -12,11 +12,15 @@
 //! | `prompt_similarity.rs` | how near a prompt is to the images of its class and of the others |
 //! | `comparison.rs` | two evaluations on the same images |
 //! | `confusions.rs` | which classes are taken for which, and what changes from one evaluation to another |
+//! | `attribution.rs` | what each prompt contributes to the logit of its class for an image |
+//! | `counterfactual.rs` | which prompts would have to go for a missed image to be recognised |
 //! | `interval.rs` | how much a difference can be trusted |
 
+mod attribution;
 mod classifier;
 mod comparison;
 mod confusions;
+mod counterfactual;
 mod encoding;
 mod error;
 mod evaluate;
@@ -29,9 +33,13 @@ mod scores;
 #[cfg(test)]
 mod tests;
 
+pub use attribution::ClassLogit;
 pub use classifier::Classifier;
 pub use comparison::{ClassDifference, Comparison};
 pub use confusions::{ConfusedPair, ConfusionChange, confusion_change_block, confusion_changes};
+#[cfg(test)]
+use counterfactual::class_scores;
+pub use counterfactual::{PromptedClassifier, RemovedPrompt};
 pub use error::EvaluationError;
 pub use evaluate::{ClassAccuracy, Evaluation, evaluate};
 pub use interval::paired_interval;
