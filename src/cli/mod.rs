@@ -9,6 +9,7 @@ mod embed;
 mod evaluate;
 mod experiment;
 mod experiment_prompts;
+mod explain;
 mod misses;
 mod output;
 mod prompts;
@@ -133,6 +134,7 @@ fn run(arguments: Arguments, output: &mut Output) -> Result<Outcome, CommandErro
         Some(Command::Classes(command)) => classes::run(&command, global, output),
         Some(Command::Confusion(command)) => confusion::run(&command, global, output),
         Some(Command::Misses(command)) => misses::run(&command, global, output),
+        Some(Command::Explain(command)) => explain::run(&command, global, output),
         Some(Command::Report(command)) => report::run(&command, global, output),
         Some(Command::Embed(command)) => embed::run(&command, global, output),
         Some(Command::Prompts(command)) => prompts::run(command, global, output),

@@ -153,7 +153,8 @@ pub(super) fn dot(a: &[f32], b: &[f32]) -> f64 {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::{Classifier, class_scores};
+    use super::super::Classifier;
+    use super::super::counterfactual::class_scores;
     use super::*;
 
     /// A logit by the definition, from the classifier that is made of the prompts.

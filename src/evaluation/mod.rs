@@ -37,8 +37,6 @@ pub use attribution::ClassLogit;
 pub use classifier::Classifier;
 pub use comparison::{ClassDifference, Comparison};
 pub use confusions::{ConfusedPair, ConfusionChange, confusion_change_block, confusion_changes};
-#[cfg(test)]
-use counterfactual::class_scores;
 pub use counterfactual::{PromptedClassifier, RemovedPrompt};
 pub use error::EvaluationError;
 pub use evaluate::{ClassAccuracy, Evaluation, evaluate};

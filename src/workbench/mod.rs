@@ -11,6 +11,7 @@ mod embedding_file;
 mod embedding_rows;
 mod error;
 mod experiment;
+mod explanation;
 mod html_report;
 mod image_pipeline;
 mod image_selection;
@@ -35,12 +36,13 @@ mod session;
 #[cfg(test)]
 pub mod test_session;
 mod verdict;
+mod wanted_image;
 
 pub use crate::clip::Precision;
 pub use crate::dataset::{PictureSource, SkippedImage};
 pub use crate::evaluation::{
     ChangedPrediction, ClassAccuracy, Comparison, Competitor, ConfusedPair, ConfusionChange, Evaluation,
-    PromptSimilarity, confusion_change_block, confusion_changes, paired_interval,
+    PromptSimilarity, RemovedPrompt, confusion_change_block, confusion_changes, paired_interval,
 };
 pub use crate::prompts::Aggregation;
 pub use crate::store::OpenedStore;
@@ -56,6 +58,9 @@ pub use error::WorkbenchError;
 pub use experiment::{
     CheckpointChoice, ClassNamesChoice, DEMO, DatasetChoice, Experiment, ExperimentError, ExperimentFlags,
     PromptSetChoice, StrategyChoice, split_reference,
+};
+pub use explanation::{
+    Correction, ExplainedClass, Explanation, LikelyClass, PromptShare, explain, explain_picture,
 };
 pub use html_report::HtmlReport;
 pub use image_selection::{ConfusionCell, Focus, ImageFilter, ImageSelection, margin};
@@ -73,3 +78,4 @@ pub use replay::{Replay, ReplayFrom};
 pub use runs::{Run, RunCheckpoint, RunClass, RunDataset, RunStrategy};
 pub use session::{RANKED, Session, SessionEmbeddings, SessionImage, SessionOptions, StrategyResult};
 pub use verdict::{helped_and_hurt, verdict};
+pub use wanted_image::WantedImage;
