@@ -179,3 +179,111 @@ fn explained(
     prompts.sort_by(|a, b| b.share.total_cmp(&a.share));
     Ok(ExplainedClass { class, logit, prompts })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::prompt_desk::tests::{pond, session_of};
+    use super::super::{Aggregation, Cancel, StorePlace, Workbench};
+    use super::*;
+    use crate::evaluation::Classifier;
+
+    /// A session of two classes with two images each, and two strategies with two prompts a class.
+    fn opened(aggregation: Aggregation) -> (Session, SessionEmbeddings) {
+        let images = tempfile::tempdir().unwrap();
+        let (mut experiment, place) = (pond(images.path()), StorePlace::in_memory());
+        experiment.strategies.iter_mut().for_each(|strategy| strategy.aggregation = aggregation);
+        let session = session_of(&experiment, &place);
+        let workbench = Workbench::open(experiment, place.open().unwrap().store).unwrap();
+        let embeddings = workbench.embeddings_of(&session, &Cancel::default(), &|_| ()).unwrap();
+        (std::sync::Arc::try_unwrap(session).unwrap(), embeddings)
+    }
+
+    #[test]
+    fn shares_add_up_and_corrections_correct() {
+        let mut corrected = 0;
+        for aggregation in Aggregation::ALL {
+            let (mut session, embeddings) = opened(aggregation);
+            // As if each image were of the other class, so that there are misses.
+            for case in 0..2 * session.images.len() {
+                let image = case / 2;
+                session.images[image].label ^= case % 2;
+                let label = session.images[image].label;
+                for (strategy, result) in session.strategies.iter().enumerate() {
+                    let found = explain(&session, &embeddings, image, strategy).unwrap();
+                    let ranked = result.evaluation.ranked(image);
+                    assert_eq!(found.top.len(), 2);
+                    for (likely, ranked) in found.top.iter().zip(ranked) {
+                        assert_eq!(
+                            (likely.class, likely.probability),
+                            (ranked.class as usize, ranked.probability)
+                        );
+                    }
+                    let predicted = ranked[0].class as usize;
+                    assert_eq!((found.truth, found.is_miss()), (Some(label), predicted != label));
+                    let classes: Vec<usize> = found.classes.iter().map(|class| class.class).collect();
+                    assert_eq!(classes, [predicted, 1 - predicted]);
+                    for class in &found.classes {
+                        let shares = class.prompts.iter().map(|share| share.share);
+                        assert!((shares.sum::<f64>() - class.logit).abs() < 1e-9);
+                        assert_eq!(class.prompts.len(), 2);
+                    }
+                    if let Some(correction) = &found.correction {
+                        assert!(found.is_miss());
+                        check(&session, &embeddings, &found, image, correction);
+                        corrected += 1;
+                    }
+                    let picture =
+                        explain_picture(&session, &embeddings, embeddings.images.unit.row(image), strategy);
+                    let picture = picture.unwrap();
+                    assert_eq!((picture.truth, picture.correction), (None, None));
+                    assert_eq!((picture.top, picture.classes[0].class), (found.top, predicted));
+                }
+            }
+        }
+        assert!(corrected > 0);
+    }
+
+    /// The correction against an evaluation of what is left.
+    fn check(
+        session: &Session,
+        embeddings: &SessionEmbeddings,
+        found: &Explanation,
+        image: usize,
+        correction: &Correction,
+    ) {
+        let result = &session.strategies[found.strategy];
+        let left = |class: usize| {
+            let stays =
+                |prompt: &usize| !correction.removed.contains(&RemovedPrompt { class, prompt: *prompt });
+            let texts = &result.prompts[class];
+            let texts: Vec<String> =
+                (0..texts.len()).filter(stays).map(|prompt| texts[prompt].clone()).collect();
+            embeddings.prompts.rows(&texts).unwrap()
+        };
+        let classifier = Classifier::build(result.aggregation, &[left(0), left(1)]).unwrap();
+        let labels: Vec<usize> = session.images.iter().map(|image| image.label).collect();
+        let scale = embeddings.logit_scale;
+        let after = evaluate(&embeddings.images.unit, &labels, &classifier, scale, 1).unwrap();
+        assert!(after.is_correct(image));
+        let was_right = |image: usize| result.evaluation.prediction(image).class as usize == labels[image];
+        let count = |was: bool, is: bool| {
+            (0..labels.len())
+                .filter(|&image| was_right(image) == was && after.is_correct(image) == is)
+                .count()
+        };
+        assert_eq!((correction.gained, correction.lost), (count(false, true), count(true, false)));
+    }
+
+    #[test]
+    fn what_is_not_there_is_told() {
+        let (session, mut embeddings) = opened(Aggregation::Mean);
+        let failed =
+            |image, strategy| explain(&session, &embeddings, image, strategy).unwrap_err().to_string();
+        assert!(failed(9, 0).starts_with("the images changed"), "{}", failed(9, 0));
+        assert!(failed(0, 9).starts_with("the strategies changed"), "{}", failed(0, 9));
+        let narrow = explain_picture(&session, &embeddings, &[1.0], 0).unwrap_err();
+        assert!(matches!(narrow, WorkbenchError::Evaluation(EvaluationError::ImageDimension { .. })));
+        embeddings.images.unit = Matrix::from_rows(&[[1.0]]).unwrap();
+        assert!(explain(&session, &embeddings, 0, 0).is_err());
+    }
+}
