@@ -667,7 +667,7 @@ fn skipped_images_are_counted_and_told() {
     fs::write(bench.path("photos/cat/text.jpg"), "not a picture").unwrap();
     let templates = "[[strategy]]\nname = 't'\ntemplates = ['a photo of a {}.']\n";
     fs::write(bench.path("photos.toml"), experiment("photos", templates)).unwrap();
-    for command in [&["classes"][..], &["confusion"], &["misses"], &["explain"], &["prompts", "show"]] {
+    for command in [&["classes"][..], &["confusion"], &["misses"], &["prompts", "show"]] {
         let output = bench.run(&with(command, &["photos.toml"]));
         let notes = text(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{command:?}: {notes}");
