@@ -226,6 +226,7 @@ pub fn mistyped_command(file: &Path) -> Option<String> {
         "confusion",
         "controls",
         "misses",
+        "explain",
         "report",
         "embed",
         "export",
@@ -325,6 +326,17 @@ For each image and strategy: the predicted class and its probability, the probab
 the margin: the probability of the true class minus that of the best other one. --copy-to makes the folder
 TRUE-CLASS/FILE for each picture, and misses.csv.")]
     Misses(MissesArguments),
+    /// Why strategies see what they see in one image, prompt by prompt
+    #[command(after_help = "Examples:
+  cupl-tui explain --image cat/00103.png            an image of the demo
+  cupl-tui explain pets.toml --image beagle/7.jpg --strategy cupl
+  cupl-tui explain pets.toml --image ~/photo.jpg --format json
+
+For the predicted class and the one it stands against (the true class of a miss, otherwise the best other one): each
+prompt's share of the class's logit, which is the sum of all shares, and its pull: that logit minus what it is without
+the prompt. For a miss also the prompts whose removal makes it right, and what that gains and loses on all images: the
+best single one where one is enough, otherwise a few that are found greedily.")]
+    Explain(ExplainArguments),
     /// Write everything to one HTML page
     #[command(after_help = "Examples:
   cupl-tui report                                   the embedded demo to report.html
@@ -580,6 +592,23 @@ pub struct MissesArguments {
     /// Copy the pictures to a new folder, a sub-folder for each class
     #[arg(long, value_name = "DIR")]
     pub copy_to: Option<PathBuf>,
+}
+
+/// `explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArguments {
+    /// What to look at.
+    #[command(flatten)]
+    pub experiment: ExperimentArguments,
+    /// The image: its name as `misses` prints it, its file, or any other picture file
+    #[arg(long, value_name = "PATH")]
+    pub image: PathBuf,
+    /// Only this strategy; may be given several times
+    #[arg(long = "strategy", value_name = "NAME")]
+    pub strategies: Vec<String>,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
 }
 
 /// `report`.

@@ -12,6 +12,7 @@ mod embed;
 mod evaluate;
 mod experiment;
 mod experiment_prompts;
+mod explain;
 mod export;
 mod misses;
 mod output;
@@ -140,6 +141,7 @@ fn run(arguments: Arguments, output: &mut Output) -> Result<Outcome, CommandErro
         Some(Command::Confusion(command)) => confusion::run(&command, global, output),
         Some(Command::Controls(command)) => controls::run(&command, global, output),
         Some(Command::Misses(command)) => misses::run(&command, global, output),
+        Some(Command::Explain(command)) => explain::run(&command, global, output),
         Some(Command::Report(command)) => report::run(&command, global, output),
         Some(Command::Embed(command)) => embed::run(&command, global, output),
         Some(Command::Export(command)) => export::run(&command, global, output),

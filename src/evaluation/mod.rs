@@ -14,18 +14,22 @@
 //! | `comparison.rs` | two evaluations on the same images |
 //! | `control_gain.rs` | what a strategy gains over a control with several seeds |
 //! | `confusions.rs` | which classes are taken for which, and what changes from one evaluation to another |
+//! | `attribution.rs` | what each prompt contributes to the logit of its class for an image |
+//! | `counterfactual.rs` | which prompts would have to go for a missed image to be recognised |
 //! | `mcnemar.rs` | whether a difference is proven, and the smallest that could be |
 //! | `holm.rs` | the same for many classes at once |
 //! | `bootstrap.rs` | how far a difference may be off |
 //! | `calibration.rs` | whether probabilities can be trusted, and the temperature that makes them better |
 //! | `split.rs` | images to choose on, and images to measure on |
 
+mod attribution;
 mod bootstrap;
 mod calibration;
 mod classifier;
 mod comparison;
 mod confusions;
 mod control_gain;
+mod counterfactual;
 mod encoding;
 mod error;
 mod evaluate;
@@ -41,12 +45,14 @@ mod split;
 #[cfg(test)]
 mod tests;
 
+pub use attribution::ClassLogit;
 pub use bootstrap::bootstrap_interval;
 pub use calibration::{Calibration, CalibrationOptions, Fitted, Reliability, ReliabilityBin, calibrate};
 pub use classifier::Classifier;
 pub use comparison::{ClassDifference, Comparison, class_differences};
 pub use confusions::{ConfusedPair, ConfusionChange, confusion_change_block, confusion_changes};
 pub use control_gain::{ControlGain, Standing};
+pub use counterfactual::{PromptedClassifier, RemovedPrompt};
 pub use error::EvaluationError;
 pub use evaluate::{ClassAccuracy, Evaluation, evaluate};
 pub use holm::holm;

@@ -94,6 +94,22 @@ pub enum WorkbenchError {
         /// Which classes may be meant.
         hint: String,
     },
+    /// An image that is neither in the dataset nor a file.
+    #[error("the dataset has no image {name:?}, and there is no such file; {hint}")]
+    UnknownImage {
+        /// What was asked for.
+        name: String,
+        /// Which images may be meant.
+        hint: String,
+    },
+    /// A picture that cannot be looked at.
+    #[error("{name}: {reason}; choose another image, or repair the file")]
+    UnreadableImage {
+        /// Its name or its path.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A prompt set that the store does not have.
     #[error(
         "the store has no prompt set {reference:?}{}: `cupl-tui prompts list` shows what it has, `prompts import` adds one",

@@ -14,6 +14,7 @@ mod embedding_file;
 mod embedding_rows;
 mod error;
 mod experiment;
+mod explanation;
 mod html_report;
 mod image_pipeline;
 mod image_selection;
@@ -38,13 +39,14 @@ mod session;
 #[cfg(test)]
 pub mod test_session;
 mod verdict;
+mod wanted_image;
 
 pub use crate::clip::Precision;
 pub use crate::dataset::{PictureSource, SkippedImage};
 pub use crate::evaluation::{
     Calibration, CalibrationOptions, ChangedPrediction, ClassAccuracy, Comparison, Competitor, ConfusedPair,
     ConfusionChange, ControlGain, Evaluation, Fitted, PromptSimilarity, Reliability, ReliabilityBin,
-    Standing, confusion_change_block, confusion_changes,
+    RemovedPrompt, Standing, confusion_change_block, confusion_changes,
 };
 pub use crate::prompts::{Aggregation, ControlKind};
 pub use crate::store::OpenedStore;
@@ -64,6 +66,9 @@ pub use experiment::{
     CheckpointChoice, ClassNamesChoice, DEMO, DatasetChoice, Experiment, ExperimentError, ExperimentFlags,
     PromptSetChoice, StrategyChoice, split_reference,
 };
+pub use explanation::{
+    Correction, ExplainedClass, Explanation, LikelyClass, PromptShare, explain, explain_picture,
+};
 pub use html_report::HtmlReport;
 pub use image_selection::{ConfusionCell, Focus, ImageFilter, ImageSelection, margin};
 pub use jobs::{JobNotice, SessionJob, StorePlace, make_session};
@@ -80,3 +85,4 @@ pub use replay::{Replay, ReplayFrom};
 pub use runs::{Run, RunCheckpoint, RunClass, RunDataset, RunStrategy};
 pub use session::{RANKED, Session, SessionEmbeddings, SessionImage, SessionOptions, StrategyResult};
 pub use verdict::{control_verdict, helped_and_hurt, p_value, p_words, verdict};
+pub use wanted_image::WantedImage;
