@@ -33,7 +33,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, session: &S
         let not = truth.map(|truth| format!(", not {}", name(truth))).unwrap_or_default();
         what = format!("sees {}{not}", name(predicted.class));
     }
-    let legend = "   share   pull   a prompt's part of its class's logit; what the logit loses without it";
+    let legend = "   share   pull   part of the class's logit; what that loses without the prompt";
     put(frame, area, 1, Line::styled(text::fit(legend, width, ellipsis), theme.dim()));
     let rows = rows(explanation);
     let height = usize::from(area.height.saturating_sub(HEADING));
