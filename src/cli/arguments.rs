@@ -10,7 +10,8 @@ use crate::prompts::Aggregation;
 use crate::tui::graphics::PictureChoice;
 use crate::tui::theme::ColorChoice;
 use crate::workbench::{
-    Change, ClassColumn, Experiment, ExperimentFlags, ImageFilter, Origin, Precision, WorkbenchError,
+    CalibrationOptions, Change, ClassColumn, Experiment, ExperimentFlags, ImageFilter, Origin, Precision,
+    WorkbenchError,
 };
 
 /// A terminal workbench for prompt strategies of zero-shot image classifiers.
@@ -134,29 +135,37 @@ impl From<ColorFlag> for ColorChoice {
 #[derive(Debug, Args)]
 pub struct ExperimentArguments {
     /// An experiment file (TOML) [default: the embedded demo]
-    #[arg(value_name = "EXPERIMENT")]
+    #[arg(value_name = "EXPERIMENT", conflicts_with = "FlagArguments")]
     pub file: Option<PathBuf>,
-    /// A Hugging Face CLIP directory, or `demo`
-    #[arg(long, value_name = "DIR", conflicts_with = "file")]
-    pub checkpoint: Option<PathBuf>,
-    /// Images: a folder with a sub-folder per class, a CSV/TSV of path and label, or `demo`
-    #[arg(long, value_name = "DIR", conflicts_with = "file")]
-    pub images: Option<PathBuf>,
-    /// From folder names to class names: a JSON object or a two-column CSV
-    #[arg(long, value_name = "FILE", conflicts_with = "file")]
-    pub class_names: Option<PathBuf>,
-    /// Hand-written templates with {} for the class name: text or a JSON list, or `demo`
-    #[arg(long, value_name = "FILE", conflicts_with = "file")]
-    pub templates: Option<PathBuf>,
-    /// CuPL prompts: a JSON object from class names to sentences, or `demo`
-    #[arg(long, value_name = "FILE", conflicts_with = "file")]
-    pub cupl: Option<PathBuf>,
-    /// How a class's prompts become its scores: mean, pooled-mean, similarity-mean or max
-    #[arg(long, value_name = "NAME", conflicts_with = "file")]
-    pub aggregation: Option<Aggregation>,
+    /// Instead of a file.
+    #[command(flatten)]
+    pub flags: FlagArguments,
     /// How the encoders compute: f32, or int8, which is faster and nearly the same [default: the experiment's, or f32]
     #[arg(long, value_name = "NAME")]
     pub precision: Option<Precision>,
+}
+
+/// What an experiment is made of without a file.
+#[derive(Debug, Clone, Args)]
+pub struct FlagArguments {
+    /// A Hugging Face CLIP directory, or `demo`
+    #[arg(long, value_name = "DIR")]
+    pub checkpoint: Option<PathBuf>,
+    /// Images: a folder with a sub-folder per class, a CSV/TSV of path and label, or `demo`
+    #[arg(long, value_name = "DIR")]
+    pub images: Option<PathBuf>,
+    /// From folder names to class names: a JSON object or a two-column CSV
+    #[arg(long, value_name = "FILE")]
+    pub class_names: Option<PathBuf>,
+    /// Hand-written templates with {} for the class name: text or a JSON list, or `demo`
+    #[arg(long, value_name = "FILE")]
+    pub templates: Option<PathBuf>,
+    /// CuPL prompts: a JSON object from class names to sentences, or `demo`
+    #[arg(long, value_name = "FILE")]
+    pub cupl: Option<PathBuf>,
+    /// How a class's prompts become its scores: mean, pooled-mean, similarity-mean, max, zpe or autoclip
+    #[arg(long, value_name = "NAME")]
+    pub aggregation: Option<Aggregation>,
 }
 
 impl ExperimentArguments {
@@ -167,12 +176,12 @@ impl ExperimentArguments {
 
     fn flags(&self) -> ExperimentFlags {
         ExperimentFlags {
-            checkpoint: self.checkpoint.clone(),
-            images: self.images.clone(),
-            class_names: self.class_names.clone(),
-            templates: self.templates.clone(),
-            cupl: self.cupl.clone(),
-            aggregation: self.aggregation,
+            checkpoint: self.flags.checkpoint.clone(),
+            images: self.flags.images.clone(),
+            class_names: self.flags.class_names.clone(),
+            templates: self.flags.templates.clone(),
+            cupl: self.flags.cupl.clone(),
+            aggregation: self.flags.aggregation,
         }
     }
 
@@ -212,11 +221,15 @@ pub fn mistyped_command(file: &Path) -> Option<String> {
     let (distance, command) = [
         "evaluate",
         "classes",
+        "compare",
+        "calibrate",
         "confusion",
+        "controls",
         "misses",
         "explain",
         "report",
         "embed",
+        "export",
         "bench",
         "prompts",
         "runs",
@@ -247,9 +260,24 @@ pub enum Command {
   cupl-tui classes pets.toml --filter terrier --sort name
 
 A is the baseline and B the first other strategy unless they are named. Gained are the images that A has wrong and B has
-right, lost the reverse; the last column says what most of the images that B misses are taken for. In JSON and CSV,
+right, lost the reverse. p (Holm) is below 0.05 where the difference of a class is proven, see `cupl-tui compare`; the last
+column says what most of the images that B misses are taken for. In JSON and CSV,
 accuracies and differences are from 0 to 1.")]
     Classes(ClassesArguments),
+    /// Whether one strategy is better than another, and on which classes
+    #[command(
+        override_usage = "cupl-tui compare [OPTIONS] [EXPERIMENT] [A B]",
+        after_help = "Examples:
+  cupl-tui compare                                  the embedded demo, the first other strategy against the baseline
+  cupl-tui compare pets.toml templates cupl         cupl against templates
+  cupl-tui compare pets.toml --format json | jq .mcnemar_p
+
+Gained are the images that A has wrong and B has right, lost the reverse. p is McNemar's exact test, two-sided: below 0.05
+the difference is proven. Of classes, p (Holm) accounts for there being many. The interval holds the difference in 95 % of
+10,000 resamples of the images. Provable from: the smallest difference that so many images can prove, were there no other
+classes; fewer than 6 images prove nothing. In JSON and CSV, differences are from 0 to 1."
+    )]
+    Compare(CompareArguments),
     /// Which classes are taken for which
     #[command(after_help = "Examples:
   cupl-tui confusion                                the demo's most confused pairs
@@ -260,6 +288,33 @@ accuracies and differences are from 0 to 1.")]
 In a matrix, rows are the true classes and columns the predicted ones; `others` are the images that were taken for
 classes outside of it.")]
     Confusion(ConfusionArguments),
+    /// Whether probabilities can be trusted, and the temperature that makes them better
+    #[command(after_help = "Examples:
+  cupl-tui calibrate                                every strategy of the embedded demo
+  cupl-tui calibrate pets.toml --strategy cupl --bins 10
+  cupl-tui calibrate pets.toml --dev-share 0.2 --format json
+
+Images are put together by the probability of their prediction: of those with 70 %, 70 % should be right. ECE, the expected
+calibration error, is how far they are from it on average; NLL is the mean of -ln(probability of the true class). Scores
+are divided by a temperature before their softmax: the one with the smallest NLL on the development images, a share of each
+class. What it does is measured on the rest. Predictions stay as they are.")]
+    Calibrate(CalibrateArguments),
+    /// What a strategy gains over prompts that say less
+    #[command(after_help = "Examples:
+  cupl-tui controls                                 the embedded demo, every strategy in turn
+  cupl-tui controls pets.toml --strategy cupl
+  cupl-tui controls pets.toml --strategy cupl --seeds 10 --format json
+
+Each control takes something away from the strategy's prompts and keeps its aggregation:
+  class-name  the class name alone
+  template    one plain template: a photo of a {}.
+  random      as many prompts with two random words or character strings, the same for every class (WaffleCLIP)
+  shuffled    the prompts of another class, with the own class's name in them
+  no-name     the strategy's prompts with \"object\" or \"it\" for the class name
+random and shuffled are made with several seeds: mean and standard deviation (sd). The gain is the strategy's top-1
+accuracy minus the control's, with the 95 % interval of a paired bootstrap over the images. In JSON and CSV, accuracies
+and differences are from 0 to 1.")]
+    Controls(ControlsArguments),
     /// The images that strategies miss, or other ones, and copies of them
     #[command(after_help = "Examples:
   cupl-tui misses                                   the demo's images that A or B misses
@@ -300,6 +355,9 @@ A is the baseline and B the first other strategy unless they are named.")]
 The tensors image_embeds and text_embeds have unit rows [n, dim] in the order of the input; the metadata entries images
 and texts are JSON arrays of the rows' names.")]
     Embed(EmbedArguments),
+    /// Write what other programs can use: a strategy's classifier
+    #[command(subcommand)]
+    Export(ExportCommand),
     /// Keep prompt sets in the store: import, list, show, export, remove
     #[command(subcommand)]
     Prompts(PromptsCommand),
@@ -390,6 +448,78 @@ pub struct ClassesArguments {
     pub filter: String,
 }
 
+/// `compare`.
+#[derive(Debug, Args)]
+pub struct CompareArguments {
+    /// An experiment file (TOML), or strategies A and B, or all three [default: the embedded demo, its baseline and the
+    /// first other strategy]
+    #[arg(value_name = "EXPERIMENT A B", num_args = 0..=3)]
+    pub words: Vec<String>,
+    /// Instead of a file.
+    #[command(flatten)]
+    pub flags: FlagArguments,
+    /// How the encoders compute: f32, or int8, which is faster and nearly the same [default: the experiment's, or f32]
+    #[arg(long, value_name = "NAME")]
+    pub precision: Option<Precision>,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+impl CompareArguments {
+    /// One word is an experiment, two are strategies, three are both.
+    pub fn pair(&self) -> Result<PairArguments, CommandError> {
+        let (file, strategies) = match &self.words[..] {
+            [] => (None, None),
+            [file] => (Some(file), None),
+            [a, b] => (None, Some((a, b))),
+            [file, a, b] => (Some(file), Some((a, b))),
+            _ => return Err(CommandError::Usage("name at most an experiment and two strategies".into())),
+        };
+        let experiment = ExperimentArguments {
+            file: file.map(PathBuf::from),
+            flags: self.flags.clone(),
+            precision: self.precision,
+        };
+        if let (Some(file), false) = (file, experiment.flags().is_empty()) {
+            return Err(CommandError::Usage(format!(
+                "name an experiment, here {file}, or --checkpoint, --images and so on, but not both; two strategies are \
+                 named together, as in `cupl-tui compare templates cupl`"
+            )));
+        }
+        let (a, b) = strategies.map_or((None, None), |(a, b)| (Some(a.clone()), Some(b.clone())));
+        Ok(PairArguments { experiment, a, b })
+    }
+}
+
+/// `calibrate`.
+#[derive(Debug, Args)]
+pub struct CalibrateArguments {
+    /// What to evaluate.
+    #[command(flatten)]
+    pub experiment: ExperimentArguments,
+    /// Only this strategy; may be given several times [default: all]
+    #[arg(long = "strategy", value_name = "NAME")]
+    pub strategies: Vec<String>,
+    /// Ranges of the probability, of equal width
+    #[arg(long, value_name = "N", default_value_t = CalibrationOptions::default().bins as u16, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub bins: u16,
+    /// The share of each class's images that the temperature is chosen on
+    #[arg(long, value_name = "SHARE", default_value_t = CalibrationOptions::default().development_share, value_parser = share)]
+    pub dev_share: f64,
+    /// Which images these are
+    #[arg(long, value_name = "N", default_value_t = CalibrationOptions::default().seed)]
+    pub seed: u64,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse::<f64>().ok().filter(|share| *share > 0.0 && *share < 1.0);
+    share.ok_or_else(|| "a number between 0 and 1 is needed, as 0.5".to_owned())
+}
+
 /// `confusion`.
 #[derive(Debug, Args)]
 pub struct ConfusionArguments {
@@ -411,6 +541,23 @@ pub struct ConfusionArguments {
     /// At most so many pairs [default: 20], or classes with --class [default: 10]
     #[arg(long, value_name = "N")]
     pub most: Option<usize>,
+}
+
+/// `controls`.
+#[derive(Debug, Args)]
+pub struct ControlsArguments {
+    /// What to evaluate.
+    #[command(flatten)]
+    pub experiment: ExperimentArguments,
+    /// Only this strategy; may be given several times
+    #[arg(long = "strategy", value_name = "NAME")]
+    pub strategies: Vec<String>,
+    /// How often controls with chance in them are made
+    #[arg(long, value_name = "K", default_value_t = crate::workbench::CONTROL_SEEDS as u16, value_parser = clap::value_parser!(u16).range(1..=100))]
+    pub seeds: u16,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
 }
 
 /// `misses`.
@@ -499,6 +646,38 @@ pub struct EmbedArguments {
     /// Unreadable images are an error instead of being skipped
     #[arg(long)]
     pub strict: bool,
+}
+
+/// `export`.
+#[derive(Debug, Subcommand)]
+pub enum ExportCommand {
+    /// Write a strategy's classifier, one row a class, to a .safetensors or .npy file
+    #[command(after_help = "Examples:
+  cupl-tui export classifier --strategy cupl --out cupl.safetensors
+  cupl-tui export classifier pets.toml --strategy cupl --out pets.npy
+
+The array is f32, [classes, dim], in the dataset's order of classes: the tensor `weights` with the names in the metadata
+entry `classes` (a JSON array), or the array alone with the names in a file beside it that ends in .classes.json. Rows are
+unit vectors, except with similarity-mean, whose rows are averages that must not be normalised. With open_clip:
+
+  weights = safetensors.torch.load_file(\"cupl.safetensors\")[\"weights\"]
+  image = torch.nn.functional.normalize(model.encode_image(preprocess(picture).unsqueeze(0)), dim=-1)
+  probabilities = (model.logit_scale.exp() * image @ weights.T).softmax(dim=-1)")]
+    Classifier(ExportClassifierArguments),
+}
+
+/// `export classifier`.
+#[derive(Debug, Args)]
+pub struct ExportClassifierArguments {
+    /// What the strategy belongs to.
+    #[command(flatten)]
+    pub experiment: ExperimentArguments,
+    /// The strategy
+    #[arg(long, value_name = "NAME")]
+    pub strategy: String,
+    /// The file to write; its ending says how: .safetensors or .npy
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
 }
 
 /// `bench`.

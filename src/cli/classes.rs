@@ -7,7 +7,7 @@ use super::experiment::{Opened, Pair, introduce, outcome};
 use super::output::{Output, Sequence};
 use super::table::{percent, points};
 use super::{CommandError, Outcome};
-use crate::workbench::{ClassRow, Session, SessionOptions, class_table, sort_classes};
+use crate::workbench::{ClassRow, Comparison, Session, SessionOptions, class_table, p_value, sort_classes};
 
 pub fn run(
     command: &ClassesArguments,
@@ -41,7 +41,7 @@ fn table(session: &Session, pair: Pair, rows: &[ClassRow], output: &mut Output) 
     }
     let columns: &[&str] = match pair.is_alone() {
         true => &["class", "images", "A", "taken for"],
-        false => &["class", "images", "A", "B", "B - A", "gained", "lost", "by B taken for"],
+        false => &["class", "images", "A", "B", "B - A", "gained", "lost", "p (Holm)", "by B taken for"],
     };
     let mut lines = vec![columns.iter().map(|&column| column.to_owned()).collect()];
     lines.extend(rows.iter().map(|row| {
@@ -50,6 +50,7 @@ fn table(session: &Session, pair: Pair, rows: &[ClassRow], output: &mut Output) 
             cells.push(percent(row.b));
             cells.push(row.difference().map_or_else(|| "-".to_owned(), points));
             cells.extend([row.gained.to_string(), row.lost.to_string()]);
+            cells.push(row.p_holm.map_or_else(|| "-".to_owned(), p_value));
         }
         cells.push(row.confusion.map_or_else(
             || "-".to_owned(),
@@ -68,6 +69,7 @@ struct ClassesReport<'a, C> {
     b: Option<&'a str>,
     difference: Option<f64>,
     interval: Option<(f64, f64)>,
+    mcnemar_p: Option<f64>,
     classes: C,
 }
 
@@ -81,6 +83,9 @@ struct ClassPart<'a> {
     gained: usize,
     lost: usize,
     change: &'a str,
+    p: Option<f64>,
+    p_holm: Option<f64>,
+    resolvable: Option<f64>,
     confusion: Option<ConfusionPart<'a>>,
 }
 
@@ -99,6 +104,7 @@ fn report<'a>(session: &'a Session, pair: Pair, rows: &'a [ClassRow]) -> impl Se
         b: pair.b_name(session),
         difference: comparison.as_ref().map(|comparison| comparison.top1 / 100.0),
         interval: comparison.as_ref().map(|comparison| fractions(comparison.interval())),
+        mcnemar_p: comparison.as_ref().map(Comparison::mcnemar_p),
         classes: Sequence(move || rows.iter().map(move |row| part(session, pair, row))),
     }
 }
@@ -115,6 +121,9 @@ fn part<'a>(session: &'a Session, pair: Pair, row: &ClassRow) -> ClassPart<'a> {
         gained: row.gained,
         lost: row.lost,
         change: row.change().name(),
+        p: of_pair(row.p),
+        p_holm: of_pair(row.p_holm),
+        resolvable: of_pair(row.resolvable),
         confusion: row
             .confusion
             .map(|pair| ConfusionPart { predicted: &session.classes[pair.predicted], images: pair.images }),
@@ -135,6 +144,9 @@ fn records<'a>(
         "gained",
         "lost",
         "change",
+        "p",
+        "p_holm",
+        "resolvable",
         "confusion_predicted",
         "confusion_images",
     ];
@@ -153,6 +165,9 @@ fn records<'a>(
             part.gained.to_string(),
             part.lost.to_string(),
             part.change.to_owned(),
+            number(part.p),
+            number(part.p_holm),
+            number(part.resolvable),
             predicted,
             images,
         ]

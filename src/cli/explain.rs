@@ -259,6 +259,10 @@ impl<'a> Answer<'a> {
             for removed in &correction.removed {
                 output.line(&format!("  {}: {}", removed.class, removed.prompt))?;
             }
+        } else if self.strategy(explanation).aggregation.weighs_prompts() {
+            output.line(
+                "the prompts of all classes are weighted together: none goes alone, so none has a pull",
+            )?;
         } else if explanation.is_miss() {
             output.line("no few prompts whose removal makes it right")?;
         }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::arguments::{ExperimentArguments, Global, PairArguments, ReportArguments};
+use super::arguments::{ExperimentArguments, FlagArguments, Global, PairArguments, ReportArguments};
 use super::experiment::{Opened, outcome};
 use super::output::Output;
 use super::{CommandError, Outcome};
@@ -44,16 +44,8 @@ pub fn run(command: &ReportArguments, global: &Global, output: &mut Output) -> R
 /// What makes the same page again: everything that decides it, and nothing about this machine.
 fn command_line(command: &ReportArguments) -> String {
     let PairArguments { experiment, a, b } = &command.pair;
-    let ExperimentArguments {
-        file,
-        checkpoint,
-        images,
-        class_names,
-        templates,
-        cupl,
-        aggregation,
-        precision,
-    } = experiment;
+    let ExperimentArguments { file, flags, precision } = experiment;
+    let FlagArguments { checkpoint, images, class_names, templates, cupl, aggregation } = flags;
     let path = |path: &Path| path.display().to_string();
     let mut words = vec!["cupl-tui".to_owned(), "report".to_owned()];
     words.extend(file.as_deref().map(|file| quoted(&path(file))));

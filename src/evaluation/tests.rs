@@ -149,16 +149,43 @@ fn a_comparison_by_hand() {
     let a = evaluated(&[0, 0, 1, 1, 0, 3], &labels);
     let b = evaluated(&[0, 2, 0, 0, 1, 3], &labels);
     let found = Comparison::new(&a, &b).unwrap();
-    let (low, high) = paired_interval(6, 3, 1);
+    let (low, high) = bootstrap_interval(6, 3, 1, 0);
     assert_eq!((found.images, found.interval()), (6, (100.0 * low, 100.0 * high)));
+    assert_eq!((found.mcnemar_p(), found.is_proven(), found.resolvable()), (0.625, false, Some(100.0)));
     assert_eq!((found.gained, found.lost), (vec![2, 3, 4], vec![1]));
     assert!(close(found.top1, 100.0 * (5.0 - 3.0) / 6.0));
     assert!(close(found.top5, 0.0));
     assert!(close(found.mean_per_class_recall, 100.0 * (2.75 - 1.5) / 3.0));
-    assert_eq!(found.per_class[0], ClassDifference { accuracy: Some(25.0), gained: 2, lost: 1 });
-    assert_eq!(found.per_class[1], ClassDifference { accuracy: Some(100.0), gained: 1, lost: 0 });
-    assert_eq!(found.per_class[2], ClassDifference { accuracy: None, gained: 0, lost: 0 });
-    assert_eq!(found.per_class[3], ClassDifference { accuracy: Some(0.0), gained: 0, lost: 0 });
+    let class = |images, accuracy, gained, lost, p: Option<f64>| ClassDifference {
+        images,
+        accuracy,
+        gained,
+        lost,
+        p,
+        p_holm: p.map(|_| 1.0),
+        resolvable: None,
+    };
+    let expected = [
+        class(4, Some(25.0), 2, 1, Some(1.0)),
+        class(1, Some(100.0), 1, 0, Some(1.0)),
+        class(0, None, 0, 0, None),
+        class(1, Some(0.0), 0, 0, Some(1.0)),
+    ];
+    assert_eq!(found.per_class, expected);
+}
+
+#[test]
+fn a_class_needs_more_images_the_more_classes_there_are() {
+    // Of class 0, B gains `gained` of 20 images; nothing changes in the others.
+    let proven = |gained: usize, others: usize| {
+        let labels: Vec<usize> = (0..20).map(|_| 0).chain(1..=others).collect();
+        let worse: Vec<usize> = (0..20).map(|image| usize::from(image < gained)).chain(1..=others).collect();
+        let comparison = Comparison::new(&evaluated(&worse, &labels), &evaluated(&labels, &labels)).unwrap();
+        assert_eq!(comparison.per_class[0].resolvable, Some(30.0));
+        comparison.per_class[0].is_proven()
+    };
+    assert_eq!([5, 6, 7].map(|gained| proven(gained, 1)), [false, false, true]);
+    assert_eq!([7, 8, 9].map(|gained| proven(gained, 3)), [false, true, true]);
 }
 
 #[test]
@@ -178,7 +205,7 @@ struct Problem {
 
 /// Images and prompts with few different values, so that scores are often equal.
 fn problem() -> impl Strategy<Value = Problem> {
-    let aggregation = prop::sample::select(Aggregation::ALL.to_vec());
+    let aggregation = prop::sample::select(Aggregation::CLASS_BY_CLASS.to_vec());
     let shape = (1usize..7, 1usize..9, 1usize..110, aggregation);
     shape.prop_flat_map(|(dim, n_classes, n_images, aggregation)| {
         let row = move || prop::collection::vec((-2i8..3).prop_map(f32::from), dim);

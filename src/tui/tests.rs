@@ -78,6 +78,7 @@ fn session_of(classes: &[String], strategies: &[(String, Vec<usize>)]) -> Sessio
         skipped: vec![SkippedImage { name: "frog/broken.jpg".into(), reason: "truncated JPEG".into() }],
         strategies,
         baseline: 0,
+        controls: Vec::new(),
         warnings: vec!["2 prompts are longer than the checkpoint's 77 tokens and were cut at the end".into()],
         demo_checkpoint: false,
     }

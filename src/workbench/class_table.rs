@@ -1,7 +1,7 @@
 //! The classes of a session as a table: what two strategies, A and B, make of each.
 
 use super::session::Session;
-use crate::evaluation::ConfusedPair;
+use crate::evaluation::{ClassAccuracy, ClassDifference, ConfusedPair, SIGNIFICANCE, class_differences};
 
 /// What A and B make of one class.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -18,6 +18,12 @@ pub struct ClassRow {
     pub gained: usize,
     /// Number of its images that A has right and B has wrong.
     pub lost: usize,
+    /// The p-value of McNemar's exact test for the class alone; `None` without images.
+    pub p: Option<f64>,
+    /// The same with all classes taken together, after Holm.
+    pub p_holm: Option<f64>,
+    /// The smallest difference, from 0 to 1, that its images can prove; `None` where they are too few to prove any.
+    pub resolvable: Option<f64>,
     /// What most of the images that B misses are taken for; A, where it stands alone.
     pub confusion: Option<ConfusedPair>,
 }
@@ -26,6 +32,11 @@ impl ClassRow {
     /// The accuracy with B minus that with A; `None` without images.
     pub fn difference(&self) -> Option<f64> {
         Some(self.b? - self.a?)
+    }
+
+    /// Whether the class's images prove the difference, with all classes taken together.
+    pub fn is_proven(&self) -> bool {
+        self.p_holm.is_some_and(|p| p < SIGNIFICANCE)
     }
 
     /// What the difference comes to.
@@ -116,29 +127,27 @@ impl ClassColumn {
 /// Every class with the strategies `a` and `b`, which may be the same one, in the dataset's order.
 pub fn class_table(session: &Session, a: usize, b: usize) -> Vec<ClassRow> {
     let (a, b) = (&session.strategies[a].evaluation, &session.strategies[b].evaluation);
-    let mut rows: Vec<ClassRow> = a
-        .per_class()
-        .iter()
-        .zip(b.per_class())
-        .enumerate()
-        .map(|(class, (with_a, with_b))| ClassRow {
+    // The strategies of a session are evaluated on the same images.
+    let differences = class_differences(a, b).unwrap_or_default();
+    let accuracies = a.per_class().into_iter().zip(b.per_class());
+    let row = |(class, ((with_a, with_b), difference)): (
+        usize,
+        ((ClassAccuracy, ClassAccuracy), ClassDifference),
+    )| {
+        ClassRow {
             class,
-            images: with_a.images as usize,
+            images: difference.images,
             a: with_a.accuracy,
             b: with_b.accuracy,
-            gained: 0,
-            lost: 0,
+            gained: difference.gained,
+            lost: difference.lost,
+            p: difference.p,
+            p_holm: difference.p_holm,
+            resolvable: difference.resolvable.map(|points| points / 100.0),
             confusion: b.most_frequent_confusion(class),
-        })
-        .collect();
-    for (image, of) in session.images.iter().enumerate() {
-        match (a.is_correct(image), b.is_correct(image)) {
-            (false, true) => rows[of.label].gained += 1,
-            (true, false) => rows[of.label].lost += 1,
-            _ => {}
         }
-    }
-    rows
+    };
+    accuracies.zip(differences).enumerate().map(row).collect()
 }
 
 /// Sorts rows by a column; equal ones stay in their order. Numbers begin with the largest, names and the dataset's
@@ -204,6 +213,9 @@ mod tests {
             b,
             gained,
             lost,
+            p: a.map(|_| 1.0),
+            p_holm: a.map(|_| 1.0),
+            resolvable: None,
             confusion,
         });
         assert_eq!(rows, expected);
@@ -223,6 +235,18 @@ mod tests {
             let images = row.difference().unwrap() * row.images as f64;
             assert_eq!(images.round() as i64, row.gained as i64 - row.lost as i64);
         }
+    }
+
+    #[test]
+    fn what_is_proven_depends_on_the_images() {
+        // Strategy 1 repairs every second image and breaks every third one: of 60 images, 20 and 10.
+        let session = test_session::generated(3, 60, 2);
+        let of =
+            |rows: &[ClassRow]| rows.iter().map(|row| (row.resolvable, row.is_proven())).collect::<Vec<_>>();
+        assert_eq!(of(&class_table(&session, 0, 1)), [(Some(0.1), false); 3]);
+        let session = test_session::generated(3, 600, 2);
+        assert_eq!(of(&class_table(&session, 0, 1)), [(Some(0.01), true); 3]);
+        assert!(!class_table(&session, 0, 0)[0].is_proven());
     }
 
     #[test]

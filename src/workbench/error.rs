@@ -6,7 +6,7 @@ use super::experiment::ExperimentError;
 use crate::clip::ClipError;
 use crate::dataset::{DatasetError, SkippedImage};
 use crate::evaluation::EvaluationError;
-use crate::prompts::PromptError;
+use crate::prompts::{Aggregation, PromptError};
 use crate::store::StoreError;
 
 /// Any reason why an experiment cannot be opened or finished.
@@ -74,6 +74,15 @@ pub enum WorkbenchError {
         name: String,
         /// The names there are.
         known: String,
+    },
+    /// A classifier that cannot be written as one row a class.
+    #[error(
+        "with the aggregation {aggregation} a class has a row for each of its prompts, and none of its own: write the \
+         classifier with --aggregation mean, pooled-mean, similarity-mean or zpe, or `aggregation` in the experiment file"
+    )]
+    NoRowPerClass {
+        /// The strategy's aggregation.
+        aggregation: Aggregation,
     },
     /// A class that the dataset does not have, or a name that several have.
     #[error("the dataset has {count} {name:?}; {hint}")]

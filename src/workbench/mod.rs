@@ -3,7 +3,10 @@
 
 mod analysis_job;
 mod benchmark;
+mod calibration;
 mod class_table;
+mod classifier_file;
+mod controls;
 pub mod demo;
 mod desk_job;
 mod embedding;
@@ -41,14 +44,18 @@ mod wanted_image;
 pub use crate::clip::Precision;
 pub use crate::dataset::{PictureSource, SkippedImage};
 pub use crate::evaluation::{
-    ChangedPrediction, ClassAccuracy, Comparison, Competitor, ConfusedPair, ConfusionChange, Evaluation,
-    PromptSimilarity, RemovedPrompt, confusion_change_block, confusion_changes, paired_interval,
+    Calibration, CalibrationOptions, ChangedPrediction, ClassAccuracy, Comparison, Competitor, ConfusedPair,
+    ConfusionChange, ControlGain, Evaluation, Fitted, PromptSimilarity, Reliability, ReliabilityBin,
+    RemovedPrompt, Standing, confusion_change_block, confusion_changes,
 };
-pub use crate::prompts::Aggregation;
+pub use crate::prompts::{Aggregation, ControlKind};
 pub use crate::store::OpenedStore;
 pub use analysis_job::{AnalysisAnswer, AnalysisJob, AnalysisNotice, AnalysisRequest};
 pub use benchmark::{Benchmark, BenchmarkRequest, ImageRates, RescoringTimes, TextRates, benchmark};
+pub use calibration::calibrate_strategy;
 pub use class_table::{Change, ClassColumn, ClassRow, class_table, sort_classes};
+pub use classifier_file::{ClassifierFile, WrittenClassifier};
+pub use controls::{CONTROL_SEEDS, ControlAccuracy, ControlResult, Controls, Spread};
 pub use desk_job::{DeskJob, DeskNotice, DeskRequest};
 pub use embedding::{
     Embedder, ImageContents, ImageEmbeddings, NamedPicture, PromptEmbeddings, checkpoint_fingerprint,
@@ -77,5 +84,5 @@ pub use recent::{Memory, Origin, Recent, complete_path};
 pub use replay::{Replay, ReplayFrom};
 pub use runs::{Run, RunCheckpoint, RunClass, RunDataset, RunStrategy};
 pub use session::{RANKED, Session, SessionEmbeddings, SessionImage, SessionOptions, StrategyResult};
-pub use verdict::{helped_and_hurt, verdict};
+pub use verdict::{control_verdict, helped_and_hurt, p_value, p_words, verdict};
 pub use wanted_image::WantedImage;

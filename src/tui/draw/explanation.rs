@@ -91,7 +91,10 @@ fn row_spans(
     let name = |class: usize| text::shorten(&session.classes[class], width / 4, ellipsis);
     match row {
         ExplanationRow::Correction => {
-            vec![Span::styled(text::fit(&correction_words(explanation), width, ellipsis), theme.heading())]
+            vec![Span::styled(
+                text::fit(&correction_words(explanation, session), width, ellipsis),
+                theme.heading(),
+            )]
         }
         ExplanationRow::Removed(removed) => {
             let before = format!("  {} {}: ", theme.glyphs.minus, name(removed.class));
@@ -127,8 +130,12 @@ fn row_spans(
 }
 
 /// What corrects a miss, in words.
-fn correction_words(explanation: &Explanation) -> String {
+fn correction_words(explanation: &Explanation, session: &Session) -> String {
+    let aggregation = session.strategies[explanation.strategy].aggregation;
     match &explanation.correction {
+        None if aggregation.weighs_prompts() => {
+            format!("{aggregation} weighs the prompts of all classes together: none goes alone.")
+        }
         None => "No few prompts whose removal makes it right.".to_owned(),
         Some(correction) => format!(
             "Right without {}: {} images gained, {} lost",

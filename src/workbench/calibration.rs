@@ -1,0 +1,21 @@
+//! Whether the probabilities of a strategy can be trusted.
+
+use super::error::WorkbenchError;
+use super::session::{Session, SessionEmbeddings};
+use crate::evaluation::{Calibration, CalibrationOptions, calibrate};
+
+/// Calibrates one strategy, an index into the session's: see [`calibrate`].
+///
+/// # Errors
+/// Embeddings that are not of this session, or of a damaged checkpoint.
+pub fn calibrate_strategy(
+    session: &Session,
+    embeddings: &SessionEmbeddings,
+    strategy: usize,
+    options: &CalibrationOptions,
+) -> Result<Calibration, WorkbenchError> {
+    let of = &session.strategies[strategy];
+    let classifier = embeddings.classifier(of)?;
+    let SessionEmbeddings { images, labels, logit_scale, .. } = embeddings;
+    Ok(calibrate(&images.unit, labels, &classifier, *logit_scale, options)?)
+}
