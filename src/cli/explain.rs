@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::arguments::{ExplainArguments, Format, Global};
 use super::experiment::{Opened, introduce, outcome};
-use super::output::{Output, ProgressLine, warn};
+use super::output::{Output, ProgressLine};
 use super::{CommandError, Outcome};
 use crate::workbench::{
     ExplainedClass, Explanation, Session, SessionOptions, StrategyResult, WantedImage, explain,
@@ -23,15 +23,7 @@ pub fn run(
     let wanted = opened.workbench.wanted_image(&command.image)?;
     let session = opened.evaluate(SessionOptions::default())?;
     let embeddings = opened.embed()?;
-    let explained = |&strategy: &usize| {
-        let StrategyResult { name, aggregation, .. } = &session.strategies[strategy];
-        let left_out = aggregation.weighs_prompts() && command.strategies.is_empty();
-        if left_out {
-            warn(&format!("{name} is left out: {aggregation} weighs the prompts of all classes together"));
-        }
-        !left_out
-    };
-    let strategies = (0..session.strategies.len()).filter(explained);
+    let strategies = 0..session.strategies.len();
     let (image, explanations) = match &wanted {
         WantedImage::OfDataset(name) => {
             let image = session.image(name)?;
@@ -267,6 +259,10 @@ impl<'a> Answer<'a> {
             for removed in &correction.removed {
                 output.line(&format!("  {}: {}", removed.class, removed.prompt))?;
             }
+        } else if self.strategy(explanation).aggregation.weighs_prompts() {
+            output.line(
+                "the prompts of all classes are weighted together: none goes alone, so none has a pull",
+            )?;
         } else if explanation.is_miss() {
             output.line("no few prompts whose removal makes it right")?;
         }

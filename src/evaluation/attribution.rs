@@ -9,13 +9,13 @@
 //! | `pooled-mean` | s · (x · r_i) / ‖Σ r‖ |
 //! | `similarity-mean` | s · (x · u_i) / n |
 //! | `max` | all of it for the first of the prompts with the largest x · u_i, nothing for the others |
-//!
-//! `zpe` and `autoclip` weigh the prompts of all classes together; [`PromptedClassifier`](super::PromptedClassifier)
-//! refuses them.
+//! | `zpe` | s · w_i (x · u_i) / ‖Σ w u‖, with w the weights of the dataset |
+//! | `autoclip` | s · w_i (x · u_i), with w the weights of the image |
 //!
 //! A share says what a prompt brings, given all of them. What its removal costs is another number, since the others then
 //! count for more: the logit with it minus the logit without it is its pull. Both are exact, and computed in `f64`; a
-//! classifier's `f32` logit differs from the sum by less than 10⁻⁶ · s.
+//! classifier's `f32` logit differs from the sum by less than 10⁻⁶ · s. Where weights belong to the prompts of all classes
+//! together, one prompt cannot go alone, and there is no pull.
 
 use super::Matrix;
 use crate::prompts::Aggregation;
@@ -29,11 +29,13 @@ pub struct ClassLogit {
     rows: Matrix,
     /// With the image, `[n_prompts]`.
     products: Vec<f64>,
+    /// What the rows are multiplied with, `[n_prompts]`; 1 where nothing is weighted.
+    weights: Vec<f64>,
     /// Which prompts count, `[n_prompts]`.
     counts: Vec<bool>,
     /// The number of those.
     n_counting: usize,
-    /// The sum of their rows, `[dim]`.
+    /// The weighted sum of their rows, `[dim]`.
     sum: Vec<f64>,
     /// Its norm.
     norm: f64,
@@ -42,18 +44,26 @@ pub struct ClassLogit {
 impl ClassLogit {
     /// The logit for `image`, a unit vector `[dim]`, of a class with these prompts, by their raw embeddings
     /// `[n_prompts, dim]`, all of which count. `factor` is what a score is multiplied with: exp(`logit_scale`).
-    pub(super) fn new(aggregation: Aggregation, factor: f64, image: &[f32], prompts: &Matrix) -> Self {
+    pub fn new(aggregation: Aggregation, factor: f64, image: &[f32], prompts: &Matrix) -> Self {
+        Self::weighted(aggregation, factor, image, prompts, vec![1.0; prompts.rows()])
+    }
+
+    /// The same where prompts have weights, `[n_prompts]`, that add up to 1.
+    pub(super) fn weighted(
+        aggregation: Aggregation,
+        factor: f64,
+        image: &[f32],
+        prompts: &Matrix,
+        weights: Vec<f64>,
+    ) -> Self {
         let rows = match aggregation {
             Aggregation::PooledMean => prompts.clone(),
-            Aggregation::Mean
-            | Aggregation::SimilarityMean
-            | Aggregation::Max
-            | Aggregation::Zpe
-            | Aggregation::AutoClip => prompts.clone().normalised(),
+            _ => prompts.clone().normalised(),
         };
         let mut logit = Self {
             aggregation,
             factor,
+            weights,
             products: rows.iter_rows().map(|row| dot(image, row)).collect(),
             counts: vec![true; rows.rows()],
             n_counting: 0,
@@ -69,8 +79,9 @@ impl ClassLogit {
     fn add_up(&mut self) {
         self.n_counting = self.counts.iter().filter(|counts| **counts).count();
         self.sum = vec![0.0; self.rows.cols()];
-        for (row, _) in self.rows.iter_rows().zip(&self.counts).filter(|(_, counts)| **counts) {
-            self.sum.iter_mut().zip(row).for_each(|(sum, x)| *sum += f64::from(*x));
+        for prompt in (0..self.counts.len()).filter(|&prompt| self.counts[prompt]) {
+            let (row, weight) = (self.rows.row(prompt), self.weights[prompt]);
+            self.sum.iter_mut().zip(row).for_each(|(sum, x)| *sum += weight * f64::from(*x));
         }
         self.norm = self.sum.iter().map(|x| x * x).sum::<f64>().sqrt();
     }
@@ -91,12 +102,12 @@ impl ClassLogit {
         self.of(None, self.norm)
     }
 
-    /// The logit without a prompt that counts; `None` if no other one does.
+    /// The logit without a prompt that counts; `None` if no other one does, or if prompts are weighted.
     ///
     /// The norm of what is left is computed from the difference Σ u − u_i. That takes as long as expanding its square to
     /// ‖Σ u‖² − 2 (Σ u) · u_i + ‖u_i‖², and loses nothing where prompts cancel out.
     pub fn without(&self, prompt: usize) -> Option<f64> {
-        if self.n_counting < 2 || !self.counts[prompt] {
+        if self.n_counting < 2 || !self.counts[prompt] || self.aggregation.weighs_prompts() {
             return None;
         }
         let left = self.sum.iter().zip(self.rows.row(prompt)).map(|(sum, x)| sum - f64::from(*x));
@@ -105,42 +116,51 @@ impl ClassLogit {
 
     /// What each prompt contributes, `[n_prompts]`; the sum is the logit. Prompts that do not count have none.
     pub fn shares(&self) -> Vec<f64> {
-        let counting = |prompt: usize, share: f64| if self.counts[prompt] { share } else { 0.0 };
-        let divisor = match self.aggregation {
-            Aggregation::Mean | Aggregation::PooledMean | Aggregation::Zpe => self.norm,
-            Aggregation::SimilarityMean | Aggregation::AutoClip => self.n_counting as f64,
-            Aggregation::Max => {
-                let best = self.best(None);
-                let share = |(prompt, product): (usize, &f64)| {
-                    if best == Some(prompt) { self.factor * product } else { 0.0 }
-                };
-                return self.products.iter().enumerate().map(share).collect();
+        let divisor = self.divisor(None, self.norm);
+        let best = self.best(None);
+        let share = |prompt: usize| {
+            let has_one = match self.aggregation {
+                Aggregation::Max => best == Some(prompt),
+                _ => self.counts[prompt],
+            };
+            if has_one {
+                self.factor * quotient(self.weights[prompt] * self.products[prompt], divisor)
+            } else {
+                0.0
             }
         };
-        let share =
-            |(prompt, product): (usize, &f64)| counting(prompt, self.factor * quotient(*product, divisor));
-        self.products.iter().enumerate().map(share).collect()
+        (0..self.products.len()).map(share).collect()
     }
 
     /// The logit of the prompts that count but for one, the sum of whose rows has this norm.
     fn of(&self, but: Option<usize>, norm: f64) -> f64 {
-        let counting = (0..self.products.len()).filter(|&prompt| self.counts[prompt] && but != Some(prompt));
-        let total: f64 = counting.map(|prompt| self.products[prompt]).sum();
-        self.factor
-            * match self.aggregation {
-                Aggregation::Mean | Aggregation::PooledMean | Aggregation::Zpe => quotient(total, norm),
-                Aggregation::SimilarityMean | Aggregation::AutoClip => {
-                    quotient(total, (self.n_counting - usize::from(but.is_some())) as f64)
-                }
-                Aggregation::Max => self.best(but).map_or(0.0, |best| self.products[best]),
-            }
+        let product = match self.aggregation {
+            Aggregation::Max => self.best(but).map_or(0.0, |best| self.products[best]),
+            _ => self.counting(but).map(|prompt| self.weights[prompt] * self.products[prompt]).sum(),
+        };
+        self.factor * quotient(product, self.divisor(but, norm))
+    }
+
+    /// What the sum of products is divided by.
+    fn divisor(&self, but: Option<usize>, norm: f64) -> f64 {
+        match self.aggregation {
+            Aggregation::Mean | Aggregation::PooledMean | Aggregation::Zpe => norm,
+            Aggregation::SimilarityMean => self.counting(but).count() as f64,
+            Aggregation::AutoClip | Aggregation::Max => 1.0,
+        }
+    }
+
+    /// The prompts that count, but for one.
+    fn counting(&self, but: Option<usize>) -> impl Iterator<Item = usize> {
+        (0..self.counts.len()).filter(move |&prompt| self.counts[prompt] && but != Some(prompt))
     }
 
     /// The first of the best prompts that count, but for one.
     fn best(&self, but: Option<usize>) -> Option<usize> {
-        let counting = (0..self.products.len()).filter(|&prompt| self.counts[prompt] && but != Some(prompt));
-        counting
-            .reduce(|best, prompt| if self.products[prompt] > self.products[best] { prompt } else { best })
+        let better = |best: usize, prompt: usize| {
+            if self.products[prompt] > self.products[best] { prompt } else { best }
+        };
+        self.counting(but).reduce(better)
     }
 }
 

@@ -13,6 +13,7 @@ use rayon::prelude::*;
 use super::attribution::dot;
 use super::classifier::{check, class_rows};
 use super::evaluate::{BLOCK, scale};
+use super::prompt_weights::{autoclip_weights, unit_rows, weighted_rows, zpe_weights};
 use super::ranking::largest;
 use super::scores::Scorer;
 use super::{ChangedPrediction, ClassLogit, Classifier, Evaluation, EvaluationError, Matrix, Ranked};
@@ -42,21 +43,32 @@ pub struct PromptedClassifier {
     prompts: Vec<Matrix>,
     classifier: Classifier,
     factor: f64,
+    /// Those of the dataset, where the aggregation finds some: `[n_prompts]`.
+    weights: Option<Vec<f64>>,
 }
 
 impl PromptedClassifier {
-    /// Makes a classifier of the raw prompt embeddings of each class, `[n_prompts_of_class, dim]`. `logit_scale` is the
-    /// logarithm that checkpoints store.
+    /// Makes a classifier of the raw prompt embeddings of each class, `[n_prompts_of_class, dim]`, for these images, unit
+    /// rows `[n_images, dim]`. `logit_scale` is the logarithm that checkpoints store.
     ///
     /// # Errors
-    /// Those of [`Classifier::build`], and [`EvaluationError::LogitScale`].
+    /// Those of [`Classifier::for_images`], and [`EvaluationError::LogitScale`].
     pub fn new(
         aggregation: Aggregation,
         prompts: Vec<Matrix>,
+        images: &Matrix,
         logit_scale: f32,
     ) -> Result<Self, EvaluationError> {
-        let classifier = Classifier::build(aggregation, &prompts)?;
-        Ok(Self { aggregation, prompts, classifier, factor: f64::from(scale(logit_scale)?) })
+        let factor = scale(logit_scale)?;
+        let (classifier, weights) = match aggregation {
+            Aggregation::Zpe => {
+                let unit = unit_rows(&prompts)?;
+                let weights = zpe_weights(&unit, images, factor)?;
+                (Classifier::Linear { weights: weighted_rows(&unit, &weights)? }, Some(weights))
+            }
+            _ => (Classifier::for_images(aggregation, &prompts, images, logit_scale)?, None),
+        };
+        Ok(Self { aggregation, prompts, classifier, factor: f64::from(factor), weights })
     }
 
     /// The classifier alone.
@@ -75,7 +87,8 @@ impl PromptedClassifier {
     }
 
     /// Prompts without which an image, a unit vector `[dim]`, is taken for its class; `None` where it already is, or
-    /// where this needs more than a few prompts, or the last prompt of a class.
+    /// where this needs more than a few prompts, or the last prompt of a class. `None` also for an aggregation that weighs
+    /// the prompts of all classes together, where one cannot go alone.
     ///
     /// # Errors
     /// [`EvaluationError::NoSuchClass`] and [`EvaluationError::ImageDimension`].
@@ -86,6 +99,9 @@ impl PromptedClassifier {
     ) -> Result<Option<Vec<RemovedPrompt>>, EvaluationError> {
         self.check_image(image)?;
         self.check_class(truth)?;
+        if self.aggregation.weighs_prompts() {
+            return Ok(None);
+        }
         let scores = class_scores(&self.classifier, image);
         let logits = scores.iter().map(|score| self.factor * score).collect();
         let mut search = Search { classifier: self, image, truth, logits, opened: BTreeMap::new() };
@@ -100,7 +116,8 @@ impl PromptedClassifier {
     ///
     /// # Errors
     /// [`EvaluationError::NoSuchClass`]; [`EvaluationError::NoPrompts`] if a class loses all;
-    /// [`EvaluationError::LabelCount`] and [`EvaluationError::ImageDimension`] for other images.
+    /// [`EvaluationError::LabelCount`] and [`EvaluationError::ImageDimension`] for other images;
+    /// [`EvaluationError::WeighsPrompts`].
     pub fn predictions_without(
         &self,
         removed: &[RemovedPrompt],
@@ -112,6 +129,9 @@ impl PromptedClassifier {
         }
         if images.rows() > 0 {
             self.check_image(images.row(0))?;
+        }
+        if self.aggregation.weighs_prompts() {
+            return Err(EvaluationError::WeighsPrompts { aggregation: self.aggregation });
         }
         let changed = self.rows_without(removed)?;
         let cpu = Cpu::detect();
@@ -142,7 +162,18 @@ impl PromptedClassifier {
     }
 
     fn class_logit(&self, class: usize, image: &[f32]) -> ClassLogit {
-        ClassLogit::new(self.aggregation, self.factor, image, &self.prompts[class])
+        let prompts = &self.prompts[class];
+        let weights = match &self.classifier {
+            Classifier::PerImage { prompts: all, n_prompts } => {
+                let cosines: Vec<f32> = all.iter_rows().map(|row| dot(image, row) as f32).collect();
+                Some(autoclip_weights(&cosines, *n_prompts))
+            }
+            _ => self.weights.clone(),
+        };
+        match weights {
+            Some(weights) => ClassLogit::weighted(self.aggregation, self.factor, image, prompts, weights),
+            None => ClassLogit::new(self.aggregation, self.factor, image, prompts),
+        }
     }
 
     /// The rows of the classes that lose prompts, by class.
@@ -182,9 +213,9 @@ impl PromptedClassifier {
             ends.push(data.len() / dim);
         }
         let rows = Matrix::new(data.len() / dim, dim, data)?;
-        Ok(match &self.classifier {
-            Classifier::Linear { .. } => Classifier::Linear { weights: rows },
-            Classifier::Max { .. } | Classifier::PerImage { .. } => Classifier::Max { prompts: rows, ends },
+        Ok(match self.aggregation {
+            Aggregation::Max => Classifier::Max { prompts: rows, ends },
+            _ => Classifier::Linear { weights: rows },
         })
     }
 
@@ -338,6 +369,11 @@ mod tests {
         Matrix::from_rows(rows).unwrap()
     }
 
+    /// A classifier whose prompts are not weighted: the images do not matter.
+    fn prompted(aggregation: Aggregation, prompts: &[Matrix]) -> Result<PromptedClassifier, EvaluationError> {
+        PromptedClassifier::new(aggregation, prompts.to_vec(), &of(&[]), 3.0)
+    }
+
     fn removed(class: usize, prompt: usize) -> RemovedPrompt {
         RemovedPrompt { class, prompt }
     }
@@ -361,7 +397,7 @@ mod tests {
     fn one_prompt_is_found_and_the_best_one_taken() {
         // The image lies on the first axis. Class 0 has a prompt right on it and one beside, class 1 one near it.
         let prompts = vec![of(&[[1.0, 0.0], [0.0, 1.0]]), of(&[[0.9, 0.3], [0.2, -1.0], [0.2, -1.2]])];
-        let of = |aggregation| PromptedClassifier::new(aggregation, prompts.clone(), 3.0).unwrap();
+        let of = |aggregation| prompted(aggregation, &prompts).unwrap();
         let correction = |aggregation, truth| of(aggregation).correction(&[1.0, 0.0], truth).unwrap();
         assert_eq!(correction(Aggregation::Max, 1), Some(vec![removed(0, 0)]));
         assert_eq!(correction(Aggregation::Max, 0), None);
@@ -373,7 +409,7 @@ mod tests {
     #[test]
     fn the_last_prompt_of_a_class_stays() {
         let prompts = vec![of(&[[1.0, 0.0]]), of(&[[0.0, 1.0]])];
-        let classifier = PromptedClassifier::new(Aggregation::Mean, prompts, 3.0).unwrap();
+        let classifier = prompted(Aggregation::Mean, &prompts).unwrap();
         assert_eq!(classifier.correction(&[1.0, 0.0], 1), Ok(None));
         assert_eq!(
             classifier.predictions_without(&[removed(1, 0)], &of(&[[1.0, 0.0]]), &one_image()),
@@ -391,7 +427,7 @@ mod tests {
         // Classes 0 and 1 both have a prompt that the image lies on, and one far away.
         let near = of(&[[1.0, 0.0], [0.0, 1.0]]);
         let prompts = vec![near.clone(), near, of(&[[0.8, 0.6]])];
-        let classifier = PromptedClassifier::new(Aggregation::Max, prompts, 3.0).unwrap();
+        let classifier = prompted(Aggregation::Max, &prompts).unwrap();
         let found = classifier.correction(&[1.0, 0.0], 2);
         assert_eq!(found, Ok(Some(vec![removed(0, 0), removed(1, 0)])));
     }
@@ -399,7 +435,7 @@ mod tests {
     #[test]
     fn bad_input_is_named() {
         let prompts = vec![of(&[[1.0, 0.0]]), of(&[[0.0, 1.0]])];
-        let classifier = PromptedClassifier::new(Aggregation::Mean, prompts.clone(), 3.0).unwrap();
+        let classifier = prompted(Aggregation::Mean, &prompts).unwrap();
         let no_class = EvaluationError::NoSuchClass { class: 2, n_classes: 2 };
         let dimension = EvaluationError::ImageDimension { images: 1, prompts: 2 };
         assert_eq!(classifier.logit(2, &[1.0, 0.0]).unwrap_err(), no_class);
@@ -412,10 +448,39 @@ mod tests {
             classifier.predictions_without(&[], &of(&[[1.0, 0.0]; 3]), &one_image()),
             Err(EvaluationError::LabelCount { images: 3, labels: 1 })
         );
-        let scale = PromptedClassifier::new(Aggregation::Mean, prompts, 100.0).unwrap_err();
+        let scale = PromptedClassifier::new(Aggregation::Mean, prompts, &images, 100.0).unwrap_err();
         assert_eq!(scale, EvaluationError::LogitScale { logit_scale: 100.0 });
-        let none = PromptedClassifier::new(Aggregation::Mean, Vec::new(), 3.0).unwrap_err();
+        let none = prompted(Aggregation::Mean, &[]).unwrap_err();
         assert_eq!(none, EvaluationError::NoClasses);
+    }
+
+    #[test]
+    fn weighted_prompts_have_shares_and_stay_where_they_are() {
+        let images = Matrix::random(9, 6, 5).normalised();
+        let prompts: Vec<Matrix> = (0..3).map(|class| Matrix::random(4, 6, 70 + class)).collect();
+        let cpu = Cpu::detect();
+        for aggregation in [Aggregation::Zpe, Aggregation::AutoClip] {
+            let classifier = PromptedClassifier::new(aggregation, prompts.clone(), &images, 3.0).unwrap();
+            let fresh = Classifier::for_images(aggregation, &prompts, &images, 3.0).unwrap();
+            assert_eq!(classifier.classifier(), &fresh);
+            let scorer = Scorer::new(cpu, &fresh);
+            let scores = scorer.scores(&images, 0..9, &mut scorer.scratch()).to_vec();
+            for (image, scores) in images.iter_rows().zip(scores.chunks_exact(3)) {
+                for (class, score) in scores.iter().enumerate() {
+                    let logit = classifier.logit(class, image).unwrap();
+                    let expected = f64::from(*score) * 3_f64.exp();
+                    assert!((logit.logit() - expected).abs() < 1e-4, "{aggregation}");
+                    assert!((logit.shares().iter().sum::<f64>() - logit.logit()).abs() < 1e-10);
+                    assert_eq!(logit.without(0), None);
+                    assert_eq!(classifier.correction(image, class), Ok(None));
+                }
+            }
+            let evaluation = evaluate(&images, &[0; 9], &fresh, 3.0, 2).unwrap();
+            assert_eq!(
+                classifier.predictions_without(&[removed(0, 0)], &images, &evaluation),
+                Err(EvaluationError::WeighsPrompts { aggregation })
+            );
+        }
     }
 
     #[derive(Debug)]
@@ -447,7 +512,7 @@ mod tests {
         fn a_correction_corrects_and_nothing_of_it_is_superfluous(problem in problem()) {
             for aggregation in Aggregation::CLASS_BY_CLASS {
                 let prompts = &problem.prompts;
-                let classifier = PromptedClassifier::new(aggregation, prompts.clone(), 3.0).unwrap();
+                let classifier = prompted(aggregation, prompts).unwrap();
                 for (image, &label) in problem.images.iter_rows().zip(&problem.labels) {
                     let singles = prompts.iter().enumerate().flat_map(|(class, rows)| {
                         (0..rows.rows()).filter(|_| rows.rows() > 1).map(move |prompt| removed(class, prompt))
@@ -494,7 +559,7 @@ mod tests {
                     true => Vec::new(),
                     false => out.iter().map(|index| all[index.index(all.len())]).collect(),
                 };
-                let classifier = PromptedClassifier::new(aggregation, prompts.clone(), 3.0).unwrap();
+                let classifier = prompted(aggregation, &prompts).unwrap();
                 let before = evaluate(images, labels, classifier.classifier(), 3.0, keep).unwrap();
                 let fewer = Classifier::build(aggregation, &without(prompts, &out)).unwrap();
                 let after = evaluate(images, labels, &fewer, 3.0, 1).unwrap();

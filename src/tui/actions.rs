@@ -60,6 +60,8 @@ pub enum Action {
     Flips,
     /// Keep as a prompt set.
     SavePrompts,
+    /// Why the other strategy sees what it sees.
+    OtherExplanation,
     /// Strategy A or B.
     OtherSide,
     /// The next class.
@@ -223,6 +225,14 @@ pub const BINDINGS: &[Binding] = &[
         ],
         hint: "open",
         description: "Open what is selected: the classes, a class, a pair, an image, a prompt, a message",
+    },
+    Binding {
+        action: Action::OtherExplanation,
+        name: "other-explanation",
+        keys: &["Left", "Right", "h", "l"],
+        contexts: &[C::Explanation],
+        hint: "A/B",
+        description: "From B's explanation of the image to A's and back",
     },
     Binding {
         action: Action::Filter,
@@ -420,9 +430,9 @@ pub const BINDINGS: &[Binding] = &[
         action: Action::OtherSide,
         name: "other-side",
         keys: &["Left", "Right", "h", "l"],
-        contexts: &[C::Explanation, C::Prompts],
+        contexts: &[C::Prompts],
         hint: "A/B",
-        description: "From A's prompts or explanation to B's and back",
+        description: "From A's prompts to B's and back",
     },
     Binding {
         action: Action::NextClass,

@@ -196,7 +196,7 @@ mod tests {
                 prop_assert_eq!(body(area.as_size()), parts.body);
                 let large = inspector(parts.body, false);
                 let explained = inspector(parts.body, true);
-                prop_assert!(large.explanation.is_empty() && explained.explanation.height >= 7);
+                prop_assert!(large.explanation.is_empty() && explained.explanation.height >= 6);
                 prop_assert!(!explained.explanation.intersects(explained.picture));
                 prop_assert!(!explained.explanation.intersects(explained.details));
                 let ranks = super::strategies(parts.body, strategies);

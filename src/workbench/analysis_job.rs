@@ -226,6 +226,25 @@ mod tests {
     }
 
     #[test]
+    fn images_are_explained_and_what_is_not_there_refused() {
+        let (images, place) = (tempfile::tempdir().unwrap(), StorePlace::in_memory());
+        let experiment = pond(images.path());
+        let session = session_of(&experiment, &place);
+        let analysis = Analysis::start(experiment, &place, &session);
+        assert!(matches!(analysis.next(), AnalysisNotice::Ready));
+        analysis.job.request(AnalysisRequest::Explain { image: 1, strategies: vec![1, 0] });
+        let AnalysisNotice::Answer(answer) = analysis.next() else { panic!("no answer") };
+        let AnalysisAnswer::Explained { image, strategies, explanations } = *answer;
+        assert_eq!((image, strategies), (1, vec![1, 0]));
+        assert_eq!(explanations.iter().map(|found| found.strategy).collect::<Vec<_>>(), [1, 0]);
+        let request = AnalysisRequest::Explain { image: 9, strategies: vec![0] };
+        analysis.job.request(request.clone());
+        let AnalysisNotice::Refused(refused, reason) = analysis.next() else { panic!("not refused") };
+        assert_eq!(refused, request);
+        assert!(reason.contains("the images changed"), "{reason}");
+    }
+
+    #[test]
     fn a_failure_is_told_with_its_reason() {
         let images = tempfile::tempdir().unwrap();
         let (experiment, place) = (pond(images.path()), StorePlace::in_memory());

@@ -54,7 +54,8 @@ pub struct PromptShare {
     /// Its part of the class's logit.
     pub share: f64,
     /// The class's logit minus what it would be without this prompt: above zero, the prompt pulls the image to the class,
-    /// below, it pulls it away. `None` for the only prompt of a class.
+    /// below, it pulls it away. `None` for the only prompt of a class, and where the prompts of all classes are weighted
+    /// together.
     pub pull: Option<f64>,
 }
 
@@ -140,7 +141,8 @@ fn classifier(
     if prompts.iter().zip(result.prompts.iter()).any(|(rows, texts)| rows.rows() != texts.len()) {
         return Err(WorkbenchError::Outdated { what: "the prompts" });
     }
-    Ok(PromptedClassifier::new(result.aggregation, prompts, embeddings.logit_scale)?)
+    let images = &embeddings.images.unit;
+    Ok(PromptedClassifier::new(result.aggregation, prompts, images, embeddings.logit_scale)?)
 }
 
 fn explanation(

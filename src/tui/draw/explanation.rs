@@ -33,7 +33,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, session: &S
         let not = truth.map(|truth| format!(", not {}", name(truth))).unwrap_or_default();
         what = format!("sees {}{not}", name(predicted.class));
     }
-    let legend = "   share   pull   a prompt's part of its class's logit; what the logit loses without it";
+    let legend = "   share   pull   part of the class's logit; what that loses without the prompt";
     put(frame, area, 1, Line::styled(text::fit(legend, width, ellipsis), theme.dim()));
     let rows = rows(explanation);
     let height = usize::from(area.height.saturating_sub(HEADING));
@@ -91,7 +91,10 @@ fn row_spans(
     let name = |class: usize| text::shorten(&session.classes[class], width / 4, ellipsis);
     match row {
         ExplanationRow::Correction => {
-            vec![Span::styled(text::fit(&correction_words(explanation), width, ellipsis), theme.heading())]
+            vec![Span::styled(
+                text::fit(&correction_words(explanation, session), width, ellipsis),
+                theme.heading(),
+            )]
         }
         ExplanationRow::Removed(removed) => {
             let before = format!("  {} {}: ", theme.glyphs.minus, name(removed.class));
@@ -127,8 +130,12 @@ fn row_spans(
 }
 
 /// What corrects a miss, in words.
-fn correction_words(explanation: &Explanation) -> String {
+fn correction_words(explanation: &Explanation, session: &Session) -> String {
+    let aggregation = session.strategies[explanation.strategy].aggregation;
     match &explanation.correction {
+        None if aggregation.weighs_prompts() => {
+            format!("{aggregation} weighs the prompts of all classes together: none goes alone.")
+        }
         None => "No few prompts whose removal makes it right.".to_owned(),
         Some(correction) => format!(
             "Right without {}: {} images gained, {} lost",

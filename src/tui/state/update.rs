@@ -476,7 +476,7 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
             }
         }
         Action::Explain => state.toggle_explanation(),
-        Action::OtherSide if state.place() == Context::Explanation => {
+        Action::OtherExplanation => {
             if let Some(view) = &mut state.images.explanation {
                 view.turn();
             }
