@@ -229,7 +229,7 @@ fn the_pair_and_the_gallery_are_chosen() {
     let bench = Bench::new();
     let turned = Page::read(&bench.stdout(0, &["report", "--out", "-", "--a", "both", "--gallery", "5"]));
     assert_eq!(turned.addresses.len(), 5);
-    assert!(turned.has("templates gains") && turned.has("against both."));
+    assert!(turned.has("templates gains") && turned.has("against both (p "));
     assert!(turned.has("cupl-tui report --a both --gallery 5"));
     let alone = Page::read(
         &bench.stdout(0, &["report", "--out", "-", "--a", "cupl", "--b", "cupl", "--gallery", "0"]),

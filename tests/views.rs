@@ -221,7 +221,8 @@ fn comparison_of_the_demo(bench: &Bench, a: &Predictions, b: &Predictions) {
     assert!(rows.iter().all(|row| row["images"] == 100 && close(number(&row["resolvable"]), 0.06)));
 
     // The other way round, by name, from flags and from a file.
-    let turned = bench.json(0, &["compare", "cupl", "templates", "--format", "json", "--images", "demo"]);
+    let flags = ["--checkpoint", "demo", "--images", "demo", "--templates", "demo", "--cupl", "demo"];
+    let turned = bench.json(0, &with(&["compare", "cupl", "templates", "--format", "json"], &flags));
     assert_eq!((&turned["gained"], &turned["mcnemar_p"]), (&found["lost"], &found["mcnemar_p"]));
     assert_eq!(number(&turned["interval"][0]), -high);
     let csv = records(&bench.stdout(0, &["compare", "--format", "csv"]));
