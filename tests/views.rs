@@ -106,6 +106,7 @@ fn the_demo_in_every_view() {
     misses_of_the_demo(&bench, &a, &b, &both);
     copies_of_the_demo(&bench);
     prompts_of_the_demo(&bench, &report);
+    explanations_of_the_demo(&bench, &report);
 }
 
 fn classes_of_the_demo(bench: &Bench, a: &Predictions, b: &Predictions) {
@@ -503,6 +504,124 @@ fn prompts_of_the_demo(bench: &Bench, report: &Value) {
     assert!(!table.contains("cupl"), "{table}");
 }
 
+fn explanations_of_the_demo(bench: &Bench, report: &Value) {
+    let cupl = Predictions::of(report, 1);
+    // Misses by little, so that a few prompts decide.
+    let margin = |image: usize| {
+        let of_class = cupl.ranked[image].iter().find(|(class, _)| *class == cupl.labels[image]).unwrap();
+        cupl.ranked[image][0].1 - of_class.1
+    };
+    let mut missed: Vec<usize> = (0..cupl.images.len()).filter(|&image| !cupl.is_right(image)).collect();
+    missed.sort_by(|&x, &y| margin(x).total_cmp(&margin(y)));
+    let image = missed[1];
+    let (name, label) = (&cupl.images[image], &cupl.classes[cupl.labels[image]]);
+    let found = bench.json(0, &["explain", "--image", name, "--format", "json"]);
+    assert_eq!((&found["experiment"], &found["image"]), (&"demo".into(), &name.as_str().into()));
+    assert_eq!(found["class"], label.as_str());
+    let strategies = list(&found["strategies"]);
+    assert_eq!(strategies.len(), 3);
+    for (strategy, evaluated) in strategies.iter().zip(list(&report["strategies"])) {
+        let ranked = &evaluated["predictions"][image]["ranked"];
+        assert_eq!(strategy["strategy"], evaluated["name"]);
+        assert_eq!(strategy["predicted"], ranked[0]["class"]);
+        assert!(close(number(&strategy["probability"]), number(&ranked[0]["probability"])));
+        for (likely, ranked) in list(&strategy["top"]).iter().zip(list(ranked)) {
+            assert_eq!(likely["class"], ranked["class"]);
+            let ratio = (number(&likely["logit"]) - number(&strategy["logit"])).exp();
+            let expected = number(&ranked["probability"]) / number(&strategy["probability"]);
+            assert!((ratio - expected).abs() < 1e-3, "{ratio} {expected}");
+        }
+        let classes = list(&strategy["classes"]);
+        let against =
+            if strategy["predicted"] == label.as_str() { &ranked[1]["class"] } else { &found["class"] };
+        assert_eq!((&classes[0]["class"], &classes[1]["class"]), (&strategy["predicted"], against));
+        for class in classes {
+            let shares: Vec<f64> =
+                list(&class["prompts"]).iter().map(|prompt| number(&prompt["share"])).collect();
+            assert!((shares.iter().sum::<f64>() - number(&class["logit"])).abs() < 1e-9);
+            assert!(shares.windows(2).all(|pair| pair[0] >= pair[1]));
+        }
+    }
+
+    // The prompts are taken out of the file, and the image is right.
+    let correction = &strategies[1]["correction"];
+    let mut prompts: Value = serde_json::from_str(&fs::read_to_string(data("cupl.json")).unwrap()).unwrap();
+    for removed in list(&correction["removed"]) {
+        let of_class = prompts[string(&removed["class"])].as_array_mut().unwrap();
+        let at = of_class.iter().position(|prompt| *prompt == removed["prompt"]).unwrap();
+        of_class.remove(at);
+    }
+    fs::write(bench.path("fewer.json"), prompts.to_string()).unwrap();
+    let fewer = ["evaluate", "--checkpoint", "demo", "--images", "demo", "--cupl", "fewer.json"];
+    let fewer = bench.json(0, &with(&fewer, &["--format", "json", "--predictions"]));
+    let fewer = Predictions::of(&fewer, 0);
+    assert!(fewer.is_right(image));
+    let changed = |was: bool, is: bool| {
+        (0..cupl.images.len())
+            .filter(|&image| cupl.is_right(image) == was && fewer.is_right(image) == is)
+            .count()
+    };
+    assert_eq!(
+        (&correction["gained"], &correction["lost"]),
+        (&changed(false, true).into(), &changed(true, false).into())
+    );
+
+    let csv =
+        records(&bench.stdout(0, &["explain", "--image", name, "--strategy", "cupl", "--format", "csv"]));
+    let classes = list(&strategies[1]["classes"]);
+    assert_eq!(csv.len(), classes.iter().map(|class| list(&class["prompts"]).len()).sum::<usize>());
+    assert_eq!((&csv[0]["image_class"], &csv[0]["predicted"]), (label, &string(&strategies[1]["predicted"])));
+    let removed = csv.iter().filter(|record| record["removed"] == "true").count();
+    assert_eq!(removed, list(&correction["removed"]).len());
+    let table = bench.stdout(0, &["explain", "--image", name, "--strategy", "cupl"]);
+    let first = string(&classes[0]["prompts"][0]["prompt"]);
+    for part in [name, "share", "pull", "right without", &first] {
+        assert!(table.contains(part), "{part:?} is not in\n{table}");
+    }
+    let right = (0..cupl.images.len()).find(|&image| cupl.is_right(image)).unwrap();
+    let found =
+        bench.json(0, &["explain", "--image", &cupl.images[right], "--strategy", "cupl", "--format", "json"]);
+    assert_eq!(found["strategies"][0]["correction"], Value::Null);
+}
+
+#[test]
+fn an_image_is_explained_by_its_name_its_file_or_as_any_picture() {
+    let bench = Bench::new();
+    let templates =
+        "[[strategy]]\nname = 't'\ntemplates = ['a photo of a {}.', 'a {}.']\naggregation = 'max'\n";
+    fs::write(bench.path("own.toml"), experiment("photos", templates)).unwrap();
+    let explain = |image: &str| bench.json(0, &["explain", "own.toml", "--image", image, "--format", "json"]);
+    let by_name = explain("frog/3.png");
+    assert_eq!((&by_name["image"], &by_name["class"]), (&"frog/3.png".into(), &"frog".into()));
+    assert_eq!(by_name["strategies"][0]["aggregation"], "max");
+    std::os::unix::fs::symlink(bench.path("photos/frog/3.png"), bench.path("link.png")).unwrap();
+    let absolute = bench.path("photos/frog/3.png");
+    for path in ["photos/frog/3.png", "./photos/cat/../frog/3.png", "link.png", absolute.to_str().unwrap()] {
+        assert_eq!(explain(path), by_name, "{path}");
+    }
+    fs::copy(&absolute, bench.path("copy \"1\", カエル.png")).unwrap();
+    let other = explain("copy \"1\", カエル.png");
+    assert_eq!(other["image"], "copy \"1\", カエル.png");
+    assert_eq!((&other["class"], &other["strategies"][0]["correction"]), (&Value::Null, &Value::Null));
+    assert_eq!(other["strategies"][0]["top"], by_name["strategies"][0]["top"]);
+
+    fs::write(bench.path("text.png"), "no picture").unwrap();
+    fs::write(bench.path("photos/cat/broken.png"), "no picture").unwrap();
+    for (image, part) in [
+        ("frog/33.png", "did you mean \"frog/3.png\""),
+        ("5.png", "\"cat/5.png\", \"frog/5.png\", \"truck/5.png\""),
+        ("nothing like it", "it has \"cat/0.png\""),
+        ("photos", "no such file"),
+        ("text.png", "text.png: "),
+        ("cat/broken.png", "cat/broken.png: "),
+    ] {
+        let complaint = bench.complaint(&["explain", "own.toml", "--image", image]);
+        assert!(complaint.contains(part), "{part:?} is not in the complaint about {image}:\n{complaint}");
+    }
+    let complaint = bench.complaint(&["explain", "own.toml", "--image", "frog/3.png", "--strategy", "magic"]);
+    assert!(complaint.contains("it has t"), "{complaint}");
+}
+
 /// An experiment with the photos, a prompt set of its own, and more keys.
 fn experiment(images: &str, strategies: &str) -> String {
     format!("checkpoint = {:?}\nimages = {images:?}\n{strategies}", data("checkpoint"))
@@ -690,7 +809,7 @@ fn unknown_names_are_answered_with_known_ones() {
 #[test]
 fn the_help_has_examples() {
     let bench = Bench::new();
-    for command in [&["classes"][..], &["confusion"], &["misses"], &["prompts", "show"]] {
+    for command in [&["classes"][..], &["confusion"], &["misses"], &["explain"], &["prompts", "show"]] {
         let help = bench.stdout(0, &with(command, &["--help"]));
         let examples = help.matches(&format!("\n  cupl-tui {}", command.join(" "))).count();
         assert!((2..=4).contains(&examples), "{examples} examples in\n{help}");

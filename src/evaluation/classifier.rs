@@ -1,5 +1,7 @@
 //! How the prompts of a class become its part of a zero-shot classifier.
 
+use std::ops::Range;
+
 use super::{EvaluationError, Matrix};
 use crate::prompts::Aggregation;
 
@@ -18,6 +20,13 @@ pub enum Classifier {
         /// For each class, the row after its last prompt.
         ends: Vec<usize>,
     },
+    /// The score is an average of the cosines with the class's prompts, with weights that depend on the image.
+    PerImage {
+        /// Unit rows `[n_classes * n_prompts, dim]`, class after class.
+        prompts: Matrix,
+        /// Prompts of each class.
+        n_prompts: usize,
+    },
 }
 
 impl Classifier {
@@ -34,9 +43,11 @@ impl Classifier {
     ///   normalised again.
     /// - `max`: the largest of those cosines.
     ///
+    /// [`Classifier::for_images`] makes those of the other aggregations.
+    ///
     /// # Errors
     /// [`EvaluationError::NoClasses`], [`EvaluationError::NoPrompts`], [`EvaluationError::PromptDimension`] and
-    /// [`EvaluationError::PromptNotFinite`], with the class at fault.
+    /// [`EvaluationError::PromptNotFinite`], with the class at fault; [`EvaluationError::WeighsPrompts`].
     pub fn build(aggregation: Aggregation, prompts_per_class: &[Matrix]) -> Result<Self, EvaluationError> {
         let dim = prompts_per_class.first().ok_or(EvaluationError::NoClasses)?.cols();
         let mut data = Vec::new();
@@ -52,6 +63,9 @@ impl Classifier {
                 Self::Linear { weights: rows }
             }
             Aggregation::Max => Self::Max { prompts: rows, ends },
+            Aggregation::Zpe | Aggregation::AutoClip => {
+                return Err(EvaluationError::WeighsPrompts { aggregation });
+            }
         })
     }
 
@@ -60,6 +74,7 @@ impl Classifier {
         match self {
             Self::Linear { weights } => weights.rows(),
             Self::Max { ends, .. } => ends.len(),
+            Self::PerImage { prompts, n_prompts } => prompts.rows() / n_prompts,
         }
     }
 
@@ -72,7 +87,16 @@ impl Classifier {
     pub(super) fn rows(&self) -> &Matrix {
         match self {
             Self::Linear { weights } => weights,
-            Self::Max { prompts, .. } => prompts,
+            Self::Max { prompts, .. } | Self::PerImage { prompts, .. } => prompts,
+        }
+    }
+
+    /// Which of those rows are a class's.
+    pub(super) fn rows_of(&self, class: usize) -> Range<usize> {
+        match self {
+            Self::Linear { .. } => class..class + 1,
+            Self::Max { ends, .. } => class.checked_sub(1).map_or(0, |before| ends[before])..ends[class],
+            Self::PerImage { n_prompts, .. } => class * n_prompts..(class + 1) * n_prompts,
         }
     }
 }
@@ -85,6 +109,9 @@ pub(super) fn class_rows(aggregation: Aggregation, prompts: &Matrix) -> Result<M
         Aggregation::PooledMean => mean(prompts)?.normalised(),
         Aggregation::SimilarityMean => mean(&unit())?,
         Aggregation::Max => unit(),
+        Aggregation::Zpe | Aggregation::AutoClip => {
+            return Err(EvaluationError::WeighsPrompts { aggregation });
+        }
     })
 }
 
@@ -144,7 +171,7 @@ mod tests {
     fn one_prompt_is_its_own_average() {
         let prompts = [of(&[[3.0, 4.0]]), of(&[[-5.0, 12.0]])];
         let expected = of(&[[0.6, 0.8], [-5.0 / 13.0, 12.0 / 13.0]]);
-        for aggregation in Aggregation::ALL {
+        for aggregation in Aggregation::CLASS_BY_CLASS {
             assert_eq!(Classifier::build(aggregation, &prompts).unwrap().rows(), &expected, "{aggregation}");
         }
     }

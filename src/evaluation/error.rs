@@ -1,5 +1,7 @@
 //! What cannot be evaluated.
 
+use crate::prompts::Aggregation;
+
 /// An error of an evaluation: which image, class or prompt is at fault. All indices count from 0.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum EvaluationError {
@@ -43,6 +45,27 @@ pub enum EvaluationError {
         expected: usize,
         /// Dimension of the class.
         found: usize,
+    },
+    /// Prompts that cannot be weighed together.
+    #[error(
+        "class {class} has {found} prompts and class 0 has {expected}; weights belong to the first, second and further \
+         prompts of all classes, so these need equally many, as with templates"
+    )]
+    UnequalPrompts {
+        /// The class.
+        class: usize,
+        /// Prompts of class 0.
+        expected: usize,
+        /// Prompts of the class.
+        found: usize,
+    },
+    /// One class alone does not decide its scores.
+    #[error(
+        "with {aggregation}, the scores of a class depend on all prompts of all classes; use mean for this"
+    )]
+    WeighsPrompts {
+        /// The aggregation.
+        aggregation: Aggregation,
     },
     /// A prompt embedding with a value that is no number.
     #[error("the embedding of prompt {prompt} of class {class} is not finite; the checkpoint may be damaged")]

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `matrix.rs` | rows of embeddings |
 //! | `classifier.rs` | how the prompts of a class become its part of a classifier |
+//! | `prompt_weights.rs` | prompts weighted without labels: ZPE and AutoCLIP |
 //! | `scores.rs` | the matrix product: images by the rows of a classifier |
 //! | `ranking.rs` | what the scores of one image say: best classes, probabilities, rank of the true class |
 //! | `evaluate.rs` | a classifier on labelled images, and the metrics |
@@ -11,18 +12,24 @@
 //! | `rescoring.rs` | an evaluation that follows its prompts while they change, one class at a time |
 //! | `prompt_similarity.rs` | how near a prompt is to the images of its class and of the others |
 //! | `comparison.rs` | two evaluations on the same images |
+//! | `control_gain.rs` | what a strategy gains over a control with several seeds |
 //! | `confusions.rs` | which classes are taken for which, and what changes from one evaluation to another |
+//! | `attribution.rs` | what each prompt contributes to the logit of its class for an image |
+//! | `counterfactual.rs` | which prompts would have to go for a missed image to be recognised |
 //! | `mcnemar.rs` | whether a difference is proven, and the smallest that could be |
 //! | `holm.rs` | the same for many classes at once |
 //! | `bootstrap.rs` | how far a difference may be off |
 //! | `calibration.rs` | whether probabilities can be trusted, and the temperature that makes them better |
 //! | `split.rs` | images to choose on, and images to measure on |
 
+mod attribution;
 mod bootstrap;
 mod calibration;
 mod classifier;
 mod comparison;
 mod confusions;
+mod control_gain;
+mod counterfactual;
 mod encoding;
 mod error;
 mod evaluate;
@@ -30,6 +37,7 @@ mod holm;
 mod matrix;
 mod mcnemar;
 mod prompt_similarity;
+mod prompt_weights;
 mod ranking;
 mod rescoring;
 mod scores;
@@ -37,11 +45,14 @@ mod split;
 #[cfg(test)]
 mod tests;
 
+pub use attribution::ClassLogit;
 pub use bootstrap::bootstrap_interval;
 pub use calibration::{Calibration, CalibrationOptions, Fitted, Reliability, ReliabilityBin, calibrate};
 pub use classifier::Classifier;
 pub use comparison::{ClassDifference, Comparison, class_differences};
 pub use confusions::{ConfusedPair, ConfusionChange, confusion_change_block, confusion_changes};
+pub use control_gain::{ControlGain, Standing};
+pub use counterfactual::{PromptedClassifier, RemovedPrompt};
 pub use error::EvaluationError;
 pub use evaluate::{ClassAccuracy, Evaluation, evaluate};
 pub use holm::holm;

@@ -95,8 +95,8 @@ impl Rescorer {
     /// whose prediction changed, in their order. `aggregation` is that of the classifier.
     ///
     /// # Errors
-    /// [`EvaluationError::NoSuchClass`], [`EvaluationError::NoPrompts`], [`EvaluationError::PromptDimension`] and
-    /// [`EvaluationError::PromptNotFinite`]; nothing has changed then.
+    /// [`EvaluationError::NoSuchClass`], [`EvaluationError::NoPrompts`], [`EvaluationError::PromptDimension`],
+    /// [`EvaluationError::PromptNotFinite`] and [`EvaluationError::WeighsPrompts`]; nothing has changed then.
     pub fn rescore(
         &mut self,
         class: usize,
@@ -255,7 +255,7 @@ mod tests {
             changes in prop::collection::vec((any::<prop::sample::Index>(), 1usize..4, any::<u64>()), 1..12),
             seed: u64,
         ) {
-            for aggregation in Aggregation::ALL {
+            for aggregation in Aggregation::CLASS_BY_CLASS {
                 let (images, labels, mut prompts) = random_parts(n_classes, n_images, seed);
                 let classifier = Classifier::build(aggregation, &prompts).unwrap();
                 let mut rescorer = Rescorer::new(&classifier, images.clone(), &labels, 3.0, 4).unwrap();

@@ -1,13 +1,15 @@
 //! The scores of images for every class of a classifier: a matrix product and, with several rows for a class, the
-//! largest of their products.
+//! largest of their products or a weighted average.
 //!
-//! A score depends on the image and the class alone, to the last bit: not on their neighbours, nor on threads, nor on
-//! which of the two is packed as rows and which as weights.
+//! A score depends on the image and the classifier alone, to the last bit: not on the images beside it, nor on threads,
+//! nor on which of the two is packed as rows and which as weights. Unless weights depend on the image, it does not depend
+//! on the other classes either.
 
 use std::ops::Range;
 
 use rayon::prelude::*;
 
+use super::prompt_weights::autoclip_scores;
 use super::{Classifier, Matrix};
 use crate::kernels::{Cpu, PackedRows, PackedWeights, Precision, Store};
 
@@ -20,6 +22,15 @@ pub(super) struct Scorer {
     cpu: Cpu,
     n_classes: usize,
     groups: Vec<ClassGroup>,
+    several: SeveralRows,
+}
+
+/// What becomes of the products with several rows of a class.
+enum SeveralRows {
+    /// The largest counts.
+    Largest,
+    /// They are averaged with weights that depend on the image; there are this many.
+    WeightedPerImage(usize),
 }
 
 /// Neighbouring classes.
@@ -44,6 +55,13 @@ impl Scorer {
         let ends = match classifier {
             Classifier::Linear { weights } => (1..=weights.rows()).collect(),
             Classifier::Max { ends, .. } => ends.clone(),
+            Classifier::PerImage { prompts, n_prompts } => {
+                (1..=prompts.rows() / n_prompts).map(|classes| classes * n_prompts).collect()
+            }
+        };
+        let several = match classifier {
+            Classifier::PerImage { n_prompts, .. } => SeveralRows::WeightedPerImage(*n_prompts),
+            Classifier::Linear { .. } | Classifier::Max { .. } => SeveralRows::Largest,
         };
         let pack = |classes: Range<usize>| {
             let start = start(&ends, classes.start);
@@ -54,7 +72,8 @@ impl Scorer {
                 ends: ends[classes].iter().map(|end| end - start).collect(),
             }
         };
-        Self { cpu, n_classes: ends.len(), groups: groups(&ends, ROWS).into_par_iter().map(pack).collect() }
+        let groups = groups(&ends, ROWS).into_par_iter().map(pack).collect();
+        Self { cpu, n_classes: ends.len(), groups, several }
     }
 
     pub(super) fn scratch(&self) -> Scratch {
@@ -92,6 +111,10 @@ impl Scorer {
         let Scratch { images: packed, products, scores } = scratch;
         packed.pack(count, images.cols(), |at, row| row.copy_from_slice(images.row(which(at))));
         scores.resize(count * self.n_classes, 0.0);
+        if let SeveralRows::WeightedPerImage(n_prompts) = self.several {
+            self.weigh_per_image(count, n_prompts, packed, products, scores);
+            return scores;
+        }
         for group in &self.groups {
             let n_rows = group.rows.outputs();
             if n_rows == self.n_classes {
@@ -110,6 +133,31 @@ impl Scorer {
             }
         }
         scores
+    }
+
+    /// Fills `scores`, `[images, n_classes]`, where each depends on the products with all rows.
+    fn weigh_per_image(
+        &self,
+        images: usize,
+        n_prompts: usize,
+        packed: &PackedRows,
+        products: &mut Vec<f32>,
+        scores: &mut [f32],
+    ) {
+        let n_rows = self.n_classes * n_prompts;
+        products.resize(images * n_rows, 0.0);
+        let mut of_group = Vec::new();
+        for group in &self.groups {
+            let (first, width) = (group.first * n_prompts, group.rows.outputs());
+            of_group.resize(images * width, 0.0);
+            group.rows.multiply(packed, &[], Store::Replace, &mut of_group);
+            for (row, of_group) in products.chunks_exact_mut(n_rows).zip(of_group.chunks_exact(width)) {
+                row[first..first + width].copy_from_slice(of_group);
+            }
+        }
+        for (scores, products) in scores.chunks_exact_mut(self.n_classes).zip(products.chunks_exact(n_rows)) {
+            autoclip_scores(products, n_prompts, scores);
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::strategy::Aggregation;
 use super::template::NoPlaceholder;
 use crate::message::{joined, listed};
 use crate::text_file::TextFileError;
@@ -105,8 +106,25 @@ pub enum PromptError {
         keys: Vec<String>,
     },
     /// The name of no aggregation.
-    #[error("{0:?} is no aggregation; use mean, pooled-mean, similarity-mean or max")]
+    #[error("{0:?} is no aggregation; use mean, pooled-mean, similarity-mean, max, zpe or autoclip")]
     UnknownAggregation(String),
+    /// Prompts that cannot be weighed together.
+    #[error(
+        "{aggregation} finds weights for the first, second and further prompts of all classes, so these need equally \
+         many, as with templates: {class:?} has {found}, {first:?} has {expected}; use another aggregation"
+    )]
+    UnequalPrompts {
+        /// The aggregation.
+        aggregation: Aggregation,
+        /// A class with another number.
+        class: String,
+        /// Its prompts.
+        found: usize,
+        /// The first class.
+        first: String,
+        /// Its prompts.
+        expected: usize,
+    },
     /// A strategy without a prompt set.
     #[error("the strategy {0:?} has no prompt sets")]
     EmptyStrategy(String),

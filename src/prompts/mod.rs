@@ -6,15 +6,20 @@
 //! | `prompt_set.rs` | a named list of templates, or of prompts per class (CuPL), and its files |
 //! | `matching.rs` | which key of a prompt set a class name means |
 //! | `strategy.rs` | prompt sets together with an aggregation |
+//! | `controls.rs` | prompts that a strategy must beat |
+//! | `class_mention.rs` | where a sentence names its class |
 //!
 //! What a model makes of a prompt is not known here.
 
+mod class_mention;
+mod controls;
 mod error;
 mod matching;
 mod prompt_set;
 mod strategy;
 mod template;
 
+pub use controls::{CONTROLS_VERSION, ControlKind, control_prompts};
 pub use error::{ClassMismatch, MissingClass, PromptError};
 pub use matching::fold;
 pub use prompt_set::{LooseMatch, PromptSet, PromptSetContent, ResolvedPrompts};

@@ -23,11 +23,29 @@ pub enum Aggregation {
     SimilarityMean,
     /// The similarity to the best prompt alone.
     Max,
+    /// As `mean`, with weights for the templates that are found on the dataset's images without their labels: ZPE
+    /// (Allingham et al., arXiv 2302.06235).
+    Zpe,
+    /// The similarities averaged with weights for the templates that are found for each image: AutoCLIP (Metzen et al.,
+    /// arXiv 2309.16414).
+    #[serde(rename = "autoclip")]
+    AutoClip,
 }
 
 impl Aggregation {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Aggregation; 4] = [Self::Mean, Self::PooledMean, Self::SimilarityMean, Self::Max];
+    pub const ALL: [Aggregation; 6] =
+        [Self::Mean, Self::PooledMean, Self::SimilarityMean, Self::Max, Self::Zpe, Self::AutoClip];
+
+    /// Those where the prompts of one class decide its scores, whatever the images and the other classes are.
+    pub const CLASS_BY_CLASS: [Aggregation; 4] =
+        [Self::Mean, Self::PooledMean, Self::SimilarityMean, Self::Max];
+
+    /// Whether it finds weights for the first, second, … prompts of all classes, which therefore have equally many.
+    #[must_use]
+    pub fn weighs_prompts(self) -> bool {
+        matches!(self, Self::Zpe | Self::AutoClip)
+    }
 
     /// The word that files and screens use.
     #[must_use]
@@ -37,6 +55,8 @@ impl Aggregation {
             Self::PooledMean => "pooled-mean",
             Self::SimilarityMean => "similarity-mean",
             Self::Max => "max",
+            Self::Zpe => "zpe",
+            Self::AutoClip => "autoclip",
         }
     }
 }
@@ -73,7 +93,7 @@ impl Strategy {
     /// The prompts of every class, from all prompt sets.
     ///
     /// # Errors
-    /// When there is no prompt set, or a prompt set lacks classes.
+    /// When there is no prompt set, a prompt set lacks classes, or the aggregation needs equally many prompts of each.
     pub fn resolve(&self, class_names: &[String]) -> Result<ResolvedPrompts, PromptError> {
         let mut sets = self.prompt_sets.iter();
         let first = sets.next().ok_or_else(|| PromptError::EmptyStrategy(self.name.clone()))?;
@@ -90,7 +110,24 @@ impl Strategy {
                 }
             }
         }
+        if self.aggregation.weighs_prompts() {
+            self.check_counts(class_names, &all.per_class)?;
+        }
         Ok(all)
+    }
+
+    fn check_counts(&self, class_names: &[String], per_class: &[Vec<String>]) -> Result<(), PromptError> {
+        let expected = per_class.first().map_or(0, Vec::len);
+        match per_class.iter().position(|prompts| prompts.len() != expected) {
+            None => Ok(()),
+            Some(class) => Err(PromptError::UnequalPrompts {
+                aggregation: self.aggregation,
+                class: class_names[class].clone(),
+                found: per_class[class].len(),
+                first: class_names[0].clone(),
+                expected,
+            }),
+        }
     }
 }
 
@@ -109,11 +146,33 @@ mod tests {
     }
 
     #[test]
-    fn another_name_lists_the_four() {
+    fn weights_need_equally_many_prompts_of_each_class() {
+        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+        let pairs =
+            vec![("cat".to_owned(), texts(&["Whiskers.", "Claws."])), ("dog".to_owned(), texts(&["Barks."]))];
+        let strategy = |aggregation, set: PromptSet| Strategy {
+            name: "s".to_owned(),
+            prompt_sets: vec![set],
+            aggregation,
+        };
+        let classes = texts(&["cat", "dog"]);
+        let uneven = PromptSet::from_pairs("c", pairs).unwrap();
+        let even = PromptSet::from_templates("t", &texts(&["a {}.", "the {}."])).unwrap();
+        for aggregation in Aggregation::ALL {
+            assert!(strategy(aggregation, even.clone()).resolve(&classes).is_ok());
+            let resolved = strategy(aggregation, uneven.clone()).resolve(&classes);
+            assert_eq!(resolved.is_err(), aggregation.weighs_prompts(), "{aggregation}");
+        }
+        let message = strategy(Aggregation::Zpe, uneven).resolve(&classes).unwrap_err().to_string();
+        assert!(message.contains("\"dog\" has 1, \"cat\" has 2"), "{message}");
+    }
+
+    #[test]
+    fn another_name_lists_them_all() {
         let error = "median".parse::<Aggregation>().unwrap_err();
         assert_eq!(
             error.to_string(),
-            "\"median\" is no aggregation; use mean, pooled-mean, similarity-mean or max"
+            "\"median\" is no aggregation; use mean, pooled-mean, similarity-mean, max, zpe or autoclip"
         );
     }
 

@@ -77,21 +77,31 @@ pub struct InspectorLayout {
     pub picture: Rect,
     /// Its class, file and predictions.
     pub details: Rect,
+    /// Why it is seen as it is; empty where that is not asked.
+    pub explanation: Rect,
 }
 
-/// Picture on the left and details on the right; on a narrow screen one above the other.
-pub fn inspector(body: Rect) -> InspectorLayout {
+/// Picture on the left and details on the right; on a narrow screen one above the other. An explanation takes the lower
+/// part, and on a low screen everything.
+pub fn inspector(body: Rect, explained: bool) -> InspectorLayout {
     let heading = Rect { height: body.height.min(1), ..body };
-    let below = Rect { y: body.y + heading.height, height: body.height - heading.height, ..body };
+    let mut below = Rect { y: body.y + heading.height, height: body.height - heading.height, ..body };
+    let above = match (explained, below.height) {
+        (false, height) => height,
+        (true, 0..14) => 0,
+        (true, height) => (2 * height / 5).max(8),
+    };
+    let explanation = Rect { y: below.y + above, height: below.height - above, ..below };
+    below.height = above;
     if below.width < 56 {
         let picture = Rect { height: below.height / 2, ..below };
         let details = Rect { y: below.y + picture.height, height: below.height - picture.height, ..below };
-        return InspectorLayout { heading, picture, details };
+        return InspectorLayout { heading, picture, details, explanation };
     }
     let width = (2 * below.width / 5).min(2 * below.height);
-    let picture = Rect { x: below.x + 1, width: width - 1, ..below };
+    let picture = Rect { x: below.x + 1, width: width.saturating_sub(1), ..below };
     let details = Rect { x: below.x + width + 1, width: below.width - width - 1, ..below };
-    InspectorLayout { heading, picture, details }
+    InspectorLayout { heading, picture, details, explanation }
 }
 
 /// Where the thumbnails stand.
@@ -184,10 +194,15 @@ mod tests {
             }
             if !is_too_small(area.as_size()) {
                 prop_assert_eq!(body(area.as_size()), parts.body);
-                let large = inspector(parts.body);
+                let large = inspector(parts.body, false);
+                let explained = inspector(parts.body, true);
+                prop_assert!(large.explanation.is_empty() && explained.explanation.height >= 7);
+                prop_assert!(!explained.explanation.intersects(explained.picture));
+                prop_assert!(!explained.explanation.intersects(explained.details));
                 let ranks = super::strategies(parts.body, strategies);
                 for part in [
-                    parts.body, large.heading, large.picture, large.details, ranks.table, ranks.verdict, ranks.classes,
+                    parts.body, large.heading, large.picture, large.details, explained.picture,
+                    explained.details, explained.explanation, ranks.table, ranks.verdict, ranks.classes,
                 ] {
                     prop_assert_eq!(area.intersection(part), part);
                 }

@@ -12,6 +12,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::error::WorkbenchError;
 use super::experiment::Experiment;
+use super::explanation::{Explanation, explain};
 use super::jobs::{StorePlace, panic_message};
 use super::opening::Workbench;
 use super::progress::{Cancel, Progress};
@@ -20,11 +21,29 @@ use crate::store::OpenedStore;
 
 /// A question about a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AnalysisRequest {}
+pub enum AnalysisRequest {
+    /// Why strategies see what they see in an image.
+    Explain {
+        /// An index into the session's images.
+        image: usize,
+        /// Indices into the session's strategies.
+        strategies: Vec<usize>,
+    },
+}
 
 /// An answer, with what was asked.
 #[derive(Debug)]
-pub enum AnalysisAnswer {}
+pub enum AnalysisAnswer {
+    /// Why strategies see what they see in an image.
+    Explained {
+        /// An index into the session's images.
+        image: usize,
+        /// Indices into the session's strategies.
+        strategies: Vec<usize>,
+        /// For each of them.
+        explanations: Vec<Explanation>,
+    },
+}
 
 /// What the job says.
 #[derive(Debug)]
@@ -143,8 +162,17 @@ impl Analyst {
         _cancel: &Cancel,
         _notify: &dyn Fn(AnalysisNotice),
     ) -> Result<AnalysisAnswer, WorkbenchError> {
-        let (_session, _embeddings) = (&self.session, &self.embeddings);
-        match *request {}
+        let (session, embeddings) = (&self.session, &self.embeddings);
+        match request {
+            AnalysisRequest::Explain { image, strategies } => {
+                let explain = |&strategy: &usize| explain(session, embeddings, *image, strategy);
+                Ok(AnalysisAnswer::Explained {
+                    image: *image,
+                    strategies: strategies.clone(),
+                    explanations: strategies.iter().map(explain).collect::<Result<_, _>>()?,
+                })
+            }
+        }
     }
 }
 

@@ -45,6 +45,7 @@ pub fn session_with(classes: &[&str], labels: &[usize], strategies: &[(&str, &[(
         skipped: Vec::new(),
         strategies: strategies.collect(),
         baseline: 0,
+        controls: Vec::new(),
         warnings: Vec::new(),
         demo_checkpoint: false,
     }

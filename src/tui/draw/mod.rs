@@ -2,6 +2,7 @@
 
 mod classes;
 mod confusion;
+mod explanation;
 mod images;
 mod jobs;
 mod opening;

@@ -1,8 +1,9 @@
 //! The job that answers questions about the session's embeddings, as the screens see it.
 
+use super::explanation::ExplanationAnswer;
 use super::jobs::{Job, Problem};
 use super::{Effect, State};
-use crate::workbench::{AnalysisNotice, AnalysisRequest, Progress};
+use crate::workbench::{AnalysisAnswer, AnalysisNotice, AnalysisRequest, Progress};
 
 /// What the state calls the job.
 const ANALYSIS_JOB: &str = "read the embeddings for explanations and findings";
@@ -37,6 +38,7 @@ impl State {
         if at_work {
             self.analysis = Analysis::Closed;
             self.jobs.set(ANALYSIS_JOB, &Job::Stopped);
+            self.images.explanation = None;
         }
         at_work
     }
@@ -45,6 +47,7 @@ impl State {
     pub(super) fn forget_analysis(&mut self) {
         self.stop_analysis();
         self.analysis = Analysis::Closed;
+        self.images.explanation = None;
     }
 
     /// The job has said something.
@@ -59,8 +62,17 @@ impl State {
                 self.jobs.set(ANALYSIS_JOB, &Job::Done);
                 self.analysis = Analysis::Open;
             }
-            AnalysisNotice::Answer(answer) => match *answer {},
-            AnalysisNotice::Refused(_, message) => {
+            AnalysisNotice::Answer(answer) => match *answer {
+                AnalysisAnswer::Explained { image, strategies, explanations } => {
+                    self.explained(image, &strategies, ExplanationAnswer::Explained(explanations));
+                }
+            },
+            AnalysisNotice::Refused(request, message) => {
+                match request {
+                    AnalysisRequest::Explain { image, strategies } => {
+                        self.explained(image, &strategies, ExplanationAnswer::Refused(message.clone()));
+                    }
+                }
                 self.notice = message.lines().next().map(str::to_owned);
                 self.messages.push(message);
             }

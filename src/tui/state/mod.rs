@@ -5,6 +5,7 @@
 //! | `events.rs`, `update.rs` | what happens, what is to be done, and how one leads to the other |
 //! | `focus.rs` | the strategies: A, B, what is shown |
 //! | `classes.rs`, `confusion.rs`, `images.rs`, `prompts.rs`, `jobs.rs`, `opening.rs` | a screen each |
+//! | `explanation.rs` | why A and B see what they see in an image |
 //! | `analysis.rs` | the job that answers questions about embeddings |
 //! | `commands.rs`, `form.rs` | what lies over a screen |
 //! | `remembered.rs` | what is kept for the next time |
@@ -15,6 +16,7 @@ pub mod classes;
 pub mod commands;
 pub mod confusion;
 mod events;
+pub mod explanation;
 pub mod focus;
 pub mod form;
 pub mod images;
@@ -43,6 +45,7 @@ use classes::{ClassPage, ClassesView};
 use commands::CommandsView;
 use confusion::ConfusionView;
 pub use events::{Effect, Event, NewStrategy, Wanted};
+use explanation::ExplanationView;
 use focus::Strategies;
 use form::Form;
 use images::ImagesView;
@@ -279,6 +282,9 @@ impl State {
                 Screen::Classes => Context::Classes,
                 Screen::Confusion if self.confusion.block.is_some() => Context::Block,
                 Screen::Confusion => Context::Pairs,
+                Screen::Images if self.images.inspecting && self.images.explanation.is_some() => {
+                    Context::Explanation
+                }
                 Screen::Images if self.images.inspecting => Context::Inspector,
                 Screen::Images => Context::Gallery,
                 Screen::Prompts => Context::Prompts,
@@ -298,7 +304,7 @@ impl State {
             Context::Block => {
                 self.confusion.block.as_ref().and_then(|block| block.classes.get(block.row).copied())
             }
-            Context::Gallery | Context::Inspector => {
+            Context::Gallery | Context::Inspector | Context::Explanation => {
                 self.images.current().map(|image| session.images[image].label)
             }
             Context::Prompts => Some(self.prompts.class),
@@ -482,6 +488,11 @@ impl State {
                 }
             }
             Context::Pairs | Context::Block => self.confusion.move_by(step, half),
+            Context::Explanation => {
+                if let Some(view) = &mut self.images.explanation {
+                    view.move_by(step, half);
+                }
+            }
             Context::Gallery | Context::Inspector => {
                 let gallery = layout::gallery(layout::body(self.size));
                 self.images.move_by(step, gallery.columns, gallery.rows);
@@ -533,6 +544,7 @@ impl State {
                 }
             }
             Context::Gallery => self.images.inspecting = !self.images.list.is_empty(),
+            Context::Explanation => self.open_explained_prompt(),
             Context::Jobs if self.jobs.selected < self.messages.len() => {
                 self.overlay = Some(Overlay::Message(self.jobs.selected, 0));
             }
@@ -556,6 +568,25 @@ impl State {
         self.list_images();
     }
 
+    /// Why the image is seen as it is; or no more of that.
+    fn toggle_explanation(&mut self) {
+        let image = self.images.current();
+        self.images.explanation = match self.images.explanation {
+            Some(_) => None,
+            None => image.map(|image| ExplanationView::unasked(image, &self.strategies)),
+        };
+    }
+
+    /// The prompts of the class under the cursor of an explanation.
+    fn open_explained_prompt(&mut self) {
+        let place = self.images.explanation.as_ref().and_then(|view| Some((view.place()?, view.on_b)));
+        let Some(((class, prompt), on_b)) = place else { return };
+        self.prompts.open(class);
+        self.prompts.on_b = on_b;
+        self.prompts.selected[usize::from(on_b)] = prompt;
+        self.visit(Screen::Prompts);
+    }
+
     fn open_images_of(&mut self, class: usize) {
         self.visit(Screen::Images);
         self.images.inspecting = false;
@@ -573,6 +604,7 @@ impl State {
         }
         match self.place() {
             Context::Inspector => self.images.inspecting = false,
+            Context::Explanation => self.images.explanation = None,
             Context::Class => self.classes.page = None,
             Context::Block => self.confusion.block = None,
             Context::Opening if self.session.is_none() && self.job == Job::Idle => {}
@@ -740,8 +772,8 @@ impl State {
         let body = layout::body(self.size);
         let key = |image: usize, size: Size| self.picture_key(image, size);
         let mut keys: Vec<PictureKey> = match self.place() {
-            Context::Inspector => {
-                let size = layout::inspector(body).picture.as_size();
+            place @ (Context::Inspector | Context::Explanation) => {
+                let size = layout::inspector(body, place == Context::Explanation).picture.as_size();
                 self.images.current().map(|image| key(image, size)).into_iter().collect()
             }
             Context::Gallery => {

@@ -96,6 +96,7 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Terminate => vec![Effect::QuitNow],
     };
     effects.extend(wanted_at_desk(state));
+    effects.extend(state.wanted_explanation());
     let visible = state.visible_pictures();
     effects.extend(state.pictures.newly_wanted(&visible).map(Effect::WantPictures));
     effects
@@ -472,6 +473,12 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
                 state.begin_typing(Purpose::PromptSetName, &name);
             } else {
                 state.notice = Some("There is nothing to save: no prompt was changed.".to_owned());
+            }
+        }
+        Action::Explain => state.toggle_explanation(),
+        Action::OtherSide if state.place() == Context::Explanation => {
+            if let Some(view) = &mut state.images.explanation {
+                view.turn();
             }
         }
         Action::OtherSide => {
