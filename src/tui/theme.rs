@@ -79,6 +79,8 @@ pub struct Glyphs {
     pub rule: &'static str,
     /// The minus sign.
     pub minus: &'static str,
+    /// As much or more.
+    pub at_least: &'static str,
     /// What was cut off.
     pub ellipsis: &'static str,
     /// From the true class to the predicted one.
@@ -113,6 +115,7 @@ pub const UNICODE: Glyphs = Glyphs {
     eighths: &["▏", "▎", "▍", "▌", "▋", "▊", "▉"],
     rule: "─",
     minus: "−",
+    at_least: "≥",
     ellipsis: "…",
     arrow: "→",
     half_blocks: true,
@@ -133,6 +136,7 @@ pub const ASCII: Glyphs = Glyphs {
     eighths: &[],
     rule: "-",
     minus: "-",
+    at_least: ">=",
     ellipsis: "~",
     arrow: ">",
     half_blocks: false,

@@ -1,11 +1,11 @@
 //! The strategies, ranked: a row each, what A and B differ by in words, and the first classes.
 
 use ratatui::Frame;
-use ratatui::layout::Rect;
+use ratatui::layout::{Rect, Size};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::{classes, difference, percent, place_of, put, row_line, signed};
+use super::{class_difference, classes, percent, place_of, put, row_line, signed};
 use crate::tui::layout::{self, first_row};
 use crate::tui::state::{Job, State};
 use crate::tui::text;
@@ -17,12 +17,13 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, session: &S
     let parts = layout::strategies(area, rows);
     draw_table(frame, parts.table, state, session, theme);
     let width = usize::from(area.width);
-    let mut lines = verdict(state, session, theme, width);
-    if parts.verdict.height > 1 {
+    let mut lines = verdict(state, session, theme, parts.verdict.as_size());
+    let height = usize::from(parts.verdict.height);
+    if session.demo_checkpoint && height > lines.len() {
+        lines.insert(0, Line::styled(format!(" {}", demo::CAUTION), theme.dim()));
+    }
+    if height > lines.len() {
         lines.insert(0, Line::default());
-        if session.demo_checkpoint && lines.len() < usize::from(parts.verdict.height) {
-            lines.insert(1, Line::styled(format!(" {}", demo::CAUTION), theme.dim()));
-        }
     }
     for (row, line) in lines.into_iter().enumerate() {
         put(frame, parts.verdict, row as u16, line);
@@ -115,18 +116,18 @@ fn draw_table(frame: &mut Frame<'_>, area: Rect, state: &State, session: &Sessio
     }
 }
 
-/// `▲ +1.7 [+0.2, +3.2]`; the sign of a difference whose interval spans zero is `=`.
+/// `▲ +1.7 [+0.2, +3.2]`; the sign of a difference that is not proven is `=`.
 fn against_words(comparison: &Comparison, interval: bool, theme: &Theme) -> String {
     let glyphs = &theme.glyphs;
     let fraction = |points: f64| points / 100.0;
-    if !interval {
-        return difference(Some(fraction(comparison.top1)), glyphs);
-    }
     let proven = if comparison.is_proven() { comparison.top1 } else { 0.0 };
+    let sign = glyphs.sign(proven.total_cmp(&0.0));
+    if !interval {
+        return format!("{sign} {:>6}", signed(fraction(comparison.top1), glyphs));
+    }
     let (low, high) = comparison.interval();
     format!(
-        "{} {:>5}  [{:>5}, {:>5}]",
-        glyphs.sign(proven.total_cmp(&0.0)),
+        "{sign} {:>5}  [{:>5}, {:>5}]",
         signed(fraction(comparison.top1), glyphs),
         signed(fraction(low), glyphs),
         signed(fraction(high), glyphs)
@@ -134,7 +135,8 @@ fn against_words(comparison: &Comparison, interval: bool, theme: &Theme) -> Stri
 }
 
 /// The answer first, in words.
-fn verdict(state: &State, session: &Session, theme: &Theme, width: usize) -> Vec<Line<'static>> {
+fn verdict(state: &State, session: &Session, theme: &Theme, room: Size) -> Vec<Line<'static>> {
+    let width = usize::from(room.width);
     let strategies = &state.strategies;
     let Some(comparison) = strategies.comparison() else {
         let key = state.keymap.key(crate::tui::actions::Action::AddStrategy);
@@ -147,18 +149,20 @@ fn verdict(state: &State, session: &Session, theme: &Theme, width: usize) -> Vec
     let (helped, hurt) = helped_and_hurt(state.classes.table());
     let named = |rows: Vec<&ClassRow>| -> String {
         let part = |row: &&ClassRow| {
-            let sign = difference(row.difference(), &theme.glyphs);
-            let sign: Vec<&str> = sign.split_whitespace().collect();
+            // As in the table below: an arrow where it is proven.
+            let sign = class_difference(row, &theme.glyphs);
+            let sign: Vec<&str> = sign.split_whitespace().take(if row.is_proven() { 2 } else { 1 }).collect();
             let class = &session.classes[row.class];
             format!("{} {}", text::shorten(class, width / 6, theme.glyphs.ellipsis), sign.join(" "))
         };
         let parts: Vec<String> = rows.iter().take(3).map(part).collect();
         if parts.is_empty() { "no class".to_owned() } else { parts.join("   ") }
     };
-    let lines = [
-        format!(" {}", workbench::verdict(session, strategies.a, strategies.b, comparison)),
-        format!(" It helps most on  {}", named(helped)),
-        format!(" and hurts most on {}", named(hurt)),
-    ];
+    let words = workbench::verdict(session, strategies.a, strategies.b, comparison);
+    // Where there is one line for all, its end is cut off.
+    let words = if room.height > 1 { text::wrap(&words, width.saturating_sub(2)) } else { vec![words] };
+    let mut lines: Vec<String> = words.into_iter().map(|line| format!(" {line}")).collect();
+    lines.push(format!(" It helps most on  {}", named(helped)));
+    lines.push(format!(" and hurts most on {}", named(hurt)));
     lines.iter().map(|line| Line::raw(text::fit(line, width, theme.glyphs.ellipsis))).collect()
 }
