@@ -16,7 +16,6 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, session: &S
     let rows = session.strategies.len() + usize::from(state.pending.is_some());
     let parts = layout::strategies(area, rows);
     draw_table(frame, parts.table, state, session, theme);
-    let width = usize::from(area.width);
     let mut lines = verdict(state, session, theme, parts.verdict.as_size());
     let height = usize::from(parts.verdict.height);
     if session.demo_checkpoint && height > lines.len() {
