@@ -55,7 +55,7 @@ pub struct StrategiesLayout {
 }
 
 /// The leaderboard takes what it needs, at most half of the screen; the verdict `verdict` lines where there is
-/// room, and otherwise without the blank lines and the classes, which are four.
+/// room, and four fewer where there is not: those without blank lines and classes.
 pub fn strategies(body: Rect, rows: usize, verdict: u16) -> StrategiesLayout {
     let most = (body.height / 2).saturating_sub(1).max(1);
     let rows = (rows.min(usize::from(most)) as u16 + 1).min(body.height);
