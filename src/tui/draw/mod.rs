@@ -231,11 +231,7 @@ pub fn row_at(state: &State, at: Position) -> Option<usize> {
         (y < height).then(|| layout::first_row(selected, rows, usize::from(height)) + usize::from(y))
     };
     match state.place() {
-        Context::Strategies => {
-            let rows = session.strategies.len() + usize::from(state.pending.is_some());
-            let table = layout::strategies(body, rows).table;
-            below(table, 1, state.strategies.selected, session.strategies.len())
-        }
+        Context::Strategies => strategies::row_at(body, state, session, at),
         Context::Classes => classes::row_at(body, state, at),
         Context::Pairs => below(body, 2, state.confusion.selected, state.confusion.pairs.len()),
         Context::Gallery => {
