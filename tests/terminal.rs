@@ -34,7 +34,7 @@ fn the_tour_of_the_readme_and_the_next_start() {
         ("r", "gains first"),
         ("s", "best with A first"),
         ("ssssss", "gains first"),
-        ("t", "▲ gained"),
+        ("t", "+ gained"),
         ("t", "1-10 of 10"),
         ("/", "classes with"),
         ("fro\r", "1-1 of 1"),

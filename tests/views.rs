@@ -100,6 +100,8 @@ fn the_demo_in_every_view() {
     let report = bench.json(0, &["evaluate", "--format", "json", "--predictions", "--top-k", "0"]);
     let [a, b, both] = [0, 1, 2].map(|strategy| Predictions::of(&report, strategy));
     classes_of_the_demo(&bench, &a, &b);
+    comparison_of_the_demo(&bench, &a, &b);
+    calibration_of_the_demo(&bench, &[&a, &b, &both]);
     confusions_of_the_demo(&bench, &a, &b);
     misses_of_the_demo(&bench, &a, &b, &both);
     copies_of_the_demo(&bench);
@@ -193,6 +195,94 @@ fn classes_of_the_demo(bench: &Bench, a: &Predictions, b: &Predictions) {
     assert_eq!(alone["classes"][0]["confusion"], rows[0]["confusion"]);
     let table = bench.stdout(0, &["classes", "--a", "cupl", "--b", "cupl"]);
     assert!(table.contains("A: cupl") && !table.contains("B - A"), "{table}");
+}
+
+fn comparison_of_the_demo(bench: &Bench, a: &Predictions, b: &Predictions) {
+    let found = bench.json(0, &["compare", "--format", "json"]);
+    assert_eq!(
+        (&found["a"], &found["b"], &found["images"]),
+        (&"templates".into(), &"cupl".into(), &1000.into())
+    );
+    assert!(close(number(&found["difference"]), b.top1() - a.top1()));
+    let [low, high] = [0, 1].map(|end| number(&found["interval"][end]));
+    assert!(low < b.top1() - a.top1() && b.top1() - a.top1() < high, "{low} {high}");
+    let changed = |was: bool, is: bool| {
+        (0..a.images.len()).filter(|&image| a.is_right(image) == was && b.is_right(image) == is).count()
+    };
+    assert_eq!(
+        (&found["gained"], &found["lost"]),
+        (&changed(false, true).into(), &changed(true, false).into())
+    );
+    assert_eq!(number(&found["resolvable"]), 0.006);
+    assert_eq!(found["proven"], number(&found["mcnemar_p"]) < 0.05);
+    let rows = list(&found["per_class"]);
+    assert_eq!(rows.len(), 10);
+    let p: Vec<f64> = rows.iter().map(|row| number(&row["p"])).collect();
+    assert!(p.is_sorted() && close(number(&rows[0]["p_holm"]), (10.0 * p[0]).min(1.0)), "{p:?}");
+    assert!(rows.iter().all(|row| row["images"] == 100 && close(number(&row["resolvable"]), 0.06)));
+
+    // The other way round, by name, from flags and from a file.
+    let flags = ["--checkpoint", "demo", "--images", "demo", "--templates", "demo", "--cupl", "demo"];
+    let turned = bench.json(0, &with(&["compare", "cupl", "templates", "--format", "json"], &flags));
+    assert_eq!((&turned["gained"], &turned["mcnemar_p"]), (&found["lost"], &found["mcnemar_p"]));
+    assert_eq!(number(&turned["interval"][0]), -high);
+    let csv = records(&bench.stdout(0, &["compare", "--format", "csv"]));
+    assert_eq!(csv.len(), 10);
+    assert!(csv.iter().zip(rows).all(|(record, row)| record["class"] == string(&row["class"])));
+    let table = bench.stdout(0, &["compare"]);
+    for part in
+        ["cupl gains ", " against templates (p ", "on 1,000 images.", "95 % interval", "provable from"]
+    {
+        assert!(table.contains(part), "{part:?} is not in\n{table}");
+    }
+    assert!(bench.complaint(&["compare", "cupl", "cupl"]).contains("two different strategies"));
+    assert!(bench.complaint(&["compare", "cupl", "clup"]).contains("clup"));
+    assert!(bench.complaint(&["compare", "nowhere.toml", "--images", "demo"]).contains("not both"));
+}
+
+fn calibration_of_the_demo(bench: &Bench, strategies: &[&Predictions]) {
+    let found = bench.json(0, &["calibrate", "--format", "json"]);
+    let parts = list(&found["strategies"]);
+    assert_eq!(parts.len(), strategies.len());
+    for (part, predictions) in parts.iter().zip(strategies) {
+        assert!(close(number(&part["accuracy"]), predictions.top1()));
+        let images = 0..predictions.images.len();
+        let confidence: f64 =
+            images.clone().map(|image| predictions.ranked[image][0].1).sum::<f64>() / 1000.0;
+        assert!((number(&part["confidence"]) - confidence).abs() < 1e-5);
+        let of_truth = |image: usize| {
+            let truth = predictions.labels[image];
+            predictions.ranked[image].iter().find(|(class, _)| *class == truth).unwrap().1
+        };
+        let nll: f64 = images.map(|image| -of_truth(image).ln()).sum::<f64>() / 1000.0;
+        assert!((number(&part["nll"]) - nll).abs() < 1e-4, "{} {nll}", part["nll"]);
+        let bins = list(&part["bins"]);
+        assert_eq!(bins.len(), 15);
+        let gap = |bin: &Value| match bin["images"].as_f64().unwrap() {
+            0.0 => 0.0,
+            images => images / 1000.0 * (number(&bin["accuracy"]) - number(&bin["confidence"])).abs(),
+        };
+        assert!(close(bins.iter().map(gap).sum(), number(&part["ece"])));
+        assert_eq!(
+            (&part["development_images"], &part["rest"]["before"]["images"]),
+            (&500.into(), &500.into())
+        );
+        assert!(number(&part["temperature"]) > 0.0);
+        assert_eq!(part["rest"]["before"]["accuracy"], part["rest"]["after"]["accuracy"]);
+    }
+    let of_one = ["calibrate", "--strategy", "cupl", "--bins", "4", "--dev-share", "0.2", "--seed", "3"];
+    let one = bench.json(0, &with(&of_one, &["--format", "json"]));
+    assert_eq!(
+        (list(&one["strategies"]).len(), &one["dev_share"], &one["seed"]),
+        (1, &0.2.into(), &3.into())
+    );
+    assert_eq!(one["strategies"][0]["development_images"], 200);
+    assert_eq!(records(&bench.stdout(0, &with(&of_one, &["--format", "csv"]))).len(), 4);
+    let table = bench.stdout(0, &of_one);
+    for part in ["temperature", "cupl: share of right predictions", "75.0 to 100.0", "###"] {
+        assert!(table.contains(part), "{part:?} is not in\n{table}");
+    }
+    assert!(bench.complaint(&["calibrate", "--dev-share", "1"]).contains("between 0 and 1"));
 }
 
 fn confusions_of_the_demo(bench: &Bench, a: &Predictions, b: &Predictions) {

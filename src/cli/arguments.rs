@@ -731,6 +731,16 @@ images of its class, and with those of the other class that it is nearest to.",
             "A set's name or NAME@VERSION, or an experiment file (TOML) [default: the embedded demo]"
         )))]
     Show(ShowPromptsArguments),
+    /// Take out the prompts of a strategy that do harm: chosen on a part of the images, measured on the others
+    #[command(after_help = "Examples:
+  cupl-tui prompts prune --strategy CuPL                 the embedded demo
+  cupl-tui prompts prune pets.toml --strategy cupl --save cupl-pruned
+  cupl-tui prompts prune pets.toml --strategy cupl --dev-share 0.3 --seed 7 --format json
+
+Labels decide which prompts go, so the accuracy on the development images is too good to be true; what counts is the
+accuracy on the rest. The store counts how often the same rest was looked at: who chooses by what is seen there fits the
+prompts to it.")]
+    Prune(PruneArguments),
     /// Write a set to a file that `import` and other tools read
     Export {
         /// Its name, or NAME@VERSION
@@ -744,6 +754,29 @@ images of its class, and with those of the other class that it is nearest to.",
         /// Its name, or NAME@VERSION
         set: String,
     },
+}
+
+/// `prompts prune`.
+#[derive(Debug, Args)]
+pub struct PruneArguments {
+    /// What to prune on.
+    #[command(flatten)]
+    pub experiment: ExperimentArguments,
+    /// The strategy whose prompts are pruned
+    #[arg(long, value_name = "NAME")]
+    pub strategy: String,
+    /// The share of each class's images that prompts are chosen on
+    #[arg(long, value_name = "SHARE", default_value_t = CalibrationOptions::default().development_share, value_parser = share)]
+    pub dev_share: f64,
+    /// Which images these are
+    #[arg(long, value_name = "N", default_value_t = CalibrationOptions::default().seed)]
+    pub seed: u64,
+    /// Save the prompts that are left in the store under this name
+    #[arg(long, value_name = "NAME")]
+    pub save: Option<String>,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
 }
 
 /// `prompts show`.

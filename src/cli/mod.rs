@@ -17,6 +17,7 @@ mod export;
 mod misses;
 mod output;
 mod prompts;
+mod prune;
 mod report;
 mod runs;
 mod settings;

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::arguments::{Format, Global, PromptsCommand, ShowPromptsArguments};
 use super::output::Output;
-use super::{CommandError, Outcome, experiment_prompts, open_store, table};
+use super::{CommandError, Outcome, experiment_prompts, open_store, prune, table};
 use crate::prompts::{PromptSet, PromptSetContent};
 use crate::store::Store;
 use crate::workbench::{
@@ -18,6 +18,9 @@ pub fn run(command: PromptsCommand, global: &Global, output: &mut Output) -> Res
         && show.set().is_none()
     {
         return experiment_prompts::run(show, global, output);
+    }
+    if let PromptsCommand::Prune(command) = &command {
+        return prune::run(command, global, output);
     }
     let store = open_store(global)?;
     match command {
@@ -38,6 +41,8 @@ pub fn run(command: PromptsCommand, global: &Global, output: &mut Output) -> Res
         }
         PromptsCommand::List { format } => list(&store, format, output)?,
         PromptsCommand::Show(command) => show(&store, &command, output)?,
+        // Done above, without the store that is open here.
+        PromptsCommand::Prune(_) => {}
         PromptsCommand::Export { set, out } => {
             let (set, _) = stored(&store, &set)?;
             Unfinished::begin(&out)?.finish(set.to_json().as_bytes())?;

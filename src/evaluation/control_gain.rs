@@ -7,17 +7,9 @@
 //! images would change, not other random words, whose spread is the standard deviation between seeds.
 
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::SeedableRng;
-use rand_distr::{Binomial, Distribution};
-use rayon::prelude::*;
 
+use super::bootstrap::{draw, percentile_interval};
 use super::{Evaluation, EvaluationError};
-
-/// Resamples of an interval.
-const RESAMPLES: usize = 10_000;
-
-/// Resamples that share a sequence of random numbers: they do not depend on which thread draws them.
-const BLOCK: usize = 500;
 
 /// A strategy's top-1 accuracy minus the average of the control's, from −1 to 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -61,7 +53,7 @@ impl ControlGain {
             counts[seeds + usize::from(strategy.is_correct(image)) * seeds - right] += 1;
         }
         let gain = |sum: f64| sum / (seeds * strategy.n_images()) as f64;
-        let (low, high) = interval_of_sums(&counts);
+        let (low, high) = percentile_interval(0, |random| sum(&resampled(&counts, random)));
         Ok(Self { difference: gain(sum(&counts) as f64), interval: (gain(low), gain(high)) })
     }
 
@@ -84,32 +76,13 @@ fn sum(counts: &[usize]) -> i64 {
     counts.iter().zip(-most..).map(|(&count, value)| count as i64 * value).sum()
 }
 
-/// The 2.5th and the 97.5th percentile of a resample's sum, between neighbours in proportion, as numpy does it.
-fn interval_of_sums(counts: &[usize]) -> (f64, f64) {
-    let mut sums = vec![0; RESAMPLES];
-    sums.par_chunks_mut(BLOCK).enumerate().for_each(|(block, sums)| {
-        let mut random = ChaCha8Rng::seed_from_u64(0);
-        random.set_stream(block as u64);
-        sums.fill_with(|| sum(&resampled(counts, &mut random)));
-    });
-    sums.sort_unstable();
-    let at = |share: f64| {
-        let place = share * (RESAMPLES - 1) as f64;
-        let (below, above) = (sums[place as usize] as f64, sums[place.ceil() as usize] as f64);
-        below + place.fract() * (above - below)
-    };
-    (at(0.025), at(0.975))
-}
-
 /// How often each value occurs in a resample of as many images.
 fn resampled(counts: &[usize], random: &mut ChaCha8Rng) -> Vec<usize> {
     let mut whole: usize = counts.iter().sum();
     let mut left = whole;
     let of_value = |&part: &usize| {
-        let share = part as f64 / whole.max(1) as f64;
+        let drawn = draw(left, part, whole, random);
         whole -= part;
-        // The share of what is left is a probability: there is nothing to refuse.
-        let drawn = Binomial::new(left as u64, share).map_or(0, |binomial| binomial.sample(random) as usize);
         left -= drawn;
         drawn
     };

@@ -20,6 +20,7 @@
 //! | `holm.rs` | the same for many classes at once |
 //! | `bootstrap.rs` | how far a difference may be off |
 //! | `calibration.rs` | whether probabilities can be trusted, and the temperature that makes them better |
+//! | `pruning.rs` | prompts taken out as long as that helps on labelled images |
 //! | `split.rs` | images to choose on, and images to measure on |
 
 mod attribution;
@@ -38,6 +39,7 @@ mod matrix;
 mod mcnemar;
 mod prompt_similarity;
 mod prompt_weights;
+mod pruning;
 mod ranking;
 mod rescoring;
 mod scores;
@@ -59,6 +61,7 @@ pub use holm::holm;
 pub use matrix::Matrix;
 pub use mcnemar::{SIGNIFICANCE, mcnemar_p, smallest_resolvable};
 pub use prompt_similarity::{ClassMeans, Competitor, PromptSimilarity};
+pub use pruning::prune;
 pub use ranking::Ranked;
 pub use rescoring::{ChangedPrediction, Rescorer};
 pub use split::{Split, split};

@@ -54,11 +54,11 @@ impl ControlKind {
     #[must_use]
     pub fn words(self) -> &'static str {
         match self {
-            Self::ClassName => "class name alone",
-            Self::Template => "one plain template",
+            Self::ClassName => "class name only",
+            Self::Template => "one template",
             Self::Random => "random words",
-            Self::Shuffled => "shuffled prompts",
-            Self::NoName => "without class name",
+            Self::Shuffled => "shuffled",
+            Self::NoName => "no class name",
         }
     }
 

@@ -10,6 +10,8 @@ pub enum Action {
     Baseline,
     /// A new strategy.
     AddStrategy,
+    /// Controls of the selected strategy.
+    Controls,
     /// Into what is selected.
     Open,
     /// The next choice of images.
@@ -207,6 +209,14 @@ pub const BINDINGS: &[Binding] = &[
         contexts: &[C::Strategies],
         hint: "add",
         description: "Add a strategy from stored prompt sets and an aggregation",
+    },
+    Binding {
+        action: Action::Controls,
+        name: "controls",
+        keys: &["w"],
+        contexts: &[C::Strategies],
+        hint: "controls",
+        description: "Compare the selected strategy with its controls (random words and others), or take them away",
     },
     Binding {
         action: Action::Open,

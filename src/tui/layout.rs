@@ -54,12 +54,13 @@ pub struct StrategiesLayout {
     pub classes: Rect,
 }
 
-/// The leaderboard takes what it needs, at most a third of a low screen; the verdict three lines where there is room.
-pub fn strategies(body: Rect, strategies: usize) -> StrategiesLayout {
+/// The leaderboard takes what it needs, at most half of the screen; the verdict `verdict` lines where there is
+/// room, and four fewer where there is not: those without blank lines and classes.
+pub fn strategies(body: Rect, rows: usize, verdict: u16) -> StrategiesLayout {
     let most = (body.height / 2).saturating_sub(1).max(1);
-    let rows = (strategies.min(usize::from(most)) as u16 + 1).min(body.height);
+    let rows = (rows.min(usize::from(most)) as u16 + 1).min(body.height);
     let left = body.height - rows;
-    let verdict = if left >= 11 { 5 } else { left.min(1) };
+    let verdict = if left >= verdict + 6 { verdict } else { left.min(verdict - 4) };
     let at = |y: u16, height: u16| Rect { y: body.y + y, height, ..body };
     StrategiesLayout {
         table: at(0, rows),
@@ -186,7 +187,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn everything_stays_inside(width in 1u16..400, height in 1u16..150, strategies in 1usize..30) {
+        fn everything_stays_inside(width in 1u16..400, height in 1u16..150, strategies in 1usize..30, verdict in 5u16..8) {
             let area = Rect::new(0, 0, width, height);
             let parts = frame(area);
             for part in [parts.title, parts.tabs, parts.rule, parts.hints] {
@@ -199,7 +200,7 @@ mod tests {
                 prop_assert!(large.explanation.is_empty() && explained.explanation.height >= 6);
                 prop_assert!(!explained.explanation.intersects(explained.picture));
                 prop_assert!(!explained.explanation.intersects(explained.details));
-                let ranks = super::strategies(parts.body, strategies);
+                let ranks = super::strategies(parts.body, strategies, verdict);
                 for part in [
                     parts.body, large.heading, large.picture, large.details, explained.picture,
                     explained.details, explained.explanation, ranks.table, ranks.verdict, ranks.classes,

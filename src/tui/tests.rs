@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::KeyEvent;
-use ratatui::layout::Size;
+use ratatui::layout::{Position, Size};
 
 use super::actions::{Action, BINDINGS, Context};
 use super::draw::draw;
@@ -22,7 +22,7 @@ use crate::workbench::{
     AnalysisAnswer, AnalysisNotice, AnalysisRequest, ChangedPrediction, Competitor, Correction, DeskNotice,
     DeskRequest, DeskState, Edit, EditedPrompt, ExplainedClass, Explanation, LastChange, LikelyClass,
     PictureSource, Progress, PromptOrigin, PromptShare, PromptSimilarity, Recent, RemovedPrompt,
-    SavedPrompts, Session, SessionImage, SkippedImage, Stage, StrategyResult,
+    SavedPrompts, Session, SessionImage, SkippedImage, Stage, StrategyResult, test_session,
 };
 
 const CLASSES: [&str; 4] = ["cat", "deer", "frog", "カエル"];
@@ -872,6 +872,67 @@ fn a_held_store_can_be_done_without() {
     assert_eq!(press(&mut state, "i"), []);
     assert_eq!(press(&mut state, "r"), [Effect::StartSession]);
     assert!(!state.in_memory);
+}
+
+/// The session with controls of a strategy.
+fn controlled(strategy: usize) -> Session {
+    let mut session = session();
+    session.controls.push(test_session::controls(&session, strategy));
+    session
+}
+
+#[test]
+fn controls_come_and_go_with_one_key() {
+    let mut state = opened(80, 24);
+    assert_eq!(state.strategies.selected, 1);
+    let effects = press(&mut state, "w");
+    assert_eq!(effects, [Effect::SetControls(vec!["cupl".into()])]);
+    assert!(state.jobs.any_runs());
+    assert!(drawn(&state, COLORED).contains("controls of cupl"));
+    // Nothing is begun while it runs.
+    assert_eq!(press(&mut state, "w"), []);
+    assert!(state.notice.as_deref().unwrap().contains("running job"));
+
+    press(&mut state, "2 s 1");
+    update(&mut state, Event::Opened(Arc::new(controlled(1)), None));
+    assert_eq!((state.strategies.selected, state.strategies.b), (1, 1));
+    insta::assert_snapshot!("controls", drawn(&state, COLORED));
+    assert!(drawn(&state, COLORED).contains("cupl is no better than random words: +0.2 [−0.6, +1.0]."));
+
+    // The cursor passes over controls, and a click on one means its strategy.
+    press(&mut state, "j");
+    assert_eq!(state.strategies.selected, 2);
+    update(&mut state, Event::Click(Position::new(10, 7)));
+    assert_eq!(state.strategies.selected, 1);
+    press(&mut state, "Space");
+    assert_eq!(state.strategies.shown, [true, false, true]);
+    press(&mut state, "Space b");
+    assert_eq!((state.strategies.a, state.strategies.selected), (1, 1));
+    press(&mut state, "Enter");
+    assert_eq!(state.screen, super::state::Screen::Classes);
+    press(&mut state, "Esc");
+
+    // More for another strategy, then none for the first.
+    assert_eq!(press(&mut state, "j w"), [Effect::SetControls(vec!["cupl".into(), "both".into()])]);
+    let mut both = controlled(1);
+    both.controls.push(test_session::controls(&both, 2));
+    update(&mut state, Event::Opened(Arc::new(both), None));
+    let left = Remembered::of(&state).unwrap();
+    assert_eq!(left.controls().unwrap(), ["cupl", "both"]);
+    // The lower controls are in view with their strategy.
+    insta::assert_snapshot!("controls-of-two", drawn(&state, PLAIN));
+    assert_eq!(press(&mut state, "k w"), [Effect::SetControls(vec!["both".into()])]);
+    assert!(!drawn(&state, COLORED).contains("controls of"));
+}
+
+#[test]
+fn controls_fit_on_every_screen() {
+    for (name, width, height) in
+        [("controls-160x50", 160, 50), ("controls-60x20", 60, 20), ("controls-40x12", 40, 12)]
+    {
+        let state = opened_with(controlled(0), width, height);
+        insta::assert_snapshot!(name, drawn(&state, COLORED));
+    }
 }
 
 #[test]

@@ -39,6 +39,11 @@ impl ClassRow {
         self.p_holm.is_some_and(|p| p < SIGNIFICANCE)
     }
 
+    /// `resolvable` in whole points, rounded up: less would not do.
+    pub fn least_points(&self) -> Option<f64> {
+        self.resolvable.map(|least| (100.0 * least - 1e-9).ceil())
+    }
+
     /// What the difference comes to.
     pub fn change(&self) -> Change {
         match self.difference() {

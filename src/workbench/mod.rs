@@ -29,6 +29,7 @@ mod prompt_edits;
 mod prompt_encoder;
 mod prompt_history;
 mod prompt_table;
+mod pruning;
 mod receipt;
 mod recent;
 mod reopening;
@@ -79,6 +80,7 @@ pub use prompt_desk::{DeskError, DeskState, LastChange, PromptDesk, SavedPrompts
 pub use prompt_edits::{ClassPrompts, Edit, EditError, EditedPrompt, PromptEdits, PromptOrigin};
 pub use prompt_history::{PromptChange, PromptHistory};
 pub use prompt_table::PromptTable;
+pub use pruning::{Pruning, PruningOptions};
 pub use receipt::{Receipt, ReceiptPart};
 pub use recent::{Memory, Origin, Recent, complete_path};
 pub use replay::{Replay, ReplayFrom};

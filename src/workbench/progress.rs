@@ -32,6 +32,8 @@ pub enum Stage {
     Images,
     /// Embedding the prompts.
     Prompts,
+    /// Taking prompts out, class by class.
+    Pruning,
 }
 
 impl Stage {
@@ -40,6 +42,7 @@ impl Stage {
         match self {
             Self::Images => "images",
             Self::Prompts => "prompts",
+            Self::Pruning => "classes",
         }
     }
 }

@@ -23,6 +23,7 @@ use super::layout;
 use super::state::{Overlay, Screen, State};
 use super::text;
 use super::theme::{Glyphs, Theme};
+use crate::workbench::ClassRow;
 pub use waiting::problem_lines;
 
 /// Draws one frame.
@@ -230,11 +231,7 @@ pub fn row_at(state: &State, at: Position) -> Option<usize> {
         (y < height).then(|| layout::first_row(selected, rows, usize::from(height)) + usize::from(y))
     };
     match state.place() {
-        Context::Strategies => {
-            let rows = session.strategies.len() + usize::from(state.pending.is_some());
-            let table = layout::strategies(body, rows).table;
-            below(table, 1, state.strategies.selected, session.strategies.len())
-        }
+        Context::Strategies => strategies::row_at(body, state, session, at),
         Context::Classes => classes::row_at(body, state, at),
         Context::Pairs => below(body, 2, state.confusion.selected, state.confusion.pairs.len()),
         Context::Gallery => {
@@ -261,6 +258,20 @@ fn difference(value: Option<f64>, glyphs: &Glyphs) -> String {
     // Adding zero makes one zero of the two that floats have.
     let glyph = glyphs.sign((rounded(value) + 0.0).total_cmp(&0.0));
     format!("{glyph} {:>6}", signed(value, glyphs))
+}
+
+/// The difference of a class, with its arrow only where it is proven: `▲  +1.6`. Otherwise with the points that the
+/// class's images can prove at least: `   +1.6 ≥15`, or `n<6` where they cannot prove anything.
+fn class_difference(row: &ClassRow, glyphs: &Glyphs) -> String {
+    let Some(value) = row.difference() else { return String::new() };
+    if row.is_proven() {
+        return difference(Some(value), glyphs);
+    }
+    let least = match row.least_points() {
+        Some(least) => format!("{}{least:.0}", glyphs.at_least),
+        None => "n<6".to_owned(),
+    };
+    format!("  {:>6} {least}", signed(value, glyphs))
 }
 
 /// Points with their sign: `+1.6`, `−0.4`, `0.0`.
@@ -335,6 +346,27 @@ mod tests {
         assert_eq!(difference(Some(-0.0001), &UNICODE), "=    0.0");
         assert_eq!(difference(Some(-1.0), &ASCII), "v -100.0");
         assert_eq!(difference(None, &UNICODE).width(), 8);
+    }
+
+    #[test]
+    fn only_what_is_proven_has_an_arrow() {
+        let row = |images: usize, p_holm, resolvable| ClassRow {
+            class: 0,
+            images,
+            a: Some(0.5),
+            b: Some(0.6),
+            gained: 0,
+            lost: 0,
+            p: Some(0.01),
+            p_holm: Some(p_holm),
+            resolvable,
+            confusion: None,
+        };
+        assert_eq!(class_difference(&row(40, 0.04, Some(0.15)), &UNICODE), "▲  +10.0");
+        assert_eq!(class_difference(&row(40, 0.05, Some(0.15)), &UNICODE), "   +10.0 ≥15");
+        assert_eq!(class_difference(&row(7, 1.0, Some(6.0 / 7.0)), &ASCII), "   +10.0 >=86");
+        assert_eq!(class_difference(&row(5, 1.0, None), &ASCII), "   +10.0 n<6");
+        assert_eq!(class_difference(&ClassRow { b: None, ..row(0, 1.0, None) }, &UNICODE), "");
     }
 
     #[test]

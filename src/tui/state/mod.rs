@@ -46,7 +46,7 @@ use commands::CommandsView;
 use confusion::ConfusionView;
 pub use events::{Effect, Event, NewStrategy, Wanted};
 use explanation::ExplanationView;
-use focus::Strategies;
+use focus::{Strategies, StrategyRow};
 use form::Form;
 use images::ImagesView;
 use jobs::JobsView;
@@ -334,6 +334,7 @@ impl State {
         self.images.flips = None;
         self.strategies = Strategies::of(&session);
         self.pictures.clear();
+        let known = self.session.as_ref().map_or(0, |before| before.strategies.len());
         let newest = session.strategies.len().saturating_sub(1);
         self.session = Some(session);
         if same {
@@ -345,8 +346,10 @@ impl State {
                 self.prompts.desk = None;
             }
             // What was just added is what the user wants to see.
-            self.strategies.selected = newest;
-            self.strategies.choose_b();
+            if newest >= known {
+                self.strategies.selected = newest;
+                self.strategies.choose_b();
+            }
         } else {
             self.forget_views();
             if let Some(remembered) = remembered {
@@ -656,6 +659,24 @@ impl State {
         Effect::AddStrategy(new)
     }
 
+    /// The selected strategy gets controls, or loses them.
+    fn toggle_controls(&mut self) -> Vec<Effect> {
+        let Some(session) = self.session.clone() else { return Vec::new() };
+        if self.job.is_running() {
+            self.notice = Some("Wait until the running job is done, or stop it.".to_owned());
+            return Vec::new();
+        }
+        let selected = self.strategies.selected;
+        let is_controlled = |strategy: &usize| session.controls_of(*strategy).is_some();
+        let adds = !is_controlled(&selected);
+        let wanted = (0..session.strategies.len())
+            .filter(|strategy| is_controlled(strategy) != (*strategy == selected));
+        let name = |strategy: usize| session.strategies[strategy].name.clone();
+        self.begin_session();
+        self.pending = adds.then(|| format!("controls of {}", name(selected)));
+        vec![Effect::SetControls(wanted.map(name).collect())]
+    }
+
     /// Opens a strategy's prompts for editing, in place of those that are open.
     fn open_desk(&mut self, strategy: usize) -> Vec<Effect> {
         let strategies = self.session.as_ref().map_or(0, |session| session.strategies.len());
@@ -802,8 +823,9 @@ impl State {
             return Vec::new();
         };
         match self.place() {
-            Context::Strategies if row < session.strategies.len() => {
-                self.strategies.selected = row;
+            Context::Strategies => {
+                let Some(row) = StrategyRow::all(session).get(row).copied() else { return Vec::new() };
+                self.strategies.selected = row.strategy();
                 self.strategies.choose_b();
                 self.refill();
             }

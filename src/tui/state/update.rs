@@ -368,6 +368,7 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
             state.refill();
         }
         Action::AddStrategy => return vec![Effect::ListPromptSets],
+        Action::Controls => return state.toggle_controls(),
         Action::Sort | Action::Reverse | Action::Group => {
             if let Some(session) = state.session.clone() {
                 match action {
