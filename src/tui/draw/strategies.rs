@@ -5,7 +5,7 @@ use ratatui::layout::{Position, Rect, Size};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::{class_difference, classes, difference, percent, place_of, put, row_line, signed};
+use super::{class_difference, classes, percent, place_of, put, row_line, signed};
 use crate::tui::layout::{self, StrategiesLayout, first_row};
 use crate::tui::state::focus::StrategyRow;
 use crate::tui::state::{Job, State};
