@@ -22,7 +22,10 @@
 //! | `calibration.rs` | whether probabilities can be trusted, and the temperature that makes them better |
 //! | `pruning.rs` | prompts taken out as long as that helps on labelled images |
 //! | `split.rs` | images to choose on, and images to measure on |
+//! | `assignment.rs` | the best assignment of predicted classes to true ones, and permuted class names |
+//! | `near_duplicates.rs` | what is nearly the same by its embedding, and how many different prompts there are |
 
+mod assignment;
 mod attribution;
 mod bootstrap;
 mod calibration;
@@ -37,6 +40,7 @@ mod evaluate;
 mod holm;
 mod matrix;
 mod mcnemar;
+mod near_duplicates;
 mod prompt_similarity;
 mod prompt_weights;
 mod pruning;
@@ -47,6 +51,7 @@ mod split;
 #[cfg(test)]
 mod tests;
 
+pub use assignment::{PermutedClasses, best_assignment};
 pub use attribution::ClassLogit;
 pub use bootstrap::bootstrap_interval;
 pub use calibration::{Calibration, CalibrationOptions, Fitted, Reliability, ReliabilityBin, calibrate};
@@ -60,6 +65,7 @@ pub use evaluate::{ClassAccuracy, Evaluation, evaluate};
 pub use holm::holm;
 pub use matrix::Matrix;
 pub use mcnemar::{SIGNIFICANCE, mcnemar_p, smallest_resolvable};
+pub use near_duplicates::{ImagePair, PromptCosines, effective_number, near_duplicates};
 pub use prompt_similarity::{ClassMeans, Competitor, PromptSimilarity};
 pub use pruning::prune;
 pub use ranking::Ranked;

@@ -99,7 +99,9 @@ fn explained(missing: &[&str], left_over: &[String]) -> Vec<MissingClass> {
         .collect()
 }
 
-fn nearest(name: &str, candidates: &[String]) -> Vec<String> {
+/// The candidates that look like a name, best first; at most two.
+#[must_use]
+pub fn nearest(name: &str, candidates: &[String]) -> Vec<String> {
     let name = fold(name);
     let mut scored: Vec<(f64, &String)> = candidates
         .iter()

@@ -5,6 +5,7 @@
 //! | `template.rs` | a sentence with a place for the class name |
 //! | `prompt_set.rs` | a named list of templates, or of prompts per class (CuPL), and its files |
 //! | `matching.rs` | which key of a prompt set a class name means |
+//! | `lint/` | what is wrong with prompts by their text alone |
 //! | `strategy.rs` | prompt sets together with an aggregation |
 //! | `controls.rs` | prompts that a strategy must beat |
 //! | `class_mention.rs` | where a sentence names its class |
@@ -14,6 +15,7 @@
 mod class_mention;
 mod controls;
 mod error;
+pub mod lint;
 mod matching;
 mod prompt_set;
 mod strategy;
@@ -21,7 +23,7 @@ mod template;
 
 pub use controls::{CONTROLS_VERSION, ControlKind, control_prompts};
 pub use error::{ClassMismatch, MissingClass, PromptError};
-pub use matching::fold;
+pub use matching::{fold, nearest};
 pub use prompt_set::{LooseMatch, PromptSet, PromptSetContent, ResolvedPrompts};
 pub use strategy::{Aggregation, Strategy};
 pub use template::{NoPlaceholder, Template};

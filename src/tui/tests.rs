@@ -79,6 +79,7 @@ fn session_of(classes: &[String], strategies: &[(String, Vec<usize>)]) -> Sessio
         strategies,
         baseline: 0,
         controls: Vec::new(),
+        left_over: Vec::new(),
         warnings: vec!["2 prompts are longer than the checkpoint's 77 tokens and were cut at the end".into()],
         demo_checkpoint: false,
     }

@@ -27,8 +27,26 @@ pub struct Workbench {
     pub(super) strategies: Vec<OpenStrategy>,
     /// How often a control with chance in it is made.
     pub(super) control_seeds: usize,
+    /// The keys of prompt sets that no class asked for; a set of several strategies stands here once.
+    pub(super) left_over: Vec<LeftOverKeys>,
     pub(super) warnings: Vec<String>,
     pub(super) store: Store,
+}
+
+/// The keys of a prompt set that are no class of the dataset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOverKeys {
+    /// The prompt set.
+    pub prompt_set: String,
+    /// In the order of the set; at least one.
+    pub keys: Vec<String>,
+}
+
+/// What opening strategies brings to light.
+#[derive(Default)]
+struct Notes {
+    warnings: Vec<String>,
+    left_over: Vec<LeftOverKeys>,
 }
 
 pub(super) struct OpenStrategy {
@@ -68,11 +86,13 @@ impl Workbench {
             ));
         }
         let class_names = dataset.class_names();
+        let mut notes = Notes { warnings, left_over: Vec::new() };
         let mut strategies = Vec::with_capacity(experiment.strategies.len());
         for choice in &experiment.strategies {
-            strategies.push(open_strategy(choice, &class_names, &store, &mut warnings)?);
+            strategies.push(open_strategy(choice, &class_names, &store, &mut notes)?);
         }
         let fingerprint = checkpoint_fingerprint(&checkpoint, &store)?;
+        let Notes { warnings, left_over } = notes;
         Ok(Self {
             experiment,
             checkpoint,
@@ -80,6 +100,7 @@ impl Workbench {
             dataset,
             strategies,
             control_seeds: CONTROL_SEEDS,
+            left_over,
             warnings,
             store,
         })
@@ -200,17 +221,21 @@ fn open_strategy(
     choice: &StrategyChoice,
     class_names: &[String],
     store: &Store,
-    warnings: &mut Vec<String>,
+    notes: &mut Notes,
 ) -> Result<OpenStrategy, WorkbenchError> {
     let in_strategy = |source| WorkbenchError::Strategy { strategy: choice.name.clone(), source };
     let mut sets = Vec::with_capacity(choice.prompt_sets.len());
     let mut names = Vec::with_capacity(choice.prompt_sets.len());
     for set in &choice.prompt_sets {
         let set = open_prompt_set(set, store, &choice.name)?;
-        for note in notes_on(&set, class_names).map_err(in_strategy)? {
-            // Strategies may share a prompt set.
-            if !warnings.contains(&note) {
-                warnings.push(note);
+        let on_set = notes_on(&set, class_names).map_err(in_strategy)?;
+        // Strategies may share a prompt set.
+        let is_new = |note: &String| !notes.warnings.contains(note);
+        let new: Vec<String> = on_set.warnings.into_iter().filter(is_new).collect();
+        notes.warnings.extend(new);
+        for keys in on_set.left_over {
+            if !notes.left_over.contains(&keys) {
+                notes.left_over.push(keys);
             }
         }
         names.push(format!("{}@{}", set.name, version_of(&set.to_json())));
@@ -227,9 +252,10 @@ fn open_strategy(
 }
 
 /// What the user should know about a prompt set on these classes.
-fn notes_on(set: &PromptSet, class_names: &[String]) -> Result<Vec<String>, PromptError> {
+fn notes_on(set: &PromptSet, class_names: &[String]) -> Result<Notes, PromptError> {
     let about = |note: String| format!("prompt set {:?}: {note}", set.name);
-    let mut notes: Vec<String> = set.notes.iter().cloned().map(about).collect();
+    let mut warnings: Vec<String> = set.notes.iter().cloned().map(about).collect();
+    let mut left_over = Vec::new();
     let resolved = set.resolve(class_names)?;
     let loose: Vec<String> = resolved
         .loosely_matched
@@ -238,24 +264,25 @@ fn notes_on(set: &PromptSet, class_names: &[String]) -> Result<Vec<String>, Prom
         .map(|loose| format!("class {:?} uses the prompts of {:?}", loose.class_name, loose.key))
         .collect();
     if !loose.is_empty() {
-        notes.push(about(joined(&loose, resolved.loosely_matched.len())));
+        warnings.push(about(joined(&loose, resolved.loosely_matched.len())));
     }
     if !resolved.left_over.is_empty() {
         let (count, names) = (resolved.left_over.len(), listed(&resolved.left_over, NAMED));
-        notes.push(about(format!("{count} of its classes are not in the dataset: {names}")));
+        warnings.push(about(format!("{count} of its classes are not in the dataset: {names}")));
+        left_over.push(LeftOverKeys { prompt_set: set.name.clone(), keys: resolved.left_over });
     }
     let raw: Vec<&String> = class_names.iter().filter(|name| name.contains('_')).collect();
     if matches!(set.content, PromptSetContent::Templates(_)) && !raw.is_empty() {
-        notes.push(about(format!(
+        warnings.push(about(format!(
             "its templates are filled with class names as folders have them: {}; \
              a class-name map (--class-names, or class_names in an experiment) gives them words",
             listed(&raw, NAMED)
         )));
     }
-    Ok(notes)
+    Ok(Notes { warnings, left_over })
 }
 
-fn open_prompt_set(
+pub(super) fn open_prompt_set(
     choice: &PromptSetChoice,
     store: &Store,
     strategy: &str,

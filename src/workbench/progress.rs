@@ -34,15 +34,26 @@ pub enum Stage {
     Prompts,
     /// Taking prompts out, class by class.
     Pruning,
+    /// Comparing images with one another.
+    Comparing,
 }
 
 impl Stage {
     /// What is counted, in the plural.
     pub fn unit(self) -> &'static str {
         match self {
-            Self::Images => "images",
+            Self::Images | Self::Comparing => "images",
             Self::Prompts => "prompts",
             Self::Pruning => "classes",
+        }
+    }
+
+    /// What is done to them.
+    fn verb(self) -> &'static str {
+        match self {
+            Self::Images | Self::Prompts => "embedding",
+            Self::Comparing => "comparing",
+            Self::Pruning => "pruning",
         }
     }
 }
@@ -74,7 +85,7 @@ impl Progress {
 impl std::fmt::Display for Progress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let unit = self.stage.unit();
-        write!(f, "embedding {unit} {}/{}", self.done, self.total)?;
+        write!(f, "{} {unit} {}/{}", self.stage.verb(), self.done, self.total)?;
         if let Some(rate) = self.rate {
             write!(f, ", {} {unit}/s", short_rate(rate))?;
         }

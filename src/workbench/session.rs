@@ -7,7 +7,7 @@ use super::embedding::{Embedder, ImageContents, ImageEmbeddings, NamedPicture, P
 use super::error::WorkbenchError;
 use super::experiment::CheckpointChoice;
 use super::known::KnownEvaluation;
-use super::opening::Workbench;
+use super::opening::{LeftOverKeys, Workbench};
 use super::progress::{Cancel, Progress};
 use crate::clip::Precision;
 use crate::dataset::{PictureSource, SkippedImage};
@@ -60,6 +60,8 @@ pub struct Session {
     pub baseline: usize,
     /// Controls of those strategies for which they are wanted, in their order.
     pub controls: Vec<Controls>,
+    /// The keys of prompt sets that no class asked for.
+    pub left_over: Vec<LeftOverKeys>,
     /// What the user should know about the input.
     pub warnings: Vec<String>,
     /// The numbers come from the demo's checkpoint.
@@ -218,6 +220,7 @@ impl Workbench {
             strategies,
             baseline: self.experiment.baseline,
             controls,
+            left_over: self.left_over.clone(),
             warnings,
             demo_checkpoint: self.experiment.checkpoint == CheckpointChoice::Demo,
         };

@@ -47,6 +47,7 @@ pub fn session_with(classes: &[&str], labels: &[usize], strategies: &[(&str, &[(
         strategies: strategies.collect(),
         baseline: 0,
         controls: Vec::new(),
+        left_over: Vec::new(),
         warnings: Vec::new(),
         demo_checkpoint: false,
     }

@@ -1,0 +1,117 @@
+//! Whether a prompt names its class, loosely: in any case, in the plural, with other separators, or by the last word of
+//! a longer name.
+
+use super::super::matching::fold;
+use super::words;
+
+/// A name this long is looked for inside of other words too, as they are written together.
+const LONG: usize = 6;
+
+/// Whether `text` names the class. Of a name with alternatives (`a / b`, `a or b`, `a, b`) one is enough, and what
+/// stands in brackets need not be there. A name without letters is everywhere.
+#[must_use]
+pub fn names_class(text: &str, class_name: &str) -> bool {
+    let folded = fold(text);
+    let stems: Vec<Vec<String>> = words(text).map(|(_, word)| stems(word)).collect();
+    let alternatives: Vec<String> = alternatives(class_name);
+    alternatives.is_empty()
+        || alternatives.iter().any(|name| {
+            let whole = fold(name);
+            let parts: Vec<&str> = words(name).flat_map(|(_, word)| word.split('_')).collect();
+            let is_inside = parts.len() > 1 || whole.len() >= LONG || !whole.is_ascii();
+            let last = parts.last().map(|word| self::stems(word)).unwrap_or_default();
+            (is_inside && folded.contains(&whole))
+                || stems.iter().any(|word| word.iter().any(|stem| last.contains(stem)))
+        })
+}
+
+fn alternatives(class_name: &str) -> Vec<String> {
+    let mut plain = String::with_capacity(class_name.len());
+    let mut depth = 0_usize;
+    for c in class_name.chars() {
+        match c {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            _ if depth == 0 => plain.push(if c == '_' { ' ' } else { c }),
+            _ => {}
+        }
+    }
+    let parts = plain.split(['/', ',']).flat_map(|part| part.split(" or "));
+    parts.map(str::trim).filter(|part| part.chars().any(char::is_alphanumeric)).map(str::to_owned).collect()
+}
+
+/// A word in lower case, and what its singular may be.
+fn stems(word: &str) -> Vec<String> {
+    const ENDINGS: [(&str, &str); 9] = [
+        ("'s", ""),
+        ("’s", ""),
+        ("s", ""),
+        ("es", ""),
+        ("ies", "y"),
+        ("ves", "f"),
+        ("ves", "fe"),
+        ("men", "man"),
+        ("i", "us"),
+    ];
+    let word = word.to_lowercase();
+    let singular = ENDINGS.iter().filter_map(|(plural, singular)| {
+        let stem = word.strip_suffix(plural).filter(|stem| stem.chars().count() > 1)?;
+        Some(format!("{stem}{singular}"))
+    });
+    let mut stems: Vec<String> = singular.collect();
+    stems.extend(irregular(&word).map(str::to_owned));
+    stems.push(word);
+    stems
+}
+
+fn irregular(plural: &str) -> Option<&'static str> {
+    Some(match plural {
+        "geese" => "goose",
+        "mice" => "mouse",
+        "oxen" => "ox",
+        "feet" => "foot",
+        "teeth" => "tooth",
+        "people" => "person",
+        "children" => "child",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_found_loosely() {
+        for (text, class) in [
+            ("Tree-frogs are green.", "tree_frog"),
+            ("A treefrog.", "tree frog"),
+            ("The husky has blue eyes.", "Siberian husky"),
+            ("Some butterflies, one red.", "butterfly"),
+            ("Wolves howl.", "wolf"),
+            ("Geese fly.", "goose"),
+            ("A kite soars.", "kite (bird of prey)"),
+            ("A shoji screen is thin.", "shoji screen / room divider"),
+            ("The bell rings.", "bell or wind chime"),
+            ("The octopus's arms.", "octopus"),
+            ("白い猫。", "猫"),
+            ("anything", "---"),
+            ("A CAR_SIDE view", "car_side"),
+        ] {
+            assert!(names_class(text, class), "{class} in {text}");
+        }
+    }
+
+    #[test]
+    fn other_words_are_no_names() {
+        for (text, class) in [
+            ("An elephant is grey.", "ant"),
+            ("A caterpillar eats.", "cat"),
+            ("It has long ears.", "rabbit"),
+            ("", "frog"),
+            ("黒い犬。", "猫"),
+        ] {
+            assert!(!names_class(text, class), "{class} in {text}");
+        }
+    }
+}
