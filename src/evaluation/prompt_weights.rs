@@ -218,7 +218,7 @@ mod tests {
         let classifier = Classifier::for_images(Aggregation::Zpe, &prompts, &images, LOGIT_SCALE).unwrap();
         let expected = [
             [0.619_694_5, -0.159_770_87, -0.044_037_69, 0.012_420_12, -0.767_045_25],
-            [-0.823_180_98, 0.334_849_35, 0.437_251_96, -0.133_892_13, -0.033_654_17],
+            [-0.823_181, 0.334_849_35, 0.437_251_96, -0.133_892_13, -0.033_654_17],
             [0.542_359_55, 0.478_727_04, -0.598_551_9, 0.273_039_82, 0.209_407_3],
         ];
         for (x, expected) in classifier.rows().as_slice().iter().zip(expected.as_flattened()) {

@@ -20,9 +20,10 @@ use crate::evaluation::{Classifier, Matrix, evaluate};
 use crate::prompts::Aggregation;
 use crate::workbench::{
     AnalysisAnswer, AnalysisNotice, AnalysisRequest, ChangedPrediction, Competitor, Correction, DeskNotice,
-    DeskRequest, DeskState, Edit, EditedPrompt, ExplainedClass, Explanation, LastChange, LikelyClass,
-    PictureSource, Progress, PromptOrigin, PromptShare, PromptSimilarity, Recent, RemovedPrompt,
-    SavedPrompts, Session, SessionImage, SkippedImage, Stage, StrategyResult, test_session,
+    DeskRequest, DeskState, Edit, EditedPrompt, ExplainedClass, Explanation, Finding, FindingKind,
+    FlawedPrompt, LastChange, LikelyClass, PictureSource, Progress, PromptOrigin, PromptShare,
+    PromptSimilarity, Recent, RemovedPrompt, SavedPrompts, Session, SessionImage, SkippedImage, Stage,
+    StrategyResult, test_session,
 };
 
 const CLASSES: [&str; 4] = ["cat", "deer", "frog", "カエル"];
@@ -180,6 +181,10 @@ fn play(state: &mut State, effects: &[Effect]) {
                 let prompts = (0..10).map(near).collect();
                 Event::Desk(DeskNotice::Similarities { strategy: *strategy, class: *class, prompts })
             }
+            Effect::AskAnalysis(AnalysisRequest::Findings) => {
+                update(state, Event::Analysis(AnalysisNotice::Ready));
+                Event::Analysis(AnalysisNotice::Answer(Box::new(AnalysisAnswer::Found(findings()))))
+            }
             Effect::AskAnalysis(AnalysisRequest::Explain { image, strategies }) => {
                 update(state, Event::Analysis(AnalysisNotice::Ready));
                 let session = state.session.as_ref().unwrap();
@@ -194,6 +199,47 @@ fn play(state: &mut State, effects: &[Effect]) {
         let further = update(state, event);
         play(state, &further);
     }
+}
+
+/// One finding about classes, one about images, one about a prompt, one about nothing that can be opened.
+fn findings() -> Vec<Finding> {
+    let finding = |kind, classes: &[usize], images: &[usize], evidence: &str, remedy: &str| Finding {
+        kind,
+        classes: classes.to_vec(),
+        images: images.to_vec(),
+        prompt: None,
+        evidence: evidence.into(),
+        remedy: remedy.into(),
+    };
+    let prompt =
+        FlawedPrompt { strategy: 1, index: 2, text: "cupl: a frog, seen 3 times.".into(), fix: None };
+    vec![
+        finding(
+            FindingKind::PermutedClasses,
+            &[0, 1],
+            &[],
+            "8 of 12 images are taken for the class that stands in the other's place",
+            "put the class names in the order of the folders",
+        ),
+        finding(
+            FindingKind::LikelyLabelError,
+            &[0, 1],
+            &[3],
+            "every strategy is sure that it is a frog",
+            "look at the image, and move it if they are right",
+        ),
+        finding(FindingKind::LeftOverKey, &[], &[], "\"toad\" of cupl.json is no class", "rename the key"),
+        Finding {
+            prompt: Some(prompt),
+            ..finding(
+                FindingKind::NearerToOther,
+                &[1],
+                &[],
+                "its mean similarity is 0.29 with frog and 0.31 with cat",
+                "disable it and look at what changes",
+            )
+        },
+    ]
 }
 
 /// A made-up explanation of ten prompts a class, in their order. For a miss, the predicted class must lose its fourth
@@ -967,7 +1013,7 @@ const MONO: Theme = Theme { depth: ColorDepth::Mono, palette: Palette::Dark, gly
 const PLAIN: Theme = Theme { depth: ColorDepth::Mono, palette: Palette::Dark, glyphs: ASCII };
 
 /// Every screen, and the keys that lead to it.
-const SCREENS: [(&str, &str); 13] = [
+const SCREENS: [(&str, &str); 14] = [
     ("strategies", ""),
     ("classes", "2"),
     ("classes-grouped", "2 t"),
@@ -981,6 +1027,7 @@ const SCREENS: [(&str, &str); 13] = [
     ("jobs", "6"),
     ("opening", "O"),
     ("commands", "?"),
+    ("findings", "7"),
 ];
 
 #[test]
@@ -1009,6 +1056,8 @@ fn screens_look_like_this() {
         ("form-open", 80, 24, "O G Enter / d a t a Down"),
         ("palette", 80, 24, ": i m a g e"),
         ("message", 80, 24, "6 Enter"),
+        ("findings-40x12", 40, 12, "7 j"),
+        ("findings-prompt", 80, 24, "7 G"),
     ] {
         let mut state = opened(width, height);
         press(&mut state, keys);
@@ -1035,6 +1084,43 @@ fn large_and_small_sessions_look_like_this() {
         press(&mut state, keys);
         insta::assert_snapshot!(name, drawn(&state, COLORED));
     }
+}
+
+#[test]
+fn findings_are_looked_for_once_and_lead_to_what_they_are_about() {
+    let mut state = opened(80, 24);
+    assert_eq!(deeds(press(&mut state, "7")), [Effect::AskAnalysis(AnalysisRequest::Findings)]);
+    assert_eq!(deeds(press(&mut state, "1 7")), []);
+    press(&mut state, "Enter");
+    assert_eq!(state.context(), Context::Class);
+    press(&mut state, "Esc Esc j Enter");
+    assert_eq!((state.context(), state.images.current()), (Context::Inspector, Some(3)));
+    press(&mut state, "Esc Esc j Enter");
+    assert_eq!(state.context(), Context::Findings);
+    assert!(state.notice.as_deref().unwrap().contains("no class or image"));
+    press(&mut state, "j Enter");
+    assert_eq!((state.context(), state.prompts.class, state.prompts.row()), (Context::Prompts, 1, 2));
+    press(&mut state, "Esc");
+    assert_eq!(state.context(), Context::Findings);
+}
+
+#[test]
+fn looking_for_findings_can_be_stopped_and_fail_and_be_tried_again() {
+    let mut state = opened(80, 24);
+    let key = |name: &str| Event::Key(key(name));
+    update(&mut state, key("7"));
+    update(&mut state, Event::Analysis(AnalysisNotice::Progress(progress())));
+    assert!(drawn(&state, COLORED).contains("looking"));
+    assert_eq!(deeds(update(&mut state, key("x"))), [Effect::CloseAnalysis]);
+    assert!(drawn(&state, COLORED).contains("Stopped."));
+    let ask = [Effect::AskAnalysis(AnalysisRequest::Findings)];
+    assert_eq!(deeds(update(&mut state, key("Enter"))), ask);
+    update(&mut state, Event::Analysis(AnalysisNotice::Failed("the images changed".into())));
+    assert!(drawn(&state, COLORED).contains("the images changed"));
+    assert_eq!(deeds(update(&mut state, key("Enter"))), ask);
+    let nothing = AnalysisNotice::Answer(Box::new(AnalysisAnswer::Found(Vec::new())));
+    update(&mut state, Event::Analysis(nothing));
+    insta::assert_snapshot!("findings-none", drawn(&state, COLORED));
 }
 
 #[test]

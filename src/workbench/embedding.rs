@@ -69,6 +69,17 @@ pub struct PromptEmbeddings {
 }
 
 impl PromptEmbeddings {
+    /// Of these distinct prompts, each with its raw embedding; the last of them is truncated if one is.
+    #[cfg(test)]
+    pub fn of(prompts: &[(&str, Vec<f32>)], truncated: bool) -> Self {
+        let rows: Vec<&Vec<f32>> = prompts.iter().map(|(_, row)| row).collect();
+        Self {
+            row_of: prompts.iter().enumerate().map(|(row, (text, _))| ((*text).to_owned(), row)).collect(),
+            raw: Matrix::from_rows(&rows).unwrap(),
+            truncated: (0..prompts.len()).map(|row| truncated && row + 1 == prompts.len()).collect(),
+        }
+    }
+
     /// The raw embedding `[dim]` of a prompt that was given.
     pub fn raw(&self, prompt: &str) -> Option<&[f32]> {
         self.row_of.get(prompt).map(|&row| self.raw.row(row))

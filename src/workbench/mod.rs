@@ -15,16 +15,20 @@ mod embedding_rows;
 mod error;
 mod experiment;
 mod explanation;
+mod finding;
 mod html_report;
 mod image_pipeline;
 mod image_selection;
 mod jobs;
 mod known;
+mod label_doctor;
 mod opening;
 mod parallel;
 mod picture_folder;
 mod progress;
+mod prompt_cleaning;
 mod prompt_desk;
+mod prompt_doctor;
 mod prompt_edits;
 mod prompt_encoder;
 mod prompt_history;
@@ -50,6 +54,7 @@ pub use crate::evaluation::{
     ConfusionChange, ControlGain, Evaluation, Fitted, PromptSimilarity, Reliability, ReliabilityBin,
     RemovedPrompt, Standing, confusion_change_block, confusion_changes,
 };
+pub use crate::prompts::lint::{Fix, Rule};
 pub use crate::prompts::{Aggregation, ControlKind};
 pub use crate::store::OpenedStore;
 pub use analysis_job::{AnalysisAnswer, AnalysisJob, AnalysisNotice, AnalysisRequest};
@@ -71,13 +76,17 @@ pub use experiment::{
 pub use explanation::{
     Correction, ExplainedClass, Explanation, LikelyClass, PromptShare, explain, explain_picture,
 };
+pub use finding::{Finding, FindingKind, FlawedPrompt};
 pub use html_report::HtmlReport;
 pub use image_selection::{ConfusionCell, Focus, ImageFilter, ImageSelection, margin};
 pub use jobs::{JobNotice, SessionJob, StorePlace, make_session};
-pub use opening::{Workbench, open_checkpoint, stored_prompt_set, unknown_prompt_set};
+pub use label_doctor::label_findings;
+pub use opening::{LeftOverKeys, Workbench, open_checkpoint, stored_prompt_set, unknown_prompt_set};
 pub use picture_folder::PictureFolder;
 pub use progress::{Cancel, Meter, Progress, Stage, short_duration};
+pub use prompt_cleaning::{CleanedSet, CleanedStrategy, Cleaning, save_cleaned};
 pub use prompt_desk::{DeskError, DeskState, LastChange, PromptDesk, SavedPrompts};
+pub use prompt_doctor::{EffectiveNumbers, effective_numbers, prompt_findings, text_findings};
 pub use prompt_edits::{ClassPrompts, Edit, EditError, EditedPrompt, PromptEdits, PromptOrigin};
 pub use prompt_history::{PromptChange, PromptHistory};
 pub use prompt_table::PromptTable;

@@ -3,6 +3,7 @@
 mod classes;
 mod confusion;
 mod explanation;
+mod findings;
 mod images;
 mod jobs;
 mod opening;
@@ -60,6 +61,7 @@ pub fn draw(frame: &mut Frame<'_>, state: &State, theme: &Theme) {
         (Some(session), Screen::Images) => images::draw_gallery(frame, body, state, session, theme),
         (Some(session), Screen::Prompts) => prompts::draw(frame, body, state, session, theme),
         (Some(_), Screen::Jobs) => jobs::draw(frame, body, state, theme),
+        (Some(session), Screen::Findings) => findings::draw(frame, body, state, session, theme),
     }
     match &state.overlay {
         Some(Overlay::Commands(view)) => overlay::commands(frame, body, view, state, theme),
@@ -103,18 +105,26 @@ fn title(state: &State, theme: &Theme, width: usize) -> Line<'static> {
     Line::from(vec![name, Span::raw(middle), Span::styled(right, theme.dim())])
 }
 
+/// Columns between two tabs: one where only then the number of messages has room too, or the tabs themselves.
+fn gap(width: usize, names: usize) -> usize {
+    /// ` 12 messages `
+    const MESSAGES: usize = 13;
+    if names + 2 * Screen::ALL.len() + MESSAGES <= width { 2 } else { 1 }
+}
+
 /// The tabs with the columns that each takes, as far as there is room.
 fn tab_places(state: &State, width: usize) -> Vec<(Screen, String, usize)> {
-    let long: usize = Screen::ALL.iter().map(|screen| screen.name().len() + 4).sum();
+    let names: usize = Screen::ALL.iter().map(|screen| screen.name().len() + 2).sum();
+    let gap = gap(width, names);
     let mut x = 1;
     let mut places = Vec::new();
     for (number, screen) in Screen::ALL.into_iter().enumerate() {
-        let label = match long <= width || screen == state.screen {
+        let label = match names + gap * Screen::ALL.len() <= width || screen == state.screen {
             true => format!("{} {}", number + 1, screen.name()),
             false => format!("{}", number + 1),
         };
         let start = x;
-        x += label.len() + 2;
+        x += label.len() + gap;
         places.push((screen, label, start));
     }
     places
@@ -134,18 +144,20 @@ fn tabs(state: &State, theme: &Theme, width: usize) -> Line<'static> {
         return Line::default();
     }
     let mut spans = vec![Span::raw(" ")];
-    for (screen, label, _) in tab_places(state, width) {
+    for (screen, label, start) in tab_places(state, width) {
+        let used: usize = spans.iter().map(Span::width).sum();
+        spans.push(Span::raw(" ".repeat(start.saturating_sub(used))));
         let style = if screen == state.screen { theme.heading().underlined() } else { theme.dim() };
         spans.push(Span::styled(label, style));
-        spans.push(Span::raw("  "));
     }
-    let used: usize = spans.iter().map(Span::width).sum();
-    let right = match state.messages.len() {
-        0 => String::new(),
-        1 => "1 message ".to_owned(),
-        n => format!("{} messages ", text::count(n)),
+    let used: usize = spans.iter().map(Span::width).sum::<usize>() + 1;
+    let words = match state.messages.len() {
+        0 => [String::new(), String::new()],
+        1 => ["1 message ".to_owned(), "1 msg ".to_owned()],
+        n => [format!("{} messages ", text::count(n)), format!("{} msg ", text::count(n))],
     };
-    if used + right.len() <= width {
+    let right = words.into_iter().find(|words| used + words.len() <= width).unwrap_or_default();
+    if !right.is_empty() {
         spans.push(Span::raw(" ".repeat(width - used - right.len())));
         spans.push(Span::styled(right, theme.dim()));
     }

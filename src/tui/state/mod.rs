@@ -7,6 +7,7 @@
 //! | `classes.rs`, `confusion.rs`, `images.rs`, `prompts.rs`, `jobs.rs`, `opening.rs` | a screen each |
 //! | `explanation.rs` | why A and B see what they see in an image |
 //! | `analysis.rs` | the job that answers questions about embeddings |
+//! | `findings.rs` | what may be wrong with labels and prompts |
 //! | `commands.rs`, `form.rs` | what lies over a screen |
 //! | `remembered.rs` | what is kept for the next time |
 //! | `step.rs` | how a selection moves |
@@ -17,6 +18,7 @@ pub mod commands;
 pub mod confusion;
 mod events;
 pub mod explanation;
+pub mod findings;
 pub mod focus;
 pub mod form;
 pub mod images;
@@ -46,6 +48,7 @@ use commands::CommandsView;
 use confusion::ConfusionView;
 pub use events::{Effect, Event, NewStrategy, Wanted};
 use explanation::ExplanationView;
+use findings::FindingsView;
 use focus::{Strategies, StrategyRow};
 use form::Form;
 use images::ImagesView;
@@ -72,14 +75,23 @@ pub enum Screen {
     Prompts,
     /// Jobs and messages.
     Jobs,
+    /// What may be wrong with labels and prompts.
+    Findings,
     /// Which experiment to open.
     Opening,
 }
 
 impl Screen {
     /// Those with a number, in its order.
-    pub const ALL: [Self; 6] =
-        [Self::Strategies, Self::Classes, Self::Confusion, Self::Images, Self::Prompts, Self::Jobs];
+    pub const ALL: [Self; 7] = [
+        Self::Strategies,
+        Self::Classes,
+        Self::Confusion,
+        Self::Images,
+        Self::Prompts,
+        Self::Jobs,
+        Self::Findings,
+    ];
 
     /// As the tabs show it.
     pub fn name(self) -> &'static str {
@@ -90,6 +102,7 @@ impl Screen {
             Self::Images => "Images",
             Self::Prompts => "Prompts",
             Self::Jobs => "Jobs",
+            Self::Findings => "Findings",
             Self::Opening => "Open",
         }
     }
@@ -194,6 +207,8 @@ pub struct State {
     pub prompts: PromptsView,
     /// The job that answers questions about the session's embeddings.
     pub analysis: Analysis,
+    /// What may be wrong with labels and prompts.
+    pub findings: FindingsView,
     /// Jobs and messages.
     pub jobs: JobsView,
     /// What can be opened.
@@ -238,6 +253,7 @@ impl State {
             images: ImagesView::default(),
             prompts: PromptsView::default(),
             analysis: Analysis::default(),
+            findings: FindingsView::default(),
             jobs: JobsView::default(),
             opening: OpeningView::default(),
             pictures: PictureCache::default(),
@@ -289,6 +305,7 @@ impl State {
                 Screen::Images => Context::Gallery,
                 Screen::Prompts => Context::Prompts,
                 Screen::Jobs => Context::Jobs,
+                Screen::Findings => Context::Findings,
                 Screen::Opening => Context::Opening,
             },
         }
@@ -308,6 +325,7 @@ impl State {
                 self.images.current().map(|image| session.images[image].label)
             }
             Context::Prompts => Some(self.prompts.class),
+            Context::Findings => self.findings.current()?.classes.first().copied(),
             _ => None,
         }
     }
@@ -507,6 +525,7 @@ impl State {
                 });
                 self.prompts.move_by(step, rows, half);
             }
+            Context::Findings => self.findings.move_by(step, half),
             Context::Jobs => {
                 self.jobs.selected = step.apply(self.jobs.selected, self.messages.len(), half);
             }
@@ -548,6 +567,7 @@ impl State {
             }
             Context::Gallery => self.images.inspecting = !self.images.list.is_empty(),
             Context::Explanation => self.open_explained_prompt(),
+            Context::Findings => self.open_finding(),
             Context::Jobs if self.jobs.selected < self.messages.len() => {
                 self.overlay = Some(Overlay::Message(self.jobs.selected, 0));
             }

@@ -97,6 +97,7 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
     };
     effects.extend(wanted_at_desk(state));
     effects.extend(state.wanted_explanation());
+    effects.extend(state.findings_wanted());
     let visible = state.visible_pictures();
     effects.extend(state.pictures.newly_wanted(&visible).map(Effect::WantPictures));
     effects
@@ -357,6 +358,7 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
             state.go(Screen::Prompts);
         }
         Action::Jobs => state.go(Screen::Jobs),
+        Action::Findings => state.go(Screen::Findings),
         Action::NextScreen => state.go(state.screen.beside(1)),
         Action::PreviousScreen => state.go(state.screen.beside(-1)),
         Action::Toggle => {

@@ -1,0 +1,132 @@
+//! What the doctors find: something that may be wrong with labels or prompts, what speaks for it, and what to do.
+
+use crate::prompts::lint::{Fix, Rule};
+
+/// What kind of thing was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FindingKind {
+    /// Class names that stand in another order than the images.
+    PermutedClasses,
+    /// Classes that share a name.
+    DuplicateClassName,
+    /// Classes that none of their prompts names.
+    UnnamedClass,
+    /// Keys of a prompt set that are no class.
+    LeftOverKey,
+    /// Classes without images.
+    ClassWithoutImages,
+    /// Images of different classes that are nearly the same.
+    NearDuplicateImages,
+    /// An image that belongs to another class.
+    LikelyLabelError,
+    /// A prompt that breaks a rule of its text.
+    Text(Rule),
+    /// A prompt that the text tower cannot tell from another of its class.
+    SameToModel,
+    /// A prompt that is longer than the text tower reads.
+    Truncated,
+    /// A prompt that is more like the images of another class.
+    NearerToOther,
+}
+
+/// One finding.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding {
+    /// Its kind.
+    pub kind: FindingKind,
+    /// The classes that it concerns: indices into the session's; none for a template.
+    pub classes: Vec<usize>,
+    /// The images that it concerns: indices into the session's.
+    pub images: Vec<usize>,
+    /// The prompt that it concerns.
+    pub prompt: Option<FlawedPrompt>,
+    /// What speaks for it, in words.
+    pub evidence: String,
+    /// What to do, in words.
+    pub remedy: String,
+}
+
+/// A prompt that something is wrong with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FlawedPrompt {
+    /// Its strategy: an index into the session's.
+    pub strategy: usize,
+    /// Its place among the prompts of its class, or among the templates, from 0.
+    pub index: usize,
+    /// Its text.
+    pub text: String,
+    /// What puts it right, where that is safe.
+    pub fix: Option<Fix>,
+}
+
+impl FindingKind {
+    /// Of labels, then of prompts, as they are listed.
+    pub const ALL: [Self; 19] = [
+        Self::PermutedClasses,
+        Self::DuplicateClassName,
+        Self::UnnamedClass,
+        Self::LeftOverKey,
+        Self::ClassWithoutImages,
+        Self::NearDuplicateImages,
+        Self::LikelyLabelError,
+        Self::Text(Rule::ExactDuplicate),
+        Self::Text(Rule::NearDuplicate),
+        Self::SameToModel,
+        Self::Text(Rule::Fragment),
+        Self::Text(Rule::Markup),
+        Self::Text(Rule::StrayBlanks),
+        Self::Text(Rule::WrongArticle),
+        Self::Text(Rule::NothingToSee),
+        Self::Text(Rule::MissingClassName),
+        Self::Text(Rule::OverLong),
+        Self::Truncated,
+        Self::NearerToOther,
+    ];
+
+    /// As in files and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PermutedClasses => "permuted-classes",
+            Self::DuplicateClassName => "duplicate-class-name",
+            Self::UnnamedClass => "unnamed-class",
+            Self::LeftOverKey => "left-over-key",
+            Self::ClassWithoutImages => "class-without-images",
+            Self::NearDuplicateImages => "near-duplicate-images",
+            Self::LikelyLabelError => "likely-label-error",
+            Self::Text(rule) => rule.name(),
+            Self::SameToModel => "same-to-model",
+            Self::Truncated => "truncated",
+            Self::NearerToOther => "nearer-to-another-class",
+        }
+    }
+
+    /// Whether it is about a prompt's text or embedding; the others are about classes and images.
+    pub fn is_of_prompt(self) -> bool {
+        matches!(self, Self::Text(_) | Self::SameToModel | Self::Truncated | Self::NearerToOther)
+    }
+
+    /// Those of prompts, as they are listed.
+    pub fn of_prompts() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|kind| kind.is_of_prompt())
+    }
+
+    /// The place in [`FindingKind::ALL`].
+    pub(super) fn place(self) -> usize {
+        Self::ALL.iter().position(|kind| *kind == self).unwrap_or(usize::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_a_place_and_a_name_of_its_own() {
+        let names: std::collections::HashSet<_> = FindingKind::ALL.iter().map(|kind| kind.name()).collect();
+        assert_eq!(names.len(), FindingKind::ALL.len());
+        for rule in Rule::ALL {
+            assert!(FindingKind::ALL.contains(&FindingKind::Text(rule)), "{rule:?}");
+        }
+        assert_eq!(FindingKind::of_prompts().count(), Rule::ALL.len() + 3);
+    }
+}
