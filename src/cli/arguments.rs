@@ -10,8 +10,8 @@ use crate::prompts::Aggregation;
 use crate::tui::graphics::PictureChoice;
 use crate::tui::theme::ColorChoice;
 use crate::workbench::{
-    CalibrationOptions, Change, ClassColumn, Experiment, ExperimentFlags, ImageFilter, Origin, Precision,
-    WorkbenchError,
+    CalibrationOptions, Change, ClassColumn, Experiment, ExperimentFlags, FindingKind, ImageFilter, Origin,
+    Precision, WorkbenchError,
 };
 
 /// A terminal workbench for prompt strategies of zero-shot image classifiers.
@@ -373,7 +373,8 @@ and texts are JSON arrays of the rows' names.")]
 Pictures and prompts are read before the clock runs, except for the rate with decoding. The share of the peak compares
 the image tower with what the same threads can multiply and add at most in f32.")]
     Bench(BenchArguments),
-    /// What this machine, terminal, store and checkpoint are like
+    /// What this machine, terminal, store and checkpoint are like; `doctor labels`: what may be wrong with a dataset
+    #[command(args_conflicts_with_subcommands = true)]
     Doctor(DoctorArguments),
 }
 
@@ -741,6 +742,20 @@ Labels decide which prompts go, so the accuracy on the development images is too
 accuracy on the rest. The store counts how often the same rest was looked at: who chooses by what is seen there fits the
 prompts to it.")]
     Prune(PruneArguments),
+    /// What is wrong with prompts, and what can be put right
+    #[command(after_help = "Examples:
+  cupl-tui prompts lint                             the demo's prompts
+  cupl-tui prompts lint pets.toml --strategy cupl --rule fragment --rule exact-duplicate
+  cupl-tui prompts lint --cupl pets.json            the text alone, without images and checkpoint
+  cupl-tui prompts lint pets.toml --fix             keep a cleaned version, and say what it did to accuracy
+
+Prompts are counted from 1 within their class. --fix trims and joins blanks, takes markup away, puts articles right, and
+leaves exact duplicates and cut fragments out; a class keeps one prompt at least. The cleaned set is kept in the store under
+its name, as a new version; the experiment goes on using the one that it names.",
+        mut_arg("file", |file| file.value_name("SET|EXPERIMENT").help(
+            "A set's name or NAME@VERSION, or an experiment file (TOML) [default: the embedded demo]"
+        )))]
+    Lint(LintArguments),
     /// Write a set to a file that `import` and other tools read
     Export {
         /// Its name, or NAME@VERSION
@@ -796,12 +811,57 @@ pub struct ShowPromptsArguments {
     pub format: Format,
 }
 
+/// `prompts lint`.
+#[derive(Debug, Args)]
+pub struct LintArguments {
+    /// An experiment; or, in the place of its file, the name of a set.
+    #[command(flatten)]
+    pub experiment: ExperimentArguments,
+    /// Only the prompts of this strategy of the experiment
+    #[arg(long, value_name = "NAME")]
+    pub strategy: Option<String>,
+    /// Only this rule; may be given several times
+    #[arg(long = "rule", value_name = "RULE", value_parser = named(&FindingKind::OF_PROMPTS, FindingKind::name))]
+    pub rules: Vec<FindingKind>,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+    /// Keep a cleaned version of each prompt set, and evaluate it
+    #[arg(long)]
+    pub fix: bool,
+}
+
 impl ShowPromptsArguments {
     /// The name of a set in the store, where no experiment is meant.
     pub fn set(&self) -> Option<&str> {
-        let is_experiment = |file: &&Path| file.extension().is_some_and(|ending| ending == "toml");
-        self.experiment.file.as_deref().filter(|file| !is_experiment(file))?.to_str()
+        self.experiment.set()
     }
+}
+
+impl ExperimentArguments {
+    /// The name of a set in the store that stands in the place of an experiment's file.
+    pub fn set(&self) -> Option<&str> {
+        let is_experiment = |file: &&Path| file.extension().is_some_and(|ending| ending == "toml");
+        self.file.as_deref().filter(|file| !is_experiment(file))?.to_str()
+    }
+
+    /// The files of prompts, where there is neither an image nor a checkpoint to look at them with.
+    pub fn prompts_alone(&self) -> Vec<PromptFile<'_>> {
+        if self.file.is_some() || self.flags.checkpoint.is_some() || self.flags.images.is_some() {
+            return Vec::new();
+        }
+        let templates = self.flags.templates.as_deref().map(PromptFile::Templates);
+        templates.into_iter().chain(self.flags.cupl.as_deref().map(PromptFile::Cupl)).collect()
+    }
+}
+
+/// A file of prompts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PromptFile<'a> {
+    /// Templates, or `demo`.
+    Templates(&'a Path),
+    /// CuPL prompts, or `demo`.
+    Cupl(&'a Path),
 }
 
 /// `runs`.
@@ -865,9 +925,37 @@ pub struct ReplayArguments {
 /// `doctor`.
 #[derive(Debug, Args)]
 pub struct DoctorArguments {
+    /// What to look at instead of the machine.
+    #[command(subcommand)]
+    pub what: Option<DoctorCommand>,
     /// A checkpoint directory to look at [default: the demo's]
     #[arg(long, value_name = "DIR")]
     pub checkpoint: Option<PathBuf>,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// What `doctor` looks at instead of the machine.
+#[derive(Debug, Subcommand)]
+pub enum DoctorCommand {
+    /// What may be wrong with the labels and class names of a dataset
+    #[command(after_help = "Examples:
+  cupl-tui doctor labels                            the embedded demo
+  cupl-tui doctor labels pets.toml --format csv > look-at.csv
+
+Permuted, repeated and unused class names, classes without images or whose prompts do not name them, the same picture in two
+classes, and images that every strategy takes for the same other class, the clearest first. CSV has a line for each image of
+a finding. Findings are no error: the exit code is that of `evaluate`.")]
+    Labels(LabelsArguments),
+}
+
+/// `doctor labels`.
+#[derive(Debug, Args)]
+pub struct LabelsArguments {
+    /// What to look at.
+    #[command(flatten)]
+    pub experiment: ExperimentArguments,
     /// How to print it
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,

@@ -5,13 +5,16 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::arguments::{DoctorArguments, Format, Global};
+use super::arguments::{DoctorArguments, DoctorCommand, Format, Global};
 use super::output::Output;
-use super::{CommandError, Outcome, store_place};
+use super::{CommandError, Outcome, labels, store_place};
 use crate::tui::theme::{ColorChoice, ColorDepth};
 use crate::workbench::{CheckpointChoice, StorePlace, open_checkpoint};
 
 pub fn run(command: &DoctorArguments, global: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
+    if let Some(DoctorCommand::Labels(command)) = &command.what {
+        return labels::run(command, global, output);
+    }
     let (store, checkpoint) = (store(&store_place(global)?), checkpoint(command.checkpoint.as_deref()));
     let usable = store.is_ok() && checkpoint.is_ok();
     let either = |finding: Result<String, String>| finding.unwrap_or_else(|problem| problem);

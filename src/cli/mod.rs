@@ -14,6 +14,8 @@ mod experiment;
 mod experiment_prompts;
 mod explain;
 mod export;
+mod labels;
+mod lint;
 mod misses;
 mod output;
 mod prompts;

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::arguments::{Format, Global, PromptsCommand, ShowPromptsArguments};
 use super::output::Output;
-use super::{CommandError, Outcome, experiment_prompts, open_store, prune, table};
+use super::{CommandError, Outcome, experiment_prompts, lint, open_store, prune, table};
 use crate::prompts::{PromptSet, PromptSetContent};
 use crate::store::Store;
 use crate::workbench::{
@@ -21,6 +21,9 @@ pub fn run(command: PromptsCommand, global: &Global, output: &mut Output) -> Res
     }
     if let PromptsCommand::Prune(command) = &command {
         return prune::run(command, global, output);
+    }
+    if let PromptsCommand::Lint(command) = &command {
+        return lint::run(command, global, output);
     }
     let store = open_store(global)?;
     match command {
@@ -42,7 +45,7 @@ pub fn run(command: PromptsCommand, global: &Global, output: &mut Output) -> Res
         PromptsCommand::List { format } => list(&store, format, output)?,
         PromptsCommand::Show(command) => show(&store, &command, output)?,
         // Done above, without the store that is open here.
-        PromptsCommand::Prune(_) => {}
+        PromptsCommand::Lint(_) | PromptsCommand::Prune(_) => {}
         PromptsCommand::Export { set, out } => {
             let (set, _) = stored(&store, &set)?;
             Unfinished::begin(&out)?.finish(set.to_json().as_bytes())?;

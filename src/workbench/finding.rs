@@ -60,8 +60,8 @@ pub struct FlawedPrompt {
 }
 
 impl FindingKind {
-    /// Of labels, then of prompts, as they are listed.
-    pub const ALL: [Self; 19] = [
+    /// Those of labels, as they are listed.
+    pub const OF_LABELS: [Self; 7] = [
         Self::PermutedClasses,
         Self::DuplicateClassName,
         Self::UnnamedClass,
@@ -69,6 +69,10 @@ impl FindingKind {
         Self::ClassWithoutImages,
         Self::NearDuplicateImages,
         Self::LikelyLabelError,
+    ];
+
+    /// Those of prompts, as they are listed.
+    pub const OF_PROMPTS: [Self; 12] = [
         Self::Text(Rule::ExactDuplicate),
         Self::Text(Rule::NearDuplicate),
         Self::SameToModel,
@@ -100,19 +104,9 @@ impl FindingKind {
         }
     }
 
-    /// Whether it is about a prompt's text or embedding; the others are about classes and images.
-    pub fn is_of_prompt(self) -> bool {
-        matches!(self, Self::Text(_) | Self::SameToModel | Self::Truncated | Self::NearerToOther)
-    }
-
-    /// Those of prompts, as they are listed.
-    pub fn of_prompts() -> impl Iterator<Item = Self> {
-        Self::ALL.into_iter().filter(|kind| kind.is_of_prompt())
-    }
-
-    /// The place in [`FindingKind::ALL`].
+    /// The place in the list of those of prompts; labels come before.
     pub(super) fn place(self) -> usize {
-        Self::ALL.iter().position(|kind| *kind == self).unwrap_or(usize::MAX)
+        Self::OF_PROMPTS.iter().position(|kind| *kind == self).map_or(0, |place| place + 1)
     }
 }
 
@@ -122,11 +116,11 @@ mod tests {
 
     #[test]
     fn every_kind_has_a_place_and_a_name_of_its_own() {
-        let names: std::collections::HashSet<_> = FindingKind::ALL.iter().map(|kind| kind.name()).collect();
-        assert_eq!(names.len(), FindingKind::ALL.len());
+        let all = FindingKind::OF_LABELS.into_iter().chain(FindingKind::OF_PROMPTS);
+        let names: std::collections::HashSet<_> = all.map(FindingKind::name).collect();
+        assert_eq!(names.len(), FindingKind::OF_LABELS.len() + FindingKind::OF_PROMPTS.len());
         for rule in Rule::ALL {
-            assert!(FindingKind::ALL.contains(&FindingKind::Text(rule)), "{rule:?}");
+            assert!(FindingKind::OF_PROMPTS.contains(&FindingKind::Text(rule)), "{rule:?}");
         }
-        assert_eq!(FindingKind::of_prompts().count(), Rule::ALL.len() + 3);
     }
 }

@@ -405,12 +405,12 @@ mod tests {
     fn a_set_alone_is_read_as_text() {
         let pairs = vec![
             ("cat".to_owned(), texts(&["A cat is small.", "A cat is small!"])),
-            ("owl".to_owned(), texts(&["A owl."])),
+            ("owl".to_owned(), texts(&["A owl is grey."])),
         ];
         let (classes, found) = text_findings(&PromptSet::from_pairs("s", pairs).unwrap());
         assert_eq!(classes, ["cat", "owl"]);
         assert_eq!(kinds(&found), [("exact-duplicate", 1), ("wrong-article", 0)]);
-        assert_eq!(found[1].remedy, "write \"An owl.\"");
+        assert_eq!(found[1].remedy, "write \"An owl is grey.\"");
         let (classes, found) =
             text_findings(&PromptSet::from_templates("t", &texts(&["a {}.", "A {}!"])).unwrap());
         assert_eq!((classes.len(), kinds(&found)), (0, vec![("exact-duplicate", 1)]));

@@ -15,6 +15,10 @@ const SILENT: [&str; 6] = ["hour", "honest", "honor", "honour", "heir", "herb"];
 const EITHER: [&str; 9] =
     ["herb", "histor", "habit", "hotel", "homage", "hilar", "horrif", "hyster", "union"];
 
+/// Words that show that a text is English, where `a` is an article.
+const ENGLISH: [&str; 14] =
+    ["the", "is", "of", "with", "and", "has", "are", "that", "it", "in", "on", "an", "have", "this"];
+
 /// The first article that is wrong, with its word.
 pub fn wrong_article(text: &str) -> Option<String> {
     let wrong = wrong_articles(text).next()?;
@@ -43,7 +47,9 @@ struct WrongArticle<'a> {
 }
 
 fn wrong_articles(text: &str) -> impl Iterator<Item = WrongArticle<'_>> {
-    let next = words(text).skip(1);
+    let is_english =
+        words(text).any(|(_, word)| ENGLISH.iter().any(|other| word.eq_ignore_ascii_case(other)));
+    let next = words(text).skip(1).filter(move |_| is_english);
     words(text).zip(next).filter_map(move |((start, article), (at, word))| {
         let between = &text[start + article.len()..at];
         if between.is_empty() || !between.chars().all(char::is_whitespace) {
@@ -92,29 +98,30 @@ mod tests {
     #[test]
     fn wrong_articles_are_put_right() {
         for (wrong, right) in [
-            ("a orange belly", "an orange belly"),
-            ("A owl", "An owl"),
+            ("It has a orange belly.", "It has an orange belly."),
+            ("A owl is grey.", "An owl is grey."),
             ("It is an bird, and an  unicorn.", "It is a bird, and a  unicorn."),
             ("a hourglass and an horse", "an hourglass and a horse"),
-            ("a unidentified object", "an unidentified object"),
-            ("Photo. A elephant", "Photo. An elephant"),
+            ("art of a unidentified object", "art of an unidentified object"),
+            ("This is it. A elephant", "This is it. An elephant"),
         ] {
             assert_eq!(corrected(wrong), right);
             assert!(wrong_article(wrong).is_some(), "{wrong}");
             assert_eq!(wrong_article(right), None);
         }
-        assert_eq!(wrong_article("see a ant").unwrap(), "\"a ant\" should be \"an ant\"");
+        assert_eq!(wrong_article("see a ant in it").unwrap(), "\"a ant\" should be \"an ant\"");
     }
 
     #[test]
     fn right_ones_and_unclear_ones_are_left() {
         for text in [
-            "a university, an hour, a unicorn, a European, a one-way street, an heir, a ewer",
+            "This is a university, an hour, a unicorn, a European, a one-way street, an heir, a ewer",
             "a ukulele and an umbrella, an undulating line, an unusual urn",
             "a historic hotel, an historic hotel, a herb, an herb",
             "an x-ray, a U-shape, an MRI, a USB stick, an iPod, an 8, a 10-inch pole",
             "vitamin A is good, A, an, and a.",
             "un a otro",
+            "a imagem de uma ave",
             "a\u{301}",
         ] {
             assert_eq!(wrong_article(text), None, "{text}");

@@ -238,7 +238,7 @@ mod tests {
     #[test]
     fn long_prompts_are_counted() {
         let long = format!("A frog is {}green.", "very ".repeat(60));
-        let just = format!("A frog is {}green.", "very ".repeat(54));
+        let just = format!("A frog is {}green.", "quite ".repeat(54));
         assert_eq!(rules("frog", &[&long, &just]), [(Rule::OverLong, 0)]);
     }
 

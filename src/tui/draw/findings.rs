@@ -11,7 +11,7 @@ use crate::tui::state::findings::FindingsAnswer;
 use crate::tui::state::{Analysis, State};
 use crate::tui::text;
 use crate::tui::theme::Theme;
-use crate::workbench::{Finding, Session};
+use crate::workbench::{Finding, FindingKind, Session};
 
 /// Lines below the list: the prompt or images, what speaks for it, what to do.
 const DETAILS: u16 = 7;
@@ -36,7 +36,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, session: &S
             return put(frame, area, 3, Line::styled(format!(" {key} looks again."), theme.dim()));
         }
     };
-    let labels = findings.iter().filter(|finding| !finding.kind.is_of_prompt()).count();
+    let labels = findings.iter().filter(|finding| FindingKind::OF_LABELS.contains(&finding.kind)).count();
     let heading = match findings.len() {
         0 => " Findings: nothing".to_owned(),
         _ => format!(
