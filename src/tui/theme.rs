@@ -79,13 +79,10 @@ pub struct Glyphs {
     pub rule: &'static str,
     /// The minus sign.
     pub minus: &'static str,
-<<<<<<< HEAD
     /// As much or more.
     pub at_least: &'static str,
-=======
     /// Before a number of times.
     pub times: &'static str,
->>>>>>> a3677ef (One key shows a strategy with its controls; the verdict says what it gains over random words; remembered for the experiment)
     /// What was cut off.
     pub ellipsis: &'static str,
     /// From the true class to the predicted one.
@@ -120,11 +117,8 @@ pub const UNICODE: Glyphs = Glyphs {
     eighths: &["▏", "▎", "▍", "▌", "▋", "▊", "▉"],
     rule: "─",
     minus: "−",
-<<<<<<< HEAD
     at_least: "≥",
-=======
     times: "×",
->>>>>>> a3677ef (One key shows a strategy with its controls; the verdict says what it gains over random words; remembered for the experiment)
     ellipsis: "…",
     arrow: "→",
     half_blocks: true,
@@ -145,11 +139,8 @@ pub const ASCII: Glyphs = Glyphs {
     eighths: &[],
     rule: "-",
     minus: "-",
-<<<<<<< HEAD
     at_least: ">=",
-=======
     times: "x",
->>>>>>> a3677ef (One key shows a strategy with its controls; the verdict says what it gains over random words; remembered for the experiment)
     ellipsis: "~",
     arrow: ">",
     half_blocks: false,

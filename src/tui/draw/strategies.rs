@@ -5,7 +5,7 @@ use ratatui::layout::{Position, Rect, Size};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::{class_difference, classes, difference, percent, place_of, put, row_line, signed};
+use super::{class_difference, classes, percent, place_of, put, row_line, signed};
 use crate::tui::layout::{self, StrategiesLayout, first_row};
 use crate::tui::state::focus::StrategyRow;
 use crate::tui::state::{Job, State};
@@ -18,7 +18,6 @@ use crate::workbench::{
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, session: &Session, theme: &Theme) {
     let parts = parts(area, state, session);
     draw_table(frame, parts.table, state, session, theme);
-    let width = usize::from(area.width);
     let mut lines = verdict(state, session, theme, parts.verdict.as_size());
     let height = usize::from(parts.verdict.height);
     if session.demo_checkpoint && height > lines.len() {
