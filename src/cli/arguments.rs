@@ -821,6 +821,22 @@ pub enum RunsCommand {
         #[arg(long, value_enum, default_value_t = Format::Table)]
         format: Format,
     },
+    /// Whether one run is better than another on the same images
+    #[command(after_help = "Examples:
+  cupl-tui runs compare 3fa9 81c2
+  cupl-tui runs compare 3fa9 81c2 --format json
+
+The runs may be of different experiments, checkpoints and days, as long as they are about the same images with the same
+classes in the same order. The statistics are those of `cupl-tui compare`; what differs between the receipts is named.")]
+    Compare {
+        /// The id of the run that B is compared with, or the start of it
+        a: String,
+        /// The id of the run that is compared with A, or the start of it
+        b: String,
+        /// How to print it
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+    },
     /// Make a run again from what it was made of, and say whether the same comes out
     #[command(after_help = "Examples:
   cupl-tui runs list                        the ids

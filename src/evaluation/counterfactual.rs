@@ -559,7 +559,7 @@ mod tests {
                     true => Vec::new(),
                     false => out.iter().map(|index| all[index.index(all.len())]).collect(),
                 };
-                let classifier = prompted(aggregation, &prompts).unwrap();
+                let classifier = prompted(aggregation, prompts).unwrap();
                 let before = evaluate(images, labels, classifier.classifier(), 3.0, keep).unwrap();
                 let fewer = Classifier::build(aggregation, &without(prompts, &out)).unwrap();
                 let after = evaluate(images, labels, &fewer, 3.0, 1).unwrap();

@@ -133,6 +133,22 @@ pub enum WorkbenchError {
         /// How many runs have it.
         matching: usize,
     },
+    /// Two runs that are about different images or classes.
+    #[error("runs {a} and {b} cannot be compared image by image: their {what} differ")]
+    RunsDiffer {
+        /// One run.
+        a: String,
+        /// The other.
+        b: String,
+        /// Which parts of their receipts.
+        what: String,
+    },
+    /// A run whose predictions had to make room.
+    #[error("what run {id} predicted is no longer kept: evaluate its experiment again")]
+    PredictionsGone {
+        /// The run.
+        id: String,
+    },
     /// A run of a version that gave no receipts.
     #[error(
         "run {id} was made by an earlier version, which did not note what it was made of: evaluate its experiment again"

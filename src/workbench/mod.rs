@@ -35,6 +35,7 @@ mod recent;
 mod reopening;
 mod replay;
 pub mod report;
+mod run_comparison;
 mod runs;
 mod session;
 #[cfg(test)]
@@ -84,7 +85,8 @@ pub use pruning::{Pruning, PruningOptions};
 pub use receipt::{Receipt, ReceiptPart};
 pub use recent::{Memory, Origin, Recent, complete_path};
 pub use replay::{Replay, ReplayFrom};
+pub use run_comparison::RunComparison;
 pub use runs::{Run, RunCheckpoint, RunClass, RunDataset, RunStrategy};
 pub use session::{RANKED, Session, SessionEmbeddings, SessionImage, SessionOptions, StrategyResult};
-pub use verdict::{control_verdict, helped_and_hurt, p_value, p_words, verdict};
+pub use verdict::{control_verdict, helped_and_hurt, p_value, p_words, verdict, verdict_between};
 pub use wanted_image::WantedImage;

@@ -9,14 +9,19 @@ use crate::message::count;
 /// Whether B, the second strategy, is better, in a sentence: `comparison` is of B against A, indices into the session's
 /// strategies.
 pub fn verdict(session: &Session, a: usize, b: usize, comparison: &Comparison) -> String {
-    let name = |strategy: usize| &session.strategies[strategy].name;
+    let name = |strategy: usize| session.strategies[strategy].name.as_str();
+    verdict_between(name(a), name(b), comparison)
+}
+
+/// The same of anything that is called A and B.
+pub fn verdict_between(a: &str, b: &str, comparison: &Comparison) -> String {
     format!(
         "{} gains {} {} and loses {} against {} ({}): {} on {} {}.",
-        name(b),
+        b,
         count(comparison.gained.len()),
         if comparison.gained.len() == 1 { "image" } else { "images" },
         count(comparison.lost.len()),
-        name(a),
+        a,
         p_words(comparison.mcnemar_p()),
         if comparison.is_proven() { "proven" } else { "not proven" },
         count(comparison.images),
