@@ -18,7 +18,7 @@ fn the_tour_of_the_readme_and_the_next_start() {
         assert!(strategies.contains(part), "{part:?} is not in\n{strategies}");
     }
     let half_blocks = |text: &str| text.matches(['▀', '▄']).count();
-    let steps: [(&str, &str); 47] = [
+    let steps: [(&str, &str); 50] = [
         // The strategies.
         ("j", "B both"),
         ("k", "B cupl"),
@@ -34,7 +34,7 @@ fn the_tour_of_the_readme_and_the_next_start() {
         ("r", "gains first"),
         ("s", "best with A first"),
         ("ssssss", "gains first"),
-        ("t", "▲ gained"),
+        ("t", "+ gained"),
         ("t", "1-10 of 10"),
         ("/", "classes with"),
         ("fro\r", "1-1 of 1"),
@@ -61,6 +61,9 @@ fn the_tour_of_the_readme_and_the_next_start() {
         ("/", "file names with"),
         ("frog\r", "with \"frog\""),
         ("\r", "true class"),
+        ("x", "why B cupl sees frog"),
+        ("h", "why A templates sees"),
+        ("x", "✓  margin"),
         ("\x1b", "▸✗✓"),
         ("o", "write the list to"),
         ("\r", "lines are in"),

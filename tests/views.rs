@@ -100,10 +100,13 @@ fn the_demo_in_every_view() {
     let report = bench.json(0, &["evaluate", "--format", "json", "--predictions", "--top-k", "0"]);
     let [a, b, both] = [0, 1, 2].map(|strategy| Predictions::of(&report, strategy));
     classes_of_the_demo(&bench, &a, &b);
+    comparison_of_the_demo(&bench, &a, &b);
+    calibration_of_the_demo(&bench, &[&a, &b, &both]);
     confusions_of_the_demo(&bench, &a, &b);
     misses_of_the_demo(&bench, &a, &b, &both);
     copies_of_the_demo(&bench);
     prompts_of_the_demo(&bench, &report);
+    explanations_of_the_demo(&bench, &report);
 }
 
 fn classes_of_the_demo(bench: &Bench, a: &Predictions, b: &Predictions) {
@@ -192,6 +195,94 @@ fn classes_of_the_demo(bench: &Bench, a: &Predictions, b: &Predictions) {
     assert_eq!(alone["classes"][0]["confusion"], rows[0]["confusion"]);
     let table = bench.stdout(0, &["classes", "--a", "cupl", "--b", "cupl"]);
     assert!(table.contains("A: cupl") && !table.contains("B - A"), "{table}");
+}
+
+fn comparison_of_the_demo(bench: &Bench, a: &Predictions, b: &Predictions) {
+    let found = bench.json(0, &["compare", "--format", "json"]);
+    assert_eq!(
+        (&found["a"], &found["b"], &found["images"]),
+        (&"templates".into(), &"cupl".into(), &1000.into())
+    );
+    assert!(close(number(&found["difference"]), b.top1() - a.top1()));
+    let [low, high] = [0, 1].map(|end| number(&found["interval"][end]));
+    assert!(low < b.top1() - a.top1() && b.top1() - a.top1() < high, "{low} {high}");
+    let changed = |was: bool, is: bool| {
+        (0..a.images.len()).filter(|&image| a.is_right(image) == was && b.is_right(image) == is).count()
+    };
+    assert_eq!(
+        (&found["gained"], &found["lost"]),
+        (&changed(false, true).into(), &changed(true, false).into())
+    );
+    assert_eq!(number(&found["resolvable"]), 0.006);
+    assert_eq!(found["proven"], number(&found["mcnemar_p"]) < 0.05);
+    let rows = list(&found["per_class"]);
+    assert_eq!(rows.len(), 10);
+    let p: Vec<f64> = rows.iter().map(|row| number(&row["p"])).collect();
+    assert!(p.is_sorted() && close(number(&rows[0]["p_holm"]), (10.0 * p[0]).min(1.0)), "{p:?}");
+    assert!(rows.iter().all(|row| row["images"] == 100 && close(number(&row["resolvable"]), 0.06)));
+
+    // The other way round, by name, from flags and from a file.
+    let flags = ["--checkpoint", "demo", "--images", "demo", "--templates", "demo", "--cupl", "demo"];
+    let turned = bench.json(0, &with(&["compare", "cupl", "templates", "--format", "json"], &flags));
+    assert_eq!((&turned["gained"], &turned["mcnemar_p"]), (&found["lost"], &found["mcnemar_p"]));
+    assert_eq!(number(&turned["interval"][0]), -high);
+    let csv = records(&bench.stdout(0, &["compare", "--format", "csv"]));
+    assert_eq!(csv.len(), 10);
+    assert!(csv.iter().zip(rows).all(|(record, row)| record["class"] == string(&row["class"])));
+    let table = bench.stdout(0, &["compare"]);
+    for part in
+        ["cupl gains ", " against templates (p ", "on 1,000 images.", "95 % interval", "provable from"]
+    {
+        assert!(table.contains(part), "{part:?} is not in\n{table}");
+    }
+    assert!(bench.complaint(&["compare", "cupl", "cupl"]).contains("two different strategies"));
+    assert!(bench.complaint(&["compare", "cupl", "clup"]).contains("clup"));
+    assert!(bench.complaint(&["compare", "nowhere.toml", "--images", "demo"]).contains("not both"));
+}
+
+fn calibration_of_the_demo(bench: &Bench, strategies: &[&Predictions]) {
+    let found = bench.json(0, &["calibrate", "--format", "json"]);
+    let parts = list(&found["strategies"]);
+    assert_eq!(parts.len(), strategies.len());
+    for (part, predictions) in parts.iter().zip(strategies) {
+        assert!(close(number(&part["accuracy"]), predictions.top1()));
+        let images = 0..predictions.images.len();
+        let confidence: f64 =
+            images.clone().map(|image| predictions.ranked[image][0].1).sum::<f64>() / 1000.0;
+        assert!((number(&part["confidence"]) - confidence).abs() < 1e-5);
+        let of_truth = |image: usize| {
+            let truth = predictions.labels[image];
+            predictions.ranked[image].iter().find(|(class, _)| *class == truth).unwrap().1
+        };
+        let nll: f64 = images.map(|image| -of_truth(image).ln()).sum::<f64>() / 1000.0;
+        assert!((number(&part["nll"]) - nll).abs() < 1e-4, "{} {nll}", part["nll"]);
+        let bins = list(&part["bins"]);
+        assert_eq!(bins.len(), 15);
+        let gap = |bin: &Value| match bin["images"].as_f64().unwrap() {
+            0.0 => 0.0,
+            images => images / 1000.0 * (number(&bin["accuracy"]) - number(&bin["confidence"])).abs(),
+        };
+        assert!(close(bins.iter().map(gap).sum(), number(&part["ece"])));
+        assert_eq!(
+            (&part["development_images"], &part["rest"]["before"]["images"]),
+            (&500.into(), &500.into())
+        );
+        assert!(number(&part["temperature"]) > 0.0);
+        assert_eq!(part["rest"]["before"]["accuracy"], part["rest"]["after"]["accuracy"]);
+    }
+    let of_one = ["calibrate", "--strategy", "cupl", "--bins", "4", "--dev-share", "0.2", "--seed", "3"];
+    let one = bench.json(0, &with(&of_one, &["--format", "json"]));
+    assert_eq!(
+        (list(&one["strategies"]).len(), &one["dev_share"], &one["seed"]),
+        (1, &0.2.into(), &3.into())
+    );
+    assert_eq!(one["strategies"][0]["development_images"], 200);
+    assert_eq!(records(&bench.stdout(0, &with(&of_one, &["--format", "csv"]))).len(), 4);
+    let table = bench.stdout(0, &of_one);
+    for part in ["temperature", "cupl: share of right predictions", "75.0 to 100.0", "###"] {
+        assert!(table.contains(part), "{part:?} is not in\n{table}");
+    }
+    assert!(bench.complaint(&["calibrate", "--dev-share", "1"]).contains("between 0 and 1"));
 }
 
 fn confusions_of_the_demo(bench: &Bench, a: &Predictions, b: &Predictions) {
@@ -413,6 +504,124 @@ fn prompts_of_the_demo(bench: &Bench, report: &Value) {
     assert!(!table.contains("cupl"), "{table}");
 }
 
+fn explanations_of_the_demo(bench: &Bench, report: &Value) {
+    let cupl = Predictions::of(report, 1);
+    // Misses by little, so that a few prompts decide.
+    let margin = |image: usize| {
+        let of_class = cupl.ranked[image].iter().find(|(class, _)| *class == cupl.labels[image]).unwrap();
+        cupl.ranked[image][0].1 - of_class.1
+    };
+    let mut missed: Vec<usize> = (0..cupl.images.len()).filter(|&image| !cupl.is_right(image)).collect();
+    missed.sort_by(|&x, &y| margin(x).total_cmp(&margin(y)));
+    let image = missed[1];
+    let (name, label) = (&cupl.images[image], &cupl.classes[cupl.labels[image]]);
+    let found = bench.json(0, &["explain", "--image", name, "--format", "json"]);
+    assert_eq!((&found["experiment"], &found["image"]), (&"demo".into(), &name.as_str().into()));
+    assert_eq!(found["class"], label.as_str());
+    let strategies = list(&found["strategies"]);
+    assert_eq!(strategies.len(), 3);
+    for (strategy, evaluated) in strategies.iter().zip(list(&report["strategies"])) {
+        let ranked = &evaluated["predictions"][image]["ranked"];
+        assert_eq!(strategy["strategy"], evaluated["name"]);
+        assert_eq!(strategy["predicted"], ranked[0]["class"]);
+        assert!(close(number(&strategy["probability"]), number(&ranked[0]["probability"])));
+        for (likely, ranked) in list(&strategy["top"]).iter().zip(list(ranked)) {
+            assert_eq!(likely["class"], ranked["class"]);
+            let ratio = (number(&likely["logit"]) - number(&strategy["logit"])).exp();
+            let expected = number(&ranked["probability"]) / number(&strategy["probability"]);
+            assert!((ratio - expected).abs() < 1e-3, "{ratio} {expected}");
+        }
+        let classes = list(&strategy["classes"]);
+        let against =
+            if strategy["predicted"] == label.as_str() { &ranked[1]["class"] } else { &found["class"] };
+        assert_eq!((&classes[0]["class"], &classes[1]["class"]), (&strategy["predicted"], against));
+        for class in classes {
+            let shares: Vec<f64> =
+                list(&class["prompts"]).iter().map(|prompt| number(&prompt["share"])).collect();
+            assert!((shares.iter().sum::<f64>() - number(&class["logit"])).abs() < 1e-9);
+            assert!(shares.windows(2).all(|pair| pair[0] >= pair[1]));
+        }
+    }
+
+    // The prompts are taken out of the file, and the image is right.
+    let correction = &strategies[1]["correction"];
+    let mut prompts: Value = serde_json::from_str(&fs::read_to_string(data("cupl.json")).unwrap()).unwrap();
+    for removed in list(&correction["removed"]) {
+        let of_class = prompts[string(&removed["class"])].as_array_mut().unwrap();
+        let at = of_class.iter().position(|prompt| *prompt == removed["prompt"]).unwrap();
+        of_class.remove(at);
+    }
+    fs::write(bench.path("fewer.json"), prompts.to_string()).unwrap();
+    let fewer = ["evaluate", "--checkpoint", "demo", "--images", "demo", "--cupl", "fewer.json"];
+    let fewer = bench.json(0, &with(&fewer, &["--format", "json", "--predictions"]));
+    let fewer = Predictions::of(&fewer, 0);
+    assert!(fewer.is_right(image));
+    let changed = |was: bool, is: bool| {
+        (0..cupl.images.len())
+            .filter(|&image| cupl.is_right(image) == was && fewer.is_right(image) == is)
+            .count()
+    };
+    assert_eq!(
+        (&correction["gained"], &correction["lost"]),
+        (&changed(false, true).into(), &changed(true, false).into())
+    );
+
+    let csv =
+        records(&bench.stdout(0, &["explain", "--image", name, "--strategy", "cupl", "--format", "csv"]));
+    let classes = list(&strategies[1]["classes"]);
+    assert_eq!(csv.len(), classes.iter().map(|class| list(&class["prompts"]).len()).sum::<usize>());
+    assert_eq!((&csv[0]["image_class"], &csv[0]["predicted"]), (label, &string(&strategies[1]["predicted"])));
+    let removed = csv.iter().filter(|record| record["removed"] == "true").count();
+    assert_eq!(removed, list(&correction["removed"]).len());
+    let table = bench.stdout(0, &["explain", "--image", name, "--strategy", "cupl"]);
+    let first = string(&classes[0]["prompts"][0]["prompt"]);
+    for part in [name, "share", "pull", "right without", &first] {
+        assert!(table.contains(part), "{part:?} is not in\n{table}");
+    }
+    let right = (0..cupl.images.len()).find(|&image| cupl.is_right(image)).unwrap();
+    let found =
+        bench.json(0, &["explain", "--image", &cupl.images[right], "--strategy", "cupl", "--format", "json"]);
+    assert_eq!(found["strategies"][0]["correction"], Value::Null);
+}
+
+#[test]
+fn an_image_is_explained_by_its_name_its_file_or_as_any_picture() {
+    let bench = Bench::new();
+    let templates =
+        "[[strategy]]\nname = 't'\ntemplates = ['a photo of a {}.', 'a {}.']\naggregation = 'max'\n";
+    fs::write(bench.path("own.toml"), experiment("photos", templates)).unwrap();
+    let explain = |image: &str| bench.json(0, &["explain", "own.toml", "--image", image, "--format", "json"]);
+    let by_name = explain("frog/3.png");
+    assert_eq!((&by_name["image"], &by_name["class"]), (&"frog/3.png".into(), &"frog".into()));
+    assert_eq!(by_name["strategies"][0]["aggregation"], "max");
+    std::os::unix::fs::symlink(bench.path("photos/frog/3.png"), bench.path("link.png")).unwrap();
+    let absolute = bench.path("photos/frog/3.png");
+    for path in ["photos/frog/3.png", "./photos/cat/../frog/3.png", "link.png", absolute.to_str().unwrap()] {
+        assert_eq!(explain(path), by_name, "{path}");
+    }
+    fs::copy(&absolute, bench.path("copy \"1\", カエル.png")).unwrap();
+    let other = explain("copy \"1\", カエル.png");
+    assert_eq!(other["image"], "copy \"1\", カエル.png");
+    assert_eq!((&other["class"], &other["strategies"][0]["correction"]), (&Value::Null, &Value::Null));
+    assert_eq!(other["strategies"][0]["top"], by_name["strategies"][0]["top"]);
+
+    fs::write(bench.path("text.png"), "no picture").unwrap();
+    fs::write(bench.path("photos/cat/broken.png"), "no picture").unwrap();
+    for (image, part) in [
+        ("frog/33.png", "did you mean \"frog/3.png\""),
+        ("5.png", "\"cat/5.png\", \"frog/5.png\", \"truck/5.png\""),
+        ("nothing like it", "it has \"cat/0.png\""),
+        ("photos", "no such file"),
+        ("text.png", "text.png: "),
+        ("cat/broken.png", "cat/broken.png: "),
+    ] {
+        let complaint = bench.complaint(&["explain", "own.toml", "--image", image]);
+        assert!(complaint.contains(part), "{part:?} is not in the complaint about {image}:\n{complaint}");
+    }
+    let complaint = bench.complaint(&["explain", "own.toml", "--image", "frog/3.png", "--strategy", "magic"]);
+    assert!(complaint.contains("it has t"), "{complaint}");
+}
+
 /// An experiment with the photos, a prompt set of its own, and more keys.
 fn experiment(images: &str, strategies: &str) -> String {
     format!("checkpoint = {:?}\nimages = {images:?}\n{strategies}", data("checkpoint"))
@@ -600,7 +809,7 @@ fn unknown_names_are_answered_with_known_ones() {
 #[test]
 fn the_help_has_examples() {
     let bench = Bench::new();
-    for command in [&["classes"][..], &["confusion"], &["misses"], &["prompts", "show"]] {
+    for command in [&["classes"][..], &["confusion"], &["misses"], &["explain"], &["prompts", "show"]] {
         let help = bench.stdout(0, &with(command, &["--help"]));
         let examples = help.matches(&format!("\n  cupl-tui {}", command.join(" "))).count();
         assert!((2..=4).contains(&examples), "{examples} examples in\n{help}");

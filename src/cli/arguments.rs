@@ -224,9 +224,12 @@ pub fn mistyped_command(file: &Path) -> Option<String> {
         "compare",
         "calibrate",
         "confusion",
+        "controls",
         "misses",
+        "explain",
         "report",
         "embed",
+        "export",
         "bench",
         "prompts",
         "runs",
@@ -296,6 +299,22 @@ calibration error, is how far they are from it on average; NLL is the mean of -l
 are divided by a temperature before their softmax: the one with the smallest NLL on the development images, a share of each
 class. What it does is measured on the rest. Predictions stay as they are.")]
     Calibrate(CalibrateArguments),
+    /// What a strategy gains over prompts that say less
+    #[command(after_help = "Examples:
+  cupl-tui controls                                 the embedded demo, every strategy in turn
+  cupl-tui controls pets.toml --strategy cupl
+  cupl-tui controls pets.toml --strategy cupl --seeds 10 --format json
+
+Each control takes something away from the strategy's prompts and keeps its aggregation:
+  class-name  the class name alone
+  template    one plain template: a photo of a {}.
+  random      as many prompts with two random words or character strings, the same for every class (WaffleCLIP)
+  shuffled    the prompts of another class, with the own class's name in them
+  no-name     the strategy's prompts with \"object\" or \"it\" for the class name
+random and shuffled are made with several seeds: mean and standard deviation (sd). The gain is the strategy's top-1
+accuracy minus the control's, with the 95 % interval of a paired bootstrap over the images. In JSON and CSV, accuracies
+and differences are from 0 to 1.")]
+    Controls(ControlsArguments),
     /// The images that strategies miss, or other ones, and copies of them
     #[command(after_help = "Examples:
   cupl-tui misses                                   the demo's images that A or B misses
@@ -307,6 +326,17 @@ For each image and strategy: the predicted class and its probability, the probab
 the margin: the probability of the true class minus that of the best other one. --copy-to makes the folder
 TRUE-CLASS/FILE for each picture, and misses.csv.")]
     Misses(MissesArguments),
+    /// Why strategies see what they see in one image, prompt by prompt
+    #[command(after_help = "Examples:
+  cupl-tui explain --image cat/00103.png            an image of the demo
+  cupl-tui explain pets.toml --image beagle/7.jpg --strategy cupl
+  cupl-tui explain pets.toml --image ~/photo.jpg --format json
+
+For the predicted class and the one it stands against (the true class of a miss, otherwise the best other one): each
+prompt's share of the class's logit, which is the sum of all shares, and its pull: that logit minus what it is without
+the prompt. For a miss also the prompts whose removal makes it right, and what that gains and loses on all images: the
+best single one where one is enough, otherwise a few that are found greedily.")]
+    Explain(ExplainArguments),
     /// Write everything to one HTML page
     #[command(after_help = "Examples:
   cupl-tui report                                   the embedded demo to report.html
@@ -325,6 +355,9 @@ A is the baseline and B the first other strategy unless they are named.")]
 The tensors image_embeds and text_embeds have unit rows [n, dim] in the order of the input; the metadata entries images
 and texts are JSON arrays of the rows' names.")]
     Embed(EmbedArguments),
+    /// Write what other programs can use: a strategy's classifier
+    #[command(subcommand)]
+    Export(ExportCommand),
     /// Keep prompt sets in the store: import, list, show, export, remove
     #[command(subcommand)]
     Prompts(PromptsCommand),
@@ -511,6 +544,23 @@ pub struct ConfusionArguments {
     pub most: Option<usize>,
 }
 
+/// `controls`.
+#[derive(Debug, Args)]
+pub struct ControlsArguments {
+    /// What to evaluate.
+    #[command(flatten)]
+    pub experiment: ExperimentArguments,
+    /// Only this strategy; may be given several times
+    #[arg(long = "strategy", value_name = "NAME")]
+    pub strategies: Vec<String>,
+    /// How often controls with chance in them are made
+    #[arg(long, value_name = "K", default_value_t = crate::workbench::CONTROL_SEEDS as u16, value_parser = clap::value_parser!(u16).range(1..=100))]
+    pub seeds: u16,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
 /// `misses`.
 #[derive(Debug, Args)]
 pub struct MissesArguments {
@@ -543,6 +593,23 @@ pub struct MissesArguments {
     /// Copy the pictures to a new folder, a sub-folder for each class
     #[arg(long, value_name = "DIR")]
     pub copy_to: Option<PathBuf>,
+}
+
+/// `explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArguments {
+    /// What to look at.
+    #[command(flatten)]
+    pub experiment: ExperimentArguments,
+    /// The image: its name as `misses` prints it, its file, or any other picture file
+    #[arg(long, value_name = "PATH")]
+    pub image: PathBuf,
+    /// Only this strategy; may be given several times
+    #[arg(long = "strategy", value_name = "NAME")]
+    pub strategies: Vec<String>,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
 }
 
 /// `report`.
@@ -580,6 +647,38 @@ pub struct EmbedArguments {
     /// Unreadable images are an error instead of being skipped
     #[arg(long)]
     pub strict: bool,
+}
+
+/// `export`.
+#[derive(Debug, Subcommand)]
+pub enum ExportCommand {
+    /// Write a strategy's classifier, one row a class, to a .safetensors or .npy file
+    #[command(after_help = "Examples:
+  cupl-tui export classifier --strategy cupl --out cupl.safetensors
+  cupl-tui export classifier pets.toml --strategy cupl --out pets.npy
+
+The array is f32, [classes, dim], in the dataset's order of classes: the tensor `weights` with the names in the metadata
+entry `classes` (a JSON array), or the array alone with the names in a file beside it that ends in .classes.json. Rows are
+unit vectors, except with similarity-mean, whose rows are averages that must not be normalised. With open_clip:
+
+  weights = safetensors.torch.load_file(\"cupl.safetensors\")[\"weights\"]
+  image = torch.nn.functional.normalize(model.encode_image(preprocess(picture).unsqueeze(0)), dim=-1)
+  probabilities = (model.logit_scale.exp() * image @ weights.T).softmax(dim=-1)")]
+    Classifier(ExportClassifierArguments),
+}
+
+/// `export classifier`.
+#[derive(Debug, Args)]
+pub struct ExportClassifierArguments {
+    /// What the strategy belongs to.
+    #[command(flatten)]
+    pub experiment: ExperimentArguments,
+    /// The strategy
+    #[arg(long, value_name = "NAME")]
+    pub strategy: String,
+    /// The file to write; its ending says how: .safetensors or .npy
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
 }
 
 /// `bench`.
@@ -633,6 +732,16 @@ images of its class, and with those of the other class that it is nearest to.",
             "A set's name or NAME@VERSION, or an experiment file (TOML) [default: the embedded demo]"
         )))]
     Show(ShowPromptsArguments),
+    /// Take out the prompts of a strategy that do harm: chosen on a part of the images, measured on the others
+    #[command(after_help = "Examples:
+  cupl-tui prompts prune --strategy CuPL                 the embedded demo
+  cupl-tui prompts prune pets.toml --strategy cupl --save cupl-pruned
+  cupl-tui prompts prune pets.toml --strategy cupl --dev-share 0.3 --seed 7 --format json
+
+Labels decide which prompts go, so the accuracy on the development images is too good to be true; what counts is the
+accuracy on the rest. The store counts how often the same rest was looked at: who chooses by what is seen there fits the
+prompts to it.")]
+    Prune(PruneArguments),
     /// What is wrong with prompts, and what can be put right
     #[command(after_help = "Examples:
   cupl-tui prompts lint                             the demo's prompts
@@ -660,6 +769,29 @@ its name, as a new version; the experiment goes on using the one that it names."
         /// Its name, or NAME@VERSION
         set: String,
     },
+}
+
+/// `prompts prune`.
+#[derive(Debug, Args)]
+pub struct PruneArguments {
+    /// What to prune on.
+    #[command(flatten)]
+    pub experiment: ExperimentArguments,
+    /// The strategy whose prompts are pruned
+    #[arg(long, value_name = "NAME")]
+    pub strategy: String,
+    /// The share of each class's images that prompts are chosen on
+    #[arg(long, value_name = "SHARE", default_value_t = CalibrationOptions::default().development_share, value_parser = share)]
+    pub dev_share: f64,
+    /// Which images these are
+    #[arg(long, value_name = "N", default_value_t = CalibrationOptions::default().seed)]
+    pub seed: u64,
+    /// Save the prompts that are left in the store under this name
+    #[arg(long, value_name = "NAME")]
+    pub save: Option<String>,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
 }
 
 /// `prompts show`.
@@ -745,6 +877,22 @@ pub enum RunsCommand {
     Show {
         /// Its id, or the start of it
         id: String,
+        /// How to print it
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+    },
+    /// Whether one run is better than another on the same images
+    #[command(after_help = "Examples:
+  cupl-tui runs compare 3fa9 81c2
+  cupl-tui runs compare 3fa9 81c2 --format json
+
+The runs may be of different experiments, checkpoints and days, as long as they are about the same images with the same
+classes in the same order. The statistics are those of `cupl-tui compare`; what differs between the receipts is named.")]
+    Compare {
+        /// The id of the run that B is compared with, or the start of it
+        a: String,
+        /// The id of the run that is compared with A, or the start of it
+        b: String,
         /// How to print it
         #[arg(long, value_enum, default_value_t = Format::Table)]
         format: Format,

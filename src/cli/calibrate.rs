@@ -87,13 +87,13 @@ fn explained(scale: f64, fitted: Option<&Fitted>) -> String {
     let Fitted { temperature, at_limit, development_images, before, .. } = fitted;
     let factor = scale / temperature;
     let mut words = match temperature {
-        t if *t > 1.0 => "its probabilities are too high",
-        t if *t < 1.0 => "its probabilities are too low",
-        _ => "its probabilities need no temperature",
+        t if *t > 1.0 => "the temperature lowers its probabilities",
+        t if *t < 1.0 => "the temperature raises its probabilities",
+        _ => "the temperature changes nothing",
     }
     .to_owned();
     words.push_str(&format!(
-        "; with the temperature, scores are multiplied with {factor:.1} instead of {scale:.1}, as {development_images} \
+        "; scores are multiplied with {factor:.1} instead of {scale:.1}, as {development_images} \
          images say; measured on the other {}",
         before.images
     ));

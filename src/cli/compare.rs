@@ -3,11 +3,11 @@
 use serde::Serialize;
 
 use super::arguments::{CompareArguments, Format, Global};
-use super::experiment::{Opened, Pair, introduce, outcome};
+use super::experiment::{Opened, introduce, outcome};
 use super::output::{Output, Sequence};
 use super::table::{percent, points};
 use super::{CommandError, Outcome};
-use crate::workbench::{ClassRow, Comparison, Session, SessionOptions, class_table, p_value, verdict};
+use crate::workbench::{ClassRow, Comparison, SessionOptions, class_table, p_value, verdict};
 
 pub fn run(
     command: &CompareArguments,
@@ -24,54 +24,49 @@ pub fn run(
     let Some(comparison) = pair.comparison(&session) else { return Ok(outcome(&session)) };
 
     let mut rows = class_table(&session, pair.a, pair.b);
-    // The clearest first; classes without images, which have no p, last.
-    let p = |row: &ClassRow| row.p.unwrap_or(f64::INFINITY);
-    rows.sort_by(|x, y| p(x).total_cmp(&p(y)));
+    clearest_first(&mut rows);
+    let compared = Compared {
+        experiment: Some(&session.experiment),
+        a: &session.strategies[pair.a].name,
+        b: &session.strategies[pair.b].name,
+        classes: session.classes.iter().map(String::as_str).collect(),
+        comparison: &comparison,
+        rows: &rows,
+    };
     match command.format {
-        Format::Table => table(&session, pair, &comparison, &rows, output)?,
-        Format::Json => output.json(&report(&session, pair, &comparison, &rows))?,
-        Format::Csv => output.csv(records(&session, &rows))?,
+        Format::Table => {
+            introduce(&session, output)?;
+            output.line(&verdict(&session, pair.a, pair.b, &comparison))?;
+            output.line(&pair.legend(&session))?;
+            compared.print(output)?;
+        }
+        Format::Json => output.json(&compared.report())?,
+        Format::Csv => output.csv(compared.records())?,
     }
     Ok(outcome(&session))
 }
 
-fn table(
-    session: &Session,
-    pair: Pair,
-    comparison: &Comparison,
-    rows: &[ClassRow],
-    output: &mut Output,
-) -> Result<(), CommandError> {
-    introduce(session, output)?;
-    output.line(&verdict(session, pair.a, pair.b, comparison))?;
-    output.line(&pair.legend(session))?;
-    let proven = rows.iter().filter(|row| row.is_proven()).count();
-    let tested = rows.iter().filter(|row| row.images > 0).count();
-    output.line(&format!("proven on {proven} of {tested} classes that have images"))?;
-    let columns = ["class", "images", "A", "B", "B - A", "gained", "lost", "p", "p (Holm)", "provable from"];
-    let p = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), p_value);
-    let mut lines = vec![columns.map(str::to_owned).to_vec()];
-    lines.extend(rows.iter().map(|row| {
-        vec![
-            session.classes[row.class].clone(),
-            row.images.to_string(),
-            percent(row.a),
-            percent(row.b),
-            row.difference().map_or_else(|| "-".to_owned(), points),
-            row.gained.to_string(),
-            row.lost.to_string(),
-            p(row.p),
-            p(row.p_holm),
-            percent(row.resolvable),
-        ]
-    }));
-    output.table(&lines)?;
-    Ok(())
+/// Classes without images, which have no p, come last.
+pub fn clearest_first(rows: &mut [ClassRow]) {
+    let p = |row: &ClassRow| row.p.unwrap_or(f64::INFINITY);
+    rows.sort_by(|x, y| p(x).total_cmp(&p(y)));
+}
+
+/// What B does to A, as it is printed.
+pub struct Compared<'a> {
+    /// The name of the experiment that both are of.
+    pub experiment: Option<&'a str>,
+    pub a: &'a str,
+    pub b: &'a str,
+    pub classes: Vec<&'a str>,
+    pub comparison: &'a Comparison,
+    pub rows: &'a [ClassRow],
 }
 
 #[derive(Serialize)]
 struct ComparisonReport<'a, C> {
-    experiment: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    experiment: Option<&'a str>,
     a: &'a str,
     b: &'a str,
     images: usize,
@@ -96,52 +91,79 @@ struct ClassPart<'a> {
     resolvable: Option<f64>,
 }
 
-fn report<'a>(
-    session: &'a Session,
-    pair: Pair,
-    comparison: &Comparison,
-    rows: &'a [ClassRow],
-) -> impl Serialize + 'a {
-    let (low, high) = comparison.interval();
-    ComparisonReport {
-        experiment: &session.experiment,
-        a: &session.strategies[pair.a].name,
-        b: &session.strategies[pair.b].name,
-        images: comparison.images,
-        difference: comparison.top1 / 100.0,
-        interval: (low / 100.0, high / 100.0),
-        gained: comparison.gained.len(),
-        lost: comparison.lost.len(),
-        mcnemar_p: comparison.mcnemar_p(),
-        proven: comparison.is_proven(),
-        resolvable: comparison.resolvable().map(|points| points / 100.0),
-        per_class: Sequence(move || {
-            rows.iter().map(|row| ClassPart {
-                class: &session.classes[row.class],
-                images: row.images,
-                gained: row.gained,
-                lost: row.lost,
-                p: row.p,
-                p_holm: row.p_holm,
-                resolvable: row.resolvable,
-            })
-        }),
+impl<'a> Compared<'a> {
+    /// The classes with their numbers.
+    pub fn print(&self, output: &mut Output) -> Result<(), CommandError> {
+        let rows = self.rows;
+        let proven = rows.iter().filter(|row| row.is_proven()).count();
+        let tested = rows.iter().filter(|row| row.images > 0).count();
+        output.line(&format!("proven on {proven} of {tested} classes that have images"))?;
+        let columns =
+            ["class", "images", "A", "B", "B - A", "gained", "lost", "p", "p (Holm)", "provable from"];
+        let p = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), p_value);
+        let mut lines = vec![columns.map(str::to_owned).to_vec()];
+        lines.extend(rows.iter().map(|row| {
+            vec![
+                self.classes[row.class].to_owned(),
+                row.images.to_string(),
+                percent(row.a),
+                percent(row.b),
+                row.difference().map_or_else(|| "-".to_owned(), points),
+                row.gained.to_string(),
+                row.lost.to_string(),
+                p(row.p),
+                p(row.p_holm),
+                percent(row.resolvable),
+            ]
+        }));
+        output.table(&lines)?;
+        Ok(())
     }
-}
 
-fn records<'a>(session: &'a Session, rows: &'a [ClassRow]) -> impl Iterator<Item = Vec<String>> + 'a {
-    let heading = ["class", "images", "gained", "lost", "p", "p_holm", "resolvable"];
-    let number = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
-    let records = rows.iter().map(move |row| {
-        vec![
-            session.classes[row.class].clone(),
-            row.images.to_string(),
-            row.gained.to_string(),
-            row.lost.to_string(),
-            number(row.p),
-            number(row.p_holm),
-            number(row.resolvable),
-        ]
-    });
-    std::iter::once(heading.map(str::to_owned).to_vec()).chain(records)
+    /// Everything, for JSON.
+    pub fn report(&self) -> impl Serialize {
+        let (low, high) = self.comparison.interval();
+        ComparisonReport {
+            experiment: self.experiment,
+            a: self.a,
+            b: self.b,
+            images: self.comparison.images,
+            difference: self.comparison.top1 / 100.0,
+            interval: (low / 100.0, high / 100.0),
+            gained: self.comparison.gained.len(),
+            lost: self.comparison.lost.len(),
+            mcnemar_p: self.comparison.mcnemar_p(),
+            proven: self.comparison.is_proven(),
+            resolvable: self.comparison.resolvable().map(|points| points / 100.0),
+            per_class: Sequence(move || {
+                self.rows.iter().map(|row| ClassPart {
+                    class: self.classes[row.class],
+                    images: row.images,
+                    gained: row.gained,
+                    lost: row.lost,
+                    p: row.p,
+                    p_holm: row.p_holm,
+                    resolvable: row.resolvable,
+                })
+            }),
+        }
+    }
+
+    /// The classes, for CSV.
+    pub fn records(&self) -> impl Iterator<Item = Vec<String>> {
+        let heading = ["class", "images", "gained", "lost", "p", "p_holm", "resolvable"];
+        let number = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
+        let records = self.rows.iter().map(move |row| {
+            vec![
+                self.classes[row.class].to_owned(),
+                row.images.to_string(),
+                row.gained.to_string(),
+                row.lost.to_string(),
+                number(row.p),
+                number(row.p_holm),
+                number(row.resolvable),
+            ]
+        });
+        std::iter::once(heading.map(str::to_owned).to_vec()).chain(records)
+    }
 }

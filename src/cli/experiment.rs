@@ -26,7 +26,9 @@ pub struct Pair {
 impl Opened {
     pub fn new(arguments: &ExperimentArguments, global: &Global) -> Result<Self, CommandError> {
         let cancel = cancel_on_signals()?;
-        let experiment = arguments.experiment()?;
+        let mut experiment = arguments.experiment()?;
+        // Only screens show those of the experiment; the command `controls` says itself which it wants.
+        experiment.controls.clear();
         Ok(Self { workbench: Workbench::open(experiment, open_store(global)?)?, cancel })
     }
 

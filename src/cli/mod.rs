@@ -6,16 +6,20 @@ mod calibrate;
 mod classes;
 mod compare;
 mod confusion;
+mod controls;
 mod doctor;
 mod embed;
 mod evaluate;
 mod experiment;
 mod experiment_prompts;
+mod explain;
+mod export;
 mod labels;
 mod lint;
 mod misses;
 mod output;
 mod prompts;
+mod prune;
 mod report;
 mod runs;
 mod settings;
@@ -138,9 +142,12 @@ fn run(arguments: Arguments, output: &mut Output) -> Result<Outcome, CommandErro
         Some(Command::Compare(command)) => compare::run(&command, global, output),
         Some(Command::Calibrate(command)) => calibrate::run(&command, global, output),
         Some(Command::Confusion(command)) => confusion::run(&command, global, output),
+        Some(Command::Controls(command)) => controls::run(&command, global, output),
         Some(Command::Misses(command)) => misses::run(&command, global, output),
+        Some(Command::Explain(command)) => explain::run(&command, global, output),
         Some(Command::Report(command)) => report::run(&command, global, output),
         Some(Command::Embed(command)) => embed::run(&command, global, output),
+        Some(Command::Export(command)) => export::run(&command, global, output),
         Some(Command::Prompts(command)) => prompts::run(command, global, output),
         Some(Command::Runs(command)) => runs::run(command, global, output),
         Some(Command::Bench(command)) => bench::run(&command, output),

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::arguments::{Format, Global, PromptsCommand, ShowPromptsArguments};
 use super::output::Output;
-use super::{CommandError, Outcome, experiment_prompts, lint, open_store, table};
+use super::{CommandError, Outcome, experiment_prompts, lint, open_store, prune, table};
 use crate::prompts::{PromptSet, PromptSetContent};
 use crate::store::Store;
 use crate::workbench::{
@@ -18,6 +18,9 @@ pub fn run(command: PromptsCommand, global: &Global, output: &mut Output) -> Res
         && show.set().is_none()
     {
         return experiment_prompts::run(show, global, output);
+    }
+    if let PromptsCommand::Prune(command) = &command {
+        return prune::run(command, global, output);
     }
     if let PromptsCommand::Lint(command) = &command {
         return lint::run(command, global, output);
@@ -40,9 +43,9 @@ pub fn run(command: PromptsCommand, global: &Global, output: &mut Output) -> Res
             output.line(&format!("{}@{version}: {}", set.name, describe(&set)))?;
         }
         PromptsCommand::List { format } => list(&store, format, output)?,
-        // Taken above.
-        PromptsCommand::Lint(_) => {}
         PromptsCommand::Show(command) => show(&store, &command, output)?,
+        // Done above, without the store that is open here.
+        PromptsCommand::Lint(_) | PromptsCommand::Prune(_) => {}
         PromptsCommand::Export { set, out } => {
             let (set, _) = stored(&store, &set)?;
             Unfinished::begin(&out)?.finish(set.to_json().as_bytes())?;

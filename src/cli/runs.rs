@@ -1,10 +1,13 @@
 //! `runs`: earlier evaluations, as the store keeps them, and whether they come out the same again.
 
+use serde::Serialize;
+
 use super::arguments::{Format, Global, ReplayArguments, RunsCommand};
+use super::compare::{Compared, clearest_first};
 use super::output::{Output, ProgressLine, warn};
 use super::{CommandError, Outcome, cancel_on_signals, open_store, table};
 use crate::store::Store;
-use crate::workbench::{Precision, Replay, ReplayFrom, Run};
+use crate::workbench::{Precision, ReceiptPart, Replay, ReplayFrom, Run, RunComparison, verdict_between};
 
 pub fn run(command: RunsCommand, global: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
     let store = open_store(global)?;
@@ -15,6 +18,10 @@ pub fn run(command: RunsCommand, global: &Global, output: &mut Output) -> Result
             list(&runs, format, output)?;
         }
         RunsCommand::Show { id, format } => show(&Run::find(&store, &id)?, format, output)?,
+        RunsCommand::Compare { a, b, format } => {
+            let (a, b) = (Run::find(&store, &a)?, Run::find(&store, &b)?);
+            compare(RunComparison::new(a, b, &store)?, format, output)?;
+        }
         RunsCommand::Replay(command) => return replay(&store, &command, output),
     }
     Ok(Outcome::Done)
@@ -76,6 +83,58 @@ fn show(run: &Run, format: Format, output: &mut Output) -> Result<(), CommandErr
         }
     }
     Ok(())
+}
+
+fn compare(mut runs: RunComparison, format: Format, output: &mut Output) -> Result<(), CommandError> {
+    clearest_first(&mut runs.rows);
+    let name = |run: &Run| format!("{} ({})", run.strategy.name, run.id);
+    let (a, b) = (name(&runs.a), name(&runs.b));
+    let compared = Compared {
+        experiment: None,
+        a: &a,
+        b: &b,
+        classes: runs.a.per_class.iter().map(|class| class.class.as_str()).collect(),
+        comparison: &runs.comparison,
+        rows: &runs.rows,
+    };
+    match format {
+        Format::Table => {
+            output.heading(&format!("A: {}", title(&runs.a)))?;
+            output.heading(&format!("B: {}", title(&runs.b)))?;
+            output.line(&verdict_between(&a, &b, &runs.comparison))?;
+            let (low, high) = runs.comparison.interval();
+            output.line(&format!(
+                "A: {}, B: {}, B - A: {} (95 % interval {} to {})",
+                table::percent(Some(runs.a.top1)),
+                table::percent(Some(runs.b.top1)),
+                table::points(runs.comparison.top1 / 100.0),
+                table::points(low / 100.0),
+                table::points(high / 100.0),
+            ))?;
+            let differ: Vec<&str> =
+                runs.parts.iter().filter(|part| !part.equal).map(|part| part.part).collect();
+            output.line(&match differ.is_empty() {
+                true => "their receipts are equal".to_owned(),
+                false => format!("their receipts differ in {}", differ.join(", ")),
+            })?;
+            compared.print(output)?;
+        }
+        Format::Json => output.json(&RunsReport {
+            comparison: compared.report(),
+            runs: [&runs.a, &runs.b],
+            receipts: &runs.parts,
+        })?,
+        Format::Csv => output.csv(compared.records())?,
+    }
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct RunsReport<'a, C> {
+    #[serde(flatten)]
+    comparison: C,
+    runs: [&'a Run; 2],
+    receipts: &'a [ReceiptPart],
 }
 
 fn replay(store: &Store, command: &ReplayArguments, output: &mut Output) -> Result<Outcome, CommandError> {

@@ -1,5 +1,7 @@
 //! How the prompts of a class become its part of a zero-shot classifier.
 
+use std::ops::Range;
+
 use super::{EvaluationError, Matrix};
 use crate::prompts::Aggregation;
 
@@ -86,6 +88,15 @@ impl Classifier {
         match self {
             Self::Linear { weights } => weights,
             Self::Max { prompts, .. } | Self::PerImage { prompts, .. } => prompts,
+        }
+    }
+
+    /// Which of those rows are a class's.
+    pub(super) fn rows_of(&self, class: usize) -> Range<usize> {
+        match self {
+            Self::Linear { .. } => class..class + 1,
+            Self::Max { ends, .. } => class.checked_sub(1).map_or(0, |before| ends[before])..ends[class],
+            Self::PerImage { n_prompts, .. } => class * n_prompts..(class + 1) * n_prompts,
         }
     }
 }

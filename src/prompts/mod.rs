@@ -7,9 +7,13 @@
 //! | `matching.rs` | which key of a prompt set a class name means |
 //! | `lint/` | what is wrong with prompts by their text alone |
 //! | `strategy.rs` | prompt sets together with an aggregation |
+//! | `controls.rs` | prompts that a strategy must beat |
+//! | `class_mention.rs` | where a sentence names its class |
 //!
 //! What a model makes of a prompt is not known here.
 
+mod class_mention;
+mod controls;
 mod error;
 pub mod lint;
 mod matching;
@@ -17,6 +21,7 @@ mod prompt_set;
 mod strategy;
 mod template;
 
+pub use controls::{CONTROLS_VERSION, ControlKind, control_prompts};
 pub use error::{ClassMismatch, MissingClass, PromptError};
 pub use matching::{fold, nearest};
 pub use prompt_set::{LooseMatch, PromptSet, PromptSetContent, ResolvedPrompts};

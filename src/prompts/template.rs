@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// The template that CLIP (Radford et al., arXiv 2103.00020, section 3.1.4) takes for any dataset.
+pub(super) const PLAIN: &str = "a photo of a {}.";
+
 const PLACEHOLDERS: [&str; 2] = ["{}", "{c}"];
 
 /// A sentence with at least one place for the class name: `{}`, or `{c}` as CLIP_benchmark's files write it. Every

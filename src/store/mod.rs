@@ -12,6 +12,7 @@
 //! - `sled-damaged-N/`: files that were found damaged and set aside.
 
 mod blobs;
+mod counters;
 mod disk;
 mod documents;
 mod error;
@@ -82,6 +83,7 @@ struct Tables {
     prompt_sets: Table,
     runs: Table,
     histories: Table,
+    counters: Table,
     pieces: Table,
     /// Of a store in memory; on disk blobs are files.
     blobs: Table,
@@ -131,6 +133,7 @@ impl Store {
             prompt_sets: table("prompt-sets")?,
             runs: table("runs")?,
             histories: table("histories")?,
+            counters: table("counters")?,
             pieces: table("pieces")?,
             blobs: Table::in_memory(),
         };
@@ -148,6 +151,7 @@ impl Store {
             prompt_sets: Table::in_memory(),
             runs: Table::in_memory(),
             histories: Table::in_memory(),
+            counters: Table::in_memory(),
             pieces: Table::in_memory(),
             blobs: Table::in_memory(),
         };

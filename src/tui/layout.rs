@@ -54,12 +54,13 @@ pub struct StrategiesLayout {
     pub classes: Rect,
 }
 
-/// The leaderboard takes what it needs, at most a third of a low screen; the verdict three lines where there is room.
-pub fn strategies(body: Rect, strategies: usize) -> StrategiesLayout {
+/// The leaderboard takes what it needs, at most half of the screen; the verdict `verdict` lines where there is
+/// room, and four fewer where there is not: those without blank lines and classes.
+pub fn strategies(body: Rect, rows: usize, verdict: u16) -> StrategiesLayout {
     let most = (body.height / 2).saturating_sub(1).max(1);
-    let rows = (strategies.min(usize::from(most)) as u16 + 1).min(body.height);
+    let rows = (rows.min(usize::from(most)) as u16 + 1).min(body.height);
     let left = body.height - rows;
-    let verdict = if left >= 11 { 5 } else { left.min(1) };
+    let verdict = if left >= verdict + 6 { verdict } else { left.min(verdict - 4) };
     let at = |y: u16, height: u16| Rect { y: body.y + y, height, ..body };
     StrategiesLayout {
         table: at(0, rows),
@@ -77,21 +78,31 @@ pub struct InspectorLayout {
     pub picture: Rect,
     /// Its class, file and predictions.
     pub details: Rect,
+    /// Why it is seen as it is; empty where that is not asked.
+    pub explanation: Rect,
 }
 
-/// Picture on the left and details on the right; on a narrow screen one above the other.
-pub fn inspector(body: Rect) -> InspectorLayout {
+/// Picture on the left and details on the right; on a narrow screen one above the other. An explanation takes the lower
+/// part, and on a low screen everything.
+pub fn inspector(body: Rect, explained: bool) -> InspectorLayout {
     let heading = Rect { height: body.height.min(1), ..body };
-    let below = Rect { y: body.y + heading.height, height: body.height - heading.height, ..body };
+    let mut below = Rect { y: body.y + heading.height, height: body.height - heading.height, ..body };
+    let above = match (explained, below.height) {
+        (false, height) => height,
+        (true, 0..14) => 0,
+        (true, height) => (2 * height / 5).max(8),
+    };
+    let explanation = Rect { y: below.y + above, height: below.height - above, ..below };
+    below.height = above;
     if below.width < 56 {
         let picture = Rect { height: below.height / 2, ..below };
         let details = Rect { y: below.y + picture.height, height: below.height - picture.height, ..below };
-        return InspectorLayout { heading, picture, details };
+        return InspectorLayout { heading, picture, details, explanation };
     }
     let width = (2 * below.width / 5).min(2 * below.height);
-    let picture = Rect { x: below.x + 1, width: width - 1, ..below };
+    let picture = Rect { x: below.x + 1, width: width.saturating_sub(1), ..below };
     let details = Rect { x: below.x + width + 1, width: below.width - width - 1, ..below };
-    InspectorLayout { heading, picture, details }
+    InspectorLayout { heading, picture, details, explanation }
 }
 
 /// Where the thumbnails stand.
@@ -176,7 +187,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn everything_stays_inside(width in 1u16..400, height in 1u16..150, strategies in 1usize..30) {
+        fn everything_stays_inside(width in 1u16..400, height in 1u16..150, strategies in 1usize..30, verdict in 5u16..8) {
             let area = Rect::new(0, 0, width, height);
             let parts = frame(area);
             for part in [parts.title, parts.tabs, parts.rule, parts.hints] {
@@ -184,10 +195,15 @@ mod tests {
             }
             if !is_too_small(area.as_size()) {
                 prop_assert_eq!(body(area.as_size()), parts.body);
-                let large = inspector(parts.body);
-                let ranks = super::strategies(parts.body, strategies);
+                let large = inspector(parts.body, false);
+                let explained = inspector(parts.body, true);
+                prop_assert!(large.explanation.is_empty() && explained.explanation.height >= 6);
+                prop_assert!(!explained.explanation.intersects(explained.picture));
+                prop_assert!(!explained.explanation.intersects(explained.details));
+                let ranks = super::strategies(parts.body, strategies, verdict);
                 for part in [
-                    parts.body, large.heading, large.picture, large.details, ranks.table, ranks.verdict, ranks.classes,
+                    parts.body, large.heading, large.picture, large.details, explained.picture,
+                    explained.details, explained.explanation, ranks.table, ranks.verdict, ranks.classes,
                 ] {
                     prop_assert_eq!(area.intersection(part), part);
                 }

@@ -120,7 +120,9 @@ pub fn run(
         analysis: None,
         analysis_id: 0,
     };
-    if screen.open.is_some() {
+    if let Some((origin, mut experiment)) = screen.open.take() {
+        screen.restore_controls(&origin, &mut experiment);
+        screen.open = Some((origin, experiment));
         screen.state.begin_session();
         screen.carry_out(Effect::StartSession, &mut terminal)?;
     } else {
@@ -240,6 +242,20 @@ impl Loop {
         }
     }
 
+    /// The experiment with the controls that the user had on the screen the last time.
+    fn restore_controls(&self, origin: &Origin, experiment: &mut Experiment) {
+        let left = self.left(origin);
+        if let Some(controls) = left.as_ref().and_then(Remembered::controls) {
+            let strategies = experiment.strategies.iter().map(|strategy| &strategy.name);
+            experiment.controls = strategies.filter(|name| controls.contains(name)).cloned().collect();
+        }
+    }
+
+    /// How the user left an experiment.
+    fn left(&self, origin: &Origin) -> Option<Remembered> {
+        serde_json::from_str(&self.memory.left(origin)?).ok()
+    }
+
     fn event(&self, message: Message) -> Option<Event> {
         let (id, notice) = match message {
             Message::Screen(event) => return Some(event),
@@ -252,8 +268,7 @@ impl Loop {
         let event = match notice {
             JobNotice::Progress(progress) => Event::Progress(progress),
             JobNotice::Opened(session) => {
-                let left = self.open.as_ref().and_then(|(origin, _)| self.memory.left(origin));
-                Event::Opened(session, left.and_then(|text| serde_json::from_str(&text).ok()))
+                Event::Opened(session, self.open.as_ref().and_then(|(origin, _)| self.left(origin)))
             }
             JobNotice::Stopped => Event::Stopped,
             JobNotice::Failed { message, store } => Event::Failed(Problem { message, store }),
@@ -272,6 +287,12 @@ impl Loop {
             }
             Effect::OpenExperiment(wanted) => self.open_experiment(wanted)?,
             Effect::AddStrategy(strategy) => self.add_strategy(strategy)?,
+            Effect::SetControls(strategies) => {
+                if let Some((_, experiment)) = &mut self.open {
+                    experiment.controls = strategies;
+                }
+                self.start_job(self.store_place())?;
+            }
             Effect::ListPromptSets => {
                 let place = self.store_place();
                 let mut names = self.own_prompt_sets().into_iter().map(|(name, _)| name).collect::<Vec<_>>();
@@ -350,8 +371,9 @@ impl Loop {
             Wanted::Files(flags) => Origin::Flags(Box::new(flags)).absolute(),
         };
         match origin.experiment() {
-            Ok(experiment) => {
+            Ok(mut experiment) => {
                 self.remember();
+                self.restore_controls(&origin, &mut experiment);
                 if let Some(job) = &self.job {
                     job.stop();
                 }

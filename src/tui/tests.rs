@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::KeyEvent;
-use ratatui::layout::Size;
+use ratatui::layout::{Position, Size};
 
 use super::actions::{Action, BINDINGS, Context};
 use super::draw::draw;
@@ -19,9 +19,11 @@ use super::theme::{ASCII, ColorDepth, Palette, Theme, UNICODE};
 use crate::evaluation::{Classifier, Matrix, evaluate};
 use crate::prompts::Aggregation;
 use crate::workbench::{
-    ChangedPrediction, Competitor, DeskNotice, DeskRequest, DeskState, Edit, EditedPrompt, LastChange,
-    PictureSource, Progress, PromptOrigin, PromptSimilarity, Recent, SavedPrompts, Session, SessionImage,
-    SkippedImage, Stage, StrategyResult,
+    AnalysisAnswer, AnalysisNotice, AnalysisRequest, ChangedPrediction, Competitor, Correction, DeskNotice,
+    DeskRequest, DeskState, Edit, EditedPrompt, ExplainedClass, Explanation, Finding, FindingKind,
+    FlawedPrompt, LastChange, LikelyClass, PictureSource, Progress, PromptOrigin, PromptShare,
+    PromptSimilarity, Recent, RemovedPrompt, SavedPrompts, Session, SessionImage, SkippedImage, Stage,
+    StrategyResult, test_session,
 };
 
 const CLASSES: [&str; 4] = ["cat", "deer", "frog", "カエル"];
@@ -77,6 +79,7 @@ fn session_of(classes: &[String], strategies: &[(String, Vec<usize>)]) -> Sessio
         skipped: vec![SkippedImage { name: "frog/broken.jpg".into(), reason: "truncated JPEG".into() }],
         strategies,
         baseline: 0,
+        controls: Vec::new(),
         left_over: Vec::new(),
         warnings: vec!["2 prompts are longer than the checkpoint's 77 tokens and were cut at the end".into()],
         demo_checkpoint: false,
@@ -178,10 +181,101 @@ fn play(state: &mut State, effects: &[Effect]) {
                 let prompts = (0..10).map(near).collect();
                 Event::Desk(DeskNotice::Similarities { strategy: *strategy, class: *class, prompts })
             }
+            Effect::AskAnalysis(AnalysisRequest::Findings) => {
+                update(state, Event::Analysis(AnalysisNotice::Ready));
+                Event::Analysis(AnalysisNotice::Answer(Box::new(AnalysisAnswer::Found(findings()))))
+            }
+            Effect::AskAnalysis(AnalysisRequest::Explain { image, strategies }) => {
+                update(state, Event::Analysis(AnalysisNotice::Ready));
+                let session = state.session.as_ref().unwrap();
+                let explain = |&strategy: &usize| explanation_of(session, *image, strategy);
+                let (image, strategies) = (*image, strategies.clone());
+                let explanations = strategies.iter().map(explain).collect();
+                let answer = AnalysisAnswer::Explained { image, strategies, explanations };
+                Event::Analysis(AnalysisNotice::Answer(Box::new(answer)))
+            }
             _ => continue,
         };
         let further = update(state, event);
         play(state, &further);
+    }
+}
+
+/// One finding about classes, one about images, one about a prompt, one about nothing that can be opened.
+fn findings() -> Vec<Finding> {
+    let finding = |kind, classes: &[usize], images: &[usize], evidence: &str, remedy: &str| Finding {
+        kind,
+        classes: classes.to_vec(),
+        images: images.to_vec(),
+        prompt: None,
+        evidence: evidence.into(),
+        remedy: remedy.into(),
+    };
+    let prompt =
+        FlawedPrompt { strategy: 1, index: 2, text: "cupl: a frog, seen 3 times.".into(), fix: None };
+    vec![
+        finding(
+            FindingKind::PermutedClasses,
+            &[0, 1],
+            &[],
+            "8 of 12 images are taken for the class that stands in the other's place",
+            "put the class names in the order of the folders",
+        ),
+        finding(
+            FindingKind::LikelyLabelError,
+            &[0, 1],
+            &[3],
+            "every strategy is sure that it is a frog",
+            "look at the image, and move it if they are right",
+        ),
+        finding(FindingKind::LeftOverKey, &[], &[], "\"toad\" of cupl.json is no class", "rename the key"),
+        Finding {
+            prompt: Some(prompt),
+            ..finding(
+                FindingKind::NearerToOther,
+                &[1],
+                &[],
+                "its mean similarity is 0.29 with frog and 0.31 with cat",
+                "disable it and look at what changes",
+            )
+        },
+    ]
+}
+
+/// A made-up explanation of ten prompts a class, in their order. For a miss, the predicted class must lose its fourth
+/// prompt and the true one its second.
+fn explanation_of(session: &Session, image: usize, strategy: usize) -> Explanation {
+    let evaluation = &session.strategies[strategy].evaluation;
+    let truth = session.images[image].label;
+    let logit = |place: usize| 23.41 - 0.5 * place as f64;
+    let top: Vec<LikelyClass> = (evaluation.ranked(image).iter().enumerate())
+        .map(|(place, ranked)| LikelyClass {
+            class: ranked.class as usize,
+            logit: logit(place),
+            probability: ranked.probability,
+        })
+        .collect();
+    let predicted = top[0].class;
+    let against = if predicted == truth { top[1].class } else { truth };
+    let explained = |(place, class): (usize, usize)| ExplainedClass {
+        class,
+        logit: logit(place),
+        prompts: (0..10)
+            .map(|prompt| PromptShare {
+                prompt,
+                share: logit(place) / 10.0 + 0.045 - 0.01 * prompt as f64,
+                pull: (prompt != 7).then_some(0.021 - 0.006 * prompt as f64),
+            })
+            .collect(),
+    };
+    let removed =
+        vec![RemovedPrompt { class: predicted, prompt: 3 }, RemovedPrompt { class: truth, prompt: 1 }];
+    Explanation {
+        strategy,
+        truth: Some(truth),
+        classes: [predicted, against].into_iter().enumerate().map(explained).collect(),
+        correction: (predicted != truth).then_some(Correction { removed, gained: 12, lost: 8 }),
+        top,
     }
 }
 
@@ -288,6 +382,11 @@ fn summary(state: &State) -> String {
             let large = if view.inspecting { "large " } else { "" };
             format!("{large}{words}: {} of {:?}", view.selected, view.list)
         }
+        Context::Explanation => {
+            let view = state.images.explanation.as_ref().unwrap();
+            let side = if view.on_b { "B" } else { "A" };
+            format!("explanation of {} by {side}, row {}", view.image, view.selected)
+        }
         Context::Prompts => format!(
             "prompts of {} on {} at {:?}",
             class(state.prompts.class),
@@ -381,6 +480,22 @@ fn keys_lead_where_they_should() {
         ("4 Enter n n p", "large missed by A or B: 1 of [2, 3, 4, 6]"),
         ("4 Enter G", "large missed by A or B: 3 of [2, 3, 4, 6]"),
         ("4 Enter Esc", "missed by A or B: 0 of [2, 3, 4, 6]"),
+        // The explanation of an image.
+        ("4 Enter x", "explanation of 2 by B, row 0"),
+        ("4 Enter x x", "large missed by A or B: 0 of [2, 3, 4, 6]"),
+        ("4 Enter x Esc", "large missed by A or B: 0 of [2, 3, 4, 6]"),
+        ("4 Enter x j j k", "explanation of 2 by B, row 1"),
+        ("4 Enter x G", "explanation of 2 by B, row 24"),
+        ("4 Enter x j h", "explanation of 2 by A, row 0"),
+        ("4 Enter x l l", "explanation of 2 by B, row 0"),
+        ("4 Enter x h j n", "explanation of 3 by A, row 0"),
+        ("4 Enter x n p", "explanation of 2 by B, row 0"),
+        ("4 Enter x j Enter", "prompts of frog on B at [0, 3]"),
+        ("4 Enter x j Enter Esc", "explanation of 2 by B, row 1"),
+        ("4 Enter x Enter", "explanation of 2 by B, row 0"),
+        ("4 Enter x G k Enter", "prompts of cat on B at [0, 8]"),
+        ("4 Enter x h j j Enter", "prompts of cat on A at [1, 0]"),
+        ("4 Enter x j 5", "prompts of cat on A at [0, 0]"),
         ("4 f f f f f Enter", "missed by all: 0 of []"),
         // The prompts.
         ("5", "prompts of cat on A at [0, 0]"),
@@ -553,6 +668,67 @@ fn a_desk_that_cannot_be_opened_says_why() {
     assert_eq!(state.notice.as_deref(), Some("no such prompt"));
     press(&mut state, "6");
     assert!(drawn(&state, COLORED).contains("the images changed"));
+}
+
+#[test]
+fn explanations_are_asked_for_and_stale_ones_dropped() {
+    let asked = |image: usize, strategies: &[usize]| {
+        let strategies = strategies.to_vec();
+        vec![Effect::AskAnalysis(AnalysisRequest::Explain { image, strategies })]
+    };
+    let answer = |session: &Session, image: usize| AnalysisAnswer::Explained {
+        image,
+        strategies: vec![0, 1],
+        explanations: [0, 1].map(|strategy| explanation_of(session, image, strategy)).to_vec(),
+    };
+    let says = |state: &mut State, notice| update(state, Event::Analysis(notice));
+    let key = |state: &mut State, name: &str| deeds(update(state, Event::Key(key(name))));
+    let mut state = opened(80, 24);
+    press(&mut state, "4 Enter");
+    assert_eq!(key(&mut state, "x"), asked(2, &[0, 1]));
+    assert!(state.jobs.any_runs());
+    assert!(drawn(&state, COLORED).contains("reading embeddings"));
+    assert_eq!(key(&mut state, "j"), []);
+    says(&mut state, AnalysisNotice::Progress(progress()));
+    insta::assert_snapshot!("explanation-waiting", drawn(&state, COLORED));
+    says(&mut state, AnalysisNotice::Ready);
+    assert!(drawn(&state, COLORED).contains("working it out"));
+
+    // Another image is looked at before the answer comes.
+    assert_eq!(key(&mut state, "n"), asked(3, &[0, 1]));
+    let session = state.session.clone().unwrap();
+    says(&mut state, AnalysisNotice::Answer(Box::new(answer(&session, 2))));
+    assert!(drawn(&state, COLORED).contains("working it out"));
+    let request = AnalysisRequest::Explain { image: 2, strategies: vec![0, 1] };
+    says(&mut state, AnalysisNotice::Refused(request, "too late".into()));
+    assert!(drawn(&state, COLORED).contains("working it out"));
+    says(&mut state, AnalysisNotice::Answer(Box::new(answer(&session, 3))));
+    assert!(drawn(&state, COLORED).contains("why B cupl sees deer "));
+    key(&mut state, "h");
+    assert!(drawn(&state, COLORED).contains("why A templates sees cat, not deer"));
+
+    // What cannot be explained says why; another image is another try.
+    assert_eq!(key(&mut state, "n"), asked(4, &[0, 1]));
+    let request = AnalysisRequest::Explain { image: 4, strategies: vec![0, 1] };
+    says(&mut state, AnalysisNotice::Refused(request, "the images changed".into()));
+    assert!(drawn(&state, COLORED).contains(" the images changed"));
+    assert_eq!(key(&mut state, "p"), asked(3, &[0, 1]));
+    says(&mut state, AnalysisNotice::Failed("the checkpoint is gone".into()));
+    assert!(drawn(&state, COLORED).contains(" the checkpoint is gone"));
+    assert_eq!(key(&mut state, "n"), asked(4, &[0, 1]));
+    assert!(drawn(&state, COLORED).contains("reading embeddings"));
+
+    // Reading is stopped, and there is nothing to explain any more; other strategies are asked about anew.
+    assert_eq!(deeds(press(&mut state, "6 x")), [Effect::CloseAnalysis]);
+    press(&mut state, "4");
+    assert!(summary(&state).contains("large"), "{}", summary(&state));
+    press(&mut state, "x 1 j");
+    assert_eq!(key(&mut state, "4"), asked(4, &[0, 2]));
+    let mut alone = opened_with(generated(&numbered("class ", 6), 1), 80, 24);
+    press(&mut alone, "4 Enter");
+    assert_eq!(key(&mut alone, "x"), asked(0, &[0]));
+    assert_eq!(key(&mut alone, "h"), []);
+    assert!(drawn(&alone, COLORED).contains("why A strategy-0"));
 }
 
 #[test]
@@ -745,6 +921,67 @@ fn a_held_store_can_be_done_without() {
     assert!(!state.in_memory);
 }
 
+/// The session with controls of a strategy.
+fn controlled(strategy: usize) -> Session {
+    let mut session = session();
+    session.controls.push(test_session::controls(&session, strategy));
+    session
+}
+
+#[test]
+fn controls_come_and_go_with_one_key() {
+    let mut state = opened(80, 24);
+    assert_eq!(state.strategies.selected, 1);
+    let effects = press(&mut state, "w");
+    assert_eq!(effects, [Effect::SetControls(vec!["cupl".into()])]);
+    assert!(state.jobs.any_runs());
+    assert!(drawn(&state, COLORED).contains("controls of cupl"));
+    // Nothing is begun while it runs.
+    assert_eq!(press(&mut state, "w"), []);
+    assert!(state.notice.as_deref().unwrap().contains("running job"));
+
+    press(&mut state, "2 s 1");
+    update(&mut state, Event::Opened(Arc::new(controlled(1)), None));
+    assert_eq!((state.strategies.selected, state.strategies.b), (1, 1));
+    insta::assert_snapshot!("controls", drawn(&state, COLORED));
+    assert!(drawn(&state, COLORED).contains("cupl is no better than random words: +0.2 [−0.6, +1.0]."));
+
+    // The cursor passes over controls, and a click on one means its strategy.
+    press(&mut state, "j");
+    assert_eq!(state.strategies.selected, 2);
+    update(&mut state, Event::Click(Position::new(10, 7)));
+    assert_eq!(state.strategies.selected, 1);
+    press(&mut state, "Space");
+    assert_eq!(state.strategies.shown, [true, false, true]);
+    press(&mut state, "Space b");
+    assert_eq!((state.strategies.a, state.strategies.selected), (1, 1));
+    press(&mut state, "Enter");
+    assert_eq!(state.screen, super::state::Screen::Classes);
+    press(&mut state, "Esc");
+
+    // More for another strategy, then none for the first.
+    assert_eq!(press(&mut state, "j w"), [Effect::SetControls(vec!["cupl".into(), "both".into()])]);
+    let mut both = controlled(1);
+    both.controls.push(test_session::controls(&both, 2));
+    update(&mut state, Event::Opened(Arc::new(both), None));
+    let left = Remembered::of(&state).unwrap();
+    assert_eq!(left.controls().unwrap(), ["cupl", "both"]);
+    // The lower controls are in view with their strategy.
+    insta::assert_snapshot!("controls-of-two", drawn(&state, PLAIN));
+    assert_eq!(press(&mut state, "k w"), [Effect::SetControls(vec!["both".into()])]);
+    assert!(!drawn(&state, COLORED).contains("controls of"));
+}
+
+#[test]
+fn controls_fit_on_every_screen() {
+    for (name, width, height) in
+        [("controls-160x50", 160, 50), ("controls-60x20", 60, 20), ("controls-40x12", 40, 12)]
+    {
+        let state = opened_with(controlled(0), width, height);
+        insta::assert_snapshot!(name, drawn(&state, COLORED));
+    }
+}
+
 #[test]
 fn pictures_are_asked_for_once_and_again_after_a_resize() {
     let mut state = opened(80, 24);
@@ -776,7 +1013,7 @@ const MONO: Theme = Theme { depth: ColorDepth::Mono, palette: Palette::Dark, gly
 const PLAIN: Theme = Theme { depth: ColorDepth::Mono, palette: Palette::Dark, glyphs: ASCII };
 
 /// Every screen, and the keys that lead to it.
-const SCREENS: [(&str, &str); 12] = [
+const SCREENS: [(&str, &str); 14] = [
     ("strategies", ""),
     ("classes", "2"),
     ("classes-grouped", "2 t"),
@@ -785,10 +1022,12 @@ const SCREENS: [(&str, &str); 12] = [
     ("confusion-matrix", "3 d v"),
     ("gallery", "4"),
     ("inspector", "4 n Enter"),
+    ("explanation", "4 Enter x j"),
     ("prompts", "5 l j"),
     ("jobs", "6"),
     ("opening", "O"),
     ("commands", "?"),
+    ("findings", "7"),
 ];
 
 #[test]
@@ -810,11 +1049,15 @@ fn screens_look_like_this() {
         ("strategies-40x12", 40, 12, ""),
         ("too-small", 39, 11, ""),
         ("one-shown", 80, 24, "Space j Space"),
+        ("explanation-40x12", 40, 12, "4 Enter x"),
+        ("explanation-right", 80, 24, "4 n Enter x G"),
         ("gallery-empty", 80, 24, "4 f f f f f"),
         ("classes-filtered", 80, 24, "2 / o"),
         ("form-open", 80, 24, "O G Enter / d a t a Down"),
         ("palette", 80, 24, ": i m a g e"),
         ("message", 80, 24, "6 Enter"),
+        ("findings-40x12", 40, 12, "7 j"),
+        ("findings-prompt", 80, 24, "7 G"),
     ] {
         let mut state = opened(width, height);
         press(&mut state, keys);
@@ -832,6 +1075,7 @@ fn large_and_small_sessions_look_like_this() {
         ("thousand-classes-confusion", generated(&numbered("class ", 1000), 2), 80, "3 v"),
         ("long-names", generated(&long, 3), 80, "2"),
         ("long-names-images", generated(&long, 3), 80, "4 Enter"),
+        ("long-names-explanation", generated(&long, 3), 80, "4 Enter x"),
         ("one-strategy", generated(&numbered("class ", 6), 1), 80, ""),
         ("one-strategy-class", generated(&numbered("class ", 6), 1), 80, "2 Enter"),
         ("one-strategy-images", generated(&numbered("class ", 6), 1), 60, "4 Enter"),
@@ -840,6 +1084,43 @@ fn large_and_small_sessions_look_like_this() {
         press(&mut state, keys);
         insta::assert_snapshot!(name, drawn(&state, COLORED));
     }
+}
+
+#[test]
+fn findings_are_looked_for_once_and_lead_to_what_they_are_about() {
+    let mut state = opened(80, 24);
+    assert_eq!(deeds(press(&mut state, "7")), [Effect::AskAnalysis(AnalysisRequest::Findings)]);
+    assert_eq!(deeds(press(&mut state, "1 7")), []);
+    press(&mut state, "Enter");
+    assert_eq!(state.context(), Context::Class);
+    press(&mut state, "Esc Esc j Enter");
+    assert_eq!((state.context(), state.images.current()), (Context::Inspector, Some(3)));
+    press(&mut state, "Esc Esc j Enter");
+    assert_eq!(state.context(), Context::Findings);
+    assert!(state.notice.as_deref().unwrap().contains("no class or image"));
+    press(&mut state, "j Enter");
+    assert_eq!((state.context(), state.prompts.class, state.prompts.row()), (Context::Prompts, 1, 2));
+    press(&mut state, "Esc");
+    assert_eq!(state.context(), Context::Findings);
+}
+
+#[test]
+fn looking_for_findings_can_be_stopped_and_fail_and_be_tried_again() {
+    let mut state = opened(80, 24);
+    let key = |name: &str| Event::Key(key(name));
+    update(&mut state, key("7"));
+    update(&mut state, Event::Analysis(AnalysisNotice::Progress(progress())));
+    assert!(drawn(&state, COLORED).contains("looking"));
+    assert_eq!(deeds(update(&mut state, key("x"))), [Effect::CloseAnalysis]);
+    assert!(drawn(&state, COLORED).contains("Stopped."));
+    let ask = [Effect::AskAnalysis(AnalysisRequest::Findings)];
+    assert_eq!(deeds(update(&mut state, key("Enter"))), ask);
+    update(&mut state, Event::Analysis(AnalysisNotice::Failed("the images changed".into())));
+    assert!(drawn(&state, COLORED).contains("the images changed"));
+    assert_eq!(deeds(update(&mut state, key("Enter"))), ask);
+    let nothing = AnalysisNotice::Answer(Box::new(AnalysisAnswer::Found(Vec::new())));
+    update(&mut state, Event::Analysis(nothing));
+    insta::assert_snapshot!("findings-none", drawn(&state, COLORED));
 }
 
 #[test]

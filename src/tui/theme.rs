@@ -79,6 +79,10 @@ pub struct Glyphs {
     pub rule: &'static str,
     /// The minus sign.
     pub minus: &'static str,
+    /// As much or more.
+    pub at_least: &'static str,
+    /// Before a number of times.
+    pub times: &'static str,
     /// What was cut off.
     pub ellipsis: &'static str,
     /// From the true class to the predicted one.
@@ -113,6 +117,8 @@ pub const UNICODE: Glyphs = Glyphs {
     eighths: &["▏", "▎", "▍", "▌", "▋", "▊", "▉"],
     rule: "─",
     minus: "−",
+    at_least: "≥",
+    times: "×",
     ellipsis: "…",
     arrow: "→",
     half_blocks: true,
@@ -133,6 +139,8 @@ pub const ASCII: Glyphs = Glyphs {
     eighths: &[],
     rule: "-",
     minus: "-",
+    at_least: ">=",
+    times: "x",
     ellipsis: "~",
     arrow: ">",
     half_blocks: false,

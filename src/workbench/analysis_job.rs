@@ -12,19 +12,45 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::error::WorkbenchError;
 use super::experiment::Experiment;
+use super::explanation::{Explanation, explain};
+use super::finding::Finding;
 use super::jobs::{StorePlace, panic_message};
+use super::label_doctor::label_findings;
 use super::opening::Workbench;
 use super::progress::{Cancel, Progress};
+use super::prompt_doctor::prompt_findings;
 use super::session::{Session, SessionEmbeddings};
 use crate::store::OpenedStore;
 
 /// A question about a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AnalysisRequest {}
+pub enum AnalysisRequest {
+    /// What may be wrong with labels and prompts.
+    Findings,
+    /// Why strategies see what they see in an image.
+    Explain {
+        /// An index into the session's images.
+        image: usize,
+        /// Indices into the session's strategies.
+        strategies: Vec<usize>,
+    },
+}
 
 /// An answer, with what was asked.
 #[derive(Debug)]
-pub enum AnalysisAnswer {}
+pub enum AnalysisAnswer {
+    /// What may be wrong with labels, and then with prompts.
+    Found(Vec<Finding>),
+    /// Why strategies see what they see in an image.
+    Explained {
+        /// An index into the session's images.
+        image: usize,
+        /// Indices into the session's strategies.
+        strategies: Vec<usize>,
+        /// For each of them.
+        explanations: Vec<Explanation>,
+    },
+}
 
 /// What the job says.
 #[derive(Debug)]
@@ -140,11 +166,26 @@ impl Analyst {
     fn answer(
         &self,
         request: &AnalysisRequest,
-        _cancel: &Cancel,
-        _notify: &dyn Fn(AnalysisNotice),
+        cancel: &Cancel,
+        notify: &dyn Fn(AnalysisNotice),
     ) -> Result<AnalysisAnswer, WorkbenchError> {
-        let (_session, _embeddings) = (&self.session, &self.embeddings);
-        match *request {}
+        let (session, embeddings) = (&self.session, &self.embeddings);
+        match request {
+            AnalysisRequest::Findings => {
+                let progress = |progress| notify(AnalysisNotice::Progress(progress));
+                let mut findings = label_findings(session, embeddings, cancel, &progress)?;
+                findings.extend(prompt_findings(session, embeddings, cancel)?);
+                Ok(AnalysisAnswer::Found(findings))
+            }
+            AnalysisRequest::Explain { image, strategies } => {
+                let explain = |&strategy: &usize| explain(session, embeddings, *image, strategy);
+                Ok(AnalysisAnswer::Explained {
+                    image: *image,
+                    strategies: strategies.clone(),
+                    explanations: strategies.iter().map(explain).collect::<Result<_, _>>()?,
+                })
+            }
+        }
     }
 }
 
@@ -195,6 +236,27 @@ mod tests {
         Store::open(&folder.path().join("store")).unwrap();
         drop(analysis.job);
         assert!(analysis.notices.recv().is_err());
+    }
+
+    #[test]
+    fn images_are_explained_and_what_is_not_there_refused() {
+        let (images, place) = (tempfile::tempdir().unwrap(), StorePlace::in_memory());
+        let experiment = pond(images.path());
+        let session = session_of(&experiment, &place);
+        let analysis = Analysis::start(experiment, &place, &session);
+        assert!(matches!(analysis.next(), AnalysisNotice::Ready));
+        analysis.job.request(AnalysisRequest::Explain { image: 1, strategies: vec![1, 0] });
+        let AnalysisNotice::Answer(answer) = analysis.next() else { panic!("no answer") };
+        let AnalysisAnswer::Explained { image, strategies, explanations } = *answer else {
+            panic!("another answer")
+        };
+        assert_eq!((image, strategies), (1, vec![1, 0]));
+        assert_eq!(explanations.iter().map(|found| found.strategy).collect::<Vec<_>>(), [1, 0]);
+        let request = AnalysisRequest::Explain { image: 9, strategies: vec![0] };
+        analysis.job.request(request.clone());
+        let AnalysisNotice::Refused(refused, reason) = analysis.next() else { panic!("not refused") };
+        assert_eq!(refused, request);
+        assert!(reason.contains("the images changed"), "{reason}");
     }
 
     #[test]

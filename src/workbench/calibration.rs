@@ -2,7 +2,7 @@
 
 use super::error::WorkbenchError;
 use super::session::{Session, SessionEmbeddings};
-use crate::evaluation::{Calibration, CalibrationOptions, Classifier, Matrix, calibrate};
+use crate::evaluation::{Calibration, CalibrationOptions, calibrate};
 
 /// Calibrates one strategy, an index into the session's: see [`calibrate`].
 ///
@@ -15,9 +15,7 @@ pub fn calibrate_strategy(
     options: &CalibrationOptions,
 ) -> Result<Calibration, WorkbenchError> {
     let of = &session.strategies[strategy];
-    let prompts = of.prompts.iter().map(|class| embeddings.prompts.rows(class));
-    let per_class: Vec<Matrix> = prompts.collect::<Result<_, _>>()?;
-    let classifier = Classifier::build(of.aggregation, &per_class)?;
+    let classifier = embeddings.classifier(of)?;
     let SessionEmbeddings { images, labels, logit_scale, .. } = embeddings;
     Ok(calibrate(&images.unit, labels, &classifier, *logit_scale, options)?)
 }

@@ -1,7 +1,9 @@
 //! The classes of a session as a table: what two strategies, A and B, make of each.
 
 use super::session::Session;
-use crate::evaluation::{ClassAccuracy, ClassDifference, ConfusedPair, SIGNIFICANCE, class_differences};
+use crate::evaluation::{
+    ClassAccuracy, ClassDifference, ConfusedPair, Evaluation, SIGNIFICANCE, class_differences,
+};
 
 /// What A and B make of one class.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -37,6 +39,11 @@ impl ClassRow {
     /// Whether the class's images prove the difference, with all classes taken together.
     pub fn is_proven(&self) -> bool {
         self.p_holm.is_some_and(|p| p < SIGNIFICANCE)
+    }
+
+    /// `resolvable` in whole points, rounded up: less would not do.
+    pub fn least_points(&self) -> Option<f64> {
+        self.resolvable.map(|least| (100.0 * least - 1e-9).ceil())
     }
 
     /// What the difference comes to.
@@ -126,7 +133,11 @@ impl ClassColumn {
 
 /// Every class with the strategies `a` and `b`, which may be the same one, in the dataset's order.
 pub fn class_table(session: &Session, a: usize, b: usize) -> Vec<ClassRow> {
-    let (a, b) = (&session.strategies[a].evaluation, &session.strategies[b].evaluation);
+    class_rows(&session.strategies[a].evaluation, &session.strategies[b].evaluation)
+}
+
+/// The same of two evaluations on the same images.
+pub(super) fn class_rows(a: &Evaluation, b: &Evaluation) -> Vec<ClassRow> {
     // The strategies of a session are evaluated on the same images.
     let differences = class_differences(a, b).unwrap_or_default();
     let accuracies = a.per_class().into_iter().zip(b.per_class());

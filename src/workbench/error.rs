@@ -6,7 +6,7 @@ use super::experiment::ExperimentError;
 use crate::clip::ClipError;
 use crate::dataset::{DatasetError, SkippedImage};
 use crate::evaluation::EvaluationError;
-use crate::prompts::PromptError;
+use crate::prompts::{Aggregation, PromptError};
 use crate::store::StoreError;
 
 /// Any reason why an experiment cannot be opened or finished.
@@ -75,6 +75,15 @@ pub enum WorkbenchError {
         /// The names there are.
         known: String,
     },
+    /// A classifier that cannot be written as one row a class.
+    #[error(
+        "with the aggregation {aggregation} a class has a row for each of its prompts, and none of its own: write the \
+         classifier with --aggregation mean, pooled-mean, similarity-mean or zpe, or `aggregation` in the experiment file"
+    )]
+    NoRowPerClass {
+        /// The strategy's aggregation.
+        aggregation: Aggregation,
+    },
     /// A class that the dataset does not have, or a name that several have.
     #[error("the dataset has {count} {name:?}; {hint}")]
     UnknownClass {
@@ -84,6 +93,22 @@ pub enum WorkbenchError {
         count: &'static str,
         /// Which classes may be meant.
         hint: String,
+    },
+    /// An image that is neither in the dataset nor a file.
+    #[error("the dataset has no image {name:?}, and there is no such file; {hint}")]
+    UnknownImage {
+        /// What was asked for.
+        name: String,
+        /// Which images may be meant.
+        hint: String,
+    },
+    /// A picture that cannot be looked at.
+    #[error("{name}: {reason}; choose another image, or repair the file")]
+    UnreadableImage {
+        /// Its name or its path.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
     },
     /// A prompt set that the store does not have.
     #[error(
@@ -107,6 +132,22 @@ pub enum WorkbenchError {
         id: String,
         /// How many runs have it.
         matching: usize,
+    },
+    /// Two runs that are about different images or classes.
+    #[error("runs {a} and {b} cannot be compared image by image: their {what} differ")]
+    RunsDiffer {
+        /// One run.
+        a: String,
+        /// The other.
+        b: String,
+        /// Which parts of their receipts.
+        what: String,
+    },
+    /// A run whose predictions had to make room.
+    #[error("what run {id} predicted is no longer kept: evaluate its experiment again")]
+    PredictionsGone {
+        /// The run.
+        id: String,
     },
     /// A run of a version that gave no receipts.
     #[error(

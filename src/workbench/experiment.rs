@@ -27,6 +27,9 @@ pub struct Experiment {
     pub strategies: Vec<StrategyChoice>,
     /// The strategy that the others are compared with: an index into `strategies`.
     pub baseline: usize,
+    /// The names of the strategies that the screens show with their controls.
+    #[serde(default)]
+    pub controls: Vec<String>,
 }
 
 /// Which checkpoint an experiment uses.
@@ -148,6 +151,8 @@ struct ExperimentFile {
     class_order: Option<Vec<String>>,
     baseline: Option<String>,
     #[serde(default)]
+    controls: Vec<String>,
+    #[serde(default)]
     strategy: Vec<StrategyEntry>,
 }
 
@@ -263,6 +268,9 @@ impl Experiment {
             DatasetChoice::Path { images: at(&file.images), class_names, class_order: file.class_order }
         };
         let baseline = baseline_index(file.baseline.as_deref(), &strategies).map_err(invalid)?;
+        for name in &file.controls {
+            strategy_index("controls", name, &strategies).map_err(invalid)?;
+        }
         let name = file.name.unwrap_or_else(|| {
             path.file_stem()
                 .map_or_else(|| "experiment".to_owned(), |stem| stem.to_string_lossy().into_owned())
@@ -274,6 +282,7 @@ impl Experiment {
             dataset,
             strategies,
             baseline,
+            controls: file.controls,
         })
     }
 
@@ -352,7 +361,7 @@ impl Experiment {
             .file_name()
             .map_or_else(|| images.display().to_string(), |name| name.to_string_lossy().into_owned());
         let (checkpoint, precision) = (checkpoint(checkpoint_path, here), Precision::default());
-        Ok(Self { name, checkpoint, precision, dataset, strategies, baseline: 0 })
+        Ok(Self { name, checkpoint, precision, dataset, strategies, baseline: 0, controls: Vec::new() })
     }
 }
 
@@ -426,10 +435,14 @@ fn baseline_index(name: Option<&str>, strategies: &[StrategyChoice]) -> Result<u
             return Err(format!("two strategies are called {:?}: rename one", strategy.name));
         }
     }
-    let Some(name) = name else { return Ok(0) };
+    name.map_or(Ok(0), |name| strategy_index("baseline", name, strategies))
+}
+
+/// The place of the strategy that the value of `key` names.
+fn strategy_index(key: &str, name: &str, strategies: &[StrategyChoice]) -> Result<usize, String> {
     strategies.iter().position(|strategy| strategy.name == name).ok_or_else(|| {
         let names: Vec<&str> = strategies.iter().map(|strategy| strategy.name.as_str()).collect();
-        format!("baseline = {name:?} is no strategy of this experiment; it has {}", names.join(", "))
+        format!("{key}: {name:?} is no strategy of this experiment; it has {}", names.join(", "))
     })
 }
 
@@ -478,6 +491,7 @@ mod tests {
     fn paths_are_relative_to_the_experiment_file() {
         let experiment = parse(
             "checkpoint = 'vit'\nimages = '../photos'\nclass_names = 'names.json'\nbaseline = 'b'\n\
+             controls = ['b']\n\
              [[strategy]]\nname = 'a'\ntemplates = ['a {}.']\naggregation = 'max'\n\
              [[strategy]]\nname = 'b'\ncupl = '/abs/cupl.json'\nstored = ['mine@12ab', 'other']\n",
         )
@@ -493,6 +507,7 @@ mod tests {
             }
         );
         assert_eq!(experiment.baseline, 1);
+        assert_eq!(experiment.controls, ["b"]);
         assert_eq!(experiment.strategies[0].aggregation, Aggregation::Max);
         assert_eq!(
             experiment.strategies[1].prompt_sets,
@@ -517,6 +532,10 @@ mod tests {
             (
                 "checkpoint = 'a'\nimages = 'b'\nbaseline='y'\n[[strategy]]\nname = 'x'\ncupl = 'c'\n",
                 &["\"y\"", "it has x"],
+            ),
+            (
+                "checkpoint = 'a'\nimages = 'b'\ncontrols=['y']\n[[strategy]]\nname = 'x'\ncupl = 'c'\n",
+                &["controls", "\"y\"", "it has x"],
             ),
             (
                 "checkpoint = 'a'\nimages = 'b'\n[[strategy]]\nname = 'x'\ncupl = 'c'\n[[strategy]]\nname = 'x'\ncupl = 'd'\n",

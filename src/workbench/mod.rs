@@ -5,6 +5,8 @@ mod analysis_job;
 mod benchmark;
 mod calibration;
 mod class_table;
+mod classifier_file;
+mod controls;
 pub mod demo;
 mod desk_job;
 mod embedding;
@@ -12,6 +14,7 @@ mod embedding_file;
 mod embedding_rows;
 mod error;
 mod experiment;
+mod explanation;
 mod finding;
 mod html_report;
 mod image_pipeline;
@@ -30,31 +33,36 @@ mod prompt_edits;
 mod prompt_encoder;
 mod prompt_history;
 mod prompt_table;
+mod pruning;
 mod receipt;
 mod recent;
 mod reopening;
 mod replay;
 pub mod report;
+mod run_comparison;
 mod runs;
 mod session;
 #[cfg(test)]
 pub mod test_session;
 mod verdict;
+mod wanted_image;
 
 pub use crate::clip::Precision;
 pub use crate::dataset::{PictureSource, SkippedImage};
 pub use crate::evaluation::{
     Calibration, CalibrationOptions, ChangedPrediction, ClassAccuracy, Comparison, Competitor, ConfusedPair,
-    ConfusionChange, Evaluation, Fitted, PromptSimilarity, Reliability, ReliabilityBin,
-    confusion_change_block, confusion_changes,
+    ConfusionChange, ControlGain, Evaluation, Fitted, PromptSimilarity, Reliability, ReliabilityBin,
+    RemovedPrompt, Standing, confusion_change_block, confusion_changes,
 };
-pub use crate::prompts::Aggregation;
 pub use crate::prompts::lint::{Fix, Rule};
+pub use crate::prompts::{Aggregation, ControlKind};
 pub use crate::store::OpenedStore;
 pub use analysis_job::{AnalysisAnswer, AnalysisJob, AnalysisNotice, AnalysisRequest};
 pub use benchmark::{Benchmark, BenchmarkRequest, ImageRates, RescoringTimes, TextRates, benchmark};
 pub use calibration::calibrate_strategy;
 pub use class_table::{Change, ClassColumn, ClassRow, class_table, sort_classes};
+pub use classifier_file::{ClassifierFile, WrittenClassifier};
+pub use controls::{CONTROL_SEEDS, ControlAccuracy, ControlResult, Controls, Spread};
 pub use desk_job::{DeskJob, DeskNotice, DeskRequest};
 pub use embedding::{
     Embedder, ImageContents, ImageEmbeddings, NamedPicture, PromptEmbeddings, checkpoint_fingerprint,
@@ -64,6 +72,9 @@ pub use error::WorkbenchError;
 pub use experiment::{
     CheckpointChoice, ClassNamesChoice, DEMO, DatasetChoice, Experiment, ExperimentError, ExperimentFlags,
     PromptSetChoice, StrategyChoice, split_reference,
+};
+pub use explanation::{
+    Correction, ExplainedClass, Explanation, LikelyClass, PromptShare, explain, explain_picture,
 };
 pub use finding::{Finding, FindingKind, FlawedPrompt};
 pub use html_report::HtmlReport;
@@ -79,9 +90,12 @@ pub use prompt_doctor::{EffectiveNumbers, effective_numbers, prompt_findings, te
 pub use prompt_edits::{ClassPrompts, Edit, EditError, EditedPrompt, PromptEdits, PromptOrigin};
 pub use prompt_history::{PromptChange, PromptHistory};
 pub use prompt_table::PromptTable;
+pub use pruning::{Pruning, PruningOptions};
 pub use receipt::{Receipt, ReceiptPart};
 pub use recent::{Memory, Origin, Recent, complete_path};
 pub use replay::{Replay, ReplayFrom};
+pub use run_comparison::RunComparison;
 pub use runs::{Run, RunCheckpoint, RunClass, RunDataset, RunStrategy};
 pub use session::{RANKED, Session, SessionEmbeddings, SessionImage, SessionOptions, StrategyResult};
-pub use verdict::{helped_and_hurt, p_value, p_words, verdict};
+pub use verdict::{control_verdict, helped_and_hurt, p_value, p_words, verdict, verdict_between};
+pub use wanted_image::WantedImage;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::controls::CONTROL_SEEDS;
 use super::demo;
 use super::embedding::checkpoint_fingerprint;
 use super::error::WorkbenchError;
@@ -24,6 +25,8 @@ pub struct Workbench {
     pub(super) fingerprint: Hash,
     pub(super) dataset: Dataset,
     pub(super) strategies: Vec<OpenStrategy>,
+    /// How often a control with chance in it is made.
+    pub(super) control_seeds: usize,
     /// The keys of prompt sets that no class asked for; a set of several strategies stands here once.
     pub(super) left_over: Vec<LeftOverKeys>,
     pub(super) warnings: Vec<String>,
@@ -90,7 +93,17 @@ impl Workbench {
         }
         let fingerprint = checkpoint_fingerprint(&checkpoint, &store)?;
         let Notes { warnings, left_over } = notes;
-        Ok(Self { experiment, checkpoint, fingerprint, dataset, strategies, left_over, warnings, store })
+        Ok(Self {
+            experiment,
+            checkpoint,
+            fingerprint,
+            dataset,
+            strategies,
+            control_seeds: CONTROL_SEEDS,
+            left_over,
+            warnings,
+            store,
+        })
     }
 
     /// Keeps only the named strategies, in the experiment's order.
@@ -111,6 +124,16 @@ impl Workbench {
     /// Number of strategies; at least one.
     pub fn n_strategies(&self) -> usize {
         self.strategies.len()
+    }
+
+    /// The strategies' names, in their order.
+    pub fn strategy_names(&self) -> Vec<String> {
+        self.strategies.iter().map(|strategy| strategy.name.clone()).collect()
+    }
+
+    /// How the prompts of the strategy at this place become a classifier.
+    pub fn aggregation(&self, strategy: usize) -> Aggregation {
+        self.strategies[strategy].aggregation
     }
 
     /// The strategy that the others are compared with.

@@ -32,6 +32,8 @@ pub enum Stage {
     Images,
     /// Embedding the prompts.
     Prompts,
+    /// Taking prompts out, class by class.
+    Pruning,
     /// Comparing images with one another.
     Comparing,
 }
@@ -42,6 +44,7 @@ impl Stage {
         match self {
             Self::Images | Self::Comparing => "images",
             Self::Prompts => "prompts",
+            Self::Pruning => "classes",
         }
     }
 
@@ -50,6 +53,7 @@ impl Stage {
         match self {
             Self::Images | Self::Prompts => "embedding",
             Self::Comparing => "comparing",
+            Self::Pruning => "pruning",
         }
     }
 }

@@ -277,7 +277,7 @@ impl PromptDesk {
     pub fn save(&mut self, name: &str, place: &StorePlace) -> Result<SavedPrompts, DeskError> {
         let name = name.trim();
         check_name(name)?;
-        let set = PromptSet::from_pairs(name, self.pairs()?)?;
+        let set = PromptSet::from_pairs(name, by_class_name(&self.session.classes, self.edits.per_class())?)?;
         let OpenedStore { store, notices: mut notes } = place.open().map_err(WorkbenchError::from)?;
         let PromptEncoder { checkpoint, precision, .. } = &self.encoder;
         let embedder = Embedder::new(checkpoint, self.fingerprint, *precision, &store);
@@ -288,23 +288,6 @@ impl PromptDesk {
         store.flush().map_err(WorkbenchError::from)?;
         self.edits.keep();
         Ok(SavedPrompts { name: name.to_owned(), version, notes })
-    }
-
-    /// Each class name with the prompts that count.
-    fn pairs(&self) -> Result<Vec<(String, Vec<String>)>, DeskError> {
-        let mut pairs: Vec<(String, Vec<String>)> = Vec::with_capacity(self.session.classes.len());
-        let mut place_of = HashMap::new();
-        for (class, prompts) in self.session.classes.iter().zip(self.edits.per_class()) {
-            match place_of.get(class) {
-                None => {
-                    place_of.insert(class, pairs.len());
-                    pairs.push((class.clone(), prompts));
-                }
-                Some(&place) if pairs[place].1 == prompts => {}
-                Some(_) => return Err(DeskError::SharedName { class: class.clone() }),
-            }
-        }
-        Ok(pairs)
     }
 
     /// Encodes a text that has no embedding yet; says what the user should know of it.
@@ -372,7 +355,27 @@ impl PromptDesk {
     }
 }
 
-fn check_name(name: &str) -> Result<(), DeskError> {
+/// Each class name once, with its prompts, `[n_classes]`.
+pub(super) fn by_class_name(
+    class_names: &[String],
+    per_class: Vec<Vec<String>>,
+) -> Result<Vec<(String, Vec<String>)>, DeskError> {
+    let mut pairs: Vec<(String, Vec<String>)> = Vec::with_capacity(class_names.len());
+    let mut place_of = HashMap::new();
+    for (class, prompts) in class_names.iter().zip(per_class) {
+        match place_of.get(class) {
+            None => {
+                place_of.insert(class, pairs.len());
+                pairs.push((class.clone(), prompts));
+            }
+            Some(&place) if pairs[place].1 == prompts => {}
+            Some(_) => return Err(DeskError::SharedName { class: class.clone() }),
+        }
+    }
+    Ok(pairs)
+}
+
+pub(super) fn check_name(name: &str) -> Result<(), DeskError> {
     let refused = |reason| Err(DeskError::Name { name: name.to_owned(), reason });
     if name.is_empty() {
         return refused("a prompt set needs a name");

@@ -114,6 +114,7 @@ impl Workbench {
         let mut source = self.experiment.clone().absolute();
         source.strategies = source.strategies.into_iter().skip(strategy).take(1).collect();
         source.baseline = 0;
+        source.controls.clear();
         let used = self.strategies[strategy].prompt_sets.iter().map(|reference| split_reference(reference).1);
         let choices = source.strategies.iter_mut().flat_map(|strategy| &mut strategy.prompt_sets);
         for (choice, used) in choices.zip(used) {

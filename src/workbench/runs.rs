@@ -118,7 +118,7 @@ impl Workbench {
         contents: &ImageContents,
         ranked: usize,
     ) -> Result<(), WorkbenchError> {
-        let mut labels_key = None;
+        let labels = self.keep_labels(session)?;
         for (index, result) in session.strategies.iter().enumerate() {
             let strategy = &self.strategies[index];
             let prompts = strategy.prompts_hash();
@@ -136,10 +136,6 @@ impl Workbench {
             if self.store.run(&id)?.is_some() {
                 continue;
             }
-            let labels = match labels_key {
-                Some(key) => key,
-                None => *labels_key.insert(self.keep_labels(session)?),
-            };
             let evaluation = &result.evaluation;
             let run = Run {
                 id,
@@ -185,9 +181,10 @@ impl Workbench {
     /// Keeps the labels, 4 bytes each, little-endian, once for all runs on the dataset.
     fn keep_labels(&self, session: &Session) -> Result<Key, WorkbenchError> {
         let key = Key::of(&[b"labels", session.dataset_fingerprint.as_bytes()]);
-        let bytes: Vec<u8> =
-            session.images.iter().flat_map(|image| (image.label as u32).to_le_bytes()).collect();
-        self.store.save_blob(&key, &bytes)?;
+        if self.store.blob(&key)?.is_none() {
+            let labels = session.images.iter().map(|image| image.label as u32);
+            self.store.save_blob(&key, &labels.flat_map(u32::to_le_bytes).collect::<Vec<u8>>())?;
+        }
         Ok(key)
     }
 }

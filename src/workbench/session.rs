@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use super::controls::{ControlledImages, Controls};
 use super::embedding::{Embedder, ImageContents, ImageEmbeddings, NamedPicture, PromptEmbeddings, stamps};
 use super::error::WorkbenchError;
 use super::experiment::CheckpointChoice;
 use super::known::KnownEvaluation;
-use super::opening::{LeftOverKeys, OpenStrategy, Workbench};
+use super::opening::{LeftOverKeys, Workbench};
 use super::progress::{Cancel, Progress};
 use crate::clip::Precision;
 use crate::dataset::{PictureSource, SkippedImage};
@@ -57,6 +58,8 @@ pub struct Session {
     pub strategies: Vec<StrategyResult>,
     /// The strategy the others are compared with: an index into `strategies`.
     pub baseline: usize,
+    /// Controls of those strategies for which they are wanted, in their order.
+    pub controls: Vec<Controls>,
     /// The keys of prompt sets that no class asked for.
     pub left_over: Vec<LeftOverKeys>,
     /// What the user should know about the input.
@@ -121,6 +124,14 @@ pub struct SessionEmbeddings {
     pub logit_scale: f32,
 }
 
+impl SessionEmbeddings {
+    /// The classifier of a strategy of the session.
+    pub(super) fn classifier(&self, strategy: &StrategyResult) -> Result<Classifier, WorkbenchError> {
+        let (aggregation, prompts) = (strategy.aggregation, &strategy.prompts);
+        classifier(aggregation, prompts, &self.prompts, &self.images.unit, self.logit_scale)
+    }
+}
+
 /// What a session is made of.
 struct Evaluated {
     contents: ImageContents,
@@ -128,6 +139,8 @@ struct Evaluated {
     dataset: Hash,
     /// In the order of the strategies.
     evaluations: Vec<KnownEvaluation>,
+    /// The images' embeddings, unless there was no need of them.
+    unit: Option<Matrix>,
 }
 
 impl Workbench {
@@ -161,12 +174,15 @@ impl Workbench {
             Some(known) => known,
             None => self.evaluate_anew(&embedder, &options, cancel, notify)?,
         };
-        let Evaluated { contents, dataset, evaluations } = known;
+        let Evaluated { contents, dataset, evaluations, unit } = known;
         let mut skipped = self.dataset.skipped.clone();
         skipped.extend(contents.skipped.iter().cloned());
         if options.strict && !skipped.is_empty() {
             return Err(WorkbenchError::Strict { skipped });
         }
+        let labels = self.labels(&contents);
+        let images = ControlledImages { labels: &labels, dataset, unit };
+        let controls = self.evaluate_controls(&embedder, &evaluations, images, cancel, notify)?;
         let mut warnings = self.warnings.clone();
         let mut strategies = Vec::with_capacity(self.strategies.len());
         for (strategy, known) in self.strategies.iter().zip(evaluations) {
@@ -203,6 +219,7 @@ impl Workbench {
             skipped,
             strategies,
             baseline: self.experiment.baseline,
+            controls,
             left_over: self.left_over.clone(),
             warnings,
             demo_checkpoint: self.experiment.checkpoint == CheckpointChoice::Demo,
@@ -257,7 +274,8 @@ impl Workbench {
             if cancel.is_cancelled() {
                 return Err(WorkbenchError::Cancelled);
             }
-            let classifier = classifier(strategy, &prompts, &images.unit, logit_scale)?;
+            let classifier =
+                classifier(strategy.aggregation, &strategy.prompts, &prompts, &images.unit, logit_scale)?;
             let known = KnownEvaluation {
                 truncated: prompts.truncated(strategy.prompts.iter().flatten().map(String::as_str)),
                 evaluation: evaluate(&images.unit, &labels, &classifier, logit_scale, options.ranked)?,
@@ -266,7 +284,7 @@ impl Workbench {
             embedder.remember_evaluation(&key, &known);
             evaluations.push(known);
         }
-        Ok(Evaluated { contents: images.contents, dataset, evaluations })
+        Ok(Evaluated { contents: images.contents, dataset, evaluations, unit: Some(images.unit) })
     }
 
     /// The same from an earlier start, if all of it is known.
@@ -283,14 +301,14 @@ impl Workbench {
             embedder.known_evaluation(&key, &labels, self.dataset.classes.len())
         };
         let evaluations = self.strategies.iter().map(known).collect::<Option<_>>()?;
-        Some(Evaluated { contents, dataset, evaluations })
+        Some(Evaluated { contents, dataset, evaluations, unit: None })
     }
 
     pub(super) fn embedder(&self) -> Embedder<'_> {
         Embedder::new(&self.checkpoint, self.fingerprint, self.experiment.precision, &self.store)
     }
 
-    fn pictures(&self) -> Vec<NamedPicture<'_>> {
+    pub(super) fn pictures(&self) -> Vec<NamedPicture<'_>> {
         let images = self.dataset.images.iter();
         images.map(|image| NamedPicture { name: &image.name, source: &image.source }).collect()
     }
@@ -314,15 +332,17 @@ impl Workbench {
     }
 }
 
-fn classifier(
-    strategy: &OpenStrategy,
-    prompts: &PromptEmbeddings,
+/// The classifier of some prompts, `[n_classes]`, that are among the embedded ones, for these images.
+pub(super) fn classifier(
+    aggregation: Aggregation,
+    prompts: &[Vec<String>],
+    embeddings: &PromptEmbeddings,
     images: &Matrix,
     logit_scale: f32,
 ) -> Result<Classifier, WorkbenchError> {
     let per_class: Vec<Matrix> =
-        strategy.prompts.iter().map(|class| prompts.rows(class)).collect::<Result<_, _>>()?;
-    Ok(Classifier::for_images(strategy.aggregation, &per_class, images, logit_scale)?)
+        prompts.iter().map(|class| embeddings.rows(class)).collect::<Result<_, _>>()?;
+    Ok(Classifier::for_images(aggregation, &per_class, images, logit_scale)?)
 }
 
 #[cfg(test)]

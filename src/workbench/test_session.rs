@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use super::controls::{ControlAccuracy, ControlResult, Controls};
 use super::session::{Session, SessionImage, StrategyResult};
 use super::{Evaluation, PictureSource, Precision};
-use crate::evaluation::Ranked;
-use crate::prompts::Aggregation;
+use crate::evaluation::{ControlGain, Ranked};
+use crate::prompts::{Aggregation, ControlKind};
 
 /// A session of images with these labels; each strategy predicts a class for each with a probability of 0.6.
 pub fn session(classes: &[&str], labels: &[usize], strategies: &[(&str, &[usize])]) -> Session {
@@ -45,6 +46,7 @@ pub fn session_with(classes: &[&str], labels: &[usize], strategies: &[(&str, &[(
         skipped: Vec::new(),
         strategies: strategies.collect(),
         baseline: 0,
+        controls: Vec::new(),
         left_over: Vec::new(),
         warnings: Vec::new(),
         demo_checkpoint: false,
@@ -68,6 +70,23 @@ pub fn generated(n_classes: usize, images_per_class: usize, n_strategies: usize)
     let strategies: Vec<(&str, &[usize])> =
         strategies.iter().map(|(name, predicted)| (name.as_str(), &predicted[..])).collect();
     session(&classes, &labels, &strategies)
+}
+
+/// Controls of a strategy of a session: random words come within 0.2 points of it, the others 10 points below.
+pub fn controls(session: &Session, strategy: usize) -> Controls {
+    let top1 = session.strategies[strategy].evaluation.top1();
+    let results = ControlKind::ALL.map(|kind| {
+        let (difference, half) = if kind == ControlKind::Random { (0.002, 0.008) } else { (0.1, 0.02) };
+        let seed = |seed: usize| ControlAccuracy {
+            top1: top1 - difference + 0.004 * (seed as f64 - 2.0),
+            top5: 0.9,
+            mean_per_class_recall: top1 - difference,
+        };
+        let seeds = if kind.is_random() { (0..5).map(seed).collect() } else { vec![seed(2)] };
+        let gain = ControlGain { difference, interval: (difference - half, difference + half) };
+        ControlResult { kind, prompts: 240, seeds, gain }
+    });
+    Controls { strategy, results: results.into() }
 }
 
 fn evaluation(n_classes: usize, labels: &[usize], predicted: &[(usize, f32)]) -> Evaluation {

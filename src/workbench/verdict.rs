@@ -1,21 +1,27 @@
 //! What one strategy does to another, in words.
 
 use super::class_table::ClassRow;
+use super::controls::ControlResult;
 use super::session::Session;
-use crate::evaluation::{Comparison, SIGNIFICANCE};
+use crate::evaluation::{Comparison, SIGNIFICANCE, Standing};
 use crate::message::count;
 
 /// Whether B, the second strategy, is better, in a sentence: `comparison` is of B against A, indices into the session's
 /// strategies.
 pub fn verdict(session: &Session, a: usize, b: usize, comparison: &Comparison) -> String {
-    let name = |strategy: usize| &session.strategies[strategy].name;
+    let name = |strategy: usize| session.strategies[strategy].name.as_str();
+    verdict_between(name(a), name(b), comparison)
+}
+
+/// The same of anything that is called A and B.
+pub fn verdict_between(a: &str, b: &str, comparison: &Comparison) -> String {
     format!(
         "{} gains {} {} and loses {} against {} ({}): {} on {} {}.",
-        name(b),
+        b,
         count(comparison.gained.len()),
         if comparison.gained.len() == 1 { "image" } else { "images" },
         count(comparison.lost.len()),
-        name(a),
+        a,
         p_words(comparison.mcnemar_p()),
         if comparison.is_proven() { "proven" } else { "not proven" },
         count(comparison.images),
@@ -41,6 +47,35 @@ pub fn p_value(p: f64) -> String {
     (digits..=16).map(written).find(is_kept).unwrap_or_else(|| p.to_string())
 }
 
+/// Whether a strategy is better than one of its controls, in a sentence; `minus` is the sign of a loss.
+pub fn control_verdict(strategy: &str, control: &ControlResult, minus: &str) -> String {
+    let words = control.kind.words();
+    let (gain, (low, high)) = (control.gain.difference, control.gain.interval);
+    let size = |value: f64| format!("{:.1}", 100.0 * value.abs());
+    let signed = |value: f64| match size(value) {
+        zero if zero == "0.0" => zero,
+        size => format!("{}{size}", if value < 0.0 { minus } else { "+" }),
+    };
+    let proven = |better: &str, from: f64, to: f64| {
+        format!(
+            "{strategy} is {} points {better} than {words} (95 % interval {} to {}).",
+            size(gain),
+            size(from),
+            size(to)
+        )
+    };
+    match control.gain.standing() {
+        Standing::Better => proven("better", low, high),
+        Standing::Worse => proven("worse", high, low),
+        Standing::NoBetter => format!(
+            "{strategy} is no better than {words}: {} [{}, {}].",
+            signed(gain),
+            signed(low),
+            signed(high)
+        ),
+    }
+}
+
 /// The classes that B helps, the most first, and those that it hurts, the most first.
 pub fn helped_and_hurt(rows: &[ClassRow]) -> (Vec<&ClassRow>, Vec<&ClassRow>) {
     let ranked = |sign: f64| {
@@ -55,8 +90,11 @@ pub fn helped_and_hurt(rows: &[ClassRow]) -> (Vec<&ClassRow>, Vec<&ClassRow>) {
 #[cfg(test)]
 mod tests {
     use super::super::class_table::class_table;
+    use super::super::controls::ControlAccuracy;
     use super::super::test_session::{self, session};
     use super::*;
+    use crate::evaluation::ControlGain;
+    use crate::prompts::ControlKind;
 
     fn words(session: &Session) -> String {
         let evaluation = |strategy: usize| &session.strategies[strategy].evaluation;
@@ -82,6 +120,30 @@ mod tests {
             ["1.00", "0.06", "0.050", "0.050", "0.04996", "0.0499999", "0.031", "0.001", "<0.001", "<0.001"];
         assert_eq!(shown, expected);
         assert_eq!([0.06, 0.0].map(p_words), ["p = 0.06", "p < 0.001"]);
+    }
+
+    #[test]
+    fn a_strategy_is_better_than_its_control_or_not() {
+        let words = |difference: f64, low: f64, high: f64| {
+            let accuracy = ControlAccuracy { top1: 0.5, top5: 0.9, mean_per_class_recall: 0.5 };
+            let control = ControlResult {
+                kind: ControlKind::Random,
+                prompts: 10,
+                seeds: vec![accuracy; 5],
+                gain: ControlGain { difference, interval: (low, high) },
+            };
+            control_verdict("CuPL", &control, "−")
+        };
+        assert_eq!(
+            words(0.018, 0.004, 0.031),
+            "CuPL is 1.8 points better than random words (95 % interval 0.4 to 3.1)."
+        );
+        assert_eq!(
+            words(-0.018, -0.031, -0.004),
+            "CuPL is 1.8 points worse than random words (95 % interval 0.4 to 3.1)."
+        );
+        assert_eq!(words(-0.002, -0.01, 0.006), "CuPL is no better than random words: −0.2 [−1.0, +0.6].");
+        assert_eq!(words(0.0, -0.0002, 0.0), "CuPL is no better than random words: 0.0 [0.0, 0.0].");
     }
 
     #[test]

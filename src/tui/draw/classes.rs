@@ -1,20 +1,18 @@
 //! The classes: one row each, and one class as a page.
 
-use std::cmp::Ordering;
-
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr;
 
-use super::{bar, difference, percent, place_of, put, row_line, strategy_name};
+use super::{bar, class_difference, percent, place_of, put, row_line, strategy_name};
 use crate::tui::layout::first_row;
 use crate::tui::state::classes::{ClassPage, order_words};
 use crate::tui::state::{Screen, State};
 use crate::tui::text;
 use crate::tui::theme::Theme;
-use crate::workbench::{Change, ClassColumn, ClassRow, Session};
+use crate::workbench::{Change, ClassColumn, ClassRow, Session, p_value, p_words};
 
 /// What stands on a line of the table.
 enum TableLine {
@@ -77,8 +75,11 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, session: &S
     let order = format!(", {}", order_words(column, view.reversed));
     if area.height >= 2 {
         let place = place_of(first_shown.unwrap_or(0), shown, view.rows.len(), &order, theme);
+        let room = usize::from(area.width).saturating_sub(place.width() + 1);
         put(frame, area, 0, place);
-        if !view.filter.is_empty() {
+        if view.filter.is_empty() && state.strategies.is_pair() && state.screen == Screen::Classes {
+            put(frame, area, 0, Line::styled(legend(room, theme), theme.dim()));
+        } else if !view.filter.is_empty() {
             let filter = format!(" with {:?}", view.filter);
             put(frame, area, 0, Line::styled(filter, theme.heading()));
         }
@@ -103,12 +104,28 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, session: &S
 }
 
 fn group_line(change: Change, size: usize, theme: &Theme) -> Line<'static> {
-    let glyph = theme.glyphs.sign(match change {
-        Change::Gained => Ordering::Greater,
-        Change::Lost => Ordering::Less,
-        Change::Same => Ordering::Equal,
-    });
+    // An arrow would say that it is proven.
+    let glyph = match change {
+        Change::Gained => "+",
+        Change::Lost => theme.glyphs.minus,
+        Change::Same => "=",
+    };
     Line::styled(format!(" {glyph} {} {}", change.name(), text::count(size)), theme.heading())
+}
+
+/// Columns of [`class_difference`].
+const DIFFERENCE: usize = 14;
+
+/// What the signs beside the differences mean, as much of it as there is room for.
+fn legend(width: usize, theme: &Theme) -> String {
+    let glyphs = &theme.glyphs;
+    let proven = format!(" {}{} proven", glyphs.up, glyphs.down);
+    let words = [
+        format!("{proven}  {}15 points needed  n<6 too few images", glyphs.at_least),
+        format!("{proven}  {}15 needed  n<6 too few", glyphs.at_least),
+        proven,
+    ];
+    words.into_iter().find(|words| words.width() <= width).unwrap_or_default()
 }
 
 /// How wide everything is.
@@ -129,7 +146,7 @@ impl Columns {
         let images = if width >= 50 { 7 } else { 0 };
         let confusion = if width >= 78 { (width / 5).min(longest + 6).max(14) } else { 0 };
         let pair = state.strategies.is_pair();
-        let (sides, difference) = if pair { (2, 10) } else { (1, 0) };
+        let (sides, difference) = if pair { (2, DIFFERENCE + 2) } else { (1, 0) };
         let fixed = 1 + name + images + sides * 8 + difference + confusion;
         Self { name, images, bar: width.saturating_sub(fixed) / sides, pair, confusion }
     }
@@ -147,7 +164,8 @@ impl Columns {
         spans.extend(side(state.strategies.a));
         if self.pair {
             spans.extend(side(state.strategies.b));
-            spans.push(Span::styled(format!("    B {} A ", theme.glyphs.minus), theme.dim()));
+            let heading = format!("    B {} A ", theme.glyphs.minus);
+            spans.push(Span::styled(text::fit(&heading, DIFFERENCE + 2, ""), theme.dim()));
         }
         if self.confusion > 0 {
             spans.push(Span::styled("  taken for", theme.dim()));
@@ -169,7 +187,8 @@ impl Columns {
         spans.extend(side(row.a, theme.a()));
         if self.pair {
             spans.extend(side(row.b, theme.b()));
-            spans.push(Span::raw(format!("  {}", difference(row.difference(), &theme.glyphs))));
+            let difference = class_difference(row, &theme.glyphs);
+            spans.push(Span::raw(format!("  {}", text::fit(&difference, DIFFERENCE, ""))));
         }
         if let (Some(pair), true) = (row.confusion, self.confusion > 0) {
             let room = self.confusion.saturating_sub(2);
@@ -179,6 +198,25 @@ impl Columns {
             spans.push(Span::styled(format!("  {count} {name}"), theme.dim()));
         }
         spans
+    }
+}
+
+/// What the images of a class say about the difference, for somebody who has not heard of it.
+fn evidence(row: &ClassRow) -> String {
+    let (Some(p), Some(p_holm)) = (row.p, row.p_holm) else {
+        return "Without images there is nothing to compare.".to_owned();
+    };
+    let Some(least) = row.resolvable else {
+        return "Not proven: fewer than 6 images prove nothing.".to_owned();
+    };
+    let tested = format!("{}, {} with all classes", p_words(p), p_value(p_holm));
+    match row.is_proven() {
+        true => format!("Proven: {tested}."),
+        false => format!(
+            "Not proven: {tested}; {} images need {:.1} points at least.",
+            text::count(row.images),
+            100.0 * least
+        ),
     }
 }
 
@@ -222,13 +260,12 @@ pub(super) fn draw_page(
     side(frame, strategies.a, row.a, theme.a());
     if strategies.is_pair() {
         side(frame, strategies.b, row.b, theme.b());
-        let line = format!(
-            " {} {}",
-            text::fit("B against A", name_width, ""),
-            difference(row.difference(), &theme.glyphs)
-        );
+        let difference = class_difference(row, &theme.glyphs);
+        let line = format!(" {} {}", text::fit("B against A", name_width, ""), difference.trim_end());
         put(frame, area, y, Line::raw(line));
-        y += 1;
+        let words = text::fit(&format!(" {}", evidence(row)), width, ellipsis);
+        put(frame, area, y + 1, Line::styled(words, theme.dim()));
+        y += 2;
     }
     let left = area.height.saturating_sub(y);
     let pairs_height = (left / 2).max(4).min(left);

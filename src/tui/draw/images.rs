@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::{bar, put, strategy_name};
+use super::{bar, explanation, put, strategy_name};
 use crate::tui::graphics::PictureProtocol;
 use crate::tui::layout;
 use crate::tui::pictures::PictureKey;
@@ -146,7 +146,8 @@ pub(super) fn draw_inspector(
     session: &Session,
     theme: &Theme,
 ) {
-    let parts = layout::inspector(area);
+    let explained = state.images.explanation.is_some();
+    let parts = layout::inspector(area, explained);
     draw_heading(frame, parts.heading, state, session, theme);
     let Some(image) = state.images.current() else {
         return draw_nothing(frame, parts.details, theme);
@@ -154,6 +155,7 @@ pub(super) fn draw_inspector(
     let key = state.picture_key(image, parts.picture.as_size());
     draw_picture(frame, parts.picture, state, key, theme);
     draw_details(frame, parts.details, state, session, image, key, theme);
+    explanation::draw(frame, parts.explanation, state, session, theme);
 }
 
 fn draw_picture(frame: &mut Frame<'_>, area: Rect, state: &State, key: PictureKey, theme: &Theme) {

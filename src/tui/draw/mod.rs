@@ -2,6 +2,8 @@
 
 mod classes;
 mod confusion;
+mod explanation;
+mod findings;
 mod images;
 mod jobs;
 mod opening;
@@ -22,6 +24,7 @@ use super::layout;
 use super::state::{Overlay, Screen, State};
 use super::text;
 use super::theme::{Glyphs, Theme};
+use crate::workbench::ClassRow;
 pub use waiting::problem_lines;
 
 /// Draws one frame.
@@ -58,6 +61,7 @@ pub fn draw(frame: &mut Frame<'_>, state: &State, theme: &Theme) {
         (Some(session), Screen::Images) => images::draw_gallery(frame, body, state, session, theme),
         (Some(session), Screen::Prompts) => prompts::draw(frame, body, state, session, theme),
         (Some(_), Screen::Jobs) => jobs::draw(frame, body, state, theme),
+        (Some(session), Screen::Findings) => findings::draw(frame, body, state, session, theme),
     }
     match &state.overlay {
         Some(Overlay::Commands(view)) => overlay::commands(frame, body, view, state, theme),
@@ -101,18 +105,26 @@ fn title(state: &State, theme: &Theme, width: usize) -> Line<'static> {
     Line::from(vec![name, Span::raw(middle), Span::styled(right, theme.dim())])
 }
 
+/// Columns between two tabs: one where only then the number of messages has room too, or the tabs themselves.
+fn gap(width: usize, names: usize) -> usize {
+    /// ` 12 messages `
+    const MESSAGES: usize = 13;
+    if names + 2 * Screen::ALL.len() + MESSAGES <= width { 2 } else { 1 }
+}
+
 /// The tabs with the columns that each takes, as far as there is room.
 fn tab_places(state: &State, width: usize) -> Vec<(Screen, String, usize)> {
-    let long: usize = Screen::ALL.iter().map(|screen| screen.name().len() + 4).sum();
+    let names: usize = Screen::ALL.iter().map(|screen| screen.name().len() + 2).sum();
+    let gap = gap(width, names);
     let mut x = 1;
     let mut places = Vec::new();
     for (number, screen) in Screen::ALL.into_iter().enumerate() {
-        let label = match long <= width || screen == state.screen {
+        let label = match names + gap * Screen::ALL.len() <= width || screen == state.screen {
             true => format!("{} {}", number + 1, screen.name()),
             false => format!("{}", number + 1),
         };
         let start = x;
-        x += label.len() + 2;
+        x += label.len() + gap;
         places.push((screen, label, start));
     }
     places
@@ -132,18 +144,20 @@ fn tabs(state: &State, theme: &Theme, width: usize) -> Line<'static> {
         return Line::default();
     }
     let mut spans = vec![Span::raw(" ")];
-    for (screen, label, _) in tab_places(state, width) {
+    for (screen, label, start) in tab_places(state, width) {
+        let used: usize = spans.iter().map(Span::width).sum();
+        spans.push(Span::raw(" ".repeat(start.saturating_sub(used))));
         let style = if screen == state.screen { theme.heading().underlined() } else { theme.dim() };
         spans.push(Span::styled(label, style));
-        spans.push(Span::raw("  "));
     }
-    let used: usize = spans.iter().map(Span::width).sum();
-    let right = match state.messages.len() {
-        0 => String::new(),
-        1 => "1 message ".to_owned(),
-        n => format!("{} messages ", text::count(n)),
+    let used: usize = spans.iter().map(Span::width).sum::<usize>() + 1;
+    let words = match state.messages.len() {
+        0 => [String::new(), String::new()],
+        1 => ["1 message ".to_owned(), "1 msg ".to_owned()],
+        n => [format!("{} messages ", text::count(n)), format!("{} msg ", text::count(n))],
     };
-    if used + right.len() <= width {
+    let right = words.into_iter().find(|words| used + words.len() <= width).unwrap_or_default();
+    if !right.is_empty() {
         spans.push(Span::raw(" ".repeat(width - used - right.len())));
         spans.push(Span::styled(right, theme.dim()));
     }
@@ -229,11 +243,7 @@ pub fn row_at(state: &State, at: Position) -> Option<usize> {
         (y < height).then(|| layout::first_row(selected, rows, usize::from(height)) + usize::from(y))
     };
     match state.place() {
-        Context::Strategies => {
-            let rows = session.strategies.len() + usize::from(state.pending.is_some());
-            let table = layout::strategies(body, rows).table;
-            below(table, 1, state.strategies.selected, session.strategies.len())
-        }
+        Context::Strategies => strategies::row_at(body, state, session, at),
         Context::Classes => classes::row_at(body, state, at),
         Context::Pairs => below(body, 2, state.confusion.selected, state.confusion.pairs.len()),
         Context::Gallery => {
@@ -260,6 +270,20 @@ fn difference(value: Option<f64>, glyphs: &Glyphs) -> String {
     // Adding zero makes one zero of the two that floats have.
     let glyph = glyphs.sign((rounded(value) + 0.0).total_cmp(&0.0));
     format!("{glyph} {:>6}", signed(value, glyphs))
+}
+
+/// The difference of a class, with its arrow only where it is proven: `▲  +1.6`. Otherwise with the points that the
+/// class's images can prove at least: `   +1.6 ≥15`, or `n<6` where they cannot prove anything.
+fn class_difference(row: &ClassRow, glyphs: &Glyphs) -> String {
+    let Some(value) = row.difference() else { return String::new() };
+    if row.is_proven() {
+        return difference(Some(value), glyphs);
+    }
+    let least = match row.least_points() {
+        Some(least) => format!("{}{least:.0}", glyphs.at_least),
+        None => "n<6".to_owned(),
+    };
+    format!("  {:>6} {least}", signed(value, glyphs))
 }
 
 /// Points with their sign: `+1.6`, `−0.4`, `0.0`.
@@ -334,6 +358,27 @@ mod tests {
         assert_eq!(difference(Some(-0.0001), &UNICODE), "=    0.0");
         assert_eq!(difference(Some(-1.0), &ASCII), "v -100.0");
         assert_eq!(difference(None, &UNICODE).width(), 8);
+    }
+
+    #[test]
+    fn only_what_is_proven_has_an_arrow() {
+        let row = |images: usize, p_holm, resolvable| ClassRow {
+            class: 0,
+            images,
+            a: Some(0.5),
+            b: Some(0.6),
+            gained: 0,
+            lost: 0,
+            p: Some(0.01),
+            p_holm: Some(p_holm),
+            resolvable,
+            confusion: None,
+        };
+        assert_eq!(class_difference(&row(40, 0.04, Some(0.15)), &UNICODE), "▲  +10.0");
+        assert_eq!(class_difference(&row(40, 0.05, Some(0.15)), &UNICODE), "   +10.0 ≥15");
+        assert_eq!(class_difference(&row(7, 1.0, Some(6.0 / 7.0)), &ASCII), "   +10.0 >=86");
+        assert_eq!(class_difference(&row(5, 1.0, None), &ASCII), "   +10.0 n<6");
+        assert_eq!(class_difference(&ClassRow { b: None, ..row(0, 1.0, None) }, &UNICODE), "");
     }
 
     #[test]

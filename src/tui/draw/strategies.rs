@@ -1,33 +1,62 @@
 //! The strategies, ranked: a row each, what A and B differ by in words, and the first classes.
 
 use ratatui::Frame;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect, Size};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::{classes, difference, percent, place_of, put, row_line, signed};
-use crate::tui::layout::{self, first_row};
+use super::{class_difference, classes, percent, place_of, put, row_line, signed};
+use crate::tui::layout::{self, StrategiesLayout, first_row};
+use crate::tui::state::focus::StrategyRow;
 use crate::tui::state::{Job, State};
 use crate::tui::text;
 use crate::tui::theme::Theme;
-use crate::workbench::{self, ClassRow, Comparison, Session, demo, helped_and_hurt};
+use crate::workbench::{
+    self, ClassRow, Comparison, ControlResult, Controls, Session, control_verdict, demo, helped_and_hurt,
+};
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, session: &Session, theme: &Theme) {
-    let rows = session.strategies.len() + usize::from(state.pending.is_some());
-    let parts = layout::strategies(area, rows);
+    let parts = parts(area, state, session);
     draw_table(frame, parts.table, state, session, theme);
-    let width = usize::from(area.width);
-    let mut lines = verdict(state, session, theme, width);
-    if parts.verdict.height > 1 {
+    let mut lines = verdict(state, session, theme, parts.verdict.as_size());
+    let height = usize::from(parts.verdict.height);
+    if session.demo_checkpoint && height > lines.len() {
+        lines.insert(0, Line::styled(format!(" {}", demo::CAUTION), theme.dim()));
+    }
+    if height > lines.len() {
         lines.insert(0, Line::default());
-        if session.demo_checkpoint && lines.len() < usize::from(parts.verdict.height) {
-            lines.insert(1, Line::styled(format!(" {}", demo::CAUTION), theme.dim()));
-        }
     }
     for (row, line) in lines.into_iter().enumerate() {
         put(frame, parts.verdict, row as u16, line);
     }
     classes::draw(frame, parts.classes, state, session, theme);
+}
+
+/// Where everything is.
+pub(super) fn parts(area: Rect, state: &State, session: &Session) -> StrategiesLayout {
+    let rows = StrategyRow::all(session).len() + usize::from(state.pending.is_some());
+    layout::strategies(area, rows, if controlled(state, session).is_some() { 6 } else { 5 })
+}
+
+/// The first row that is drawn: the selected strategy is in view, and its controls as far as there is room.
+fn first_in_view(selected: usize, rows: &[StrategyRow], height: usize) -> usize {
+    let place = rows.iter().position(|row| row.strategy() == selected).unwrap_or(0);
+    let last = rows.iter().rposition(|row| row.strategy() == selected).unwrap_or(0);
+    first_row(place, rows.len(), height).max((last + 1).saturating_sub(height)).min(place)
+}
+
+/// The row of the leaderboard that is drawn at a cell.
+pub(super) fn row_at(body: Rect, state: &State, session: &Session, at: Position) -> Option<usize> {
+    let table = parts(body, state, session).table;
+    let height = usize::from(table.height.saturating_sub(1));
+    let y = usize::from(at.y.checked_sub(table.y + 1)?);
+    let first = first_in_view(state.strategies.selected, &StrategyRow::all(session), height);
+    (y < height).then_some(first + y)
+}
+
+/// The controls that the verdict speaks of: those of the selected strategy, or of B.
+fn controlled<'s>(state: &State, session: &'s Session) -> Option<&'s Controls> {
+    session.controls_of(state.strategies.selected).or_else(|| session.controls_of(state.strategies.b))
 }
 
 /// Columns that the numbers take at the right.
@@ -55,46 +84,26 @@ fn draw_table(frame: &mut Frame<'_>, area: Rect, state: &State, session: &Sessio
     }
     put(frame, area, 0, Line::styled(heading, theme.dim()));
     let height = usize::from(area.height.saturating_sub(1));
+    let columns = Columns { name_width, against_width, interval, recall, told };
     let strategies = &state.strategies;
-    let rows = session.strategies.len();
-    let first = first_row(strategies.selected, rows, height);
-    for (row, index) in (first..rows).take(height).enumerate() {
-        let strategy = &session.strategies[index];
-        let evaluation = &strategy.evaluation;
-        let style = if strategies.shown[index] { Style::new() } else { theme.dim() };
-        let letter = if index == strategies.a {
-            Span::styled("A", theme.a())
-        } else if index == strategies.b {
-            Span::styled("B", theme.b())
-        } else {
-            Span::raw(" ")
+    let all = StrategyRow::all(session);
+    let rows = all.len();
+    let first = first_in_view(strategies.selected, &all, height);
+    for (place, row) in all.into_iter().enumerate().skip(first).take(height) {
+        let spans = match row {
+            StrategyRow::Strategy(strategy) => strategy_spans(state, session, strategy, columns, theme),
+            StrategyRow::Control { strategy, control } => {
+                let controls = session.controls_of(strategy).and_then(|its| its.results.get(control));
+                let style = if strategies.shown[strategy] { Style::new() } else { theme.dim() };
+                controls.map_or_else(Vec::new, |control| control_spans(control, style, columns, theme))
+            }
         };
-        let shown = if strategies.shown[index] { theme.glyphs.on } else { theme.glyphs.off };
-        let against = match strategies.against_a.get(index).and_then(Option::as_ref) {
-            None => "baseline".to_owned(),
-            Some(against) => against_words(against, interval, theme),
-        };
-        let mut numbers = format!(
-            " {:>7}  {}  {}",
-            text::count(strategy.n_prompts()),
-            percent(Some(evaluation.top1())),
-            text::fit(&against, against_width, ""),
+        put(
+            frame,
+            area,
+            (place - first) as u16 + 1,
+            row_line(spans, row == StrategyRow::Strategy(strategies.selected), theme),
         );
-        if recall {
-            let recall = percent(Some(evaluation.mean_per_class_recall()));
-            numbers.push_str(&format!(" {recall}   {}", percent(Some(evaluation.top5()))));
-        }
-        if told {
-            numbers.push_str("   cached");
-        }
-        let name = text::fit_middle(&strategy.name, name_width, theme.glyphs.ellipsis);
-        let spans = vec![
-            letter,
-            Span::raw(format!(" {shown} ")),
-            Span::styled(name, style),
-            Span::styled(numbers, style),
-        ];
-        put(frame, area, row as u16 + 1, row_line(spans, index == strategies.selected, theme));
     }
     if let (Some(pending), true) = (&state.pending, rows < height) {
         let name = text::fit_middle(pending, name_width, theme.glyphs.ellipsis);
@@ -115,18 +124,116 @@ fn draw_table(frame: &mut Frame<'_>, area: Rect, state: &State, session: &Sessio
     }
 }
 
-/// `▲ +1.7 [+0.2, +3.2]`; the sign of a difference whose interval spans zero is `=`.
+/// How wide the columns are, and which there are.
+#[derive(Clone, Copy)]
+struct Columns {
+    name_width: usize,
+    against_width: usize,
+    interval: bool,
+    recall: bool,
+    told: bool,
+}
+
+impl Columns {
+    /// The numbers of a row, after its name.
+    fn numbers(self, prompts: usize, top1: f64, against: &str, recall: f64, top5: f64, told: &str) -> String {
+        let mut numbers = format!(
+            " {:>7}  {}  {}",
+            text::count(prompts),
+            percent(Some(top1)),
+            text::fit(against, self.against_width, ""),
+        );
+        if self.recall {
+            numbers.push_str(&format!(" {}   {}", percent(Some(recall)), percent(Some(top5))));
+        }
+        if self.told && !told.is_empty() {
+            numbers.push_str(&format!("   {told}"));
+        }
+        numbers
+    }
+}
+
+fn strategy_spans<'s>(
+    state: &State,
+    session: &Session,
+    index: usize,
+    columns: Columns,
+    theme: &Theme,
+) -> Vec<Span<'s>> {
+    let strategies = &state.strategies;
+    let strategy = &session.strategies[index];
+    let evaluation = &strategy.evaluation;
+    let style = if strategies.shown[index] { Style::new() } else { theme.dim() };
+    let letter = if index == strategies.a {
+        Span::styled("A", theme.a())
+    } else if index == strategies.b {
+        Span::styled("B", theme.b())
+    } else {
+        Span::raw(" ")
+    };
+    let shown = if strategies.shown[index] { theme.glyphs.on } else { theme.glyphs.off };
+    let against = match strategies.against_a.get(index).and_then(Option::as_ref) {
+        None => "baseline".to_owned(),
+        Some(against) => against_words(against, columns.interval, theme),
+    };
+    let numbers = columns.numbers(
+        strategy.n_prompts(),
+        evaluation.top1(),
+        &against,
+        evaluation.mean_per_class_recall(),
+        evaluation.top5(),
+        "cached",
+    );
+    let name = text::fit_middle(&strategy.name, columns.name_width, theme.glyphs.ellipsis);
+    vec![letter, Span::raw(format!(" {shown} ")), Span::styled(name, style), Span::styled(numbers, style)]
+}
+
+/// A control, indented below its strategy: the averages of its seeds, and what the strategy gains over it.
+fn control_spans<'s>(
+    control: &ControlResult,
+    style: Style,
+    columns: Columns,
+    theme: &Theme,
+) -> Vec<Span<'s>> {
+    let glyphs = &theme.glyphs;
+    let words = control.kind.words();
+    let name = match control.seeds.len() {
+        1 => format!("  {words}"),
+        seeds => format!("  {words} {}{seeds}", glyphs.times),
+    };
+    let gain = signed(control.gain.difference, glyphs);
+    let against = match columns.interval {
+        true => {
+            let (low, high) = control.gain.interval;
+            format!("gain {gain:>5} [{:>5}, {:>5}]", signed(low, glyphs), signed(high, glyphs))
+        }
+        false if columns.recall => format!("gain {gain:>5}"),
+        false => format!("{gain:>8}"),
+    };
+    let numbers = columns.numbers(
+        control.prompts,
+        control.top1().mean,
+        &against,
+        control.mean_per_class_recall().mean,
+        control.top5().mean,
+        &control.top1().sd.map_or_else(String::new, |sd| format!("sd {:.2}", 100.0 * sd)),
+    );
+    let name = text::fit_middle(&name, columns.name_width, glyphs.ellipsis);
+    vec![Span::raw("    "), Span::styled(format!("{name}{numbers}"), style)]
+}
+
+/// `▲ +1.7 [+0.2, +3.2]`; the sign of a difference that is not proven is `=`.
 fn against_words(comparison: &Comparison, interval: bool, theme: &Theme) -> String {
     let glyphs = &theme.glyphs;
     let fraction = |points: f64| points / 100.0;
-    if !interval {
-        return difference(Some(fraction(comparison.top1)), glyphs);
-    }
     let proven = if comparison.is_proven() { comparison.top1 } else { 0.0 };
+    let sign = glyphs.sign(proven.total_cmp(&0.0));
+    if !interval {
+        return format!("{sign} {:>6}", signed(fraction(comparison.top1), glyphs));
+    }
     let (low, high) = comparison.interval();
     format!(
-        "{} {:>5}  [{:>5}, {:>5}]",
-        glyphs.sign(proven.total_cmp(&0.0)),
+        "{sign} {:>5}  [{:>5}, {:>5}]",
         signed(fraction(comparison.top1), glyphs),
         signed(fraction(low), glyphs),
         signed(fraction(high), glyphs)
@@ -134,31 +241,41 @@ fn against_words(comparison: &Comparison, interval: bool, theme: &Theme) -> Stri
 }
 
 /// The answer first, in words.
-fn verdict(state: &State, session: &Session, theme: &Theme, width: usize) -> Vec<Line<'static>> {
+fn verdict(state: &State, session: &Session, theme: &Theme, room: Size) -> Vec<Line<'static>> {
+    let width = usize::from(room.width);
     let strategies = &state.strategies;
+    let control = controlled(state, session).and_then(|controls| {
+        let name = &session.strategies[controls.strategy].name;
+        Some(format!(" {}", control_verdict(name, controls.random()?, theme.glyphs.minus)))
+    });
     let Some(comparison) = strategies.comparison() else {
         let key = state.keymap.key(crate::tui::actions::Action::AddStrategy);
         let text = match session.strategies.len() {
             1 => format!("This experiment has one strategy: {key} adds another to compare it with."),
             _ => "Show a second strategy with Space to compare it with the baseline.".to_owned(),
         };
-        return vec![Line::styled(format!(" {text}"), theme.dim())];
+        let mut lines = vec![Line::styled(format!(" {text}"), theme.dim())];
+        lines.extend(control.map(|text| Line::raw(text::fit(&text, width, theme.glyphs.ellipsis))));
+        return lines;
     };
     let (helped, hurt) = helped_and_hurt(state.classes.table());
     let named = |rows: Vec<&ClassRow>| -> String {
         let part = |row: &&ClassRow| {
-            let sign = difference(row.difference(), &theme.glyphs);
-            let sign: Vec<&str> = sign.split_whitespace().collect();
+            // As in the table below: an arrow where it is proven.
+            let sign = class_difference(row, &theme.glyphs);
+            let sign: Vec<&str> = sign.split_whitespace().take(if row.is_proven() { 2 } else { 1 }).collect();
             let class = &session.classes[row.class];
             format!("{} {}", text::shorten(class, width / 6, theme.glyphs.ellipsis), sign.join(" "))
         };
         let parts: Vec<String> = rows.iter().take(3).map(part).collect();
         if parts.is_empty() { "no class".to_owned() } else { parts.join("   ") }
     };
-    let lines = [
-        format!(" {}", workbench::verdict(session, strategies.a, strategies.b, comparison)),
-        format!(" It helps most on  {}", named(helped)),
-        format!(" and hurts most on {}", named(hurt)),
-    ];
+    let words = workbench::verdict(session, strategies.a, strategies.b, comparison);
+    // Where there is one line for it, its end is cut off.
+    let words = if room.height > 2 { text::wrap(&words, width.saturating_sub(2)) } else { vec![words] };
+    let mut lines: Vec<String> = words.into_iter().map(|line| format!(" {line}")).collect();
+    lines.extend(control);
+    lines.push(format!(" It helps most on  {}", named(helped)));
+    lines.push(format!(" and hurts most on {}", named(hurt)));
     lines.iter().map(|line| Line::raw(text::fit(line, width, theme.glyphs.ellipsis))).collect()
 }

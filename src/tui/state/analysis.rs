@@ -1,8 +1,10 @@
 //! The job that answers questions about the session's embeddings, as the screens see it.
 
+use super::explanation::ExplanationAnswer;
+use super::findings::{FindingsAnswer, FindingsView};
 use super::jobs::{Job, Problem};
 use super::{Effect, State};
-use crate::workbench::{AnalysisNotice, AnalysisRequest, Progress};
+use crate::workbench::{AnalysisAnswer, AnalysisNotice, AnalysisRequest, Progress};
 
 /// What the state calls the job.
 const ANALYSIS_JOB: &str = "read the embeddings for explanations and findings";
@@ -36,7 +38,9 @@ impl State {
         let at_work = matches!(self.analysis, Analysis::Opening(_));
         if at_work {
             self.analysis = Analysis::Closed;
+            self.findings.give_up("Stopped.");
             self.jobs.set(ANALYSIS_JOB, &Job::Stopped);
+            self.images.explanation = None;
         }
         at_work
     }
@@ -45,6 +49,8 @@ impl State {
     pub(super) fn forget_analysis(&mut self) {
         self.stop_analysis();
         self.analysis = Analysis::Closed;
+        self.findings = FindingsView::default();
+        self.images.explanation = None;
     }
 
     /// The job has said something.
@@ -59,8 +65,20 @@ impl State {
                 self.jobs.set(ANALYSIS_JOB, &Job::Done);
                 self.analysis = Analysis::Open;
             }
-            AnalysisNotice::Answer(answer) => match *answer {},
-            AnalysisNotice::Refused(_, message) => {
+            AnalysisNotice::Answer(answer) => {
+                self.jobs.set(ANALYSIS_JOB, &Job::Done);
+                self.analysis = Analysis::Open;
+                self.answered(*answer);
+            }
+            AnalysisNotice::Refused(request, message) => {
+                match request {
+                    AnalysisRequest::Findings => {
+                        self.findings.answer = FindingsAnswer::Refused(message.clone());
+                    }
+                    AnalysisRequest::Explain { image, strategies } => {
+                        self.explained(image, &strategies, ExplanationAnswer::Refused(message.clone()));
+                    }
+                }
                 self.notice = message.lines().next().map(str::to_owned);
                 self.messages.push(message);
             }
@@ -68,7 +86,20 @@ impl State {
                 let problem = Problem { message: message.clone(), store: false };
                 self.jobs.set(ANALYSIS_JOB, &Job::Failed(problem));
                 self.messages.push(message.clone());
+                self.findings.give_up(&message);
                 self.analysis = Analysis::Failed(message);
+            }
+        }
+    }
+
+    fn answered(&mut self, answer: AnalysisAnswer) {
+        match answer {
+            AnalysisAnswer::Found(findings) => {
+                self.findings.answer = FindingsAnswer::Found(findings);
+                self.findings.selected = 0;
+            }
+            AnalysisAnswer::Explained { image, strategies, explanations } => {
+                self.explained(image, &strategies, ExplanationAnswer::Explained(explanations));
             }
         }
     }

@@ -78,6 +78,8 @@ pub enum Effect {
     OpenExperiment(Wanted),
     /// The experiment with one more strategy.
     AddStrategy(NewStrategy),
+    /// The experiment with the controls of these strategies, and of no others.
+    SetControls(Vec<String>),
     /// Ask for the prompt sets there are.
     ListPromptSets,
     /// Complete a path.

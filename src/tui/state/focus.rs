@@ -2,6 +2,39 @@
 
 use crate::workbench::{Comparison, Focus, Session};
 
+/// A row of the leaderboard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StrategyRow {
+    /// A strategy.
+    Strategy(usize),
+    /// One of its controls, below it; the cursor passes over these.
+    Control {
+        /// An index into the session's strategies.
+        strategy: usize,
+        /// An index into the strategy's controls.
+        control: usize,
+    },
+}
+
+impl StrategyRow {
+    /// Every row, from the first to the last.
+    pub fn all(session: &Session) -> Vec<Self> {
+        let of_strategy = |strategy: usize| {
+            let controls = session.controls_of(strategy).map_or(0, |controls| controls.results.len());
+            let controls = (0..controls).map(move |control| Self::Control { strategy, control });
+            std::iter::once(Self::Strategy(strategy)).chain(controls)
+        };
+        (0..session.strategies.len()).flat_map(of_strategy).collect()
+    }
+
+    /// The strategy that it is, or belongs to.
+    pub fn strategy(self) -> usize {
+        match self {
+            Self::Strategy(strategy) | Self::Control { strategy, .. } => strategy,
+        }
+    }
+}
+
 /// A, the baseline; B, compared with it; and what is shown.
 #[derive(Debug, Default)]
 pub struct Strategies {

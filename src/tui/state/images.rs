@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::explanation::ExplanationView;
 use super::focus::Strategies;
 use super::step::Step;
 use crate::workbench::{ChangedPrediction, ConfusionCell, ImageFilter, ImageSelection, Session};
@@ -40,6 +41,8 @@ pub struct ImagesView {
     pub selected: usize,
     /// It is shown large.
     pub inspecting: bool,
+    /// Why it is seen as it is.
+    pub explanation: Option<ExplanationView>,
     /// Only those whose prediction the changes of prompts flip, in place of a filter.
     pub flips: Option<Arc<Vec<ChangedPrediction>>>,
 }
@@ -56,6 +59,7 @@ impl Default for ImagesView {
             list: Vec::new(),
             selected: 0,
             inspecting: false,
+            explanation: None,
             flips: None,
         }
     }

@@ -5,7 +5,9 @@
 //! | `events.rs`, `update.rs` | what happens, what is to be done, and how one leads to the other |
 //! | `focus.rs` | the strategies: A, B, what is shown |
 //! | `classes.rs`, `confusion.rs`, `images.rs`, `prompts.rs`, `jobs.rs`, `opening.rs` | a screen each |
+//! | `explanation.rs` | why A and B see what they see in an image |
 //! | `analysis.rs` | the job that answers questions about embeddings |
+//! | `findings.rs` | what may be wrong with labels and prompts |
 //! | `commands.rs`, `form.rs` | what lies over a screen |
 //! | `remembered.rs` | what is kept for the next time |
 //! | `step.rs` | how a selection moves |
@@ -15,6 +17,8 @@ pub mod classes;
 pub mod commands;
 pub mod confusion;
 mod events;
+pub mod explanation;
+pub mod findings;
 pub mod focus;
 pub mod form;
 pub mod images;
@@ -43,7 +47,9 @@ use classes::{ClassPage, ClassesView};
 use commands::CommandsView;
 use confusion::ConfusionView;
 pub use events::{Effect, Event, NewStrategy, Wanted};
-use focus::Strategies;
+use explanation::ExplanationView;
+use findings::FindingsView;
+use focus::{Strategies, StrategyRow};
 use form::Form;
 use images::ImagesView;
 use jobs::JobsView;
@@ -69,14 +75,23 @@ pub enum Screen {
     Prompts,
     /// Jobs and messages.
     Jobs,
+    /// What may be wrong with labels and prompts.
+    Findings,
     /// Which experiment to open.
     Opening,
 }
 
 impl Screen {
     /// Those with a number, in its order.
-    pub const ALL: [Self; 6] =
-        [Self::Strategies, Self::Classes, Self::Confusion, Self::Images, Self::Prompts, Self::Jobs];
+    pub const ALL: [Self; 7] = [
+        Self::Strategies,
+        Self::Classes,
+        Self::Confusion,
+        Self::Images,
+        Self::Prompts,
+        Self::Jobs,
+        Self::Findings,
+    ];
 
     /// As the tabs show it.
     pub fn name(self) -> &'static str {
@@ -87,6 +102,7 @@ impl Screen {
             Self::Images => "Images",
             Self::Prompts => "Prompts",
             Self::Jobs => "Jobs",
+            Self::Findings => "Findings",
             Self::Opening => "Open",
         }
     }
@@ -191,6 +207,8 @@ pub struct State {
     pub prompts: PromptsView,
     /// The job that answers questions about the session's embeddings.
     pub analysis: Analysis,
+    /// What may be wrong with labels and prompts.
+    pub findings: FindingsView,
     /// Jobs and messages.
     pub jobs: JobsView,
     /// What can be opened.
@@ -235,6 +253,7 @@ impl State {
             images: ImagesView::default(),
             prompts: PromptsView::default(),
             analysis: Analysis::default(),
+            findings: FindingsView::default(),
             jobs: JobsView::default(),
             opening: OpeningView::default(),
             pictures: PictureCache::default(),
@@ -279,10 +298,14 @@ impl State {
                 Screen::Classes => Context::Classes,
                 Screen::Confusion if self.confusion.block.is_some() => Context::Block,
                 Screen::Confusion => Context::Pairs,
+                Screen::Images if self.images.inspecting && self.images.explanation.is_some() => {
+                    Context::Explanation
+                }
                 Screen::Images if self.images.inspecting => Context::Inspector,
                 Screen::Images => Context::Gallery,
                 Screen::Prompts => Context::Prompts,
                 Screen::Jobs => Context::Jobs,
+                Screen::Findings => Context::Findings,
                 Screen::Opening => Context::Opening,
             },
         }
@@ -298,10 +321,11 @@ impl State {
             Context::Block => {
                 self.confusion.block.as_ref().and_then(|block| block.classes.get(block.row).copied())
             }
-            Context::Gallery | Context::Inspector => {
+            Context::Gallery | Context::Inspector | Context::Explanation => {
                 self.images.current().map(|image| session.images[image].label)
             }
             Context::Prompts => Some(self.prompts.class),
+            Context::Findings => self.findings.current()?.classes.first().copied(),
             _ => None,
         }
     }
@@ -328,6 +352,7 @@ impl State {
         self.images.flips = None;
         self.strategies = Strategies::of(&session);
         self.pictures.clear();
+        let known = self.session.as_ref().map_or(0, |before| before.strategies.len());
         let newest = session.strategies.len().saturating_sub(1);
         self.session = Some(session);
         if same {
@@ -339,8 +364,10 @@ impl State {
                 self.prompts.desk = None;
             }
             // What was just added is what the user wants to see.
-            self.strategies.selected = newest;
-            self.strategies.choose_b();
+            if newest >= known {
+                self.strategies.selected = newest;
+                self.strategies.choose_b();
+            }
         } else {
             self.forget_views();
             if let Some(remembered) = remembered {
@@ -482,6 +509,11 @@ impl State {
                 }
             }
             Context::Pairs | Context::Block => self.confusion.move_by(step, half),
+            Context::Explanation => {
+                if let Some(view) = &mut self.images.explanation {
+                    view.move_by(step, half);
+                }
+            }
             Context::Gallery | Context::Inspector => {
                 let gallery = layout::gallery(layout::body(self.size));
                 self.images.move_by(step, gallery.columns, gallery.rows);
@@ -493,6 +525,7 @@ impl State {
                 });
                 self.prompts.move_by(step, rows, half);
             }
+            Context::Findings => self.findings.move_by(step, half),
             Context::Jobs => {
                 self.jobs.selected = step.apply(self.jobs.selected, self.messages.len(), half);
             }
@@ -533,6 +566,8 @@ impl State {
                 }
             }
             Context::Gallery => self.images.inspecting = !self.images.list.is_empty(),
+            Context::Explanation => self.open_explained_prompt(),
+            Context::Findings => self.open_finding(),
             Context::Jobs if self.jobs.selected < self.messages.len() => {
                 self.overlay = Some(Overlay::Message(self.jobs.selected, 0));
             }
@@ -556,6 +591,25 @@ impl State {
         self.list_images();
     }
 
+    /// Why the image is seen as it is; or no more of that.
+    fn toggle_explanation(&mut self) {
+        let image = self.images.current();
+        self.images.explanation = match self.images.explanation {
+            Some(_) => None,
+            None => image.map(|image| ExplanationView::unasked(image, &self.strategies)),
+        };
+    }
+
+    /// The prompts of the class under the cursor of an explanation.
+    fn open_explained_prompt(&mut self) {
+        let place = self.images.explanation.as_ref().and_then(|view| Some((view.place()?, view.on_b)));
+        let Some(((class, prompt), on_b)) = place else { return };
+        self.prompts.open(class);
+        self.prompts.on_b = on_b;
+        self.prompts.selected[usize::from(on_b)] = prompt;
+        self.visit(Screen::Prompts);
+    }
+
     fn open_images_of(&mut self, class: usize) {
         self.visit(Screen::Images);
         self.images.inspecting = false;
@@ -573,6 +627,7 @@ impl State {
         }
         match self.place() {
             Context::Inspector => self.images.inspecting = false,
+            Context::Explanation => self.images.explanation = None,
             Context::Class => self.classes.page = None,
             Context::Block => self.confusion.block = None,
             Context::Opening if self.session.is_none() && self.job == Job::Idle => {}
@@ -622,6 +677,24 @@ impl State {
         self.begin_session();
         self.pending = Some(new.name.clone());
         Effect::AddStrategy(new)
+    }
+
+    /// The selected strategy gets controls, or loses them.
+    fn toggle_controls(&mut self) -> Vec<Effect> {
+        let Some(session) = self.session.clone() else { return Vec::new() };
+        if self.job.is_running() {
+            self.notice = Some("Wait until the running job is done, or stop it.".to_owned());
+            return Vec::new();
+        }
+        let selected = self.strategies.selected;
+        let is_controlled = |strategy: &usize| session.controls_of(*strategy).is_some();
+        let adds = !is_controlled(&selected);
+        let wanted = (0..session.strategies.len())
+            .filter(|strategy| is_controlled(strategy) != (*strategy == selected));
+        let name = |strategy: usize| session.strategies[strategy].name.clone();
+        self.begin_session();
+        self.pending = adds.then(|| format!("controls of {}", name(selected)));
+        vec![Effect::SetControls(wanted.map(name).collect())]
     }
 
     /// Opens a strategy's prompts for editing, in place of those that are open.
@@ -740,8 +813,8 @@ impl State {
         let body = layout::body(self.size);
         let key = |image: usize, size: Size| self.picture_key(image, size);
         let mut keys: Vec<PictureKey> = match self.place() {
-            Context::Inspector => {
-                let size = layout::inspector(body).picture.as_size();
+            place @ (Context::Inspector | Context::Explanation) => {
+                let size = layout::inspector(body, place == Context::Explanation).picture.as_size();
                 self.images.current().map(|image| key(image, size)).into_iter().collect()
             }
             Context::Gallery => {
@@ -770,8 +843,9 @@ impl State {
             return Vec::new();
         };
         match self.place() {
-            Context::Strategies if row < session.strategies.len() => {
-                self.strategies.selected = row;
+            Context::Strategies => {
+                let Some(row) = StrategyRow::all(session).get(row).copied() else { return Vec::new() };
+                self.strategies.selected = row.strategy();
                 self.strategies.choose_b();
                 self.refill();
             }

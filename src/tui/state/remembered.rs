@@ -19,6 +19,8 @@ pub struct Remembered {
     grouped: bool,
     images: String,
     confusions: String,
+    /// None where an earlier version left the experiment.
+    controls: Option<Vec<String>>,
 }
 
 impl Remembered {
@@ -37,7 +39,13 @@ impl Remembered {
             grouped: state.classes.grouped,
             images: state.images.selection.filter.name().to_owned(),
             confusions: whose_name(state.confusion.whose).to_owned(),
+            controls: Some(session.controls.iter().map(|controls| name(controls.strategy)).collect()),
         })
+    }
+
+    /// The strategies that were shown with their controls, if it is known.
+    pub fn controls(&self) -> Option<&[String]> {
+        self.controls.as_deref()
     }
 
     /// Brings the state, whose session is open, back to it.

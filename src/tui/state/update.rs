@@ -96,6 +96,8 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Terminate => vec![Effect::QuitNow],
     };
     effects.extend(wanted_at_desk(state));
+    effects.extend(state.wanted_explanation());
+    effects.extend(state.findings_wanted());
     let visible = state.visible_pictures();
     effects.extend(state.pictures.newly_wanted(&visible).map(Effect::WantPictures));
     effects
@@ -356,6 +358,7 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
             state.go(Screen::Prompts);
         }
         Action::Jobs => state.go(Screen::Jobs),
+        Action::Findings => state.go(Screen::Findings),
         Action::NextScreen => state.go(state.screen.beside(1)),
         Action::PreviousScreen => state.go(state.screen.beside(-1)),
         Action::Toggle => {
@@ -367,6 +370,7 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
             state.refill();
         }
         Action::AddStrategy => return vec![Effect::ListPromptSets],
+        Action::Controls => return state.toggle_controls(),
         Action::Sort | Action::Reverse | Action::Group => {
             if let Some(session) = state.session.clone() {
                 match action {
@@ -472,6 +476,12 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
                 state.begin_typing(Purpose::PromptSetName, &name);
             } else {
                 state.notice = Some("There is nothing to save: no prompt was changed.".to_owned());
+            }
+        }
+        Action::Explain => state.toggle_explanation(),
+        Action::OtherExplanation => {
+            if let Some(view) = &mut state.images.explanation {
+                view.turn();
             }
         }
         Action::OtherSide => {

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::markup::Markup;
-use super::numbers::{count, counted, difference, percent_or_dash, signed};
+use super::numbers::{class_difference, count, counted, percent_or_dash, signed};
 use super::{Side, View, name};
 use crate::message::listed;
 use crate::workbench::class_table::{Change, ClassColumn, ClassRow, sort_classes};
@@ -33,11 +33,13 @@ pub fn write(page: &mut Markup, view: &View<'_>) {
 
 fn write_counts(section: &mut Markup, rows: &[ClassRow]) {
     let of = |change: Change| rows.iter().filter(|row| row.change() == change).count();
+    let proven = rows.iter().filter(|row| row.is_proven()).count();
     let words = format!(
-        "B is better on {}, A on {}; on {} they are equal.",
+        "B is better on {}, A on {}; on {} they are equal. The difference is proven on {}.",
         counted(of(Change::Gained), "class", "classes"),
         count(of(Change::Lost)),
         count(of(Change::Same)),
+        count(proven),
     );
     section.leaf("p", &[], &words);
 }
@@ -61,7 +63,7 @@ fn groups<'a>(view: &View<'_>, rows: &'a [ClassRow]) -> Vec<Group<'a>> {
         false => (rows.iter().collect(), rows.iter().rev().collect()),
     };
     let words = match view.is_pair() {
-        true => [("▲", "gain", "gains"), ("▼", "loss", "losses")],
+        true => [("+", "gain", "gains"), ("−", "loss", "losses")],
         false => [("highest", "class", "classes"), ("lowest", "class", "classes")],
     };
     let group = |all: Vec<&'a ClassRow>, (which, one, more): (&str, &str, &str)| {
@@ -90,6 +92,12 @@ fn write_table(table: &mut Markup, view: &View<'_>, rows: &[ClassRow]) {
             });
         }
         caption.text(". The whole track is 100\u{a0}%.");
+        if view.is_pair() {
+            caption.text(
+                " ▲ and ▼ mark what is proven, with all classes taken together (p\u{a0}<\u{a0}0.05). ≥ stands before the \
+                 points that the images of a class can prove at least; n<6 is too few images to prove anything.",
+            );
+        }
     });
     let mut columns = vec!["class", "images", "accuracy", "A"];
     if view.is_pair() {
@@ -121,8 +129,7 @@ fn write_row(body: &mut Markup, view: &View<'_>, row: &ClassRow) {
         cells.leaf("td", &[("class", "of-a")], &percent_or_dash(row.a));
         if view.is_pair() {
             cells.leaf("td", &[("class", "of-b")], &percent_or_dash(row.b));
-            let points = 100.0 * row.difference().unwrap_or(0.0);
-            cells.leaf("td", &[("class", "points")], &difference(points));
+            cells.leaf("td", &[("class", "points")], &class_difference(row));
         }
     });
 }

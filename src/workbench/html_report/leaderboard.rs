@@ -24,8 +24,8 @@ pub fn write(page: &mut Markup, view: &View<'_>) {
             let caption = match view.session.strategies.len() {
                 1 => "Shares of images in percent.",
                 _ => {
-                    "Shares of images in percent, differences in points; = where the interval contains zero, so that \
-                     the difference may be chance."
+                    "Shares of images in percent, differences in points; = where p is 0.05 or more, so that the \
+                     difference may be chance."
                 }
             };
             table.leaf("caption", &[], caption);
@@ -99,7 +99,8 @@ fn write_named(words: &mut Markup, view: &View<'_>, rows: &[&ClassRow]) {
         }
         name(words, view.class(row.class));
         words.text("\u{a0}");
-        let points = difference(100.0 * row.difference().unwrap_or(0.0));
+        let points = 100.0 * row.difference().unwrap_or(0.0);
+        let points = if row.is_proven() { difference(points) } else { signed(points) };
         words.leaf("span", &[("class", "points")], &points);
     }
 }
@@ -155,7 +156,7 @@ fn against(comparison: Option<&Comparison>) -> String {
     format!("{} [{}, {}]", proven_difference(comparison), signed(low), signed(high))
 }
 
-/// As on the screen: `=` where the interval leaves open which is better.
+/// As on the screen: `=` where it is not proven which is better.
 fn proven_difference(comparison: &Comparison) -> String {
     match comparison.is_proven() {
         true => difference(comparison.top1),

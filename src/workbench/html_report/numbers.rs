@@ -1,6 +1,7 @@
 //! How the page writes shares, differences and counts.
 
 pub use crate::message::count;
+use crate::workbench::class_table::ClassRow;
 
 /// A fraction as a percentage with one decimal, without its sign.
 pub fn percent(fraction: f64) -> String {
@@ -46,6 +47,17 @@ pub fn difference(points: f64) -> String {
         _ => "=",
     };
     format!("{sign} {}", signed(points))
+}
+
+/// The difference of a class, with its arrow only where it is proven; otherwise with the points that its images can
+/// prove at least, as on the screens: `+1.6 ≥15`, or `+1.6 n<6` where they cannot prove anything.
+pub fn class_difference(row: &ClassRow) -> String {
+    let points = 100.0 * row.difference().unwrap_or(0.0);
+    match row.least_points() {
+        _ if row.is_proven() => difference(points),
+        Some(least) => format!("{} ≥{least:.0}", signed(points)),
+        None => format!("{} n<6", signed(points)),
+    }
 }
 
 fn rounded(points: f64) -> f64 {

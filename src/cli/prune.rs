@@ -1,0 +1,177 @@
+//! `prompts prune`: a strategy without the prompts that do harm, chosen on one part of the images and measured on the
+//! other.
+
+use serde::Serialize;
+
+use super::arguments::{Format, Global, PruneArguments};
+use super::experiment::{Opened, introduce, outcome};
+use super::output::{Output, ProgressLine};
+use super::table::{percent, points};
+use super::{CommandError, Outcome};
+use crate::workbench::{Pruning, PruningOptions, Session, SessionOptions, p_words};
+
+pub fn run(command: &PruneArguments, global: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
+    let mut opened = Opened::new(&command.experiment, global)?;
+    opened.workbench.keep_strategies(std::slice::from_ref(&command.strategy))?;
+    let session = opened.evaluate(SessionOptions::default())?;
+    let embeddings = opened.embed()?;
+    let options = PruningOptions { development_share: command.dev_share, seed: command.seed };
+    let progress = ProgressLine::stderr();
+    let pruning = opened.workbench.prune(&session, &embeddings, 0, options, &opened.cancel, &|state| {
+        progress.show(&state);
+    });
+    progress.finish();
+    let pruning = pruning?;
+    let saved = match &command.save {
+        Some(name) => {
+            let saved = opened.workbench.save_pruned(name, &session, &pruning);
+            let saved = saved.map_err(|error| CommandError::Usage(error.to_string()))?;
+            Some(format!("{}@{}", saved.name, saved.version))
+        }
+        None => None,
+    };
+    match command.format {
+        Format::Table => table(&session, &pruning, saved.as_deref(), output)?,
+        Format::Json => output.json(&report(&session, &pruning, options, saved.as_deref()))?,
+        Format::Csv => output.csv(records(&session, &pruning))?,
+    }
+    Ok(outcome(&session))
+}
+
+fn table(
+    session: &Session,
+    pruning: &Pruning,
+    saved: Option<&str>,
+    output: &mut Output,
+) -> Result<(), CommandError> {
+    introduce(session, output)?;
+    let strategy = &session.strategies[pruning.strategy];
+    let comparison = &pruning.comparison;
+    let (low, high) = comparison.interval();
+    output.line(&format!(
+        "{}: {} of {} prompts go, chosen on {} images ({} to {} there, which is too good to be true)",
+        strategy.name,
+        pruning.removed.len(),
+        strategy.n_prompts(),
+        pruning.development_images,
+        percent(Some(pruning.development.0)),
+        percent(Some(pruning.development.1)),
+    ))?;
+    output.line(&format!(
+        "on the other {} images: {} to {}, {} [{}, {}], {} gained and {} lost ({}): {}",
+        comparison.images,
+        percent(Some(pruning.rest.0)),
+        percent(Some(pruning.rest.1)),
+        points(comparison.top1 / 100.0),
+        points(low / 100.0),
+        points(high / 100.0),
+        comparison.gained.len(),
+        comparison.lost.len(),
+        p_words(comparison.mcnemar_p()),
+        if comparison.is_proven() { "proven" } else { "not proven" },
+    ))?;
+    output.line(&match pruning.looks {
+        1 => "these images were looked at for the first time".to_owned(),
+        looks => format!(
+            "these images were looked at {looks} times now: the more often, the less they prove; --seed takes others"
+        ),
+    })?;
+    if let Some(saved) = saved {
+        output.line(&format!("saved as {saved}"))?;
+    }
+    if !pruning.removed.is_empty() {
+        output.table(&records(session, pruning))?;
+    }
+    Ok(())
+}
+
+fn records(session: &Session, pruning: &Pruning) -> Vec<Vec<String>> {
+    let prompts = &session.strategies[pruning.strategy].prompts;
+    let mut records = vec![["class", "removed prompt"].map(str::to_owned).to_vec()];
+    records.extend(pruning.removed.iter().map(|removed| {
+        vec![session.classes[removed.class].clone(), prompts[removed.class][removed.prompt].clone()]
+    }));
+    records
+}
+
+#[derive(Serialize)]
+struct PruneReport<'a> {
+    experiment: &'a str,
+    strategy: &'a str,
+    development_share: f64,
+    seed: u64,
+    prompts: usize,
+    development: DevelopmentPart,
+    rest: RestPart,
+    removed: Vec<RemovedPart<'a>>,
+    saved: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct DevelopmentPart {
+    images: usize,
+    before: f64,
+    after: f64,
+}
+
+#[derive(Serialize)]
+struct RestPart {
+    images: usize,
+    before: f64,
+    after: f64,
+    difference: f64,
+    interval: (f64, f64),
+    gained: usize,
+    lost: usize,
+    mcnemar_p: f64,
+    looks: u64,
+}
+
+#[derive(Serialize)]
+struct RemovedPart<'a> {
+    class: &'a str,
+    prompt: &'a str,
+}
+
+fn report<'a>(
+    session: &'a Session,
+    pruning: &Pruning,
+    options: PruningOptions,
+    saved: Option<&'a str>,
+) -> PruneReport<'a> {
+    let strategy = &session.strategies[pruning.strategy];
+    let comparison = &pruning.comparison;
+    let (low, high) = comparison.interval();
+    PruneReport {
+        experiment: &session.experiment,
+        strategy: &strategy.name,
+        development_share: options.development_share,
+        seed: options.seed,
+        prompts: strategy.n_prompts(),
+        development: DevelopmentPart {
+            images: pruning.development_images,
+            before: pruning.development.0,
+            after: pruning.development.1,
+        },
+        rest: RestPart {
+            images: comparison.images,
+            before: pruning.rest.0,
+            after: pruning.rest.1,
+            difference: comparison.top1 / 100.0,
+            interval: (low / 100.0, high / 100.0),
+            gained: comparison.gained.len(),
+            lost: comparison.lost.len(),
+            mcnemar_p: comparison.mcnemar_p(),
+            looks: pruning.looks,
+        },
+        removed: pruning
+            .removed
+            .iter()
+            .map(|removed| RemovedPart {
+                class: &session.classes[removed.class],
+                prompt: &strategy.prompts[removed.class][removed.prompt],
+            })
+            .collect(),
+        saved,
+    }
+}

@@ -1,0 +1,124 @@
+//! What may be wrong with labels and prompts: a row each; below them what speaks for the selected one, and what to do.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::{bar, place_of, put, row_line};
+use crate::tui::actions::Action;
+use crate::tui::layout::first_row;
+use crate::tui::state::findings::FindingsAnswer;
+use crate::tui::state::{Analysis, State};
+use crate::tui::text;
+use crate::tui::theme::Theme;
+use crate::workbench::{Finding, FindingKind, Session};
+
+/// Lines below the list: the prompt or images, what speaks for it, what to do.
+const DETAILS: u16 = 7;
+
+/// Columns of a kind's name.
+const KIND: usize = 24;
+
+pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, session: &Session, theme: &Theme) {
+    let width = usize::from(area.width);
+    let findings = match &state.findings.answer {
+        FindingsAnswer::Found(findings) => findings,
+        FindingsAnswer::Unasked | FindingsAnswer::Waiting => {
+            put(frame, area, 0, Line::styled(" Findings", theme.heading()));
+            return put(frame, area, 1, waiting(state, theme));
+        }
+        FindingsAnswer::Refused(message) => {
+            put(frame, area, 0, Line::styled(" Findings", theme.heading()));
+            for (y, line) in text::wrap(message, width.saturating_sub(2)).into_iter().enumerate() {
+                put(frame, area, y as u16 + 1, Line::styled(format!(" {line}"), theme.problem()));
+            }
+            let key = state.keymap.key(Action::Open);
+            return put(frame, area, 3, Line::styled(format!(" {key} looks again."), theme.dim()));
+        }
+    };
+    let labels = findings.iter().filter(|finding| FindingKind::OF_LABELS.contains(&finding.kind)).count();
+    let heading = match findings.len() {
+        0 => " Findings: nothing".to_owned(),
+        _ => format!(
+            " Findings: {} about labels, {} about prompts",
+            text::count(labels),
+            text::count(findings.len() - labels)
+        ),
+    };
+    put(frame, area, 0, Line::styled(heading, theme.heading()));
+    if findings.is_empty() {
+        let checked = "Looked for: classes in another order, names twice or without prompts, keys left over, classes \
+                       without images, images twice in different classes, likely label errors; prompts twice, fragments, \
+                       markup, blanks, wrong articles, nothing to see, class names missing, too long, nearer to another \
+                       class.";
+        for (y, line) in text::wrap(checked, width.saturating_sub(2)).into_iter().enumerate() {
+            put(frame, area, y as u16 + 1, Line::styled(format!(" {line}"), theme.dim()));
+        }
+        return;
+    }
+    let details = DETAILS.min(area.height / 2);
+    let list = Rect { y: area.y + 1, height: area.height.saturating_sub(1 + details), ..area };
+    let height = usize::from(list.height);
+    let first = first_row(state.findings.selected, findings.len(), height);
+    put(frame, area, 0, place_of(first, height, findings.len(), "", theme));
+    for (y, (index, finding)) in findings.iter().enumerate().skip(first).take(height).enumerate() {
+        let spans = row(finding, session, width.saturating_sub(1), theme);
+        put(frame, list, y as u16, row_line(spans, index == state.findings.selected, theme));
+    }
+    let below = Rect { y: list.y + list.height, height: details, ..area };
+    if let Some(finding) = state.findings.current() {
+        draw_details(frame, below, finding, session, theme);
+    }
+}
+
+fn waiting(state: &State, theme: &Theme) -> Line<'static> {
+    match &state.analysis {
+        Analysis::Opening(Some(progress)) => Line::from(vec![
+            Span::styled(" looking ", theme.dim()),
+            Span::styled(bar(progress.fraction(), 20, &theme.glyphs), theme.b()),
+            Span::styled(format!(" {progress}"), theme.dim()),
+        ]),
+        Analysis::Failed(message) => Line::styled(
+            format!(" cannot be looked for: {}", message.lines().next().unwrap_or_default()),
+            theme.problem(),
+        ),
+        _ => Line::styled(" looking at labels and prompts", theme.dim()),
+    }
+}
+
+/// `likely-label-error       cat, dog        what speaks for it`
+fn row(finding: &Finding, session: &Session, width: usize, theme: &Theme) -> Vec<Span<'static>> {
+    let ellipsis = theme.glyphs.ellipsis;
+    let names: Vec<&str> = finding.classes.iter().map(|&class| session.classes[class].as_str()).collect();
+    let kind = text::fit(finding.kind.name(), KIND.min(width), ellipsis);
+    let room = width.saturating_sub(KIND + 1);
+    let classes_width = (room / 3).clamp(8, 30).min(room);
+    let classes = text::fit(&names.join(", "), classes_width, ellipsis);
+    let words = finding.prompt.as_ref().map_or(finding.evidence.as_str(), |prompt| prompt.text.as_str());
+    let words = text::fit(words, room.saturating_sub(classes_width + 1), ellipsis);
+    vec![Span::styled(kind, theme.heading()), Span::raw(format!(" {classes} {words}"))]
+}
+
+fn draw_details(frame: &mut Frame<'_>, area: Rect, finding: &Finding, session: &Session, theme: &Theme) {
+    let width = usize::from(area.width).saturating_sub(2);
+    let mut lines: Vec<Line<'static>> = vec![Line::default()];
+    let mut add = |name: &str, words: &str, most: usize| {
+        let wrapped = text::wrap(words, width.saturating_sub(10));
+        for (y, line) in wrapped.into_iter().take(most).enumerate() {
+            let name = if y == 0 { name } else { "" };
+            lines.push(Line::from(vec![Span::styled(format!(" {name:<9}"), theme.dim()), Span::raw(line)]));
+        }
+    };
+    if let Some(prompt) = &finding.prompt {
+        add("prompt", &prompt.text, 2);
+    } else if !finding.images.is_empty() {
+        let names: Vec<&str> =
+            finding.images.iter().take(4).map(|&image| session.images[image].name.as_str()).collect();
+        add("images", &names.join("  "), 1);
+    }
+    add("evidence", &finding.evidence, 2);
+    add("remedy", &finding.remedy, 2);
+    for (y, line) in lines.into_iter().enumerate() {
+        put(frame, area, y as u16, line);
+    }
+}

@@ -1,0 +1,102 @@
+//! What may be wrong with labels and prompts: asked of the session's embeddings once the screen is looked at.
+
+use super::classes::ClassPage;
+use super::step::Step;
+use super::{Effect, Screen, State};
+use crate::workbench::{AnalysisRequest, Finding, ImageFilter};
+
+/// The findings and the cursor.
+#[derive(Debug, Default)]
+pub struct FindingsView {
+    /// What came back.
+    pub answer: FindingsAnswer,
+    /// The finding under the cursor.
+    pub selected: usize,
+}
+
+/// What the question came to.
+#[derive(Debug, Default)]
+pub enum FindingsAnswer {
+    /// Nobody asked yet.
+    #[default]
+    Unasked,
+    /// They are being looked for.
+    Waiting,
+    /// These were found.
+    Found(Vec<Finding>),
+    /// There are none, and why.
+    Refused(String),
+}
+
+impl FindingsView {
+    /// Those that were found.
+    pub fn list(&self) -> &[Finding] {
+        match &self.answer {
+            FindingsAnswer::Found(findings) => findings,
+            _ => &[],
+        }
+    }
+
+    /// The one under the cursor.
+    pub fn current(&self) -> Option<&Finding> {
+        self.list().get(self.selected)
+    }
+
+    /// What was asked is not answered any more.
+    pub(super) fn give_up(&mut self, why: &str) {
+        if matches!(self.answer, FindingsAnswer::Waiting) {
+            self.answer = FindingsAnswer::Refused(why.to_owned());
+        }
+    }
+
+    /// Moves the cursor.
+    pub fn move_by(&mut self, step: Step, half: usize) {
+        self.selected = step.apply(self.selected, self.list().len(), half);
+    }
+}
+
+impl State {
+    /// Asks for findings when their screen is looked at and nobody has asked yet.
+    pub(super) fn findings_wanted(&mut self) -> Option<Effect> {
+        let is_looked_at =
+            self.screen == Screen::Findings && self.session.is_some() && !self.job.is_running();
+        if !is_looked_at || !matches!(self.findings.answer, FindingsAnswer::Unasked) {
+            return None;
+        }
+        self.findings.answer = FindingsAnswer::Waiting;
+        Some(self.ask(AnalysisRequest::Findings))
+    }
+
+    /// Goes to where a finding can be looked at: its prompt, its image, its class.
+    /// Where there was no answer, asks again.
+    pub(super) fn open_finding(&mut self) {
+        if matches!(self.findings.answer, FindingsAnswer::Refused(_)) {
+            self.findings.answer = FindingsAnswer::Unasked;
+        }
+        let (Some(finding), Some(session)) = (self.findings.current().cloned(), self.session.clone()) else {
+            return;
+        };
+        let class = finding.classes.first().copied();
+        if let (Some(prompt), Some(class)) = (&finding.prompt, class) {
+            self.strategies.selected = prompt.strategy;
+            self.strategies.choose_b();
+            self.refill();
+            self.prompts.open(class);
+            self.prompts.on_b = self.strategies.b == prompt.strategy && self.strategies.is_pair();
+            self.prompts.selected[usize::from(self.prompts.on_b)] = prompt.index;
+            self.visit(Screen::Prompts);
+        } else if let Some(&image) = finding.images.first() {
+            self.images.only_class(session.images[image].label);
+            self.images.selection.filter = ImageFilter::Every;
+            self.list_images();
+            self.images.selected = self.images.list.iter().position(|&other| other == image).unwrap_or(0);
+            self.images.inspecting = true;
+            self.visit(Screen::Images);
+        } else if let Some(class) = class {
+            self.classes.page = Some(ClassPage { class, selected: 0 });
+            self.visit(Screen::Classes);
+        } else {
+            self.notice = Some("This finding is about no class or image in particular.".to_owned());
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! A strategy's classifier as a file that other programs multiply their image embeddings with: safetensors, or numpy's
+//! array with the class names beside it.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use safetensors::tensor::{Dtype, TensorView};
+
+use super::embedding_file::Unfinished;
+use super::error::WorkbenchError;
+use super::session::{Session, SessionEmbeddings};
+use crate::evaluation::{Classifier, Matrix};
+use crate::prompts::Aggregation;
+
+/// A file of a classifier in the making: it appears under its name when it is whole.
+pub struct ClassifierFile {
+    out: PathBuf,
+    aggregation: Aggregation,
+    weights: Unfinished,
+    /// The file of class names, beside an array that has no place for them.
+    names: Option<(PathBuf, Unfinished)>,
+}
+
+/// What was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrittenClassifier {
+    /// Rows.
+    pub classes: usize,
+    /// Columns.
+    pub dim: usize,
+    /// Every row is a unit vector. Averages of unit vectors, as `similarity-mean` takes them, are shorter; normalising
+    /// them would change the predictions.
+    pub is_unit: bool,
+    /// The file of class names, if it is one of its own.
+    pub names: Option<PathBuf>,
+}
+
+impl ClassifierFile {
+    /// Begins the file `out`, whose ending says which format it has: `.safetensors` or `.npy`.
+    ///
+    /// # Errors
+    /// Before anything is computed: [`WorkbenchError::NoRowPerClass`] for `max` and `autoclip`, and [`WorkbenchError::Write`] for an
+    /// unknown ending and for a place that cannot be written to.
+    pub fn begin(out: &Path, aggregation: Aggregation) -> Result<Self, WorkbenchError> {
+        if matches!(aggregation, Aggregation::Max | Aggregation::AutoClip) {
+            return Err(WorkbenchError::NoRowPerClass { aggregation });
+        }
+        let ends = |ending: &str| out.extension().is_some_and(|its| its.eq_ignore_ascii_case(ending));
+        let names = match (ends("safetensors"), ends("npy")) {
+            (true, _) => None,
+            (_, true) => {
+                let names = out.with_extension("classes.json");
+                let file = Unfinished::begin(&names)?;
+                Some((names, file))
+            }
+            _ => {
+                return Err(WorkbenchError::Write {
+                    path: out.to_owned(),
+                    message: "its name must end in .safetensors or .npy".into(),
+                });
+            }
+        };
+        Ok(Self { out: out.to_owned(), aggregation, weights: Unfinished::begin(out)?, names })
+    }
+
+    /// Writes the classifier of the session's strategy, an index. The array is `f32`, `[n_classes, dim]`, in the
+    /// session's order of classes. In safetensors it is the tensor `weights`, and the metadata have `classes` (a JSON
+    /// array), `strategy`, `aggregation`, `checkpoint`, `precision` and `logit_scale` (the logarithm of what scores are
+    /// multiplied with before their softmax).
+    ///
+    /// # Errors
+    /// What prevents writing; nothing is left of an unfinished file.
+    pub fn finish(
+        self,
+        session: &Session,
+        embeddings: &SessionEmbeddings,
+        strategy: usize,
+    ) -> Result<WrittenClassifier, WorkbenchError> {
+        let strategy = &session.strategies[strategy];
+        let Classifier::Linear { weights } = embeddings.classifier(strategy)? else {
+            return Err(WorkbenchError::NoRowPerClass { aggregation: self.aggregation });
+        };
+        let classes = serde_json::json!(session.classes).to_string();
+        let names = match self.names {
+            Some((path, file)) => {
+                file.finish(classes.as_bytes())?;
+                self.weights.finish(&npy(&weights))?;
+                Some(path)
+            }
+            None => {
+                let metadata = [
+                    ("classes", classes),
+                    ("strategy", strategy.name.clone()),
+                    ("aggregation", self.aggregation.to_string()),
+                    ("checkpoint", session.checkpoint.clone()),
+                    ("precision", session.precision.name().to_owned()),
+                    ("logit_scale", embeddings.logit_scale.to_string()),
+                ];
+                let metadata = metadata.map(|(key, value)| (key.to_owned(), value)).into();
+                let bytes = safetensors(&weights, metadata)
+                    .map_err(|message| WorkbenchError::Write { path: self.out.clone(), message })?;
+                self.weights.finish(&bytes)?;
+                None
+            }
+        };
+        let is_unit = self.aggregation != Aggregation::SimilarityMean;
+        Ok(WrittenClassifier { classes: weights.rows(), dim: weights.cols(), is_unit, names })
+    }
+}
+
+fn little_endian(matrix: &Matrix) -> Vec<u8> {
+    matrix.as_slice().iter().flat_map(|value| value.to_le_bytes()).collect()
+}
+
+fn safetensors(weights: &Matrix, metadata: HashMap<String, String>) -> Result<Vec<u8>, String> {
+    let data = little_endian(weights);
+    let view = TensorView::new(Dtype::F32, vec![weights.rows(), weights.cols()], &data)
+        .map_err(|error| error.to_string())?;
+    safetensors::serialize([("weights", view)], Some(metadata)).map_err(|error| error.to_string())
+}
+
+/// Version 1.0 of numpy's format (numpy.lib.format): a header in Python's words, filled up to 64 bytes.
+fn npy(matrix: &Matrix) -> Vec<u8> {
+    let shape = (matrix.rows(), matrix.cols());
+    let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape:?}, }}");
+    let before = b"\x93NUMPY\x01\x00".len() + 2;
+    let fill = 63 - (before + header.len()) % 64;
+    header.push_str(&" ".repeat(fill));
+    header.push('\n');
+    let length = (header.len() as u16).to_le_bytes();
+    [b"\x93NUMPY\x01\x00", &length[..], header.as_bytes(), &little_endian(matrix)].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_array_is_what_numpy_writes() {
+        // `numpy.save` of `numpy.array([[1, 2, 3], [0.5, 0, -1]], "<f4")`.
+        let matrix = Matrix::from_rows(&[[1.0, 2.0, 3.0], [0.5, 0.0, -1.0]]).unwrap();
+        let bytes = npy(&matrix);
+        assert_eq!(bytes[..10], *b"\x93NUMPY\x01\x00v\x00");
+        let header = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }";
+        assert_eq!(bytes[10..128], *format!("{header:117}\n").as_bytes());
+        assert_eq!(bytes.len(), 128 + 24);
+        assert_eq!(bytes[128..132], 1.0_f32.to_le_bytes());
+        assert_eq!(bytes[148..], (-1.0_f32).to_le_bytes());
+        for rows in [1, 10, 99_999, 1_000_000] {
+            let empty = Matrix::new(rows, 0, Vec::new()).unwrap();
+            assert_eq!(npy(&empty).len() % 64, 0, "{rows}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_refused_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let refused = |name: &str, aggregation| {
+            let begun = ClassifierFile::begin(&folder.path().join(name), aggregation);
+            begun.err().map(|error| error.to_string()).unwrap_or_default()
+        };
+        assert!(refused("c.npy", Aggregation::Max).contains("mean"));
+        assert!(refused("c.txt", Aggregation::Mean).contains(".safetensors or .npy"));
+        assert!(refused("c", Aggregation::Mean).contains(".safetensors or .npy"));
+        assert!(refused("nowhere/c.npy", Aggregation::Mean).contains("writable"));
+        assert_eq!(refused("c.NPY", Aggregation::SimilarityMean), "");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+}

@@ -1,0 +1,218 @@
+//! A strategy without the prompts that do harm on labelled images: chosen on a development part of them, measured on the
+//! rest, with the number of times that this rest was measured on before.
+
+use std::time::Instant;
+
+use super::error::WorkbenchError;
+use super::opening::Workbench;
+use super::progress::{Cancel, Progress, Stage};
+use super::prompt_desk::{DeskError, SavedPrompts, by_class_name, check_name};
+use super::prompt_history::{PromptChange, PromptHistory};
+use super::session::{Session, SessionEmbeddings};
+use crate::evaluation::{
+    Classifier, Comparison, Evaluation, Matrix, RemovedPrompt, Split, evaluate, prune, split,
+};
+use crate::prompts::PromptSet;
+use crate::store::Key;
+
+/// How a strategy is pruned.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PruningOptions {
+    /// The share of each class's images that prompts are chosen on, from 0 to 1.
+    pub development_share: f64,
+    /// Which images these are.
+    pub seed: u64,
+}
+
+/// What pruning did.
+#[derive(Debug, Clone)]
+pub struct Pruning {
+    /// An index into the session's strategies.
+    pub strategy: usize,
+    /// The prompts that went, in the order in which they were found.
+    pub removed: Vec<RemovedPrompt>,
+    /// Images to choose on.
+    pub development_images: usize,
+    /// Top-1 accuracy on these before and after, from 0 to 1: after, it is too good to be true.
+    pub development: (f64, f64),
+    /// Top-1 accuracy on the rest before and after, from 0 to 1.
+    pub rest: (f64, f64),
+    /// The pruned strategy on the rest against the whole one.
+    pub comparison: Comparison,
+    /// How often this rest was measured on, this time included: each choice that somebody makes of what is seen there fits
+    /// the prompts to it a little.
+    pub looks: u64,
+    /// The prompts of each class that are left, `[n_classes]`.
+    prompts: Vec<Vec<String>>,
+}
+
+impl Workbench {
+    /// Prunes a strategy of the session, and counts the look at the rest.
+    ///
+    /// # Errors
+    /// [`WorkbenchError::Evaluation`] for aggregations that weigh prompts, and where the development part or the rest has
+    /// no image; [`WorkbenchError::Cancelled`]; what prevents counting in the store.
+    pub fn prune(
+        &self,
+        session: &Session,
+        embeddings: &SessionEmbeddings,
+        strategy: usize,
+        options: PruningOptions,
+        cancel: &Cancel,
+        notify: &dyn Fn(Progress),
+    ) -> Result<Pruning, WorkbenchError> {
+        let of = &session.strategies[strategy];
+        let rows = of.prompts.iter().map(|class| embeddings.prompts.rows(class));
+        let prompts: Vec<Matrix> = rows.collect::<Result<_, _>>()?;
+        let Split { development, rest } =
+            split(&embeddings.labels, session.classes.len(), options.development_share, options.seed);
+        let (development, rest) = (Part::new(embeddings, &development)?, Part::new(embeddings, &rest)?);
+        let began = Instant::now();
+        let go_on = |done: usize, total: usize| {
+            let rate = done as f64 / began.elapsed().as_secs_f64().max(f64::EPSILON);
+            let left = std::time::Duration::try_from_secs_f64((total - done) as f64 / rate).ok();
+            notify(Progress { stage: Stage::Pruning, done, total, cached: 0, rate: Some(rate), left });
+            !cancel.is_cancelled()
+        };
+        let removed = prune(of.aggregation, &prompts, &development.images, &development.labels, &go_on)?;
+        if cancel.is_cancelled() {
+            return Err(WorkbenchError::Cancelled);
+        }
+        let is_left = |class: usize, prompt: usize| !removed.contains(&RemovedPrompt { class, prompt });
+        let left: Vec<Matrix> = prompts
+            .iter()
+            .enumerate()
+            .map(|(class, rows)| {
+                let left = (0..rows.rows()).filter(|&prompt| is_left(class, prompt));
+                Matrix::from_rows(&left.map(|prompt| rows.row(prompt)).collect::<Vec<_>>())
+            })
+            .collect::<Result<_, _>>()?;
+        let before = Classifier::build(of.aggregation, &prompts)?;
+        let after = Classifier::build(of.aggregation, &left)?;
+        let on = |part: &Part, classifier| part.evaluate(classifier, embeddings.logit_scale);
+        let on_rest = (on(&rest, &before)?, on(&rest, &after)?);
+        let looks = self.store.count(&look_key(session, options))?;
+        self.store.flush()?;
+        let text = |class: usize| {
+            let texts = of.prompts[class].iter().enumerate();
+            texts.filter(|(prompt, _)| is_left(class, *prompt)).map(|(_, text)| text.clone()).collect()
+        };
+        Ok(Pruning {
+            strategy,
+            development_images: development.labels.len(),
+            development: (on(&development, &before)?.top1(), on(&development, &after)?.top1()),
+            rest: (on_rest.0.top1(), on_rest.1.top1()),
+            comparison: Comparison::new(&on_rest.0, &on_rest.1)?,
+            looks,
+            prompts: (0..session.classes.len()).map(text).collect(),
+            removed,
+        })
+    }
+
+    /// Saves the prompts that are left as a prompt set, with how it came about.
+    ///
+    /// # Errors
+    /// [`DeskError::Name`] and [`DeskError::SharedName`], and what prevents writing the store.
+    pub fn save_pruned(
+        &self,
+        name: &str,
+        session: &Session,
+        pruning: &Pruning,
+    ) -> Result<SavedPrompts, DeskError> {
+        let name = name.trim();
+        check_name(name)?;
+        let set = PromptSet::from_pairs(name, by_class_name(&session.classes, pruning.prompts.clone())?)?;
+        let of = &session.strategies[pruning.strategy];
+        let change = |&RemovedPrompt { class, prompt }: &RemovedPrompt| PromptChange {
+            class: session.classes[class].clone(),
+            prompt: prompt + 1,
+            before: Some(of.prompts[class][prompt].clone()),
+            after: None,
+        };
+        let history = PromptHistory {
+            strategy: of.name.clone(),
+            prompt_sets: of.prompt_sets.clone(),
+            checkpoint: session.checkpoint.clone(),
+            dataset: session.dataset.clone(),
+            images: pruning.comparison.images,
+            top1_before: pruning.rest.0,
+            top1_after: pruning.rest.1,
+            gained: pruning.comparison.gained.len(),
+            lost: pruning.comparison.lost.len(),
+            changes: pruning.removed.iter().map(change).collect(),
+        };
+        let version = self.store.save_prompt_set(name, &set.to_json()).map_err(WorkbenchError::from)?;
+        history.save(name, &version, &self.store)?;
+        self.store.flush().map_err(WorkbenchError::from)?;
+        Ok(SavedPrompts { name: name.to_owned(), version, notes: Vec::new() })
+    }
+}
+
+/// One part of the images.
+struct Part {
+    images: Matrix,
+    labels: Vec<usize>,
+}
+
+impl Part {
+    fn new(embeddings: &SessionEmbeddings, which: &[usize]) -> Result<Self, WorkbenchError> {
+        let rows: Vec<&[f32]> = which.iter().map(|&image| embeddings.images.unit.row(image)).collect();
+        Ok(Self {
+            images: Matrix::from_rows(&rows)?,
+            labels: which.iter().map(|&image| embeddings.labels[image]).collect(),
+        })
+    }
+
+    fn evaluate(&self, classifier: &Classifier, logit_scale: f32) -> Result<Evaluation, WorkbenchError> {
+        Ok(evaluate(&self.images, &self.labels, classifier, logit_scale, super::session::RANKED)?)
+    }
+}
+
+/// A rest is known by the dataset and by how it was split.
+fn look_key(session: &Session, options: PruningOptions) -> Key {
+    Key::of(&[
+        b"looks at the rest",
+        session.dataset_fingerprint.as_bytes(),
+        &options.development_share.to_bits().to_le_bytes(),
+        &options.seed.to_le_bytes(),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::prompt_desk::tests::{pond, session_of};
+    use super::super::{Experiment, StorePlace, stored_prompt_set};
+    use super::*;
+
+    const OPTIONS: PruningOptions = PruningOptions { development_share: 0.5, seed: 0 };
+
+    fn pruned(experiment: &Experiment, place: &StorePlace, strategy: usize) -> (Workbench, Session, Pruning) {
+        session_of(experiment, place);
+        let workbench = Workbench::open(experiment.clone(), place.open().unwrap().store).unwrap();
+        let cancel = Cancel::default();
+        let session = workbench.evaluate(Default::default(), &cancel, &|_| ()).unwrap();
+        let embeddings = workbench.embed(&cancel, &|_| ()).unwrap();
+        let pruning = workbench.prune(&session, &embeddings, strategy, OPTIONS, &cancel, &|_| ()).unwrap();
+        (workbench, session, pruning)
+    }
+
+    #[test]
+    fn looks_are_counted_and_what_is_left_is_saved() {
+        let images = tempfile::tempdir().unwrap();
+        let (experiment, place) = (pond(images.path()), StorePlace::in_memory());
+        let looks = [0, 1, 0].map(|strategy| pruned(&experiment, &place, strategy).2.looks);
+        assert_eq!(looks, [1, 2, 3]);
+
+        let (workbench, session, pruning) = pruned(&experiment, &place, 1);
+        assert_eq!((pruning.development_images, pruning.comparison.images), (2, 2));
+        assert!(pruning.development.1 >= pruning.development.0);
+        assert_eq!(pruning.prompts.iter().map(Vec::len).sum::<usize>(), 4 - pruning.removed.len());
+        let saved = workbench.save_pruned("mine", &session, &pruning).unwrap();
+        let store = place.open().unwrap().store;
+        let (set, _) = stored_prompt_set("mine", Some(&saved.version), &store).unwrap();
+        assert_eq!(set.resolve(&session.classes).unwrap().per_class, pruning.prompts);
+        let history = PromptHistory::of("mine", &saved.version, &store).unwrap().unwrap();
+        assert_eq!(history.changes.len(), pruning.removed.len());
+        assert!(workbench.save_pruned("a@b", &session, &pruning).is_err());
+    }
+}
