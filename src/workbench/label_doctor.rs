@@ -239,7 +239,7 @@ fn label_errors(session: &Session) -> Vec<Finding> {
             prompt: None,
             evidence: format!(
                 "{name} is labelled {:?}; {who} for {:?}, by {margin:.2} or more, and more surely than {:.0} % of the images \
-                 of that class",
+                 of that class that are recognised",
                 session.classes[label],
                 session.classes[predicted],
                 (100.0 * typical).floor(),

@@ -4,8 +4,8 @@ use super::words;
 
 /// Vowels in writing that sound like a consonant at a word's beginning.
 const CONSONANT_SOUNDS: [&str; 17] = [
-    "uni", "use", "usu", "usa", "ute", "uti", "uto", "eu", "ewe", "one", "once", "ubi", "uk", "ura", "uri", "ufo",
-    "oui",
+    "uni", "use", "usu", "usa", "ute", "uti", "uto", "eu", "ewe", "one", "once", "ubi", "uk", "ura", "uri",
+    "ufo", "oui",
 ];
 /// Exceptions of those: a vowel's sound after all.
 const VOWEL_SOUNDS: [&str; 7] = ["unin", "unim", "unid", "unil", "onero", "oned", "usher"];
@@ -123,7 +123,8 @@ mod tests {
             "a ukulele and an umbrella, an undulating line, an unusual urn",
             "a historic hotel, an historic hotel, a herb, an herb",
             "an x-ray, a U-shape, an MRI, a USB stick, an iPod, an 8, a 10-inch pole",
-            "vitamin A is good, A, an, and a.", "Chick-Fil-A is a restaurant that has a utensil",
+            "vitamin A is good, A, an, and a.",
+            "Chick-Fil-A is a restaurant that has a utensil",
             "un a otro",
             "a imagem de uma ave",
             "a\u{301}",
