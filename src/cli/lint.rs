@@ -7,7 +7,7 @@ use super::experiment::{Opened, outcome};
 use super::output::{Output, ProgressLine};
 use super::table::{percent, points};
 use super::{CommandError, Outcome, open_store};
-use crate::prompts::PromptSet;
+use crate::prompts::{PromptSet, PromptSetContent};
 use crate::workbench::{
     CleanedSet, CleanedStrategy, Cleaning, DEMO, EffectiveNumbers, Finding, FindingKind, Fix, Rule, Session,
     SessionOptions, demo, effective_numbers, prompt_findings, save_cleaned, split_reference,
@@ -31,7 +31,7 @@ pub fn run(command: &LintArguments, global: &Global, output: &mut Output) -> Res
         let (classes, findings) = text_findings(set);
         report.add(&set.name, &classes, wanted(command, findings));
     }
-    report.prompts = sets.iter().map(|set| n_prompts(set)).sum();
+    report.prompts = sets.iter().map(n_prompts).sum();
     report.is_text_alone = true;
     if command.fix {
         let store = open_store(global)?;
@@ -100,10 +100,8 @@ fn rules(command: &LintArguments) -> Vec<Rule> {
 
 fn n_prompts(set: &PromptSet) -> usize {
     match &set.content {
-        crate::prompts::PromptSetContent::Templates(templates) => templates.len(),
-        crate::prompts::PromptSetContent::PerClass(pairs) => {
-            pairs.iter().map(|(_, prompts)| prompts.len()).sum()
-        }
+        PromptSetContent::Templates(templates) => templates.len(),
+        PromptSetContent::PerClass(pairs) => pairs.iter().map(|(_, prompts)| prompts.len()).sum(),
     }
 }
 

@@ -7,7 +7,7 @@ use super::error::WorkbenchError;
 use super::finding::{Finding, FindingKind};
 use super::image_selection::margin;
 use super::opening::LeftOverKeys;
-use super::progress::{Cancel, Progress, Stage};
+use super::progress::{Cancel, Meter, Progress, Stage};
 use super::session::{Session, SessionEmbeddings, StrategyResult};
 use crate::evaluation::{ImagePair, PermutedClasses, near_duplicates};
 use crate::message::{count, joined, listed};
@@ -179,8 +179,11 @@ fn same_images(
     notify: &dyn Fn(Progress),
 ) -> Result<Vec<Finding>, WorkbenchError> {
     let (images, total) = (&embeddings.images, embeddings.images.unit.rows());
+    let (mut meter, mut before) = (Meter::start(Stage::Comparing, total), 0);
     let proceed = |done| {
-        notify(Progress { stage: Stage::Comparing, done, total, cached: 0, rate: None, left: None });
+        meter.encoded(done - before);
+        before = done;
+        notify(meter.progress());
         !cancel.is_cancelled()
     };
     let pairs = near_duplicates(&images.unit, &embeddings.labels, SAME_IMAGE, proceed);

@@ -12,7 +12,7 @@ use super::finding::{Finding, FindingKind, FlawedPrompt};
 use super::progress::Cancel;
 use super::prompt_table::PromptTable;
 use super::session::{Session, SessionEmbeddings, StrategyResult};
-use crate::evaluation::{PromptCosines, effective_number};
+use crate::evaluation::{PromptCosines, PromptSimilarity, effective_number};
 use crate::prompts::lint::{Fix, Flaw, Rule, lint_class, lint_templates};
 use crate::prompts::{PromptSet, PromptSetContent, Template};
 
@@ -177,8 +177,8 @@ impl<'a> Prompts<'a> {
                 ));
             }
         }
-        for prompt in 0..prompts.len() {
-            if embeddings.prompts.truncated([prompts[prompt].as_str()]) > 0 {
+        for (prompt, text) in prompts.iter().enumerate() {
+            if embeddings.prompts.truncated([text.as_str()]) > 0 {
                 let evidence = "it is longer than the checkpoint reads, and was cut at its end".to_owned();
                 findings.push(self.finding(
                     FindingKind::Truncated,
@@ -199,7 +199,7 @@ impl<'a> Prompts<'a> {
         session: &Session,
         own: &[usize],
         class: usize,
-        similarities: &[crate::evaluation::PromptSimilarity],
+        similarities: &[PromptSimilarity],
     ) -> Vec<Finding> {
         let mut nearer: Vec<(f32, usize)> = own
             .iter()
