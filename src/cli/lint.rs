@@ -250,7 +250,7 @@ fn print(command: &LintArguments, report: &LintReport, output: &mut Output) -> R
 
 fn table(report: &LintReport, output: &mut Output) -> Result<(), CommandError> {
     let title = report.experiment.as_deref().unwrap_or("text alone");
-    output.heading(&format!("{title}, {} prompts, {} findings", report.prompts, report.findings.len()))?;
+    output.heading(&format!("{title}, {} prompts, findings: {}", report.prompts, report.findings.len()))?;
     if report.is_text_alone {
         output.line("The rules that need images and a checkpoint were left out.")?;
     }

@@ -77,7 +77,7 @@ fn show(run: &Run, format: Format, output: &mut Output) -> Result<(), CommandErr
             if let Some(receipt) = &run.receipt {
                 let parts = receipt.compare(receipt).into_iter();
                 let mut rows = vec![["receipt", ""].map(str::to_owned).to_vec()];
-                rows.extend(parts.map(|part| vec![part.part.to_owned(), part.then]));
+                rows.extend(parts.map(|part| vec![part.part.to_owned(), short(&part.then)]));
                 output.table(&rows)?;
             }
         }
@@ -151,10 +151,25 @@ fn replay(store: &Store, command: &ReplayArguments, output: &mut Output) -> Resu
         Format::Table => {
             output.heading(&title(&run))?;
             output.line(&verdict(&replay))?;
-            output.table(&part_rows(&replay))?;
+            let rows = part_rows(&replay).into_iter();
+            output
+                .table(&rows.map(|row| row.iter().map(|cell| short(cell)).collect()).collect::<Vec<_>>())?;
         }
     }
     Ok(if replay.equal { Outcome::Done } else { Outcome::Different })
+}
+
+/// A hash by its beginning, and other long texts as far as there is room; all of it is in the JSON.
+fn short(cell: &str) -> String {
+    const ROOM: usize = 44;
+    let is_hash = cell.len() == 64 && cell.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match is_hash {
+        true => cell[..12].to_owned(),
+        false if cell.chars().count() > ROOM => {
+            format!("{}...", cell.chars().take(ROOM - 3).collect::<String>())
+        }
+        false => cell.to_owned(),
+    }
 }
 
 fn verdict(replay: &Replay) -> String {

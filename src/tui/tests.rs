@@ -512,8 +512,9 @@ fn keys_lead_where_they_should() {
         ("6 Enter Esc", "jobs, message 0"),
         // Between screens.
         ("Tab", "classes at deer, gains first"),
-        ("Shift-Tab", "jobs, message 0"),
-        ("Tab Tab Tab Tab Tab Tab", "strategies at cupl"),
+        ("Shift-Tab", "Findings"),
+        ("Shift-Tab Shift-Tab", "jobs, message 0"),
+        ("Tab Tab Tab Tab Tab Tab Tab", "strategies at cupl"),
         ("2 Enter 3 2", "class deer at 0 of 1"),
         // Over screens.
         ("?", "strategies at cupl under commands at 0"),

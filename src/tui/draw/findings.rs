@@ -45,6 +45,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, session: &S
             text::count(findings.len() - labels)
         ),
     };
+    let heading = text::fit(&heading, width.saturating_sub(12), theme.glyphs.ellipsis);
     put(frame, area, 0, Line::styled(heading, theme.heading()));
     if findings.is_empty() {
         let checked = "Looked for: classes in another order, names twice or without prompts, keys left over, classes \

@@ -109,7 +109,9 @@ fn title(state: &State, theme: &Theme, width: usize) -> Line<'static> {
 fn gap(width: usize, names: usize) -> usize {
     /// ` 12 messages `
     const MESSAGES: usize = 13;
-    if names + 2 * Screen::ALL.len() + MESSAGES <= width { 2 } else { 1 }
+    let tabs = Screen::ALL.len();
+    let only_with_one = names + tabs <= width && names + 2 * tabs + MESSAGES > width;
+    if only_with_one { 1 } else { 2 }
 }
 
 /// The tabs with the columns that each takes, as far as there is room.
