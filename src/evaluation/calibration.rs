@@ -108,7 +108,8 @@ pub fn calibrate(
     let all: Vec<usize> = (0..labels.len()).collect();
     let Split { development, rest } =
         split(labels, scored.n_classes, options.development_share, options.seed);
-    let fitted = (!development.is_empty()).then(|| {
+    // With one class, every temperature is as good.
+    let fitted = (!development.is_empty() && scored.n_classes > 1).then(|| {
         let (temperature, at_limit) = scored.best_temperature(&development);
         Fitted {
             temperature,

@@ -105,6 +105,8 @@ pub fn run(
     state.opening.recents = memory.recents();
     let mut screen = Loop {
         open: start,
+        before: None,
+        attempt: None,
         place,
         in_memory: StorePlace::in_memory(),
         memory,
@@ -136,6 +138,10 @@ pub fn run(
 struct Loop {
     /// What is open, or about to be.
     open: Option<(Origin, Experiment)>,
+    /// What was open before the job that runs, which adds to it: that is still what the screens show if the job fails.
+    before: Option<Experiment>,
+    /// What a job that failed or was stopped would have opened: trying again does.
+    attempt: Option<Experiment>,
     /// The store that was asked for.
     place: StorePlace,
     /// One that a user without it can go on with.
@@ -183,7 +189,11 @@ impl Loop {
                         self.state.graphics = self.state.graphics.measured_again();
                     }
                     let opened = matches!(event, Event::Opened(..));
+                    if matches!(event, Event::Failed(_) | Event::Stopped) {
+                        self.give_up_attempt();
+                    }
                     if matches!(event, Event::Analysis(AnalysisNotice::Failed(_))) {
+                        (self.before, self.attempt) = (None, None);
                         self.close_analysis();
                     }
                     let effects = update(&mut self.state, event);
@@ -278,8 +288,14 @@ impl Loop {
 
     fn carry_out(&mut self, effect: Effect, terminal: &mut BorrowedTerminal) -> io::Result<()> {
         match effect {
-            Effect::StartSession => self.start_job(self.place.clone())?,
-            Effect::StartInMemory => self.start_job(self.in_memory.clone())?,
+            Effect::StartSession => {
+                self.resume_attempt();
+                self.start_job(self.place.clone())?;
+            }
+            Effect::StartInMemory => {
+                self.resume_attempt();
+                self.start_job(self.in_memory.clone())?;
+            }
             Effect::StopSession => {
                 if let Some(job) = &self.job {
                     job.stop();
@@ -288,9 +304,7 @@ impl Loop {
             Effect::OpenExperiment(wanted) => self.open_experiment(wanted)?,
             Effect::AddStrategy(strategy) => self.add_strategy(strategy)?,
             Effect::SetControls(strategies) => {
-                if let Some((_, experiment)) = &mut self.open {
-                    experiment.controls = strategies;
-                }
+                self.change_experiment(|experiment| experiment.controls = strategies);
                 self.start_job(self.store_place())?;
             }
             Effect::ListPromptSets => {
@@ -378,6 +392,7 @@ impl Loop {
                     job.stop();
                 }
                 self.open = Some((origin, experiment));
+                (self.before, self.attempt) = (None, None);
                 self.desk = None;
                 self.desk_id += 1;
                 self.close_analysis();
@@ -451,10 +466,30 @@ impl Loop {
             name: new.name,
             aggregation: new.aggregation,
         };
-        if let Some((_, experiment)) = &mut self.open {
-            experiment.strategies.push(strategy);
-        }
+        self.change_experiment(|experiment| experiment.strategies.push(strategy));
         self.start_job(self.store_place())
+    }
+
+    /// Changes what is open; if the job that opens it fails, it is as it was.
+    fn change_experiment(&mut self, change: impl FnOnce(&mut Experiment)) {
+        if let Some((_, experiment)) = &mut self.open {
+            self.before = Some(experiment.clone());
+            self.attempt = None;
+            change(experiment);
+        }
+    }
+
+    /// The job did not open what was changed.
+    fn give_up_attempt(&mut self) {
+        if let (Some((_, experiment)), Some(before)) = (&mut self.open, self.before.take()) {
+            self.attempt = Some(std::mem::replace(experiment, before));
+        }
+    }
+
+    fn resume_attempt(&mut self) {
+        if let (Some((_, experiment)), Some(attempt)) = (&mut self.open, self.attempt.take()) {
+            self.before = Some(std::mem::replace(experiment, attempt));
+        }
     }
 
     fn start_job(&mut self, place: StorePlace) -> io::Result<()> {

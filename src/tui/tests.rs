@@ -945,7 +945,9 @@ fn controls_come_and_go_with_one_key() {
     update(&mut state, Event::Opened(Arc::new(controlled(1)), None));
     assert_eq!((state.strategies.selected, state.strategies.b), (1, 1));
     insta::assert_snapshot!("controls", drawn(&state, COLORED));
-    assert!(drawn(&state, COLORED).contains("cupl is no better than random words: +0.2 [−0.6, +1.0]."));
+    assert!(
+        drawn(&state, COLORED).contains("cupl is not proven better than random words: +0.2 [−0.6, +1.0].")
+    );
 
     // The cursor passes over controls, and a click on one means its strategy.
     press(&mut state, "j");

@@ -3,6 +3,8 @@
 //!
 //! The store is open while they are read, and at no other time.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::mem::{Discriminant, discriminant};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -12,7 +14,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::error::WorkbenchError;
 use super::experiment::Experiment;
-use super::explanation::{Explanation, explain};
+use super::explanation::{Explanation, classifier, explain_with};
 use super::finding::Finding;
 use super::jobs::{StorePlace, panic_message};
 use super::label_doctor::label_findings;
@@ -20,6 +22,7 @@ use super::opening::Workbench;
 use super::progress::{Cancel, Progress};
 use super::prompt_doctor::prompt_findings;
 use super::session::{Session, SessionEmbeddings};
+use crate::evaluation::PromptedClassifier;
 use crate::store::OpenedStore;
 
 /// A question about a session.
@@ -80,6 +83,8 @@ pub struct AnalysisJob {
 struct Analyst {
     session: Arc<Session>,
     embeddings: SessionEmbeddings,
+    /// Of the strategies that were asked about, with their prompts.
+    classifiers: HashMap<usize, PromptedClassifier>,
 }
 
 impl AnalysisJob {
@@ -99,7 +104,7 @@ impl AnalysisJob {
         let its_cancel = cancel.clone();
         thread::Builder::new().name("job-analysis".into()).spawn(move || {
             let worked = catch_unwind(AssertUnwindSafe(|| {
-                let analyst = Analyst::open(experiment, &place, session, &its_cancel, &notify)?;
+                let mut analyst = Analyst::open(experiment, &place, session, &its_cancel, &notify)?;
                 notify(AnalysisNotice::Ready);
                 analyst.serve(&receiver, &its_cancel, &notify)
             }));
@@ -139,12 +144,12 @@ impl Analyst {
         let workbench = Workbench::open(experiment, store)?;
         let progress = |progress| notify(AnalysisNotice::Progress(progress));
         let embeddings = workbench.embeddings_of(&session, cancel, &progress)?;
-        Ok(Self { session, embeddings })
+        Ok(Self { session, embeddings, classifiers: HashMap::new() })
     }
 
     /// Answers requests until nobody can make one any more.
     fn serve(
-        &self,
+        &mut self,
         requests: &Receiver<AnalysisRequest>,
         cancel: &Cancel,
         notify: &dyn Fn(AnalysisNotice),
@@ -164,7 +169,7 @@ impl Analyst {
     }
 
     fn answer(
-        &self,
+        &mut self,
         request: &AnalysisRequest,
         cancel: &Cancel,
         notify: &dyn Fn(AnalysisNotice),
@@ -178,12 +183,15 @@ impl Analyst {
                 Ok(AnalysisAnswer::Found(findings))
             }
             AnalysisRequest::Explain { image, strategies } => {
-                let explain = |&strategy: &usize| explain(session, embeddings, *image, strategy);
-                Ok(AnalysisAnswer::Explained {
-                    image: *image,
-                    strategies: strategies.clone(),
-                    explanations: strategies.iter().map(explain).collect::<Result<_, _>>()?,
-                })
+                let mut explanations = Vec::with_capacity(strategies.len());
+                for &strategy in strategies {
+                    let classifier = match self.classifiers.entry(strategy) {
+                        Entry::Occupied(known) => known.into_mut(),
+                        Entry::Vacant(place) => place.insert(classifier(session, embeddings, strategy)?),
+                    };
+                    explanations.push(explain_with(session, embeddings, classifier, *image, strategy)?);
+                }
+                Ok(AnalysisAnswer::Explained { image: *image, strategies: strategies.clone(), explanations })
             }
         }
     }

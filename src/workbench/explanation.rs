@@ -92,14 +92,24 @@ pub fn explain(
     image: usize,
     strategy: usize,
 ) -> Result<Explanation, WorkbenchError> {
+    explain_with(session, embeddings, &classifier(session, embeddings, strategy)?, image, strategy)
+}
+
+/// The same with the strategy's classifier, which takes long to make where prompts are weighed.
+pub(super) fn explain_with(
+    session: &Session,
+    embeddings: &SessionEmbeddings,
+    classifier: &PromptedClassifier,
+    image: usize,
+    strategy: usize,
+) -> Result<Explanation, WorkbenchError> {
     if embeddings.images.unit.rows() != session.images.len() || image >= session.images.len() {
         return Err(WorkbenchError::Outdated { what: "the images" });
     }
-    let classifier = classifier(session, embeddings, strategy)?;
     let evaluation = &session.strategies[strategy].evaluation;
     let (truth, ranked) = (session.images[image].label, evaluation.ranked(image));
     let unit = embeddings.images.unit.row(image);
-    let mut explanation = explanation(strategy, &classifier, unit, Some(truth), ranked)?;
+    let mut explanation = explanation(strategy, classifier, unit, Some(truth), ranked)?;
     if explanation.is_miss()
         && let Some(removed) = classifier.correction(unit, truth)?
     {
@@ -129,7 +139,8 @@ pub fn explain_picture(
     explanation(strategy, &classifier, unit, None, evaluation.ranked(0))
 }
 
-fn classifier(
+/// The classifier of a strategy of the session, with its prompts.
+pub(super) fn classifier(
     session: &Session,
     embeddings: &SessionEmbeddings,
     strategy: usize,

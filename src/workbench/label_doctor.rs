@@ -271,7 +271,7 @@ fn label_error(session: &Session, margins: &[ClassMargins], image: usize) -> Opt
         let own = &margins[first][margins[first].partition_point(|margin| *margin <= 0.0)..];
         let confused = evaluation.confusion_row(label)[first] as usize;
         let agrees = evaluation.prediction(image).class as usize == first;
-        if !agrees || confused > (images / CONFUSED).max(1) || own.len() < FEWEST {
+        if !agrees || (confused > 1 && CONFUSED * confused >= images) || own.len() < FEWEST {
             return None;
         }
         let sure = -margin(session, strategy, image)?;

@@ -113,6 +113,7 @@ impl Workbench {
         }
         let baseline = self.strategies.get(self.experiment.baseline).map(|strategy| strategy.name.clone());
         self.strategies.retain(|strategy| names.contains(&strategy.name));
+        self.experiment.strategies.retain(|strategy| names.contains(&strategy.name));
         self.experiment.baseline = self
             .strategies
             .iter()

@@ -20,7 +20,7 @@ pub struct Receipt {
     pub preprocessing: String,
     /// A hash over the names and contents of the images.
     pub images: String,
-    /// A hash over the class name of each image.
+    /// A hash over the class of each image: its name and its place.
     pub labels: String,
     /// A hash over the class names in their order.
     pub class_order: String,
@@ -89,7 +89,10 @@ impl Workbench {
     ) -> Result<Receipt, WorkbenchError> {
         let names = session.images.iter().map(|image| image.name.as_bytes());
         let hashes = contents.hashes.iter().map(|hash| &hash.as_bytes()[..]);
-        let labels = session.images.iter().map(|image| session.classes[image.label].as_bytes());
+        let places: Vec<[u8; 8]> =
+            session.images.iter().map(|image| (image.label as u64).to_le_bytes()).collect();
+        let labels = session.images.iter().zip(&places);
+        let labels = labels.flat_map(|(image, place)| [session.classes[image.label].as_bytes(), &place[..]]);
         let mut predictions = blake3::Hasher::new();
         for image in 0..evaluation.n_images() {
             predictions.update(&evaluation.predicted(image).to_le_bytes());

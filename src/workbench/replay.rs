@@ -8,7 +8,6 @@ use super::opening::Workbench;
 use super::progress::{Cancel, Progress};
 use super::receipt::ReceiptPart;
 use super::runs::Run;
-use super::session::SessionOptions;
 use crate::store::Store;
 
 /// What came of making a run again.
@@ -60,8 +59,7 @@ impl Run {
             workbench.store = Store::in_memory();
             workbench.fingerprint = checkpoint_fingerprint(&workbench.checkpoint, &workbench.store)?;
         }
-        let (session, contents) =
-            workbench.evaluate_with_contents(SessionOptions::default(), cancel, notify)?;
+        let (session, contents) = workbench.evaluate_again(cancel, notify)?;
         let (strategy, result) = (&workbench.strategies[0], &session.strategies[0]);
         let now = workbench.receipt(strategy, &session, &contents, &result.evaluation)?;
         let parts = then.compare(&now);
@@ -85,8 +83,8 @@ impl Run {
 mod tests {
     use std::path::Path;
 
-    use super::super::StorePlace;
     use super::super::prompt_desk::tests::{pond, session_of};
+    use super::super::{SessionOptions, StorePlace};
     use super::*;
 
     /// A pond that was evaluated, and the run of its CuPL prompts.
@@ -120,6 +118,19 @@ mod tests {
             assert_eq!(replay.changed_predictions, Some(0));
         }
         assert_eq!(Run::all(&store).unwrap().0.len(), 2);
+    }
+
+    /// A run of one strategy of several is of that one.
+    #[test]
+    fn a_strategy_on_its_own_comes_out_the_same() {
+        let images = tempfile::tempdir().unwrap();
+        let store = Store::in_memory();
+        let mut workbench = Workbench::open(pond(images.path()), store.clone()).unwrap();
+        workbench.keep_strategies(&["cupl".to_owned()]).unwrap();
+        workbench.evaluate(SessionOptions::default(), &Cancel::default(), &|_| ()).unwrap();
+        let run = Run::find(&store, "").unwrap();
+        assert_eq!(run.strategy.name, "cupl");
+        assert!(replay(&run, &store, ReplayFrom::Scratch).unwrap().equal);
     }
 
     #[test]

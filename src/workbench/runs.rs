@@ -133,7 +133,12 @@ impl Workbench {
                 session.precision.name().as_bytes(),
             ]);
             let id = key.to_hex()[..12].to_owned();
-            if self.store.run(&id)?.is_some() {
+            let source = self.source_of(index);
+            let evaluation_key =
+                self.evaluation_key(&self.embedder(), strategy, &session.dataset_fingerprint, ranked);
+            let kept = KeptPredictions { evaluation: evaluation_key.to_hex(), labels: labels.to_hex() };
+            if let Some(text) = self.store.run(&id)? {
+                self.refresh_run(&text, source, kept)?;
                 continue;
             }
             let evaluation = &result.evaluation;
@@ -164,18 +169,28 @@ impl Workbench {
                 mean_per_class_recall: evaluation.mean_per_class_recall(),
                 per_class: per_class(&session.classes, evaluation),
                 receipt: Some(self.receipt(strategy, session, contents, evaluation)?),
-                source: Some(self.source_of(index)),
-                kept: Some(KeptPredictions {
-                    evaluation: self
-                        .evaluation_key(&self.embedder(), strategy, &session.dataset_fingerprint, ranked)
-                        .to_hex(),
-                    labels: labels.to_hex(),
-                }),
+                source: Some(source),
+                kept: Some(kept),
             };
             self.store.save_run(&run.id, &run.to_json())?;
         }
         self.store.flush()?;
         Ok(())
+    }
+
+    /// A run that is known already may have been made of files that are elsewhere now.
+    fn refresh_run(
+        &self,
+        text: &str,
+        source: Experiment,
+        kept: KeptPredictions,
+    ) -> Result<(), WorkbenchError> {
+        let Ok(run) = serde_json::from_str::<Run>(text) else { return Ok(()) };
+        if run.receipt.is_none() || (run.source.as_ref(), run.kept.as_ref()) == (Some(&source), Some(&kept)) {
+            return Ok(());
+        }
+        let run = Run { source: Some(source), kept: Some(kept), ..run };
+        Ok(self.store.save_run(&run.id, &run.to_json())?)
     }
 
     /// Keeps the labels, 4 bytes each, little-endian, once for all runs on the dataset.

@@ -155,24 +155,38 @@ impl Workbench {
         cancel: &Cancel,
         notify: &dyn Fn(Progress),
     ) -> Result<Session, WorkbenchError> {
-        let (mut session, contents) = self.evaluate_with_contents(options, cancel, notify)?;
+        let known = self.known_session(&self.embedder(), &options);
+        let (mut session, contents) = self.evaluate_with_contents(options, known, cancel, notify)?;
         if let Err(error) = self.save_runs(&session, &contents, options.ranked) {
             session.warnings.push(format!("the runs were not saved: {error}"));
         }
         Ok(session)
     }
 
-    /// The same without saving runs; and what the images' files hold.
-    pub(super) fn evaluate_with_contents(
+    /// Evaluates every strategy without taking a kept evaluation for it, nor keeping this one; and what the images' files
+    /// hold.
+    pub(super) fn evaluate_again(
+        &self,
+        cancel: &Cancel,
+        notify: &dyn Fn(Progress),
+    ) -> Result<(Session, ImageContents), WorkbenchError> {
+        let options = SessionOptions::default();
+        let made = self.evaluate_anew(&self.embedder(), &options, false, cancel, notify)?;
+        self.evaluate_with_contents(options, Some(made), cancel, notify)
+    }
+
+    /// What is evaluated already is not evaluated again.
+    fn evaluate_with_contents(
         &self,
         options: SessionOptions,
+        known: Option<Evaluated>,
         cancel: &Cancel,
         notify: &dyn Fn(Progress),
     ) -> Result<(Session, ImageContents), WorkbenchError> {
         let embedder = self.embedder();
-        let known = match self.known_session(&embedder, &options) {
+        let known = match known {
             Some(known) => known,
-            None => self.evaluate_anew(&embedder, &options, cancel, notify)?,
+            None => self.evaluate_anew(&embedder, &options, true, cancel, notify)?,
         };
         let Evaluated { contents, dataset, evaluations, unit } = known;
         let mut skipped = self.dataset.skipped.clone();
@@ -263,6 +277,7 @@ impl Workbench {
         &self,
         embedder: &Embedder<'_>,
         options: &SessionOptions,
+        keep: bool,
         cancel: &Cancel,
         notify: &dyn Fn(Progress),
     ) -> Result<Evaluated, WorkbenchError> {
@@ -280,8 +295,10 @@ impl Workbench {
                 truncated: prompts.truncated(strategy.prompts.iter().flatten().map(String::as_str)),
                 evaluation: evaluate(&images.unit, &labels, &classifier, logit_scale, options.ranked)?,
             };
-            let key = self.evaluation_key(embedder, strategy, &dataset, options.ranked);
-            embedder.remember_evaluation(&key, &known);
+            if keep {
+                let key = self.evaluation_key(embedder, strategy, &dataset, options.ranked);
+                embedder.remember_evaluation(&key, &known);
+            }
             evaluations.push(known);
         }
         Ok(Evaluated { contents: images.contents, dataset, evaluations, unit: Some(images.unit) })

@@ -68,7 +68,7 @@ pub fn control_verdict(strategy: &str, control: &ControlResult, minus: &str) -> 
         Standing::Better => proven("better", low, high),
         Standing::Worse => proven("worse", high, low),
         Standing::NoBetter => format!(
-            "{strategy} is no better than {words}: {} [{}, {}].",
+            "{strategy} is not proven better than {words}: {} [{}, {}].",
             signed(gain),
             signed(low),
             signed(high)
@@ -142,8 +142,11 @@ mod tests {
             words(-0.018, -0.031, -0.004),
             "CuPL is 1.8 points worse than random words (95 % interval 0.4 to 3.1)."
         );
-        assert_eq!(words(-0.002, -0.01, 0.006), "CuPL is no better than random words: −0.2 [−1.0, +0.6].");
-        assert_eq!(words(0.0, -0.0002, 0.0), "CuPL is no better than random words: 0.0 [0.0, 0.0].");
+        assert_eq!(
+            words(-0.002, -0.01, 0.006),
+            "CuPL is not proven better than random words: −0.2 [−1.0, +0.6]."
+        );
+        assert_eq!(words(0.0, -0.0002, 0.0), "CuPL is not proven better than random words: 0.0 [0.0, 0.0].");
     }
 
     #[test]

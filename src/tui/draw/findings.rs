@@ -83,6 +83,9 @@ fn waiting(state: &State, theme: &Theme) -> Line<'static> {
             format!(" cannot be looked for: {}", message.lines().next().unwrap_or_default()),
             theme.problem(),
         ),
+        _ if state.job.is_running() => {
+            Line::styled(" waits for the job that opens the experiment", theme.dim())
+        }
         _ => Line::styled(" looking at labels and prompts", theme.dim()),
     }
 }

@@ -71,6 +71,8 @@ impl State {
                 self.answered(*answer);
             }
             AnalysisNotice::Refused(request, message) => {
+                self.jobs.set(ANALYSIS_JOB, &Job::Done);
+                self.analysis = Analysis::Open;
                 match request {
                     AnalysisRequest::Findings => {
                         self.findings.answer = FindingsAnswer::Refused(message.clone());
@@ -87,6 +89,9 @@ impl State {
                 self.jobs.set(ANALYSIS_JOB, &Job::Failed(problem));
                 self.messages.push(message.clone());
                 self.findings.give_up(&message);
+                if let Some(view) = &mut self.images.explanation {
+                    view.answer = ExplanationAnswer::Refused(message.clone());
+                }
                 self.analysis = Analysis::Failed(message);
             }
         }

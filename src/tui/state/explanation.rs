@@ -115,7 +115,7 @@ impl ExplanationView {
 impl State {
     /// Asks for the explanation that is looked at, unless that was done: the image, A or B may be others by now.
     pub(super) fn wanted_explanation(&mut self) -> Option<Effect> {
-        if self.place() != Context::Explanation {
+        if self.place() != Context::Explanation || self.job.is_running() {
             return None;
         }
         let image = self.images.current()?;

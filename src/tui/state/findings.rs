@@ -78,6 +78,7 @@ impl State {
         };
         let class = finding.classes.first().copied();
         if let (Some(prompt), Some(class)) = (&finding.prompt, class) {
+            self.strategies.shown[prompt.strategy] = true;
             self.strategies.selected = prompt.strategy;
             self.strategies.choose_b();
             self.refill();

@@ -702,6 +702,9 @@ impl State {
         let strategies = self.session.as_ref().map_or(0, |session| session.strategies.len());
         self.prompts.desk = Some(Desk { strategy, strategies, status: DeskStatus::Opening(None) });
         self.prompts.similarities.clear();
+        if self.images.flips.take().is_some() {
+            self.list_images();
+        }
         self.jobs.begin(DESK_JOB.to_owned());
         vec![Effect::OpenDesk(strategy)]
     }
