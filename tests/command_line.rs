@@ -405,7 +405,7 @@ fn runs_are_kept_once() {
     assert_eq!(cupl["per_class"], report["strategies"][1]["per_class"]);
     let id = cupl["id"].as_str().unwrap();
     let shown = bench.stdout(0, &["runs", "show", &id[..8]]);
-    assert!(shown.contains("cupl on photos with checkpoint"), "{shown}");
+    assert!(shown.contains("cupl (mean) on photos with checkpoint"), "{shown}");
     assert!(bench.complaint(&["runs", "show", "zzzz"]).contains("runs list"));
 }
 

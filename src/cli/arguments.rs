@@ -734,7 +734,7 @@ images of its class, and with those of the other class that it is nearest to.",
     Show(ShowPromptsArguments),
     /// Take out the prompts of a strategy that do harm: chosen on a part of the images, measured on the others
     #[command(after_help = "Examples:
-  cupl-tui prompts prune --strategy CuPL                 the embedded demo
+  cupl-tui prompts prune --strategy cupl                 the embedded demo
   cupl-tui prompts prune pets.toml --strategy cupl --save cupl-pruned
   cupl-tui prompts prune pets.toml --strategy cupl --dev-share 0.3 --seed 7 --format json
 

@@ -8,9 +8,12 @@ use super::experiment::{Opened, introduce, outcome};
 use super::output::{Output, ProgressLine};
 use super::table::{percent, points};
 use super::{CommandError, Outcome};
-use crate::workbench::{Pruning, PruningOptions, Session, SessionOptions, p_words};
+use crate::workbench::{Pruning, PruningOptions, Session, SessionOptions, check_prompt_set_name, p_words};
 
 pub fn run(command: &PruneArguments, global: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
+    if let Some(name) = &command.save {
+        check_prompt_set_name(name).map_err(|error| CommandError::Usage(error.to_string()))?;
+    }
     let mut opened = Opened::new(&command.experiment, global)?;
     opened.workbench.keep_strategies(std::slice::from_ref(&command.strategy))?;
     let session = opened.evaluate(SessionOptions::default())?;
@@ -22,7 +25,7 @@ pub fn run(command: &PruneArguments, global: &Global, output: &mut Output) -> Re
     });
     progress.finish();
     let pruning = pruning?;
-    let saved = match &command.save {
+    let saved = match command.save.as_ref().filter(|_| !pruning.removed.is_empty()) {
         Some(name) => {
             let saved = opened.workbench.save_pruned(name, &session, &pruning);
             let saved = saved.map_err(|error| CommandError::Usage(error.to_string()))?;
@@ -48,6 +51,15 @@ fn table(
     let strategy = &session.strategies[pruning.strategy];
     let comparison = &pruning.comparison;
     let (low, high) = comparison.interval();
+    if pruning.removed.is_empty() {
+        output.line(&format!(
+            "{}: none of {} prompts goes: without any one of them, no more of {} images are recognised",
+            strategy.name,
+            strategy.n_prompts(),
+            pruning.development_images,
+        ))?;
+        return Ok(());
+    }
     output.line(&format!(
         "{}: {} of {} prompts go, chosen on {} images ({} to {} there, which is too good to be true)",
         strategy.name,
@@ -79,9 +91,7 @@ fn table(
     if let Some(saved) = saved {
         output.line(&format!("saved as {saved}"))?;
     }
-    if !pruning.removed.is_empty() {
-        output.table(&records(session, pruning))?;
-    }
+    output.table(&records(session, pruning))?;
     Ok(())
 }
 

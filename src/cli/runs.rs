@@ -28,13 +28,15 @@ pub fn run(command: RunsCommand, global: &Global, output: &mut Output) -> Result
 }
 
 fn list(runs: &[Run], format: Format, output: &mut Output) -> Result<(), CommandError> {
-    let heading = ["id", "experiment", "strategy", "dataset", "checkpoint", "images", "top-1", "recall"];
+    let heading =
+        ["id", "experiment", "strategy", "aggregation", "dataset", "checkpoint", "images", "top-1", "recall"];
     let mut rows = vec![heading.map(str::to_owned).to_vec()];
     rows.extend(runs.iter().map(|run| {
         vec![
             run.id.clone(),
             run.experiment.clone(),
             run.strategy.name.clone(),
+            run.strategy.aggregation.to_string(),
             run.dataset.name.clone(),
             model(run),
             run.dataset.images.to_string(),
@@ -199,7 +201,14 @@ fn part_rows(replay: &Replay) -> Vec<Vec<String>> {
 }
 
 fn title(run: &Run) -> String {
-    format!("{}  {} on {} with {}", run.id, run.strategy.name, run.dataset.name, model(run))
+    format!(
+        "{}  {} ({}) on {} with {}",
+        run.id,
+        run.strategy.name,
+        run.strategy.aggregation,
+        run.dataset.name,
+        model(run)
+    )
 }
 
 /// The checkpoint, and its precision where that is not the usual one.

@@ -598,7 +598,7 @@ fn prompts_are_edited_at_a_desk() {
     prompts[1].origin = PromptOrigin::Edited { loaded: prompts[1].text.clone() };
     now.prompts[0] = Arc::new(prompts);
     (now.top1, now.gained, now.lost, now.is_changed) = (0.75, 1, 3, true);
-    now.trail = vec!["cat: 1 disabled".into()];
+    now.trail = vec!["cat: prompt 1 disabled".into()];
     let flip = |image, before, after| ChangedPrediction { image, before, after };
     let flips = vec![flip(0, 0, 1), flip(2, 2, 0)];
     now.last = Some(LastChange { class: 0, flips, note: None });

@@ -231,7 +231,7 @@ mod tests {
         // Somebody else has the store: editing goes on, saving does not.
         let held = Store::open(&folder.path().join("store")).unwrap().store;
         let state = desk.changed(add(0, "a small green frog"));
-        assert_eq!((&state.trail[..], state.is_changed), (&["frog: 3 added".to_owned()][..], true));
+        assert_eq!((&state.trail[..], state.is_changed), (&["frog: prompt 3 added".to_owned()][..], true));
         let DeskNotice::Similarities { prompts, .. } =
             desk.ask(DeskRequest::Similarities { strategy: 1, class: 0 })
         else {
@@ -249,7 +249,7 @@ mod tests {
         let store = Store::open(&folder.path().join("store")).unwrap().store;
         assert!(store.prompt_set("mine", Some(&saved.version)).unwrap().is_some());
 
-        assert_eq!(desk.changed(DeskRequest::Undo).redo.as_deref(), Some("frog: 3 added"));
+        assert_eq!(desk.changed(DeskRequest::Undo).redo.as_deref(), Some("frog: prompt 3 added"));
         assert_eq!(desk.refused(DeskRequest::Undo), EditError::NothingToUndo.to_string());
         assert_eq!(desk.changed(DeskRequest::Redo).redo, None);
         assert!(desk.refused(add(9, "x")).contains("no class 9"));

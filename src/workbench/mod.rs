@@ -85,7 +85,7 @@ pub use opening::{LeftOverKeys, Workbench, open_checkpoint, stored_prompt_set, u
 pub use picture_folder::PictureFolder;
 pub use progress::{Cancel, Meter, Progress, Stage, short_duration};
 pub use prompt_cleaning::{CleanedSet, CleanedStrategy, Cleaning, save_cleaned};
-pub use prompt_desk::{DeskError, DeskState, LastChange, PromptDesk, SavedPrompts};
+pub use prompt_desk::{DeskError, DeskState, LastChange, PromptDesk, SavedPrompts, check_prompt_set_name};
 pub use prompt_doctor::{EffectiveNumbers, effective_numbers, prompt_findings, text_findings};
 pub use prompt_edits::{ClassPrompts, Edit, EditError, EditedPrompt, PromptEdits, PromptOrigin};
 pub use prompt_history::{PromptChange, PromptHistory};

@@ -308,6 +308,13 @@ pub fn stored_prompt_set(
     version: Option<&str>,
     store: &Store,
 ) -> Result<(PromptSet, String), WorkbenchError> {
+    let begins = |whole: &String| version.is_some_and(|version| whole.starts_with(version));
+    let versions = store.prompt_sets()?.into_iter().filter(|set| set.name == name).map(|set| set.version);
+    let matching: Vec<String> = versions.filter(begins).collect();
+    let version = match &matching[..] {
+        [whole] => Some(whole.as_str()),
+        _ => version,
+    };
     match store.prompt_set(name, version)? {
         Some((info, content)) => Ok((PromptSet::from_json(name, &content)?, info.version)),
         None => Err(unknown_prompt_set(name, version, store)?),

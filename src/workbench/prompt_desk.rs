@@ -65,7 +65,7 @@ pub struct DeskState {
     pub lost: usize,
     /// The last change; `None` as long as there was none.
     pub last: Option<LastChange>,
-    /// What was done and not undone, in words, as `frog: 3 disabled`; the last one is undone next.
+    /// What was done and not undone, in words, as `frog: prompt 3 disabled`; the last one is undone next.
     pub trail: Vec<String>,
     /// What would be done again.
     pub redo: Option<String>,
@@ -276,7 +276,7 @@ impl PromptDesk {
     /// tried again.
     pub fn save(&mut self, name: &str, place: &StorePlace) -> Result<SavedPrompts, DeskError> {
         let name = name.trim();
-        check_name(name)?;
+        check_prompt_set_name(name)?;
         let set = PromptSet::from_pairs(name, by_class_name(&self.session.classes, self.edits.per_class())?)?;
         let OpenedStore { store, notices: mut notes } = place.open().map_err(WorkbenchError::from)?;
         let PromptEncoder { checkpoint, precision, .. } = &self.encoder;
@@ -375,7 +375,12 @@ pub(super) fn by_class_name(
     Ok(pairs)
 }
 
-pub(super) fn check_name(name: &str) -> Result<(), DeskError> {
+/// Whether a prompt set of the user's can be called this.
+///
+/// # Errors
+/// [`DeskError::Name`].
+pub fn check_prompt_set_name(name: &str) -> Result<(), DeskError> {
+    let name = name.trim();
     let refused = |reason| Err(DeskError::Name { name: name.to_owned(), reason });
     if name.is_empty() {
         return refused("a prompt set needs a name");

@@ -201,7 +201,7 @@ impl PromptEdits {
         self.classes.iter().map(|prompts| enabled(prompts).map(str::to_owned).collect()).collect()
     }
 
-    /// What was done and not undone, in words, as `frog: 3 disabled`.
+    /// What was done and not undone, in words, as `frog: prompt 3 disabled`.
     pub fn trail(&self) -> impl Iterator<Item = &str> {
         self.done.iter().map(|change| change.words.as_str())
     }
@@ -280,12 +280,12 @@ impl PromptEdits {
             Edit::Replace { prompt, text, .. } => {
                 self.new_text(class, text)?;
                 replace(self.prompt(class, *prompt, &mut after)?, text);
-                format!("{} edited", prompt + 1)
+                format!("prompt {} edited", prompt + 1)
             }
             Edit::Add { text, .. } => {
                 self.new_text(class, text)?;
                 after.push(EditedPrompt { text: text.clone(), enabled: true, origin: PromptOrigin::Added });
-                format!("{} added", after.len())
+                format!("prompt {} added", after.len())
             }
             Edit::Toggle { prompt, .. } => {
                 let toggled = self.prompt(class, *prompt, &mut after)?;
@@ -295,7 +295,7 @@ impl PromptEdits {
                     let class = self.class_names[class].clone();
                     return Err(EditError::LastEnabled { class, prompt: *prompt });
                 }
-                format!("{} {what}", prompt + 1)
+                format!("prompt {} {what}", prompt + 1)
             }
         };
         let words = format!("{}: {what}", self.class_names[class]);
@@ -392,11 +392,11 @@ mod tests {
         assert_eq!(
             trail,
             [
-                "frog: 1 disabled",
-                "frog: 3 added",
-                "frog: 2 edited",
-                "青蛙, \"x\": 2 added",
-                "frog: 1 enabled"
+                "frog: prompt 1 disabled",
+                "frog: prompt 3 added",
+                "frog: prompt 2 edited",
+                "青蛙, \"x\": prompt 2 added",
+                "frog: prompt 1 enabled"
             ]
         );
         assert_eq!(*origin(&edits, 0, 0), PromptOrigin::Loaded);
@@ -463,7 +463,7 @@ mod tests {
         edits.apply(&add(1, "x")).unwrap();
         edits.apply(&toggle(0, 0)).unwrap();
         assert_eq!(edits.undo(), Ok(0));
-        assert_eq!(edits.next_to_redo(), Some("frog: 1 disabled"));
+        assert_eq!(edits.next_to_redo(), Some("frog: prompt 1 disabled"));
         assert_eq!(edits.undo(), Ok(1));
         assert!(!edits.is_changed());
         assert_eq!(edits.redo(), Ok(1));

@@ -14,7 +14,7 @@ use crate::tui::theme::Theme;
 use crate::workbench::{Finding, FindingKind, Session};
 
 /// Lines below the list: the prompt or images, what speaks for it, what to do.
-const DETAILS: u16 = 7;
+const DETAILS: u16 = 9;
 
 /// Columns of a kind's name.
 const KIND: usize = 24;
@@ -120,7 +120,7 @@ fn draw_details(frame: &mut Frame<'_>, area: Rect, finding: &Finding, session: &
             finding.images.iter().take(4).map(|&image| session.images[image].name.as_str()).collect();
         add("images", &names.join("  "), 1);
     }
-    add("evidence", &finding.evidence, 2);
+    add("evidence", &finding.evidence, 3);
     add("remedy", &finding.remedy, 2);
     for (y, line) in lines.into_iter().enumerate() {
         put(frame, area, y as u16, line);

@@ -28,9 +28,12 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, session: &S
     let sets = format!("  {} {}", theme.glyphs.dot, sets.join(" + "));
     let room = width.saturating_sub(heading.width() + desk.width() + 1);
     let sets = if room > 12 { text::fit(&sets, room, theme.glyphs.ellipsis) } else { String::new() };
-    let heading = vec![Span::styled(heading, theme.heading()), Span::styled(sets, theme.dim())];
-    put(frame, area, 0, Line::from(heading));
+    let beside = width.saturating_sub(desk.width());
     put(frame, area, 0, desk.right_aligned());
+    let heading = text::fit(&heading, beside.min(heading.width()), theme.glyphs.ellipsis);
+    let heading = vec![Span::styled(heading, theme.heading()), Span::styled(sets, theme.dim())];
+    let left = Rect { width: beside as u16, ..area };
+    put(frame, left, 0, Line::from(heading));
     let footer = FOOTER.min(area.height.saturating_sub(5));
     let body = Rect { y: area.y + 1, height: area.height.saturating_sub(1 + footer), ..area };
     if state.strategies.is_pair() {
@@ -198,7 +201,7 @@ fn similarity_words(similarity: &PromptSimilarity, session: &Session, theme: &Th
     words
 }
 
-/// `frog: 3 disabled: 5 images flip, 3 to their class, 1 away from it`
+/// `frog: prompt 3 disabled: 5 images flip, 3 to their class, 1 away from it`
 fn change_words(now: &DeskState, session: &Session, theme: &Theme) -> Option<String> {
     let (last, done) = (now.last.as_ref()?, now.trail.last());
     let label = |image: usize| session.images[image].label;
