@@ -100,8 +100,7 @@ impl State {
     fn answered(&mut self, answer: AnalysisAnswer) {
         match answer {
             AnalysisAnswer::Found(findings) => {
-                self.findings.answer = FindingsAnswer::Found(findings);
-                self.findings.selected = 0;
+                self.found(findings);
             }
             AnalysisAnswer::Explained { image, strategies, explanations } => {
                 self.explained(image, &strategies, ExplanationAnswer::Explained(explanations));

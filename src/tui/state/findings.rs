@@ -67,6 +67,19 @@ impl State {
         Some(self.ask(AnalysisRequest::Findings))
     }
 
+    /// What was looked for is found: as far as it is about what the screens show.
+    pub(super) fn found(&mut self, mut findings: Vec<Finding>) {
+        if let Some(session) = &self.session {
+            findings.retain(|finding| {
+                finding.classes.iter().all(|&class| class < session.classes.len())
+                    && finding.images.iter().all(|&image| image < session.images.len())
+                    && finding.prompt.as_ref().is_none_or(|of| of.strategy < session.strategies.len())
+            });
+        }
+        self.findings.answer = FindingsAnswer::Found(findings);
+        self.findings.selected = 0;
+    }
+
     /// Goes to where a finding can be looked at: its prompt, its image, its class.
     /// Where there was no answer, asks again.
     pub(super) fn open_finding(&mut self) {
@@ -85,6 +98,7 @@ impl State {
             self.prompts.open(class);
             self.prompts.on_b = self.strategies.b == prompt.strategy && self.strategies.is_pair();
             self.prompts.selected[usize::from(self.prompts.on_b)] = prompt.index;
+            self.prompts.clamp(&session, &self.strategies);
             self.visit(Screen::Prompts);
         } else if let Some(&image) = finding.images.first() {
             self.images.only_class(session.images[image].label);
