@@ -2,27 +2,22 @@
 //! one prompt changed.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod random;
+
 use criterion::{Criterion, criterion_group, criterion_main};
 use cupl_tui::evaluation::{Classifier, Matrix, Rescorer, evaluate};
 use cupl_tui::prompts::Aggregation;
+use random::random;
 
 const IMAGES: usize = 10_000;
 const CLASSES: usize = 1000;
 const DIM: usize = 512;
 
-fn random(rows: usize, mut state: u64) -> Matrix {
-    let next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 40) as f32 / (1 << 24) as f32 - 0.5
-    };
-    Matrix::new(rows, DIM, std::iter::repeat_with(next).take(rows * DIM).collect()).unwrap()
-}
-
 fn rescoring(criterion: &mut Criterion) {
-    let images = random(IMAGES, 1).normalised();
+    let images = random(IMAGES, DIM, 1).normalised();
     let labels: Vec<usize> = (0..IMAGES).map(|image| image % CLASSES).collect();
     let scale = 100_f32.ln();
-    let prompts: Vec<Matrix> = (0..CLASSES).map(|class| random(9, 2 + class as u64)).collect();
+    let prompts: Vec<Matrix> = (0..CLASSES).map(|class| random(9, DIM, 2 + class as u64)).collect();
     let mut group = criterion.benchmark_group("rescoring");
     group.sample_size(20);
     for aggregation in [Aggregation::Mean, Aggregation::Max] {

@@ -2,6 +2,8 @@
 //! changed prompt costs while somebody edits.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod random;
+
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -9,20 +11,9 @@ use cupl_tui::evaluation::{
     Classifier, Matrix, Rescorer, best_assignment, bootstrap_interval, mcnemar_p, near_duplicates,
 };
 use cupl_tui::prompts::Aggregation;
+use random::random;
 
 const DIM: usize = 512;
-
-/// Reproducible numbers from −1 to 1, `[rows, DIM]`.
-fn matrix(rows: usize, seed: u64) -> Matrix {
-    let mut state = seed | 1;
-    let number = |_| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 40) as f32 / (1 << 23) as f32 - 1.0
-    };
-    Matrix::new(rows, DIM, (0..rows * DIM).map(number).collect()).unwrap()
-}
 
 fn paired(criterion: &mut Criterion) {
     criterion.bench_function("bootstrap interval, 50,000 images", |bencher| {
@@ -41,7 +32,7 @@ fn doctors(criterion: &mut Criterion) {
     group.bench_function("best assignment, 1,000 classes", |bencher| {
         bencher.iter(|| best_assignment(black_box(&counts), 1000));
     });
-    let images = matrix(5_000, 1).normalised();
+    let images = random(5_000, DIM, 1).normalised();
     let labels: Vec<usize> = (0..5_000).map(|image| image % 100).collect();
     group.bench_function("images that are nearly the same, 5,000 images", |bencher| {
         bencher.iter(|| near_duplicates(black_box(&images), &labels, 0.995, |_| true));
@@ -49,8 +40,8 @@ fn doctors(criterion: &mut Criterion) {
 }
 
 fn what_if(criterion: &mut Criterion) {
-    let prompts: Vec<Matrix> = (0..100).map(|class| matrix(30, class + 2)).collect();
-    let images = matrix(10_000, 1).normalised();
+    let prompts: Vec<Matrix> = (0..100).map(|class| random(30, DIM, class + 2)).collect();
+    let images = random(10_000, DIM, 1).normalised();
     let labels: Vec<usize> = (0..10_000).map(|image| image % 100).collect();
     let classifier = Classifier::build(Aggregation::Mean, &prompts).unwrap();
     let rescorer = Rescorer::new(&classifier, images, &labels, 4.6, 5);
@@ -59,7 +50,7 @@ fn what_if(criterion: &mut Criterion) {
     criterion.bench_function("flips of a changed prompt, 10,000 images, 100 classes", |bencher| {
         bencher.iter(|| {
             seed += 1;
-            rescorer.rescore(7, Aggregation::Mean, &matrix(30, seed)).map(|flips| flips.len())
+            rescorer.rescore(7, Aggregation::Mean, &random(30, DIM, seed)).map(|flips| flips.len())
         });
     });
 }

@@ -20,10 +20,7 @@ pub fn run(
     global: &Global,
     output: &mut Output,
 ) -> Result<Outcome, CommandError> {
-    let mut opened = Opened::new(&command.experiment, global)?;
-    if !command.strategies.is_empty() {
-        opened.workbench.keep_strategies(&command.strategies)?;
-    }
+    let opened = Opened::with_strategies(&command.experiment, &command.strategies, global)?;
     let options = CalibrationOptions {
         bins: usize::from(command.bins),
         development_share: command.dev_share,

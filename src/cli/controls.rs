@@ -16,10 +16,7 @@ pub fn run(
     global: &Global,
     output: &mut Output,
 ) -> Result<Outcome, CommandError> {
-    let mut opened = Opened::new(&command.experiment, global)?;
-    if !command.strategies.is_empty() {
-        opened.workbench.keep_strategies(&command.strategies)?;
-    }
+    let mut opened = Opened::with_strategies(&command.experiment, &command.strategies, global)?;
     let seeds = usize::from(command.seeds);
     let strategies = opened.workbench.strategy_names();
     opened.workbench.set_controls(strategies, seeds)?;

@@ -12,10 +12,7 @@ pub fn run(
     global: &Global,
     output: &mut Output,
 ) -> Result<Outcome, CommandError> {
-    let mut opened = Opened::new(&command.experiment, global)?;
-    if !command.strategies.is_empty() {
-        opened.workbench.keep_strategies(&command.strategies)?;
-    }
+    let opened = Opened::with_strategies(&command.experiment, &command.strategies, global)?;
     let ranked = match (command.predictions, command.top_k) {
         (false, _) => 1,
         (true, 0) => usize::MAX,

@@ -32,6 +32,19 @@ impl Opened {
         Ok(Self { workbench: Workbench::open(experiment, open_store(global)?)?, cancel })
     }
 
+    /// The same with these strategies alone; with all of them where none is named.
+    pub fn with_strategies(
+        arguments: &ExperimentArguments,
+        names: &[String],
+        global: &Global,
+    ) -> Result<Self, CommandError> {
+        let mut opened = Self::new(arguments, global)?;
+        if !names.is_empty() {
+            opened.workbench.keep_strategies(names)?;
+        }
+        Ok(opened)
+    }
+
     /// What `--a` and `--b` name. Without a name, A is the baseline and B the first other strategy; the other way
     /// round if B is named and is the baseline.
     pub fn pair(&self, arguments: &PairArguments) -> Result<Pair, WorkbenchError> {

@@ -14,10 +14,7 @@ pub fn run(
     global: &Global,
     output: &mut Output,
 ) -> Result<Outcome, CommandError> {
-    let mut opened = Opened::new(&command.experiment, global)?;
-    if let Some(strategy) = &command.strategy {
-        opened.workbench.keep_strategies(std::slice::from_ref(strategy))?;
-    }
+    let opened = Opened::with_strategies(&command.experiment, command.strategy.as_slice(), global)?;
     let class = command.class.as_deref().map(|name| opened.workbench.class(name)).transpose()?;
     let session = opened.evaluate(SessionOptions::default())?;
     let embeddings = opened.embed()?;

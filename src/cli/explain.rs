@@ -16,10 +16,7 @@ pub fn run(
     global: &Global,
     output: &mut Output,
 ) -> Result<Outcome, CommandError> {
-    let mut opened = Opened::new(&command.experiment, global)?;
-    if !command.strategies.is_empty() {
-        opened.workbench.keep_strategies(&command.strategies)?;
-    }
+    let opened = Opened::with_strategies(&command.experiment, &command.strategies, global)?;
     let wanted = opened.workbench.wanted_image(&command.image)?;
     let session = opened.evaluate(SessionOptions::default())?;
     let embeddings = opened.embed()?;

@@ -7,7 +7,7 @@ use super::experiment::{Opened, outcome};
 use super::output::{Output, ProgressLine};
 use super::table::{percent, points};
 use super::{CommandError, Outcome, open_store};
-use crate::prompts::{PromptSet, PromptSetContent};
+use crate::prompts::PromptSet;
 use crate::workbench::{
     CleanedSet, CleanedStrategy, Cleaning, DEMO, EffectiveNumbers, Finding, FindingKind, Fix, Rule, Session,
     SessionOptions, demo, effective_numbers, prompt_findings, save_cleaned, split_reference,
@@ -31,7 +31,7 @@ pub fn run(command: &LintArguments, global: &Global, output: &mut Output) -> Res
         let (classes, findings) = text_findings(set);
         report.add(&set.name, &classes, wanted(command, findings));
     }
-    report.prompts = sets.iter().map(n_prompts).sum();
+    report.prompts = sets.iter().map(PromptSet::n_prompts).sum();
     report.is_text_alone = true;
     if command.fix {
         let store = open_store(global)?;
@@ -65,10 +65,7 @@ fn lint_experiment(
     global: &Global,
     output: &mut Output,
 ) -> Result<Outcome, CommandError> {
-    let mut opened = Opened::new(&command.experiment, global)?;
-    if let Some(strategy) = &command.strategy {
-        opened.workbench.keep_strategies(std::slice::from_ref(strategy))?;
-    }
+    let opened = Opened::with_strategies(&command.experiment, command.strategy.as_slice(), global)?;
     let session = opened.evaluate(SessionOptions::default())?;
     let embeddings = opened.embed()?;
     let findings = wanted(command, prompt_findings(&session, &embeddings, &opened.cancel)?);
@@ -96,13 +93,6 @@ fn rules(command: &LintArguments) -> Vec<Rule> {
     let is_wanted =
         |rule: &Rule| command.rules.is_empty() || command.rules.contains(&FindingKind::Text(*rule));
     Rule::ALL.into_iter().filter(is_wanted).collect()
-}
-
-fn n_prompts(set: &PromptSet) -> usize {
-    match &set.content {
-        PromptSetContent::Templates(templates) => templates.len(),
-        PromptSetContent::PerClass(pairs) => pairs.iter().map(|(_, prompts)| prompts.len()).sum(),
-    }
 }
 
 #[derive(Serialize, Default)]

@@ -73,12 +73,10 @@ fn stored(store: &Store, reference: &str) -> Result<(PromptSet, String), Command
 
 fn describe(set: &PromptSet) -> String {
     match &set.content {
-        PromptSetContent::Templates(templates) => format!("{} templates", templates.len()),
-        PromptSetContent::PerClass(classes) => format!(
-            "{} prompts for {} classes",
-            classes.iter().map(|(_, prompts)| prompts.len()).sum::<usize>(),
-            classes.len()
-        ),
+        PromptSetContent::Templates(_) => format!("{} templates", set.n_prompts()),
+        PromptSetContent::PerClass(classes) => {
+            format!("{} prompts for {} classes", set.n_prompts(), classes.len())
+        }
     }
 }
 

@@ -14,8 +14,8 @@ pub fn run(command: &PruneArguments, global: &Global, output: &mut Output) -> Re
     if let Some(name) = &command.save {
         check_prompt_set_name(name).map_err(|error| CommandError::Usage(error.to_string()))?;
     }
-    let mut opened = Opened::new(&command.experiment, global)?;
-    opened.workbench.keep_strategies(std::slice::from_ref(&command.strategy))?;
+    let named = std::slice::from_ref(&command.strategy);
+    let opened = Opened::with_strategies(&command.experiment, named, global)?;
     let session = opened.evaluate(SessionOptions::default())?;
     let embeddings = opened.embed()?;
     let options = PruningOptions { development_share: command.dev_share, seed: command.seed };

@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use super::attribution::dot;
 use super::classifier::{check, class_rows};
 use super::evaluate::{BLOCK, scale};
-use super::prompt_weights::{autoclip_weights, unit_rows, weighted_rows, zpe_weights};
+use super::prompt_weights::{autoclip_weights, zpe};
 use super::ranking::largest;
 use super::scores::Scorer;
 use super::{ChangedPrediction, ClassLogit, Classifier, Evaluation, EvaluationError, Matrix, Ranked};
@@ -62,9 +62,8 @@ impl PromptedClassifier {
         let factor = scale(logit_scale)?;
         let (classifier, weights) = match aggregation {
             Aggregation::Zpe => {
-                let unit = unit_rows(&prompts)?;
-                let weights = zpe_weights(&unit, images, factor)?;
-                (Classifier::Linear { weights: weighted_rows(&unit, &weights)? }, Some(weights))
+                let (classifier, weights) = zpe(&prompts, images, factor)?;
+                (classifier, Some(weights))
             }
             _ => (Classifier::for_images(aggregation, &prompts, images, logit_scale)?, None),
         };

@@ -41,11 +41,7 @@ impl Classifier {
         logit_scale: f32,
     ) -> Result<Self, EvaluationError> {
         match aggregation {
-            Aggregation::Zpe => {
-                let prompts = unit_rows(prompts_per_class)?;
-                let weights = zpe_weights(&prompts, images, scale(logit_scale)?)?;
-                Ok(Self::Linear { weights: weighted_rows(&prompts, &weights)? })
-            }
+            Aggregation::Zpe => Ok(zpe(prompts_per_class, images, scale(logit_scale)?)?.0),
             Aggregation::AutoClip => {
                 let prompts = unit_rows(prompts_per_class)?;
                 let n_prompts = prompts[0].rows();
@@ -57,8 +53,20 @@ impl Classifier {
     }
 }
 
+/// The classifier of `zpe`, and the weight of the k-th prompts of all classes, `[n_prompts]`. `factor` is what scores are
+/// multiplied with.
+pub(super) fn zpe(
+    prompts_per_class: &[Matrix],
+    images: &Matrix,
+    factor: f32,
+) -> Result<(Classifier, Vec<f64>), EvaluationError> {
+    let prompts = unit_rows(prompts_per_class)?;
+    let weights = zpe_weights(&prompts, images, factor)?;
+    Ok((Classifier::Linear { weights: weighted_rows(&prompts, &weights)? }, weights))
+}
+
 /// The unit rows of each class, `[n_prompts, dim]`, after checking that all have the same number.
-pub(super) fn unit_rows(prompts_per_class: &[Matrix]) -> Result<Vec<Matrix>, EvaluationError> {
+fn unit_rows(prompts_per_class: &[Matrix]) -> Result<Vec<Matrix>, EvaluationError> {
     let first = prompts_per_class.first().ok_or(EvaluationError::NoClasses)?;
     for (class, prompts) in prompts_per_class.iter().enumerate() {
         check(class, prompts, first.cols())?;
@@ -74,11 +82,7 @@ pub(super) fn unit_rows(prompts_per_class: &[Matrix]) -> Result<Vec<Matrix>, Eva
 }
 
 /// One weight for the k-th prompts of all classes, `[n_prompts]`; they add up to 1.
-pub(super) fn zpe_weights(
-    prompts: &[Matrix],
-    images: &Matrix,
-    scale: f32,
-) -> Result<Vec<f64>, EvaluationError> {
+fn zpe_weights(prompts: &[Matrix], images: &Matrix, scale: f32) -> Result<Vec<f64>, EvaluationError> {
     let centred = centred(images)?;
     let cpu = Cpu::detect();
     let starts: Vec<usize> = (0..centred.rows()).step_by(BLOCK).collect();
@@ -116,7 +120,7 @@ fn centred(images: &Matrix) -> Result<Matrix, EvaluationError> {
 }
 
 /// For each class the weighted average of its rows, normalised, `[n_classes, dim]`.
-pub(super) fn weighted_rows(prompts: &[Matrix], weights: &[f64]) -> Result<Matrix, EvaluationError> {
+fn weighted_rows(prompts: &[Matrix], weights: &[f64]) -> Result<Matrix, EvaluationError> {
     let mut data = Vec::with_capacity(prompts.len() * prompts[0].cols());
     for class in prompts {
         let mut sums = vec![0.0_f64; class.cols()];

@@ -60,6 +60,14 @@ pub struct LooseMatch {
 }
 
 impl PromptSet {
+    /// Number of its templates, or of its prompts over all classes.
+    pub fn n_prompts(&self) -> usize {
+        match &self.content {
+            PromptSetContent::Templates(templates) => templates.len(),
+            PromptSetContent::PerClass(classes) => classes.iter().map(|(_, prompts)| prompts.len()).sum(),
+        }
+    }
+
     /// Reads any of the forms in the table above: JSON by its ending, everything else as text.
     ///
     /// # Errors

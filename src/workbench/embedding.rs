@@ -93,6 +93,14 @@ impl PromptEmbeddings {
         Matrix::from_rows(&prompts.iter().filter_map(|prompt| self.raw(prompt)).collect::<Vec<_>>())
     }
 
+    /// The raw embeddings of each class's prompts, which were given: `[n_classes]`, each `[n_prompts, dim]`.
+    ///
+    /// # Errors
+    /// As [`PromptEmbeddings::rows`].
+    pub fn per_class(&self, prompts: &[Vec<String>]) -> Result<Vec<Matrix>, EvaluationError> {
+        prompts.iter().map(|class| self.rows(class)).collect()
+    }
+
     /// How many of some prompts that were given were longer than the context and lost their end; each text counts once.
     pub fn truncated<'p>(&self, prompts: impl IntoIterator<Item = &'p str>) -> usize {
         let rows = prompts.into_iter().filter_map(|prompt| self.row_of.get(prompt).copied());

@@ -3,9 +3,7 @@
 
 use super::error::WorkbenchError;
 use super::session::{RANKED, Session, SessionEmbeddings};
-use crate::evaluation::{
-    ChangedPrediction, EvaluationError, Matrix, PromptedClassifier, Ranked, RemovedPrompt, evaluate,
-};
+use crate::evaluation::{EvaluationError, Matrix, PromptedClassifier, Ranked, RemovedPrompt, evaluate};
 
 /// What one strategy makes of one image, and why.
 #[derive(Clone, Debug, PartialEq)]
@@ -114,9 +112,7 @@ pub(super) fn explain_with(
         && let Some(removed) = classifier.correction(unit, truth)?
     {
         let changes = classifier.predictions_without(&removed, &embeddings.images.unit, evaluation)?;
-        let label = |change: &ChangedPrediction| session.images[change.image].label;
-        let gained = changes.iter().filter(|change| change.after as usize == label(change)).count();
-        let lost = changes.iter().filter(|change| change.before as usize == label(change)).count();
+        let (gained, lost) = session.gained_and_lost(&changes);
         explanation.correction = Some(Correction { removed, gained, lost });
     }
     Ok(explanation)
@@ -147,8 +143,7 @@ pub(super) fn classifier(
 ) -> Result<PromptedClassifier, WorkbenchError> {
     let result = session.strategies.get(strategy);
     let result = result.ok_or(WorkbenchError::Outdated { what: "the strategies" })?;
-    let prompts = result.prompts.iter().map(|class| embeddings.prompts.rows(class));
-    let prompts = prompts.collect::<Result<Vec<_>, EvaluationError>>()?;
+    let prompts = embeddings.prompts.per_class(&result.prompts)?;
     if prompts.iter().zip(result.prompts.iter()).any(|(rows, texts)| rows.rows() != texts.len()) {
         return Err(WorkbenchError::Outdated { what: "the prompts" });
     }

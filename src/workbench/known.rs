@@ -88,7 +88,7 @@ impl Workbench {
             &embedder.encoder_key(),
             &Preprocessing::VERSION.to_le_bytes(),
             strategy.aggregation.to_string().as_bytes(),
-            strategy.prompts_hash().as_bytes(),
+            strategy.prompts_hash.as_bytes(),
             dataset.as_bytes(),
             &(ranked as u64).to_le_bytes(),
         ])

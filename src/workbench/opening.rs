@@ -56,20 +56,19 @@ pub(super) struct OpenStrategy {
     pub(super) prompt_sets: Vec<String>,
     /// In class order.
     pub(super) prompts: Arc<Vec<Vec<String>>>,
+    /// A hash over every class's prompts.
+    pub(super) prompts_hash: Hash,
 }
 
-impl OpenStrategy {
-    /// A hash over every class's prompts.
-    pub(super) fn prompts_hash(&self) -> Hash {
-        let mut hasher = blake3::Hasher::new();
-        for prompts in self.prompts.iter() {
-            hasher.update(&(prompts.len() as u64).to_le_bytes());
-            for prompt in prompts {
-                hasher.update(&(prompt.len() as u64).to_le_bytes()).update(prompt.as_bytes());
-            }
+fn hash_of_prompts(per_class: &[Vec<String>]) -> Hash {
+    let mut hasher = blake3::Hasher::new();
+    for prompts in per_class {
+        hasher.update(&(prompts.len() as u64).to_le_bytes());
+        for prompt in prompts {
+            hasher.update(&(prompt.len() as u64).to_le_bytes()).update(prompt.as_bytes());
         }
-        hasher.finalize()
     }
+    hasher.finalize()
 }
 
 impl Workbench {
@@ -248,6 +247,7 @@ fn open_strategy(
         name: choice.name.clone(),
         aggregation: choice.aggregation,
         prompt_sets: names,
+        prompts_hash: hash_of_prompts(&resolved.per_class),
         prompts: Arc::new(resolved.per_class),
     })
 }

@@ -120,8 +120,8 @@ pub fn save_cleaned(
     Ok(Some(CleanedSet {
         before: format!("{}@{}", set.name, version_of(&set.to_json())),
         after: format!("{name}@{version}"),
-        prompts_before: n_prompts(set),
-        prompts_after: n_prompts(&cleaned),
+        prompts_before: set.n_prompts(),
+        prompts_after: cleaned.n_prompts(),
         rewritten,
     }))
 }
@@ -130,13 +130,6 @@ pub fn save_cleaned(
 /// versions.
 fn kept_name(name: &str) -> String {
     if demo::PROMPT_SETS.contains(&name) { format!("{name}-cleaned") } else { name.replace('@', "-") }
-}
-
-fn n_prompts(set: &PromptSet) -> usize {
-    match &set.content {
-        PromptSetContent::Templates(templates) => templates.len(),
-        PromptSetContent::PerClass(pairs) => pairs.iter().map(|(_, prompts)| prompts.len()).sum(),
-    }
 }
 
 /// A set as the rules want it, every class with a prompt at least; and how many prompts were written anew.

@@ -174,10 +174,7 @@ impl PromptDesk {
         let edits = PromptEdits::new(&session.classes, &loaded.prompts);
         let SessionEmbeddings { images, labels, prompts, logit_scale } =
             workbench.embeddings_of(&session, cancel, notify)?;
-        let classifier = {
-            let rows = loaded.prompts.iter().map(|class| prompts.rows(class));
-            Classifier::build(loaded.aggregation, &rows.collect::<Result<Vec<_>, _>>()?)?
-        };
+        let classifier = Classifier::build(loaded.aggregation, &prompts.per_class(&loaded.prompts)?)?;
         if cancel.is_cancelled() {
             return Err(WorkbenchError::Cancelled.into());
         }
@@ -203,7 +200,7 @@ impl PromptDesk {
     /// What the prompts come to now.
     pub fn state(&self) -> DeskState {
         let flips = self.flips();
-        let (gained, lost) = self.gained_and_lost(&flips);
+        let (gained, lost) = self.session.gained_and_lost(&flips);
         DeskState {
             strategy: self.strategy,
             prompts: self.edits.classes().to_vec(),
@@ -275,19 +272,15 @@ impl PromptDesk {
     /// [`DeskError::Name`] and [`DeskError::SharedName`], and what prevents opening or writing the store: saving can be
     /// tried again.
     pub fn save(&mut self, name: &str, place: &StorePlace) -> Result<SavedPrompts, DeskError> {
-        let name = name.trim();
-        check_prompt_set_name(name)?;
-        let set = PromptSet::from_pairs(name, by_class_name(&self.session.classes, self.edits.per_class())?)?;
+        let set = set_of_classes(name, &self.session.classes, self.edits.per_class())?;
         let OpenedStore { store, notices: mut notes } = place.open().map_err(WorkbenchError::from)?;
         let PromptEncoder { checkpoint, precision, .. } = &self.encoder;
         let embedder = Embedder::new(checkpoint, self.fingerprint, *precision, &store);
         embedder.remember_prompts(&self.typed);
         notes.extend(embedder.unsaved());
-        let version = store.save_prompt_set(name, &set.to_json()).map_err(WorkbenchError::from)?;
-        self.history().save(name, &version, &store)?;
-        store.flush().map_err(WorkbenchError::from)?;
+        let saved = self.history().save_with(&set, &store)?;
         self.edits.keep();
-        Ok(SavedPrompts { name: name.to_owned(), version, notes })
+        Ok(SavedPrompts { notes, ..saved })
     }
 
     /// Encodes a text that has no embedding yet; says what the user should know of it.
@@ -329,17 +322,10 @@ impl PromptDesk {
         flips.filter(|flip| flip.before != flip.after).collect()
     }
 
-    fn gained_and_lost(&self, flips: &[ChangedPrediction]) -> (usize, usize) {
-        let label = |flip: &ChangedPrediction| self.session.images[flip.image].label;
-        let gained = flips.iter().filter(|flip| flip.after as usize == label(flip)).count();
-        let lost = flips.iter().filter(|flip| flip.before as usize == label(flip)).count();
-        (gained, lost)
-    }
-
     /// How the prompts became what they are.
     fn history(&self) -> PromptHistory {
         let strategy = &self.session.strategies[self.strategy];
-        let (gained, lost) = self.gained_and_lost(&self.flips());
+        let (gained, lost) = self.session.gained_and_lost(&self.flips());
         PromptHistory {
             strategy: strategy.name.clone(),
             prompt_sets: strategy.prompt_sets.clone(),
@@ -355,8 +341,21 @@ impl PromptDesk {
     }
 }
 
+/// A prompt set of the user's, with the prompts of each class, `[n_classes]`.
+///
+/// # Errors
+/// [`DeskError::Name`] and [`DeskError::SharedName`].
+pub(super) fn set_of_classes(
+    name: &str,
+    class_names: &[String],
+    per_class: Vec<Vec<String>>,
+) -> Result<PromptSet, DeskError> {
+    check_prompt_set_name(name)?;
+    Ok(PromptSet::from_pairs(name.trim(), by_class_name(class_names, per_class)?)?)
+}
+
 /// Each class name once, with its prompts, `[n_classes]`.
-pub(super) fn by_class_name(
+fn by_class_name(
     class_names: &[String],
     per_class: Vec<Vec<String>>,
 ) -> Result<Vec<(String, Vec<String>)>, DeskError> {

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::WorkbenchError;
+use super::prompt_desk::SavedPrompts;
+use crate::prompts::PromptSet;
 use crate::store::Store;
 
 /// The history of one version of a prompt set.
@@ -53,8 +55,15 @@ impl PromptHistory {
         Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
     }
 
-    pub(super) fn save(&self, name: &str, version: &str, store: &Store) -> Result<(), WorkbenchError> {
+    /// Saves a prompt set with this history.
+    ///
+    /// # Errors
+    /// What prevents writing.
+    pub(super) fn save_with(&self, set: &PromptSet, store: &Store) -> Result<SavedPrompts, WorkbenchError> {
+        let version = store.save_prompt_set(&set.name, &set.to_json())?;
         let text = serde_json::to_string(self).unwrap_or_default();
-        Ok(store.save_history(name, version, &text)?)
+        store.save_history(&set.name, &version, &text)?;
+        store.flush()?;
+        Ok(SavedPrompts { name: set.name.clone(), version, notes: Vec::new() })
     }
 }

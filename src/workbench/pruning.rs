@@ -1,18 +1,18 @@
 //! A strategy without the prompts that do harm on labelled images: chosen on a development part of them, measured on the
 //! rest, with the number of times that this rest was measured on before.
 
+use std::collections::HashSet;
 use std::time::Instant;
 
 use super::error::WorkbenchError;
 use super::opening::Workbench;
 use super::progress::{Cancel, Progress, Stage};
-use super::prompt_desk::{DeskError, SavedPrompts, by_class_name, check_prompt_set_name};
+use super::prompt_desk::{DeskError, SavedPrompts, set_of_classes};
 use super::prompt_history::{PromptChange, PromptHistory};
 use super::session::{Session, SessionEmbeddings};
 use crate::evaluation::{
     Classifier, Comparison, Evaluation, Matrix, RemovedPrompt, Split, evaluate, prune, split,
 };
-use crate::prompts::PromptSet;
 use crate::store::Key;
 
 /// How a strategy is pruned.
@@ -62,8 +62,7 @@ impl Workbench {
         notify: &dyn Fn(Progress),
     ) -> Result<Pruning, WorkbenchError> {
         let of = &session.strategies[strategy];
-        let rows = of.prompts.iter().map(|class| embeddings.prompts.rows(class));
-        let prompts: Vec<Matrix> = rows.collect::<Result<_, _>>()?;
+        let prompts = embeddings.prompts.per_class(&of.prompts)?;
         let Split { development, rest } =
             split(&embeddings.labels, session.classes.len(), options.development_share, options.seed);
         let (development, rest) = (Part::new(embeddings, &development)?, Part::new(embeddings, &rest)?);
@@ -78,17 +77,15 @@ impl Workbench {
         if cancel.is_cancelled() {
             return Err(WorkbenchError::Cancelled);
         }
-        let is_left = |class: usize, prompt: usize| !removed.contains(&RemovedPrompt { class, prompt });
-        let left: Vec<Matrix> = prompts
-            .iter()
-            .enumerate()
-            .map(|(class, rows)| {
-                let left = (0..rows.rows()).filter(|&prompt| is_left(class, prompt));
-                Matrix::from_rows(&left.map(|prompt| rows.row(prompt)).collect::<Vec<_>>())
-            })
-            .collect::<Result<_, _>>()?;
+        let gone: HashSet<RemovedPrompt> = removed.iter().copied().collect();
+        let is_left = |class: usize, prompt: usize| !gone.contains(&RemovedPrompt { class, prompt });
+        let text = |class: usize| {
+            let texts = of.prompts[class].iter().enumerate();
+            texts.filter(|(prompt, _)| is_left(class, *prompt)).map(|(_, text)| text.clone()).collect()
+        };
+        let left: Vec<Vec<String>> = (0..session.classes.len()).map(text).collect();
         let before = Classifier::build(of.aggregation, &prompts)?;
-        let after = Classifier::build(of.aggregation, &left)?;
+        let after = Classifier::build(of.aggregation, &embeddings.prompts.per_class(&left)?)?;
         let on = |part: &Part, classifier| part.evaluate(classifier, embeddings.logit_scale);
         let on_rest = (on(&rest, &before)?, on(&rest, &after)?);
         // Where nothing goes, nothing is seen on the rest.
@@ -98,10 +95,6 @@ impl Workbench {
             false => self.store.count(&key)?,
         };
         self.store.flush()?;
-        let text = |class: usize| {
-            let texts = of.prompts[class].iter().enumerate();
-            texts.filter(|(prompt, _)| is_left(class, *prompt)).map(|(_, text)| text.clone()).collect()
-        };
         Ok(Pruning {
             strategy,
             development_images: development.labels.len(),
@@ -109,7 +102,7 @@ impl Workbench {
             rest: (on_rest.0.top1(), on_rest.1.top1()),
             comparison: Comparison::new(&on_rest.0, &on_rest.1)?,
             looks,
-            prompts: (0..session.classes.len()).map(text).collect(),
+            prompts: left,
             removed,
         })
     }
@@ -124,9 +117,7 @@ impl Workbench {
         session: &Session,
         pruning: &Pruning,
     ) -> Result<SavedPrompts, DeskError> {
-        let name = name.trim();
-        check_prompt_set_name(name)?;
-        let set = PromptSet::from_pairs(name, by_class_name(&session.classes, pruning.prompts.clone())?)?;
+        let set = set_of_classes(name, &session.classes, pruning.prompts.clone())?;
         let of = &session.strategies[pruning.strategy];
         let change = |&RemovedPrompt { class, prompt }: &RemovedPrompt| PromptChange {
             class: session.classes[class].clone(),
@@ -146,10 +137,7 @@ impl Workbench {
             lost: pruning.comparison.lost.len(),
             changes: pruning.removed.iter().map(change).collect(),
         };
-        let version = self.store.save_prompt_set(name, &set.to_json()).map_err(WorkbenchError::from)?;
-        history.save(name, &version, &self.store)?;
-        self.store.flush().map_err(WorkbenchError::from)?;
-        Ok(SavedPrompts { name: name.to_owned(), version, notes: Vec::new() })
+        Ok(history.save_with(&set, &self.store)?)
     }
 }
 

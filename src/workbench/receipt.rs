@@ -10,6 +10,7 @@ use super::session::Session;
 use super::split_reference;
 use crate::evaluation::Evaluation;
 use crate::prompts::Aggregation;
+use crate::store::Key;
 
 /// Everything that decides a run, and what came of it. Hashes are BLAKE3 in hexadecimal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,7 +104,7 @@ impl Workbench {
             images: hash_of(names.zip(hashes).flat_map(|(name, hash)| [name, hash])),
             labels: hash_of(labels),
             class_order: hash_of(session.classes.iter().map(String::as_bytes)),
-            prompts: strategy.prompts_hash().to_string(),
+            prompts: strategy.prompts_hash.to_string(),
             aggregation: strategy.aggregation,
             precision: session.precision.name().to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -131,11 +132,7 @@ impl Workbench {
 
 /// A hash over texts that keeps them apart.
 fn hash_of<'a>(texts: impl Iterator<Item = &'a [u8]>) -> String {
-    let mut hasher = blake3::Hasher::new();
-    for text in texts {
-        hasher.update(&(text.len() as u64).to_le_bytes()).update(text);
-    }
-    hasher.finalize().to_string()
+    Key::of(&texts.collect::<Vec<_>>()).to_hex()
 }
 
 #[cfg(test)]

@@ -121,7 +121,7 @@ impl Workbench {
         let labels = self.keep_labels(session)?;
         for (index, result) in session.strategies.iter().enumerate() {
             let strategy = &self.strategies[index];
-            let prompts = strategy.prompts_hash();
+            let prompts = strategy.prompts_hash;
             let key = Key::of(&[
                 b"run",
                 env!("CARGO_PKG_VERSION").as_bytes(),

@@ -11,7 +11,7 @@ use super::opening::{LeftOverKeys, Workbench};
 use super::progress::{Cancel, Progress};
 use crate::clip::Precision;
 use crate::dataset::{PictureSource, SkippedImage};
-use crate::evaluation::{Classifier, Evaluation, Matrix, evaluate};
+use crate::evaluation::{ChangedPrediction, Classifier, Evaluation, Matrix, evaluate};
 use crate::prompts::Aggregation;
 use crate::store::Hash;
 
@@ -104,6 +104,16 @@ impl SessionImage {
     }
 }
 
+impl Session {
+    /// How many of these images were missed before and are right after, and the reverse.
+    pub fn gained_and_lost(&self, changes: &[ChangedPrediction]) -> (usize, usize) {
+        let is_label = |image: usize, class: u32| class as usize == self.images[image].label;
+        let gained = changes.iter().filter(|change| is_label(change.image, change.after)).count();
+        let lost = changes.iter().filter(|change| is_label(change.image, change.before)).count();
+        (gained, lost)
+    }
+}
+
 impl StrategyResult {
     /// Prompts over all classes.
     pub fn n_prompts(&self) -> usize {
@@ -155,8 +165,12 @@ impl Workbench {
         cancel: &Cancel,
         notify: &dyn Fn(Progress),
     ) -> Result<Session, WorkbenchError> {
-        let known = self.known_session(&self.embedder(), &options);
-        let (mut session, contents) = self.evaluate_with_contents(options, known, cancel, notify)?;
+        let embedder = self.embedder();
+        let evaluated = match self.known_session(&embedder, &options) {
+            Some(known) => known,
+            None => self.evaluate_anew(&embedder, &options, true, cancel, notify)?,
+        };
+        let (mut session, contents) = self.session_of(&embedder, evaluated, options, cancel, notify)?;
         if let Err(error) = self.save_runs(&session, &contents, options.ranked) {
             session.warnings.push(format!("the runs were not saved: {error}"));
         }
@@ -170,25 +184,21 @@ impl Workbench {
         cancel: &Cancel,
         notify: &dyn Fn(Progress),
     ) -> Result<(Session, ImageContents), WorkbenchError> {
-        let options = SessionOptions::default();
-        let made = self.evaluate_anew(&self.embedder(), &options, false, cancel, notify)?;
-        self.evaluate_with_contents(options, Some(made), cancel, notify)
+        let (embedder, options) = (self.embedder(), SessionOptions::default());
+        let evaluated = self.evaluate_anew(&embedder, &options, false, cancel, notify)?;
+        self.session_of(&embedder, evaluated, options, cancel, notify)
     }
 
-    /// What is evaluated already is not evaluated again.
-    fn evaluate_with_contents(
+    /// What is shown of the evaluated strategies; their controls are evaluated too.
+    fn session_of(
         &self,
+        embedder: &Embedder<'_>,
+        evaluated: Evaluated,
         options: SessionOptions,
-        known: Option<Evaluated>,
         cancel: &Cancel,
         notify: &dyn Fn(Progress),
     ) -> Result<(Session, ImageContents), WorkbenchError> {
-        let embedder = self.embedder();
-        let known = match known {
-            Some(known) => known,
-            None => self.evaluate_anew(&embedder, &options, true, cancel, notify)?,
-        };
-        let Evaluated { contents, dataset, evaluations, unit } = known;
+        let Evaluated { contents, dataset, evaluations, unit } = evaluated;
         let mut skipped = self.dataset.skipped.clone();
         skipped.extend(contents.skipped.iter().cloned());
         if options.strict && !skipped.is_empty() {
@@ -196,7 +206,7 @@ impl Workbench {
         }
         let labels = self.labels(&contents);
         let images = ControlledImages { labels: &labels, dataset, unit };
-        let controls = self.evaluate_controls(&embedder, &evaluations, images, cancel, notify)?;
+        let controls = self.evaluate_controls(embedder, &evaluations, images, cancel, notify)?;
         let mut warnings = self.warnings.clone();
         let mut strategies = Vec::with_capacity(self.strategies.len());
         for (strategy, known) in self.strategies.iter().zip(evaluations) {
@@ -357,9 +367,7 @@ pub(super) fn classifier(
     images: &Matrix,
     logit_scale: f32,
 ) -> Result<Classifier, WorkbenchError> {
-    let per_class: Vec<Matrix> =
-        prompts.iter().map(|class| embeddings.rows(class)).collect::<Result<_, _>>()?;
-    Ok(Classifier::for_images(aggregation, &per_class, images, logit_scale)?)
+    Ok(Classifier::for_images(aggregation, &embeddings.per_class(prompts)?, images, logit_scale)?)
 }
 
 #[cfg(test)]

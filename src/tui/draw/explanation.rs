@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr;
 
-use super::{bar, place_of, put, row_line, strategy_name};
+use super::{bar, place_of, put, put_text, row_line, strategy_name};
 use crate::tui::layout::first_row;
 use crate::tui::state::explanation::{ExplanationAnswer, ExplanationRow, ExplanationView, rows};
 use crate::tui::state::{Analysis, State};
@@ -62,11 +62,7 @@ fn draw_waiting(frame: &mut Frame<'_>, area: Rect, state: &State, view: &Explana
         _ => None,
     };
     if let Some(message) = problem {
-        for (y, line) in
-            text::wrap(message, usize::from(area.width.saturating_sub(2))).into_iter().enumerate()
-        {
-            put(frame, area, y as u16, Line::styled(format!(" {line}"), theme.problem()));
-        }
+        put_text(frame, area, 0, message, theme.problem());
         return;
     }
     let line = match &state.analysis {

@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::{bar, place_of, put, row_line};
+use super::{bar, place_of, put, put_text, row_line};
 use crate::tui::actions::Action;
 use crate::tui::layout::first_row;
 use crate::tui::state::findings::FindingsAnswer;
@@ -29,11 +29,9 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, session: &S
         }
         FindingsAnswer::Refused(message) => {
             put(frame, area, 0, Line::styled(" Findings", theme.heading()));
-            for (y, line) in text::wrap(message, width.saturating_sub(2)).into_iter().enumerate() {
-                put(frame, area, y as u16 + 1, Line::styled(format!(" {line}"), theme.problem()));
-            }
+            let below = put_text(frame, area, 1, message, theme.problem());
             let key = state.keymap.key(Action::Open);
-            return put(frame, area, 3, Line::styled(format!(" {key} looks again."), theme.dim()));
+            return put(frame, area, below + 1, Line::styled(format!(" {key} looks again."), theme.dim()));
         }
     };
     let labels = findings.iter().filter(|finding| FindingKind::OF_LABELS.contains(&finding.kind)).count();
@@ -52,9 +50,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, session: &S
                        without images, images twice in different classes, likely label errors; prompts twice, fragments, \
                        markup, blanks, wrong articles, nothing to see, class names missing, too long, nearer to another \
                        class.";
-        for (y, line) in text::wrap(checked, width.saturating_sub(2)).into_iter().enumerate() {
-            put(frame, area, y as u16 + 1, Line::styled(format!(" {line}"), theme.dim()));
-        }
+        put_text(frame, area, 1, checked, theme.dim());
         return;
     }
     let details = DETAILS.min(area.height / 2);

@@ -85,6 +85,15 @@ fn put(frame: &mut Frame<'_>, area: Rect, row: u16, line: Line<'_>) {
     }
 }
 
+/// Puts a text on as many rows as it needs, from `row` on; returns the row after it.
+fn put_text(frame: &mut Frame<'_>, area: Rect, row: u16, text: &str, style: Style) -> u16 {
+    let lines = text::wrap(text, usize::from(area.width).saturating_sub(2));
+    for (line, row) in lines.iter().zip(row..) {
+        put(frame, area, row, Line::styled(format!(" {line}"), style));
+    }
+    row.saturating_add(lines.len() as u16)
+}
+
 fn title(state: &State, theme: &Theme, width: usize) -> Line<'static> {
     let dot = format!(" {} ", theme.glyphs.dot);
     let name = Span::styled(" cupl-tui  ", theme.heading());

@@ -204,9 +204,7 @@ fn similarity_words(similarity: &PromptSimilarity, session: &Session, theme: &Th
 /// `frog: prompt 3 disabled: 5 images flip, 3 to their class, 1 away from it`
 fn change_words(now: &DeskState, session: &Session, theme: &Theme) -> Option<String> {
     let (last, done) = (now.last.as_ref()?, now.trail.last());
-    let label = |image: usize| session.images[image].label;
-    let gained = last.flips.iter().filter(|flip| flip.after as usize == label(flip.image)).count();
-    let lost = last.flips.iter().filter(|flip| flip.before as usize == label(flip.image)).count();
+    let (gained, lost) = session.gained_and_lost(&last.flips);
     let what = done.map_or_else(|| "undone".to_owned(), Clone::clone);
     let dot = theme.glyphs.dot;
     Some(match last.flips.len() {

@@ -99,9 +99,7 @@ impl State {
 
     fn answered(&mut self, answer: AnalysisAnswer) {
         match answer {
-            AnalysisAnswer::Found(findings) => {
-                self.found(findings);
-            }
+            AnalysisAnswer::Found(findings) => self.found(findings),
             AnalysisAnswer::Explained { image, strategies, explanations } => {
                 self.explained(image, &strategies, ExplanationAnswer::Explained(explanations));
             }
