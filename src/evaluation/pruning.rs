@@ -30,7 +30,7 @@ pub fn prune(
     prompts_per_class: &[Matrix],
     images: &Matrix,
     labels: &[usize],
-    go_on: &dyn Fn(usize, usize) -> bool,
+    go_on: &mut dyn FnMut(usize, usize) -> bool,
 ) -> Result<Vec<RemovedPrompt>, EvaluationError> {
     if aggregation.weighs_prompts() {
         return Err(EvaluationError::WeighsPrompts { aggregation });
@@ -235,7 +235,7 @@ mod tests {
                     .collect();
                 let images = Matrix::random(n_images, DIM, !seed).normalised();
                 let labels: Vec<usize> = (0..n_images).map(|image| (image * 7) % n_classes).collect();
-                let removed = prune(aggregation, &prompts, &images, &labels, &|_, _| true).unwrap();
+                let removed = prune(aggregation, &prompts, &images, &labels, &mut |_, _| true).unwrap();
                 let mut before = top1(aggregation, &prompts, &images, &labels);
                 for some in 1..=removed.len() {
                     let after = top1(aggregation, &without(&prompts, &removed[..some]), &images, &labels);
@@ -255,10 +255,10 @@ mod tests {
         ];
         let images = Matrix::from_rows(&[[1.0, 0.1, 0.1], [0.2, 1.0, 0.1], [0.1, 1.0, 0.0], [0.9, 0.0, 0.0]]);
         let (images, labels) = (images.unwrap().normalised(), [0, 1, 1, 0]);
-        let removed = prune(Aggregation::Mean, &prompts, &images, &labels, &|_, _| true).unwrap();
+        let removed = prune(Aggregation::Mean, &prompts, &images, &labels, &mut |_, _| true).unwrap();
         assert_eq!(removed, [RemovedPrompt { class: 0, prompt: 1 }]);
         // Stopped after the first class, it has found the same.
-        let stopped = prune(Aggregation::Mean, &prompts, &images, &labels, &|_, _| false).unwrap();
+        let stopped = prune(Aggregation::Mean, &prompts, &images, &labels, &mut |_, _| false).unwrap();
         assert_eq!(stopped, removed);
     }
 
@@ -266,7 +266,7 @@ mod tests {
     fn what_cannot_be_pruned_is_refused() {
         let (prompts, images) = ([Matrix::random(2, 4, 1)], Matrix::random(3, 4, 2));
         let refused = |aggregation, labels: &[usize]| {
-            prune(aggregation, &prompts, &images, labels, &|_, _| true).unwrap_err()
+            prune(aggregation, &prompts, &images, labels, &mut |_, _| true).unwrap_err()
         };
         let aggregation = Aggregation::Zpe;
         assert_eq!(refused(aggregation, &[0; 3]), EvaluationError::WeighsPrompts { aggregation });

@@ -2,11 +2,10 @@
 //! rest, with the number of times that this rest was measured on before.
 
 use std::collections::HashSet;
-use std::time::Instant;
 
 use super::error::WorkbenchError;
 use super::opening::Workbench;
-use super::progress::{Cancel, Progress, Stage};
+use super::progress::{Cancel, Meter, Progress, Stage};
 use super::prompt_desk::{DeskError, SavedPrompts, set_of_classes};
 use super::prompt_history::{PromptChange, PromptHistory};
 use super::session::{Session, SessionEmbeddings};
@@ -66,14 +65,17 @@ impl Workbench {
         let Split { development, rest } =
             split(&embeddings.labels, session.classes.len(), options.development_share, options.seed);
         let (development, rest) = (Part::new(embeddings, &development)?, Part::new(embeddings, &rest)?);
-        let began = Instant::now();
-        let go_on = |done: usize, total: usize| {
-            let rate = done as f64 / began.elapsed().as_secs_f64().max(f64::EPSILON);
-            let left = std::time::Duration::try_from_secs_f64((total - done) as f64 / rate).ok();
-            notify(Progress { stage: Stage::Pruning, done, total, cached: 0, rate: Some(rate), left });
+        let mut meter = Meter::start(Stage::Pruning, prompts.len());
+        let mut go_on = |done: usize, total: usize| {
+            meter.encoded(1);
+            notify(meter.progress());
+            if done == total {
+                // The next round begins.
+                meter = Meter::start(Stage::Pruning, total);
+            }
             !cancel.is_cancelled()
         };
-        let removed = prune(of.aggregation, &prompts, &development.images, &development.labels, &go_on)?;
+        let removed = prune(of.aggregation, &prompts, &development.images, &development.labels, &mut go_on)?;
         if cancel.is_cancelled() {
             return Err(WorkbenchError::Cancelled);
         }
