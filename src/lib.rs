@@ -10,6 +10,8 @@ pub mod evaluation;
 
 pub mod clip;
 
+pub mod language_model;
+
 pub mod kernels;
 
 pub mod dataset;

@@ -6,11 +6,25 @@ use std::path::{Path, PathBuf};
 
 /// Which modules of the crate a module may use.
 const MODULES: &[(&str, &[&str])] = &[
-    ("cli", &["tui", "workbench", "evaluation", "clip", "kernels", "dataset", "prompts", "store"]),
+    (
+        "cli",
+        &[
+            "tui",
+            "workbench",
+            "evaluation",
+            "clip",
+            "kernels",
+            "language_model",
+            "dataset",
+            "prompts",
+            "store",
+        ],
+    ),
     ("tui", &["workbench"]),
-    ("workbench", &["evaluation", "clip", "kernels", "dataset", "prompts", "store"]),
+    ("workbench", &["evaluation", "clip", "language_model", "kernels", "dataset", "prompts", "store"]),
     ("evaluation", &["kernels", "prompts"]),
     ("clip", &["kernels"]),
+    ("language_model", &["kernels"]),
     ("kernels", &[]),
     ("dataset", &[]),
     ("prompts", &[]),
@@ -19,8 +33,8 @@ const MODULES: &[(&str, &[&str])] = &[
 
 /// Which modules may use a library.
 const LIBRARIES: &[(&str, &[&str])] = &[
-    ("candle_core", &["clip"]),
-    ("tokenizers", &["clip"]),
+    ("candle_core", &["clip", "language_model"]),
+    ("tokenizers", &["clip", "language_model"]),
     ("sled", &["store"]),
     ("clap", &["cli"]),
     ("ratatui", &["tui", "cli"]),
