@@ -75,6 +75,24 @@ pub enum DatasetError {
         /// What is missing, unknown or there twice.
         problem: String,
     },
+    /// A file that holds a whole dataset, or a part of one.
+    #[error("{}: {problem}", path.display())]
+    Archive {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// A split that is not there.
+    #[error("{} has no split {wanted:?}; it has {}", path.display(), splits.join(", "))]
+    Split {
+        /// The folder or file.
+        path: PathBuf,
+        /// What was asked for.
+        wanted: String,
+        /// What there is.
+        splits: Vec<String>,
+    },
     /// A tile sheet does not hold the tiles it should.
     #[error("the sheet of class {class:?}: {problem}")]
     Sheet {

@@ -145,7 +145,8 @@ fn entries(folder: &Path) -> io::Result<Vec<Entry>> {
     Ok(entries)
 }
 
-fn is_picture(path: &Path) -> bool {
+/// Whether a file is one that can be decoded, by its ending.
+pub(super) fn is_picture(path: &Path) -> bool {
     path.extension()
         .and_then(OsStr::to_str)
         .is_some_and(|e| ENDINGS.contains(&e.to_ascii_lowercase().as_str()))

@@ -1,9 +1,15 @@
-//! Images with a class each, from folders, manifests and picture files.
+//! Images with a class each, from folders, manifests, archives and picture files.
 //!
 //! | file | what it knows |
 //! |---|---|
+//! | `form.rs` | which of the forms below a path has |
+//! | `split.rs` | which part is meant, as `PATH#test` |
 //! | `folder.rs` | a folder per class; all pictures below a folder |
-//! | `manifest.rs` | a CSV or TSV file of paths and labels |
+//! | `manifest.rs` | a CSV, TSV or JSONL file of paths and labels |
+//! | `webdataset.rs` | tar shards |
+//! | `parquet.rs` | Parquet files as Hugging Face has them |
+//! | `cifar.rs` | CIFAR-10 and CIFAR-100, binary version |
+//! | `labels.rs` | labels that are numbers or names |
 //! | `sheets.rs` | the tile sheets of the embedded demo |
 //! | `table.rs` | rows of CSV and TSV files |
 //! | `class_names.rs` | a map from folder names to class names |
@@ -13,21 +19,28 @@
 //! Opening a dataset lists its images and decodes none (but for the demo's sheets): what does not decode is found out
 //! later, image by image.
 
+mod cifar;
 mod class_names;
 mod classes;
 mod error;
 mod folder;
+mod form;
+mod labels;
 mod manifest;
+mod parquet;
 pub mod picture;
 mod sheets;
+mod split;
 mod table;
+mod webdataset;
 
 use std::path::PathBuf;
 
 pub use class_names::ClassNameMap;
 pub use error::DatasetError;
 pub use folder::list_pictures;
-pub use picture::{Picture, PictureError, PictureSource};
+pub use form::DatasetForm;
+pub use picture::{Picture, PictureArchive, PictureError, PictureSource};
 pub use sheets::SheetClass;
 
 /// Images with a class each, and the ordered classes. There are at least two classes and one image; image names differ.

@@ -18,6 +18,8 @@ pub struct FileStamp {
     pub length: u64,
     /// Time of the last change, in nanoseconds since 1970 (negative before).
     pub modified: i128,
+    /// The number of a part of the file, where only that is meant.
+    pub member: Option<u64>,
 }
 
 impl FileStamp {
@@ -31,13 +33,24 @@ impl FileStamp {
             path: std::path::absolute(path)?,
             length: metadata.len(),
             modified: nanoseconds(metadata.modified()?),
+            member: None,
         })
+    }
+
+    /// The same state of a part of the file.
+    #[must_use]
+    pub fn member(&self, member: u64) -> Self {
+        Self { member: Some(member), ..self.clone() }
     }
 
     /// A key that no other state of any file has.
     pub fn key(&self) -> Key {
         let path = self.path.as_os_str().as_encoded_bytes();
-        Key::of(&[b"file", path, &self.length.to_le_bytes(), &self.modified.to_le_bytes()])
+        let (length, modified) = (self.length.to_le_bytes(), self.modified.to_le_bytes());
+        match self.member {
+            None => Key::of(&[b"file", path, &length, &modified]),
+            Some(member) => Key::of(&[b"member", path, &length, &modified, &member.to_le_bytes()]),
+        }
     }
 }
 

@@ -258,7 +258,7 @@ impl<'a> Embedder<'a> {
             .map(|(picture, stamp)| match (stamp, picture.source) {
                 (Some(_), _) => found.next().flatten(),
                 (None, PictureSource::Pixels(_)) => picture.source.read().ok().as_ref().map(content_hash),
-                (None, PictureSource::File(_)) => None,
+                (None, PictureSource::File(_) | PictureSource::Member { .. }) => None,
             })
             .collect()
     }
@@ -467,9 +467,15 @@ impl<'p> Collected<'p> {
 
 /// The state of each picture's file; none for what is not a file.
 pub(super) fn stamps(pictures: &[NamedPicture<'_>]) -> Vec<Option<FileStamp>> {
-    let stamp = |picture: &NamedPicture<'_>| match picture.source {
-        PictureSource::File(path) => FileStamp::of(path).ok(),
-        PictureSource::Pixels(_) => None,
+    let mut archives: HashMap<&Path, Option<FileStamp>> = HashMap::new();
+    for picture in pictures {
+        if let Some((path, Some(_))) = picture.source.file() {
+            archives.entry(path).or_insert_with(|| FileStamp::of(path).ok());
+        }
+    }
+    let stamp = |picture: &NamedPicture<'_>| match picture.source.file()? {
+        (path, None) => FileStamp::of(path).ok(),
+        (path, Some(member)) => Some(archives.get(path)?.as_ref()?.member(member)),
     };
     pictures.par_iter().map(stamp).collect()
 }

@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn pictures_without_a_file_are_not_remembered() {
-        let stamp = FileStamp { path: "/a".into(), length: 1, modified: 2 };
+        let stamp = FileStamp { path: "/a".into(), length: 1, modified: 2, member: None };
         assert!(contents_key(&[Some(stamp.clone())]).is_some());
         assert_ne!(
             contents_key(&[Some(stamp.clone())]),

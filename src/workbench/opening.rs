@@ -210,11 +210,7 @@ fn open_dataset(choice: &DatasetChoice) -> Result<Dataset, WorkbenchError> {
         None => None,
     };
     let options = DatasetOptions { class_names, class_order: class_order.clone(), root: None };
-    Ok(if images.is_dir() || !images.exists() {
-        Dataset::from_folder(images, &options)?
-    } else {
-        Dataset::from_manifest(images, &options)?
-    })
+    Ok(Dataset::open(images, &options)?)
 }
 
 fn open_strategy(

@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File};
-use std::io::{self, BufWriter};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
 use super::error::WorkbenchError;
 use super::session::SessionImage;
-use crate::dataset::PictureSource;
+use crate::dataset::{Picture, PictureError, PictureSource};
 
 /// Bytes that the name of a file or a folder may have at most; file systems stop at 255, and endings and numbers are
 /// still to come.
@@ -77,18 +77,22 @@ impl PictureFolder {
                 folder
             }
         };
-        let (folder_path, name) = (root.join(&folder), picture_name(image));
+        let content = Content::of(&image.source).map_err(|error| self.failed(&image.name, &error))?;
+        let (folder_path, name) = (root.join(&folder), picture_name(&image.name, &content));
         let made = numbered(&mut self.given, &folder_path, &name, |path| File::create_new(path));
         let (mut file, name) = made.map_err(|error| self.failed(&image.name, &error))?;
-        match &image.source {
-            PictureSource::File(path) => {
-                let read = |source| WorkbenchError::Read { path: path.clone(), source };
+        match content {
+            Content::File(path) => {
+                let read = |source| WorkbenchError::Read { path: path.to_owned(), source };
                 let mut picture = File::open(path).map_err(read)?;
                 io::copy(&mut picture, &mut file)
                     .map(|_| ())
                     .map_err(|error| self.failed(&image.name, &error))?;
             }
-            PictureSource::Pixels(pixels) => pixels
+            Content::Read(Picture::Encoded(bytes)) => {
+                file.write_all(&bytes).map_err(|error| self.failed(&image.name, &error))?;
+            }
+            Content::Read(Picture::Pixels(pixels)) => pixels
                 .write_to(&mut BufWriter::new(file), image::ImageFormat::Png)
                 .map_err(|error| self.failed(&image.name, &error))?,
         }
@@ -139,15 +143,34 @@ fn numbered<T>(
     }
 }
 
-/// The name of an image's copy.
-fn picture_name(image: &SessionImage) -> String {
-    let last = image.name.rsplit(['/', '\\']).next().unwrap_or_default();
-    match (&image.source, last.rsplit_once('.')) {
-        (PictureSource::File(_), Some((stem, ending))) => format!("{}.{ending}", file_name(stem)),
-        (PictureSource::File(_), None) => file_name(last),
-        (PictureSource::Pixels(_), parts) => {
+/// What is to be copied.
+enum Content<'a> {
+    File(&'a Path),
+    Read(Picture),
+}
+
+impl<'a> Content<'a> {
+    fn of(source: &'a PictureSource) -> Result<Self, PictureError> {
+        Ok(match source {
+            PictureSource::File(path) => Self::File(path),
+            PictureSource::Member { .. } | PictureSource::Pixels(_) => Self::Read(source.read()?),
+        })
+    }
+}
+
+/// The name of the copy of the image `name`.
+fn picture_name(name: &str, content: &Content<'_>) -> String {
+    let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    match (content, last.rsplit_once('.')) {
+        (Content::Read(Picture::Pixels(_)), parts) => {
             format!("{}.png", file_name(parts.map_or(last, |(stem, _)| stem)))
         }
+        (_, Some((stem, ending))) => format!("{}.{ending}", file_name(stem)),
+        (Content::Read(Picture::Encoded(bytes)), None) => match image::guess_format(bytes) {
+            Ok(format) => format!("{}.{}", file_name(last), format.extensions_str()[0]),
+            Err(_) => file_name(last),
+        },
+        (Content::File(_), None) => file_name(last),
     }
 }
 

@@ -95,11 +95,11 @@ pub struct StrategyResult {
 }
 
 impl SessionImage {
-    /// Its file's path, or its name where its pixels are not in a file.
+    /// Its file's path, or its name where it has no file of its own.
     pub fn place(&self) -> String {
         match &self.source {
             PictureSource::File(path) => path.display().to_string(),
-            PictureSource::Pixels(_) => self.name.clone(),
+            PictureSource::Member { .. } | PictureSource::Pixels(_) => self.name.clone(),
         }
     }
 }

@@ -103,7 +103,7 @@ fn image_at<'a>(images: &'a [DatasetImage], path: &Path) -> Option<&'a DatasetIm
         PictureSource::File(file) => {
             has_its_name(file) && file.canonicalize().is_ok_and(|file| file == target)
         }
-        PictureSource::Pixels(_) => false,
+        PictureSource::Member { .. } | PictureSource::Pixels(_) => false,
     })
 }
 

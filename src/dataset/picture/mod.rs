@@ -5,12 +5,14 @@
 //! | `decode.rs` | which decoder takes which bytes, limits, the common pixel forms |
 //! | `gif.rs`, `tiff.rs` | what the common decoders do not pass on |
 //! | `jpeg.rs` | whether a JPEG ends too early |
+//! | `archive.rs` | files that hold many pictures |
 //!
 //! Pixels are what Pillow's `Image.open(file).convert("RGB")` gives, since the published numbers were made with it: EXIF
 //! rotation and colour profiles are not applied, alpha is dropped and not blended, of 16 bits the upper 8 are taken, but
 //! 16-bit grey is cut off at 255, and of an animation the first frame counts. All formats are equal to
 //! the byte, but for JPEG, where two decoders differ by a few levels at most.
 
+mod archive;
 mod decode;
 mod error;
 mod gif;
@@ -18,11 +20,13 @@ mod jpeg;
 mod tiff;
 
 use std::borrow::Cow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use image::RgbImage;
 
+pub(in crate::dataset) use archive::ArchiveFile;
+pub use archive::PictureArchive;
 pub use decode::decode;
 pub use error::PictureError;
 
@@ -31,6 +35,13 @@ pub use error::PictureError;
 pub enum PictureSource {
     /// A picture file, not read yet.
     File(PathBuf),
+    /// One of many pictures in a file, not read yet.
+    Member {
+        /// The file.
+        archive: Arc<dyn PictureArchive>,
+        /// Its number there.
+        member: u64,
+    },
     /// Pixels in memory.
     Pixels(Arc<RgbImage>),
 }
@@ -52,8 +63,19 @@ impl PictureSource {
     pub fn read(&self) -> Result<Picture, PictureError> {
         Ok(match self {
             PictureSource::File(path) => Picture::Encoded(std::fs::read(path)?),
+            PictureSource::Member { archive, member } => archive.read(*member)?,
             PictureSource::Pixels(pixels) => Picture::Pixels(Arc::clone(pixels)),
         })
+    }
+
+    /// The file that the image is in, and its number there if it is one of many; nothing for pixels in memory.
+    #[must_use]
+    pub fn file(&self) -> Option<(&Path, Option<u64>)> {
+        match self {
+            PictureSource::File(path) => Some((path, None)),
+            PictureSource::Member { archive, member } => Some((archive.path(), Some(*member))),
+            PictureSource::Pixels(_) => None,
+        }
     }
 
     /// Reads and decodes.

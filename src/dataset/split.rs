@@ -1,0 +1,80 @@
+//! Which part of a dataset is meant: `PATH#test`, or the one that is for testing.
+
+use std::path::Path;
+
+use super::error::DatasetError;
+
+/// Names of splits, the first ones are preferred where nobody asks for one.
+const SPLITS: [&str; 7] = ["test", "testing", "validation", "valid", "val", "train", "training"];
+
+/// Whether a name is one that splits have.
+pub(super) fn is_split(name: &str) -> bool {
+    SPLITS.contains(&name)
+}
+
+/// The wanted one of the splits of the dataset at `path`, or the one that is most for testing, and a note that says which
+/// others there are.
+///
+/// # Errors
+/// When the wanted one is not there.
+pub(super) fn choose<'a>(
+    path: &Path,
+    splits: &[&'a str],
+    wanted: Option<&str>,
+) -> Result<(Option<&'a str>, Option<String>), DatasetError> {
+    if let Some(wanted) = wanted {
+        return match splits.iter().find(|split| **split == wanted) {
+            Some(split) => Ok((Some(split), None)),
+            None => Err(DatasetError::Split {
+                path: path.to_owned(),
+                wanted: wanted.to_owned(),
+                splits: match splits {
+                    [] => vec!["none".to_owned()],
+                    _ => splits.iter().map(|split| (*split).to_owned()).collect(),
+                },
+            }),
+        };
+    }
+    let place = |split: &str| SPLITS.iter().position(|known| *known == split).unwrap_or(SPLITS.len());
+    let Some(chosen) = splits.iter().copied().min_by_key(|split| place(split)) else {
+        return Ok((None, None));
+    };
+    let others: Vec<&str> = splits.iter().copied().filter(|split| *split != chosen).collect();
+    let note = (!others.is_empty()).then(|| {
+        format!(
+            "of the splits {chosen} and {}, {chosen} is used; {}#{} means another one",
+            others.join(", "),
+            path.display(),
+            others[0]
+        )
+    });
+    Ok((Some(chosen), note))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_split_for_testing_is_preferred() {
+        let path = Path::new("pets");
+        let (split, note) = choose(path, &["train", "validation", "test"], None).unwrap();
+        assert_eq!(split, Some("test"));
+        assert_eq!(
+            note.as_deref(),
+            Some("of the splits test and train, validation, test is used; pets#train means another one")
+        );
+        assert_eq!(choose(path, &["odd", "train"], None).unwrap().0, Some("train"));
+        assert_eq!(choose(path, &["train"], None).unwrap(), (Some("train"), None));
+        assert_eq!(choose(path, &[], None).unwrap(), (None, None));
+    }
+
+    #[test]
+    fn a_split_that_is_not_there_is_an_error() {
+        let path = Path::new("pets");
+        assert_eq!(choose(path, &["train", "test"], Some("train")).unwrap().0, Some("train"));
+        let message = |splits: &[&str]| choose(path, splits, Some("tset")).unwrap_err().to_string();
+        assert_eq!(message(&["train", "test"]), "pets has no split \"tset\"; it has train, test");
+        assert_eq!(message(&[]), "pets has no split \"tset\"; it has none");
+    }
+}
