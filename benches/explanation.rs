@@ -22,7 +22,8 @@ fn explanation(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("explanation");
     group.sample_size(20);
     for aggregation in [Aggregation::Mean, Aggregation::Max] {
-        let classifier = PromptedClassifier::new(aggregation, prompts.clone(), &images, scale).unwrap();
+        let classifier =
+            PromptedClassifier::new(aggregation, prompts.clone(), &images, scale, &|| true).unwrap();
         let evaluation = evaluate(&images, &labels, classifier.classifier(), scale, 5).unwrap();
         // A miss that can be corrected.
         let found = (0..IMAGES).find_map(|image| {
@@ -32,7 +33,9 @@ fn explanation(criterion: &mut Criterion) {
         let (image, removed) = found.unwrap();
         let (row, truth) = (images.row(image), labels[image]);
         group.bench_function(format!("the classifier, {aggregation}"), |bencher| {
-            bencher.iter(|| PromptedClassifier::new(aggregation, prompts.clone(), &images, scale).unwrap());
+            bencher.iter(|| {
+                PromptedClassifier::new(aggregation, prompts.clone(), &images, scale, &|| true).unwrap()
+            });
         });
         group.bench_function(format!("shares of two classes, {aggregation}"), |bencher| {
             bencher.iter(|| [0, truth].map(|class| classifier.logit(class, row).unwrap().shares()));

@@ -19,5 +19,6 @@ pub mod prompts;
 
 pub mod store;
 
+pub mod http;
 pub mod message;
 pub mod text_file;

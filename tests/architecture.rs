@@ -35,6 +35,7 @@ const MODULES: &[(&str, &[&str])] = &[
 const LIBRARIES: &[(&str, &[&str])] = &[
     ("candle_core", &["clip", "language_model"]),
     ("tokenizers", &["clip", "language_model"]),
+    ("candle_transformers", &["language_model"]),
     ("sled", &["store"]),
     ("clap", &["cli"]),
     ("ratatui", &["tui", "cli"]),

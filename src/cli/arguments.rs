@@ -6,12 +6,14 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::CommandError;
+use crate::language_model::Backend;
+use crate::language_model::openai::RequestForm;
 use crate::prompts::Aggregation;
 use crate::tui::graphics::PictureChoice;
 use crate::tui::theme::ColorChoice;
 use crate::workbench::{
-    CalibrationOptions, Change, ClassColumn, Experiment, ExperimentFlags, FindingKind, ImageFilter, Origin,
-    Precision, WorkbenchError,
+    CalibrationOptions, Change, ClassColumn, CurveOptions, Experiment, ExperimentFlags, FindingKind,
+    ImageFilter, Origin, Precision, WorkbenchError,
 };
 
 /// A terminal workbench for prompt strategies of zero-shot image classifiers.
@@ -157,10 +159,10 @@ pub struct FlagArguments {
     /// From folder names to class names: a JSON object or a two-column CSV
     #[arg(long, value_name = "FILE")]
     pub class_names: Option<PathBuf>,
-    /// Hand-written templates with {} for the class name: text or a JSON list, or `demo`
+    /// Hand-written templates with {} for the class name: text or a JSON list, `stored:NAME`, or `demo`
     #[arg(long, value_name = "FILE")]
     pub templates: Option<PathBuf>,
-    /// CuPL prompts: a JSON object from class names to sentences, or `demo`
+    /// CuPL prompts: a JSON object from class names to sentences, `stored:NAME`, or `demo`
     #[arg(long, value_name = "FILE")]
     pub cupl: Option<PathBuf>,
     /// How a class's prompts become its scores: mean, pooled-mean, similarity-mean, max, zpe or autoclip
@@ -225,11 +227,13 @@ pub fn mistyped_command(file: &Path) -> Option<String> {
         "calibrate",
         "confusion",
         "controls",
+        "curve",
         "misses",
         "explain",
         "report",
         "embed",
         "export",
+        "generate",
         "bench",
         "prompts",
         "runs",
@@ -288,6 +292,23 @@ classes; fewer than 6 images prove nothing. In JSON and CSV, differences are fro
 In a matrix, rows are the true classes and columns the predicted ones; `others` are the images that were taken for
 classes outside of it.")]
     Confusion(ConfusionArguments),
+    /// Write a prompt set with a language model: each class is described, as CuPL does it
+    #[command(after_help = "Examples:
+  cupl-tui generate --dry-run --model gpt-4o-mini --name demo-llm
+  cupl-tui generate --experiment pets.toml --model gpt-4o-mini --name pets-llm
+  cupl-tui generate --model SmolLM2-135M-Instruct.Q4_1.gguf --seed 1 --name demo-smollm2
+  cupl-tui generate --classes birds.txt --base-url http://localhost:11434/v1 --model llama3.2 --name birds
+  cupl-tui evaluate --checkpoint demo --images demo --templates demo --cupl stored:demo-llm
+
+Any server that speaks as OpenAI's does: OpenAI, vLLM, the server of llama.cpp, Ollama, LM Studio. The address is --base-url or
+OPENAI_BASE_URL, the key OPENAI_API_KEY; the key is never kept, logged or shown. Without other wishes, the three LLM prompts of
+CuPL are asked 10 times each per class, with temperature 0.99 and up to 50 tokens, to the end of the first sentence.
+Each answer is kept the moment it is there: after an interruption the same command goes on, and no answer is paid for twice.
+Sentences of no use (empty, refusal, fragment, no-class-name, duplicate, too-long, nothing-visual) are kept with their reason
+and made up for. Everything can stand in the [generation] table of an experiment file, the key excepted.
+
+Exit codes: 0 done, 1 a class has fewer sentences than wanted, 2 no answers, 130 interrupted.")]
+    Generate(GenerateArguments),
     /// Whether probabilities can be trusted, and the temperature that makes them better
     #[command(after_help = "Examples:
   cupl-tui calibrate                                every strategy of the embedded demo
@@ -299,6 +320,16 @@ calibration error, is how far they are from it on average; NLL is the mean of -l
 are divided by a temperature before their softmax: the one with the smallest NLL on the development images, a share of each
 class. What it does is measured on the rest. Predictions stay as they are.")]
     Calibrate(CalibrateArguments),
+    /// How accuracy grows with the number of prompts
+    #[command(after_help = "Examples:
+  cupl-tui curve                                    every strategy of the embedded demo
+  cupl-tui curve pets.toml --strategy cupl --sizes 1,2,4,8,16 --subsets 20
+  cupl-tui curve pets.toml --format json
+
+For each number of prompts, so many of each class are drawn at random, several times, and evaluated: average and standard
+deviation (sd) of the accuracies. Templates are drawn for all classes together, sentences about classes for each class.
+Where the curve is still rising with all prompts, more of them are worth having. In JSON and CSV, accuracies are from 0 to 1.")]
+    Curve(CurveArguments),
     /// What a strategy gains over prompts that say less
     #[command(after_help = "Examples:
   cupl-tui controls                                 the embedded demo, every strategy in turn
@@ -510,6 +541,145 @@ pub struct CalibrateArguments {
     pub dev_share: f64,
     /// Which images these are
     #[arg(long, value_name = "N", default_value_t = CalibrationOptions::default().seed)]
+    pub seed: u64,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// `generate`.
+#[derive(Debug, Args)]
+pub struct GenerateArguments {
+    /// An experiment whose classes are described, or `demo` [default: demo]
+    #[arg(long, value_name = "FILE")]
+    pub experiment: Option<PathBuf>,
+    /// Class names, one a line, or a JSON list, in place of the experiment's
+    #[arg(long, value_name = "FILE")]
+    pub classes: Option<PathBuf>,
+    /// What the prompt set is called
+    #[arg(long, value_name = "SET")]
+    pub name: String,
+    /// What answers: a server, or a GGUF file on this machine [default: gguf where the model ends in .gguf]
+    #[arg(long, value_enum)]
+    pub backend: Option<BackendFlag>,
+    /// The model, as the server calls it, or a GGUF file
+    #[arg(long, value_name = "NAME")]
+    pub model: Option<String>,
+    /// The server, up to /v1 [default: OPENAI_BASE_URL, or https://api.openai.com/v1]
+    #[arg(long, value_name = "URL")]
+    pub base_url: Option<String>,
+    /// Which kind of requests: chat, or plain completions
+    #[arg(long, value_enum)]
+    pub form: Option<FormFlag>,
+    /// LLM prompts: base, imagenet, or a file with one a line and {} for the class [default: base]
+    #[arg(long, value_name = "FILE")]
+    pub llm_prompts: Option<String>,
+    /// Samples of each LLM prompt [default: 10]
+    #[arg(long, value_name = "N", conflicts_with = "prompts_per_class")]
+    pub samples: Option<usize>,
+    /// Sentences of each class, spread over the LLM prompts
+    #[arg(long, value_name = "N")]
+    pub prompts_per_class: Option<usize>,
+    /// 0 always takes the likeliest words [default: 0.99]
+    #[arg(long, value_name = "T")]
+    pub temperature: Option<f64>,
+    /// Only the likeliest words with this share of the probability are drawn
+    #[arg(long, value_name = "P")]
+    pub top_p: Option<f64>,
+    /// Tokens of an answer at most [default: 50]
+    #[arg(long, value_name = "N")]
+    pub max_tokens: Option<usize>,
+    /// An answer ends before this; may be given several times [default: .]
+    #[arg(long, value_name = "TEXT")]
+    pub stop: Vec<String>,
+    /// Makes answers repeatable where the server can
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// What tells classes of one name apart, as `crane` and `bird`: a JSON object or a two-column CSV
+    #[arg(long, value_name = "FILE")]
+    pub hints: Option<PathBuf>,
+    /// A line about the dataset, before each LLM prompt
+    #[arg(long, value_name = "TEXT")]
+    pub context: Option<String>,
+    /// Requests at once [default: 4]
+    #[arg(long, value_name = "N")]
+    pub concurrency: Option<usize>,
+    /// Samples that one request asks for at most [default: 10]
+    #[arg(long, value_name = "N")]
+    pub samples_at_once: Option<usize>,
+    /// How often a request is tried [default: 6]
+    #[arg(long, value_name = "N")]
+    pub attempts: Option<u32>,
+    /// Seconds that a request may take [default: 120]
+    #[arg(long, value_name = "S")]
+    pub timeout: Option<f64>,
+    /// Seconds before the second attempt; they double with each [default: 1]
+    #[arg(long, value_name = "S")]
+    pub backoff: Option<f64>,
+    /// Samples that may be asked for, for each wanted sentence [default: 3]
+    #[arg(long, value_name = "X")]
+    pub retry_limit: Option<f64>,
+    /// Show what would be asked, and about how many tokens that is; nothing is sent
+    #[arg(long)]
+    pub dry_run: bool,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// The values of `--backend`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum BackendFlag {
+    /// A server that speaks as OpenAI's does.
+    Openai,
+    /// A GGUF file of the architecture llama or gemma3.
+    Gguf,
+}
+
+impl From<BackendFlag> for Backend {
+    fn from(flag: BackendFlag) -> Self {
+        match flag {
+            BackendFlag::Openai => Self::OpenAi,
+            BackendFlag::Gguf => Self::Gguf,
+        }
+    }
+}
+
+/// The values of `--form`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FormFlag {
+    /// The LLM prompt is a message of a conversation.
+    Chat,
+    /// The answer goes on from the LLM prompt.
+    Completions,
+}
+
+impl From<FormFlag> for RequestForm {
+    fn from(flag: FormFlag) -> Self {
+        match flag {
+            FormFlag::Chat => Self::Chat,
+            FormFlag::Completions => Self::Completions,
+        }
+    }
+}
+
+/// `curve`.
+#[derive(Debug, Args)]
+pub struct CurveArguments {
+    /// What to evaluate.
+    #[command(flatten)]
+    pub experiment: ExperimentArguments,
+    /// Only this strategy; may be given several times [default: all]
+    #[arg(long = "strategy", value_name = "NAME")]
+    pub strategies: Vec<String>,
+    /// Prompts a class, besides all of them
+    #[arg(long, value_name = "N,N", value_delimiter = ',', default_values_t = CurveOptions::default().sizes.into_iter().map(|size| size as u16), value_parser = clap::value_parser!(u16).range(1..))]
+    pub sizes: Vec<u16>,
+    /// How often prompts are drawn for each number
+    #[arg(long, value_name = "N", default_value_t = CurveOptions::default().subsets as u16, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub subsets: u16,
+    /// Which prompts these are
+    #[arg(long, value_name = "N", default_value_t = CurveOptions::default().seed)]
     pub seed: u64,
     /// How to print it
     #[arg(long, value_enum, default_value_t = Format::Table)]
@@ -763,12 +933,24 @@ its name, as a new version; the experiment goes on using the one that it names."
         /// The file to write
         #[arg(long)]
         out: PathBuf,
+        /// The prompts alone, or each generated sentence, of use or not, with where it comes from
+        #[arg(long, value_enum, default_value_t = SetForm::Cupl)]
+        form: SetForm,
     },
     /// Remove a set: one version of it, or all
     Remove {
         /// Its name, or NAME@VERSION
         set: String,
     },
+}
+
+/// The values of `prompts export --form`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SetForm {
+    /// JSON as the published CuPL files have it.
+    Cupl,
+    /// One JSON object a line, with LLM prompt, model and settings.
+    Jsonl,
 }
 
 /// `prompts prune`.

@@ -29,7 +29,7 @@ pub fn run(
     let session = opened.evaluate(SessionOptions::default())?;
     let embeddings = opened.embed()?;
     let calibrations = (0..session.strategies.len())
-        .map(|strategy| calibrate_strategy(&session, &embeddings, strategy, &options))
+        .map(|strategy| calibrate_strategy(&session, &embeddings, strategy, &options, &opened.cancel))
         .collect::<Result<Vec<Calibration>, _>>()?;
     match command.format {
         Format::Table => table(&session, &calibrations, output)?,
@@ -64,8 +64,8 @@ fn table(session: &Session, calibrations: &[Calibration], output: &mut Output) -
     }
     output.table(&lines)?;
     output.line("")?;
-    for (name, Calibration { scale, fitted, .. }) in named() {
-        output.line(&format!("{name}: {}", explained(*scale, fitted.as_ref())))?;
+    for (name, calibration) in named() {
+        output.line(&format!("{name}: {}", calibration.words()))?;
     }
     for (name, calibration) in named() {
         output.line("")?;
@@ -73,31 +73,6 @@ fn table(session: &Session, calibrations: &[Calibration], output: &mut Output) -
         output.table(&diagram(&calibration.reliability))?;
     }
     Ok(())
-}
-
-/// What the temperature means, in a sentence.
-fn explained(scale: f64, fitted: Option<&Fitted>) -> String {
-    let Some(fitted) = fitted else {
-        return "no temperature, since no class has images enough to choose on some and measure on others"
-            .to_owned();
-    };
-    let Fitted { temperature, at_limit, development_images, before, .. } = fitted;
-    let factor = scale / temperature;
-    let mut words = match temperature {
-        t if *t > 1.0 => "the temperature lowers its probabilities",
-        t if *t < 1.0 => "the temperature raises its probabilities",
-        _ => "the temperature changes nothing",
-    }
-    .to_owned();
-    words.push_str(&format!(
-        "; scores are multiplied with {factor:.1} instead of {scale:.1}, as {development_images} \
-         images say; measured on the other {}",
-        before.images
-    ));
-    if *at_limit {
-        words.push_str("; it is the last that was tried, and a more extreme one would be better still");
-    }
-    words
 }
 
 /// A row for each bin that has images.

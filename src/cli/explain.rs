@@ -24,7 +24,7 @@ pub fn run(
     let (image, explanations) = match &wanted {
         WantedImage::OfDataset(name) => {
             let image = session.image(name)?;
-            let explain = |strategy| explain(&session, &embeddings, image, strategy);
+            let explain = |strategy| explain(&session, &embeddings, image, strategy, &opened.cancel);
             (name.clone(), strategies.map(explain).collect::<Result<Vec<_>, _>>()?)
         }
         WantedImage::File(path) => {
@@ -32,7 +32,7 @@ pub fn run(
             let unit = opened.workbench.embed_file(path, &opened.cancel, &|state| progress.show(&state));
             progress.finish();
             let unit = unit?;
-            let explain = |strategy| explain_picture(&session, &embeddings, &unit, strategy);
+            let explain = |strategy| explain_picture(&session, &embeddings, &unit, strategy, &opened.cancel);
             (path.display().to_string(), strategies.map(explain).collect::<Result<Vec<_>, _>>()?)
         }
     };

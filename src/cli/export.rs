@@ -22,7 +22,7 @@ fn classifier(
     // What cannot be written is known before anything is computed.
     let file = ClassifierFile::begin(&command.out, opened.workbench.aggregation(strategy))?;
     let session = opened.evaluate(SessionOptions { ranked: 1, ..SessionOptions::default() })?;
-    let written = file.finish(&session, &opened.embed()?, strategy)?;
+    let written = file.finish(&session, &opened.embed()?, strategy, &opened.cancel)?;
     output.line(&format!(
         "{}: {} classes, {} dimensions{}",
         command.out.display(),

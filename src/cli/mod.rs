@@ -7,6 +7,7 @@ mod classes;
 mod compare;
 mod confusion;
 mod controls;
+mod curve;
 mod doctor;
 mod embed;
 mod evaluate;
@@ -14,6 +15,7 @@ mod experiment;
 mod experiment_prompts;
 mod explain;
 mod export;
+mod generate;
 mod labels;
 mod lint;
 mod misses;
@@ -141,12 +143,14 @@ fn run(arguments: Arguments, output: &mut Output) -> Result<Outcome, CommandErro
         Some(Command::Classes(command)) => classes::run(&command, global, output),
         Some(Command::Compare(command)) => compare::run(&command, global, output),
         Some(Command::Calibrate(command)) => calibrate::run(&command, global, output),
+        Some(Command::Curve(command)) => curve::run(&command, global, output),
         Some(Command::Confusion(command)) => confusion::run(&command, global, output),
         Some(Command::Controls(command)) => controls::run(&command, global, output),
         Some(Command::Misses(command)) => misses::run(&command, global, output),
         Some(Command::Explain(command)) => explain::run(&command, global, output),
         Some(Command::Report(command)) => report::run(&command, global, output),
         Some(Command::Embed(command)) => embed::run(&command, global, output),
+        Some(Command::Generate(command)) => generate::run(&command, global, output),
         Some(Command::Export(command)) => export::run(&command, global, output),
         Some(Command::Prompts(command)) => prompts::run(command, global, output),
         Some(Command::Runs(command)) => runs::run(command, global, output),

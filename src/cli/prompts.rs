@@ -4,13 +4,15 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
 
-use super::arguments::{Format, Global, PromptsCommand, ShowPromptsArguments};
+use super::arguments::{Format, Global, PromptsCommand, SetForm, ShowPromptsArguments};
 use super::output::Output;
 use super::{CommandError, Outcome, experiment_prompts, lint, open_store, prune, table};
 use crate::prompts::{PromptSet, PromptSetContent};
 use crate::store::Store;
+use crate::workbench::generation::{GeneratedSentence, kept_sentences, token_counter};
 use crate::workbench::{
-    PromptChange, PromptHistory, Unfinished, split_reference, stored_prompt_set, unknown_prompt_set,
+    CheckpointChoice, PromptChange, PromptHistory, Unfinished, split_reference, stored_prompt_set,
+    unknown_prompt_set,
 };
 
 pub fn run(command: PromptsCommand, global: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
@@ -46,7 +48,25 @@ pub fn run(command: PromptsCommand, global: &Global, output: &mut Output) -> Res
         PromptsCommand::Show(command) => show(&store, &command, output)?,
         // Done above, without the store that is open here.
         PromptsCommand::Lint(_) | PromptsCommand::Prune(_) => {}
-        PromptsCommand::Export { set, out } => {
+        PromptsCommand::Export { set, out, form: SetForm::Jsonl } => {
+            let (name, _) = split_reference(&set);
+            let counter = token_counter(&CheckpointChoice::Demo)?;
+            let classes = kept_sentences(name, &store, &*counter)?;
+            if classes.is_empty() {
+                return Err(CommandError::Usage(format!(
+                    "nothing was generated as {name:?}, so there is nothing to say where its sentences come from; \
+                     --form cupl exports the prompts alone"
+                )));
+            }
+            let lines: Vec<String> = classes
+                .iter()
+                .flat_map(|(class, sentences)| sentences.iter().map(move |sentence| (class, sentence)))
+                .map(|(class, sentence)| provenance(class, sentence).to_string())
+                .collect();
+            Unfinished::begin(&out)?.finish(format!("{}\n", lines.join("\n")).as_bytes())?;
+            output.line(&format!("{}: {} sentences", out.display(), lines.len()))?;
+        }
+        PromptsCommand::Export { set, out, form: SetForm::Cupl } => {
             let (set, _) = stored(&store, &set)?;
             Unfinished::begin(&out)?.finish(set.to_json().as_bytes())?;
             output.line(&format!("{}: {}", out.display(), describe(&set)))?;
@@ -69,6 +89,30 @@ pub fn run(command: PromptsCommand, global: &Global, output: &mut Output) -> Res
 fn stored(store: &Store, reference: &str) -> Result<(PromptSet, String), CommandError> {
     let (name, version) = split_reference(reference);
     Ok(stored_prompt_set(name, version, store)?)
+}
+
+/// Where a generated sentence comes from, and whether it is of use.
+fn provenance(class: &str, sentence: &GeneratedSentence) -> serde_json::Value {
+    let sample = &sentence.sample;
+    json!({
+        "class": class,
+        "prompt": sentence.text,
+        "accepted": sentence.rejection.is_none(),
+        "rejection": sentence.rejection,
+        "llm_prompt": sample.llm_prompt,
+        "answer": sample.text,
+        "backend": sample.backend,
+        "model": sample.model,
+        "sample": sample.number,
+        "temperature": sample.sampling.temperature,
+        "top_p": sample.sampling.top_p,
+        "max_tokens": sample.sampling.max_tokens,
+        "stop": sample.sampling.stop,
+        "seed": sample.sampling.seed,
+        "ending": sample.ending,
+        "tokens": sample.tokens,
+        "time": sample.time,
+    })
 }
 
 fn describe(set: &PromptSet) -> String {

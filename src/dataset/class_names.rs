@@ -57,6 +57,15 @@ impl ClassNameMap {
         ClassNameMap { names: Names::InOrder(names) }
     }
 
+    /// Its pairs, where it has folder names; none for names in order.
+    #[must_use]
+    pub fn pairs(self) -> Vec<(String, String)> {
+        match self.names {
+            Names::ByFolder(pairs) => pairs,
+            Names::InOrder(_) => Vec::new(),
+        }
+    }
+
     /// The class names of bytewise sorted folder names, and notes on folders that only one side has. A folder that the
     /// map does not name keeps its own.
     ///

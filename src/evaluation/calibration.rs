@@ -5,7 +5,7 @@
 
 use rayon::prelude::*;
 
-use super::evaluate::{BLOCK, check, scale};
+use super::evaluate::{BLOCK, Proceed, check, scale};
 use super::scores::Scorer;
 use super::split::{Split, split};
 use super::{Classifier, EvaluationError, Matrix};
@@ -90,21 +90,22 @@ pub struct ReliabilityBin {
 
 /// Compares the probabilities that `classifier` gives `images`, unit rows `[n_images, dim]`, with their classes `labels`,
 /// `[n_images]`, and looks for a better temperature. `logit_scale` is the logarithm that checkpoints store. The result
-/// does not depend on the number of threads.
+/// does not depend on the number of threads. `proceed` is asked often.
 ///
 /// # Errors
-/// See [`EvaluationError`]; an image at fault is named by its index.
+/// See [`EvaluationError`]; an image at fault is named by its index. [`EvaluationError::Stopped`] where `proceed` says no.
 pub fn calibrate(
     images: &Matrix,
     labels: &[usize],
     classifier: &Classifier,
     logit_scale: f32,
     options: &CalibrationOptions,
+    proceed: Proceed<'_>,
 ) -> Result<Calibration, EvaluationError> {
     check(images, labels, classifier)?;
     let scale = f64::from(scale(logit_scale)?);
     let scorer = Scorer::new(Cpu::detect(), classifier);
-    let scored = Scored { images, labels, scorer, n_classes: classifier.n_classes(), scale };
+    let scored = Scored { images, labels, scorer, n_classes: classifier.n_classes(), scale, proceed };
     let all: Vec<usize> = (0..labels.len()).collect();
     let Split { development, rest } =
         split(labels, scored.n_classes, options.development_share, options.seed);
@@ -119,7 +120,38 @@ pub fn calibrate(
             after: scored.reliability(&rest, temperature, options.bins),
         }
     });
-    Ok(Calibration { reliability: scored.reliability(&all, 1.0, options.bins), scale, fitted })
+    let reliability = scored.reliability(&all, 1.0, options.bins);
+    if proceed() { Ok(Calibration { reliability, scale, fitted }) } else { Err(EvaluationError::Stopped) }
+}
+
+impl Calibration {
+    /// What the temperature means and whether it does any good, in a sentence without its end.
+    pub fn words(&self) -> String {
+        let Some(Fitted { temperature, at_limit, development_images, before, after }) = &self.fitted else {
+            return "no temperature, since no class has images enough to choose on some and measure on others"
+                .to_owned();
+        };
+        let mut words = match temperature {
+            t if *t > 1.0 => "the temperature lowers its probabilities",
+            t if *t < 1.0 => "the temperature raises its probabilities",
+            _ => "the temperature changes nothing",
+        }
+        .to_owned();
+        words.push_str(&format!(
+            "; scores are multiplied with {:.1} instead of {:.1}, as {development_images} images say; measured on the other \
+             {}",
+            self.scale / temperature,
+            self.scale,
+            before.images
+        ));
+        if after.nll > before.nll {
+            words.push_str(", where it does harm (NLL is higher with it)");
+        }
+        if *at_limit {
+            words.push_str("; it is the last that was tried, and a more extreme one would be better still");
+        }
+        words
+    }
 }
 
 /// Labelled images and what scores them.
@@ -129,6 +161,7 @@ struct Scored<'a> {
     scorer: Scorer,
     n_classes: usize,
     scale: f64,
+    proceed: Proceed<'a>,
 }
 
 /// The scores of an image below its best one, weighted by their probabilities: sums of e^d, d·e^d and d²·e^d.
@@ -191,6 +224,9 @@ impl Scored<'_> {
     ) -> Vec<T> {
         let of_block = |scratch: &mut _, block: &[usize]| {
             let mut sum = zero.clone();
+            if !(self.proceed)() {
+                return sum;
+            }
             let scores = self.scorer.scores_of(self.images, block, scratch);
             for (scores, &image) in scores.chunks_exact(self.n_classes).zip(block) {
                 add(&mut sum, scores, self.labels[image]);
@@ -240,6 +276,9 @@ impl Scored<'_> {
         }
         let mut factor = 1.0_f64;
         for _ in 0..60 {
+            if !(self.proceed)() {
+                break;
+            }
             let Slope { first, second } = self.slope(which, factor);
             if first > 0.0 {
                 high = factor
@@ -349,7 +388,7 @@ mod tests {
     fn scored<'a>(images: &'a Matrix, labels: &'a [usize]) -> Scored<'a> {
         let n_classes = images.cols();
         let scorer = Scorer::new(Cpu::detect(), &axes(n_classes));
-        Scored { images, labels, scorer, n_classes, scale: f64::from(4.6_f32.exp()) }
+        Scored { images, labels, scorer, n_classes, scale: f64::from(4.6_f32.exp()), proceed: &|| true }
     }
 
     #[track_caller]
@@ -388,7 +427,7 @@ mod tests {
     fn the_temperature_is_measured_on_other_images() {
         let options = CalibrationOptions::default();
         let images = golden_images();
-        let found = calibrate(&images, &LABELS, &axes(4), 4.6, &options).unwrap();
+        let found = calibrate(&images, &LABELS, &axes(4), 4.6, &options, &|| true).unwrap();
         let Fitted { development_images, before, after, .. } = found.fitted.unwrap();
         assert_eq!((found.reliability.images, development_images, before.images), (24, 12, 12));
         assert_eq!((after.images, after.accuracy), (12, before.accuracy));
@@ -396,8 +435,8 @@ mod tests {
 
         // One image a class: there is nothing to choose on.
         let few = Matrix::from_rows(&[[0.1, 0.0], [0.0, 0.2]]).unwrap();
-        assert_eq!(calibrate(&few, &[0, 1], &axes(2), 4.6, &options).unwrap().fitted, None);
-        let error = calibrate(&few, &[0, 2], &axes(2), 4.6, &options).unwrap_err();
+        assert_eq!(calibrate(&few, &[0, 1], &axes(2), 4.6, &options, &|| true).unwrap().fitted, None);
+        let error = calibrate(&few, &[0, 2], &axes(2), 4.6, &options, &|| true).unwrap_err();
         assert_eq!(error, EvaluationError::Label { image: 1, label: 2, n_classes: 2 });
     }
 

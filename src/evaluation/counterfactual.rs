@@ -12,7 +12,7 @@ use rayon::prelude::*;
 
 use super::attribution::dot;
 use super::classifier::{check, class_rows};
-use super::evaluate::{BLOCK, scale};
+use super::evaluate::{BLOCK, Proceed, scale};
 use super::prompt_weights::{autoclip_weights, zpe};
 use super::ranking::largest;
 use super::scores::Scorer;
@@ -49,20 +49,21 @@ pub struct PromptedClassifier {
 
 impl PromptedClassifier {
     /// Makes a classifier of the raw prompt embeddings of each class, `[n_prompts_of_class, dim]`, for these images, unit
-    /// rows `[n_images, dim]`. `logit_scale` is the logarithm that checkpoints store.
+    /// rows `[n_images, dim]`. `logit_scale` is the logarithm that checkpoints store. `proceed` is asked often.
     ///
     /// # Errors
-    /// Those of [`Classifier::for_images`], and [`EvaluationError::LogitScale`].
+    /// Those of [`Classifier::for_images_while`], and [`EvaluationError::LogitScale`].
     pub fn new(
         aggregation: Aggregation,
         prompts: Vec<Matrix>,
         images: &Matrix,
         logit_scale: f32,
+        proceed: Proceed<'_>,
     ) -> Result<Self, EvaluationError> {
         let factor = scale(logit_scale)?;
         let (classifier, weights) = match aggregation {
             Aggregation::Zpe => {
-                let (classifier, weights) = zpe(&prompts, images, factor)?;
+                let (classifier, weights) = zpe(&prompts, images, factor, proceed)?;
                 (classifier, Some(weights))
             }
             _ => (Classifier::for_images(aggregation, &prompts, images, logit_scale)?, None),
@@ -370,7 +371,7 @@ mod tests {
 
     /// A classifier whose prompts are not weighted: the images do not matter.
     fn prompted(aggregation: Aggregation, prompts: &[Matrix]) -> Result<PromptedClassifier, EvaluationError> {
-        PromptedClassifier::new(aggregation, prompts.to_vec(), &of(&[]), 3.0)
+        PromptedClassifier::new(aggregation, prompts.to_vec(), &of(&[]), 3.0, &|| true)
     }
 
     fn removed(class: usize, prompt: usize) -> RemovedPrompt {
@@ -447,7 +448,8 @@ mod tests {
             classifier.predictions_without(&[], &of(&[[1.0, 0.0]; 3]), &one_image()),
             Err(EvaluationError::LabelCount { images: 3, labels: 1 })
         );
-        let scale = PromptedClassifier::new(Aggregation::Mean, prompts, &images, 100.0).unwrap_err();
+        let scale =
+            PromptedClassifier::new(Aggregation::Mean, prompts, &images, 100.0, &|| true).unwrap_err();
         assert_eq!(scale, EvaluationError::LogitScale { logit_scale: 100.0 });
         let none = prompted(Aggregation::Mean, &[]).unwrap_err();
         assert_eq!(none, EvaluationError::NoClasses);
@@ -459,7 +461,8 @@ mod tests {
         let prompts: Vec<Matrix> = (0..3).map(|class| Matrix::random(4, 6, 70 + class)).collect();
         let cpu = Cpu::detect();
         for aggregation in [Aggregation::Zpe, Aggregation::AutoClip] {
-            let classifier = PromptedClassifier::new(aggregation, prompts.clone(), &images, 3.0).unwrap();
+            let classifier =
+                PromptedClassifier::new(aggregation, prompts.clone(), &images, 3.0, &|| true).unwrap();
             let fresh = Classifier::for_images(aggregation, &prompts, &images, 3.0).unwrap();
             assert_eq!(classifier.classifier(), &fresh);
             let scorer = Scorer::new(cpu, &fresh);

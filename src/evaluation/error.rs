@@ -5,6 +5,9 @@ use crate::prompts::Aggregation;
 /// An error of an evaluation: which image, class or prompt is at fault. All indices count from 0.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum EvaluationError {
+    /// Somebody asked to stop.
+    #[error("interrupted")]
+    Stopped,
     /// The data do not fill the matrix.
     #[error("a matrix of {rows} rows and {cols} columns has {} values, not {found}", rows * cols)]
     Shape {

@@ -10,6 +10,9 @@ use crate::kernels::Cpu;
 /// Images whose scores one task holds at a time: the scores for a thousand classes stay in a near cache.
 pub(super) const BLOCK: usize = 96;
 
+/// Whether long work is to go on; asked by all threads.
+pub type Proceed<'a> = &'a (dyn Fn() -> bool + Sync);
+
 /// What a classifier makes of labelled images.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
@@ -57,22 +60,41 @@ pub fn evaluate(
     logit_scale: f32,
     keep: usize,
 ) -> Result<Evaluation, EvaluationError> {
+    evaluate_while(images, labels, classifier, logit_scale, keep, &|| true)
+}
+
+/// The same, as long as `proceed`, which is asked often, says so.
+///
+/// # Errors
+/// Those of [`evaluate`], and [`EvaluationError::Stopped`].
+pub fn evaluate_while(
+    images: &Matrix,
+    labels: &[usize],
+    classifier: &Classifier,
+    logit_scale: f32,
+    keep: usize,
+    proceed: Proceed<'_>,
+) -> Result<Evaluation, EvaluationError> {
     check(images, labels, classifier)?;
     let scale = scale(logit_scale)?;
     let n_classes = classifier.n_classes();
     let kept = keep.clamp(1, n_classes);
     let cpu = Cpu::detect();
     let scorer = Scorer::new(cpu, classifier);
-    Ok(Evaluation::ranked_by(
+    let evaluation = Evaluation::ranked_by(
         labels,
         n_classes,
         kept,
         || scorer.scratch(),
         |scratch, block| {
+            if !proceed() {
+                return;
+            }
             let scores = scorer.scores(images, block.first..block.first + block.labels.len(), scratch);
             block.rank(cpu, scores, scale);
         },
-    ))
+    );
+    if proceed() { Ok(evaluation) } else { Err(EvaluationError::Stopped) }
 }
 
 /// What scores are multiplied with before their softmax.

@@ -20,6 +20,7 @@
 //! | `holm.rs` | the same for many classes at once |
 //! | `bootstrap.rs` | how far a difference may be off |
 //! | `calibration.rs` | whether probabilities can be trusted, and the temperature that makes them better |
+//! | `learning_curve.rs` | how accuracy grows with the number of prompts |
 //! | `pruning.rs` | prompts taken out as long as that helps on labelled images |
 //! | `split.rs` | images to choose on, and images to measure on |
 //! | `assignment.rs` | the best assignment of predicted classes to true ones, and permuted class names |
@@ -38,6 +39,7 @@ mod encoding;
 mod error;
 mod evaluate;
 mod holm;
+mod learning_curve;
 mod matrix;
 mod mcnemar;
 mod near_duplicates;
@@ -61,8 +63,9 @@ pub use confusions::{ConfusedPair, ConfusionChange, confusion_change_block, conf
 pub use control_gain::{ControlGain, Standing};
 pub use counterfactual::{PromptedClassifier, RemovedPrompt};
 pub use error::EvaluationError;
-pub use evaluate::{ClassAccuracy, Evaluation, evaluate};
+pub use evaluate::{ClassAccuracy, Evaluation, Proceed, evaluate, evaluate_while};
 pub use holm::holm;
+pub use learning_curve::{CurveOptions, CurvePoint, CurveSubject, LearningCurve, learning_curve};
 pub use matrix::Matrix;
 pub use mcnemar::{SIGNIFICANCE, mcnemar_p, smallest_resolvable};
 pub use near_duplicates::{ImagePair, PromptCosines, effective_number, near_duplicates};

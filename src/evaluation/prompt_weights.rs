@@ -4,7 +4,7 @@
 use rayon::prelude::*;
 
 use super::classifier::check;
-use super::evaluate::{BLOCK, scale};
+use super::evaluate::{BLOCK, Proceed, scale};
 use super::scores::Scorer;
 use super::{Classifier, EvaluationError, Matrix};
 use crate::kernels::Cpu;
@@ -40,8 +40,22 @@ impl Classifier {
         images: &Matrix,
         logit_scale: f32,
     ) -> Result<Self, EvaluationError> {
+        Self::for_images_while(aggregation, prompts_per_class, images, logit_scale, &|| true)
+    }
+
+    /// The same, as long as `proceed`, which is asked often, says so.
+    ///
+    /// # Errors
+    /// Those of [`Classifier::for_images`], and [`EvaluationError::Stopped`].
+    pub fn for_images_while(
+        aggregation: Aggregation,
+        prompts_per_class: &[Matrix],
+        images: &Matrix,
+        logit_scale: f32,
+        proceed: Proceed<'_>,
+    ) -> Result<Self, EvaluationError> {
         match aggregation {
-            Aggregation::Zpe => Ok(zpe(prompts_per_class, images, scale(logit_scale)?)?.0),
+            Aggregation::Zpe => Ok(zpe(prompts_per_class, images, scale(logit_scale)?, proceed)?.0),
             Aggregation::AutoClip => {
                 let prompts = unit_rows(prompts_per_class)?;
                 let n_prompts = prompts[0].rows();
@@ -59,9 +73,10 @@ pub(super) fn zpe(
     prompts_per_class: &[Matrix],
     images: &Matrix,
     factor: f32,
+    proceed: Proceed<'_>,
 ) -> Result<(Classifier, Vec<f64>), EvaluationError> {
     let prompts = unit_rows(prompts_per_class)?;
-    let weights = zpe_weights(&prompts, images, factor)?;
+    let weights = zpe_weights(&prompts, images, factor, proceed)?;
     Ok((Classifier::Linear { weights: weighted_rows(&prompts, &weights)? }, weights))
 }
 
@@ -82,12 +97,20 @@ fn unit_rows(prompts_per_class: &[Matrix]) -> Result<Vec<Matrix>, EvaluationErro
 }
 
 /// One weight for the k-th prompts of all classes, `[n_prompts]`; they add up to 1.
-fn zpe_weights(prompts: &[Matrix], images: &Matrix, scale: f32) -> Result<Vec<f64>, EvaluationError> {
+fn zpe_weights(
+    prompts: &[Matrix],
+    images: &Matrix,
+    scale: f32,
+    proceed: Proceed<'_>,
+) -> Result<Vec<f64>, EvaluationError> {
     let centred = centred(images)?;
     let cpu = Cpu::detect();
     let starts: Vec<usize> = (0..centred.rows()).step_by(BLOCK).collect();
     let mut scores = Vec::with_capacity(prompts[0].rows());
     for prompt in 0..prompts[0].rows() {
+        if !proceed() {
+            return Err(EvaluationError::Stopped);
+        }
         let rows: Vec<&[f32]> = prompts.iter().map(|class| class.row(prompt)).collect();
         let scorer = Scorer::new(cpu, &Classifier::Linear { weights: Matrix::from_rows(&rows)? });
         let sums: Vec<f64> = starts
@@ -214,7 +237,7 @@ mod tests {
     fn zpe_agrees_with_numpy() {
         let (prompts, images) = golden_input();
         let units = unit_rows(&prompts).unwrap();
-        let weights = zpe_weights(&units, &images, LOGIT_SCALE.exp()).unwrap();
+        let weights = zpe_weights(&units, &images, LOGIT_SCALE.exp(), &|| true).unwrap();
         for (weight, expected) in weights.iter().zip([0.263_293_52, 0.377_778_14, 0.012_255_53, 0.346_672_82])
         {
             assert!((weight - expected).abs() < 1e-5, "{weights:?}");

@@ -43,9 +43,14 @@ pub fn prune(
     let mut classes: Vec<Prunable> =
         prompts_per_class.iter().map(|prompts| Prunable::new(aggregation, prompts)).collect();
     // `[n_classes]`, each `[n_images]`.
-    let mut scores: Vec<Vec<f64>> =
-        classes.par_iter().map(|class| class.scores(&class.products(images), None)).collect();
+    let mut scores: Vec<Vec<f64>> = Vec::with_capacity(n_classes);
     let mut removed = Vec::new();
+    for class in &classes {
+        scores.push(class.scores(&class.products(images), None));
+        if !go_on(scores.len(), n_classes) {
+            return Ok(removed);
+        }
+    }
     for _ in 0..ROUNDS {
         let before = removed.len();
         for class in 0..n_classes {
@@ -258,8 +263,17 @@ mod tests {
         let removed = prune(Aggregation::Mean, &prompts, &images, &labels, &mut |_, _| true).unwrap();
         assert_eq!(removed, [RemovedPrompt { class: 0, prompt: 1 }]);
         // Stopped after the first class, it has found the same.
-        let stopped = prune(Aggregation::Mean, &prompts, &images, &labels, &mut |_, _| false).unwrap();
-        assert_eq!(stopped, removed);
+        let stopped_after = |calls: usize| {
+            let mut left = calls;
+            let mut go_on = |_: usize, _: usize| {
+                left -= 1;
+                left > 0
+            };
+            prune(Aggregation::Mean, &prompts, &images, &labels, &mut go_on).unwrap()
+        };
+        assert_eq!(stopped_after(3), removed);
+        // While the first scores are made, nothing is found.
+        assert_eq!(stopped_after(1), []);
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //! answers is not known here.
 
 mod error;
+pub mod gguf;
+pub mod openai;
 mod sampling;
 
 use std::ops::Range;
@@ -31,6 +33,11 @@ pub trait LanguageModel: Send + Sync {
 
     /// The request as it would be made, and about how many tokens it has: nothing is sent.
     fn preview(&self, request: &SampleRequest) -> Preview;
+
+    /// What the user should know of it, found out on the way.
+    fn note(&self) -> Option<String> {
+        None
+    }
 
     /// Asks for samples; each is passed on as soon as it is whole, in any order. `is_cancelled` is asked often.
     ///

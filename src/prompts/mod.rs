@@ -6,6 +6,7 @@
 //! | `prompt_set.rs` | a named list of templates, or of prompts per class (CuPL), and its files |
 //! | `matching.rs` | which key of a prompt set a class name means |
 //! | `lint/` | what is wrong with prompts by their text alone |
+//! | `generation/` | what a language model is asked about classes, and what becomes of its answers |
 //! | `strategy.rs` | prompt sets together with an aggregation |
 //! | `controls.rs` | prompts that a strategy must beat |
 //! | `class_mention.rs` | where a sentence names its class |
@@ -15,6 +16,7 @@
 mod class_mention;
 mod controls;
 mod error;
+pub mod generation;
 pub mod lint;
 mod matching;
 mod prompt_set;

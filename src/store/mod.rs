@@ -25,6 +25,7 @@ mod mirror;
 mod prompt_sets;
 mod record;
 mod runs;
+mod samples;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -83,6 +84,8 @@ struct Tables {
     prompt_sets: Table,
     runs: Table,
     histories: Table,
+    samples: Table,
+    generations: Table,
     counters: Table,
     pieces: Table,
     /// Of a store in memory; on disk blobs are files.
@@ -133,6 +136,8 @@ impl Store {
             prompt_sets: table("prompt-sets")?,
             runs: table("runs")?,
             histories: table("histories")?,
+            samples: table("samples")?,
+            generations: table("generations")?,
             counters: table("counters")?,
             pieces: table("pieces")?,
             blobs: Table::in_memory(),
@@ -151,6 +156,8 @@ impl Store {
             prompt_sets: Table::in_memory(),
             runs: Table::in_memory(),
             histories: Table::in_memory(),
+            samples: Table::in_memory(),
+            generations: Table::in_memory(),
             counters: Table::in_memory(),
             pieces: Table::in_memory(),
             blobs: Table::in_memory(),

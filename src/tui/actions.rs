@@ -12,6 +12,10 @@ pub enum Action {
     AddStrategy,
     /// Controls of the selected strategy.
     Controls,
+    /// How accuracy grows with prompts.
+    LearningCurve,
+    /// Whether probabilities can be trusted.
+    Calibration,
     /// Into what is selected.
     Open,
     /// The next choice of images.
@@ -62,6 +66,12 @@ pub enum Action {
     Flips,
     /// Keep as a prompt set.
     SavePrompts,
+    /// Prompts by a language model.
+    Generate,
+    /// A sentence that is not wanted.
+    DropSentence,
+    /// More sentences of a class.
+    MoreSentences,
     /// Why the other strategy sees what it sees.
     OtherExplanation,
     /// Strategy A or B.
@@ -133,6 +143,8 @@ pub enum Action {
 pub enum Context {
     /// The strategies.
     Strategies,
+    /// What is shown of A and B as wholes.
+    StrategiesPage,
     /// The table of classes.
     Classes,
     /// One class: accuracies, confusions, prompts.
@@ -149,6 +161,8 @@ pub enum Context {
     Explanation,
     /// The prompts of a class.
     Prompts,
+    /// Prompts while a language model writes them.
+    Generation,
     /// Jobs and messages.
     Jobs,
     /// What may be wrong with labels and prompts.
@@ -191,6 +205,7 @@ use Context as C;
 /// Everywhere in an open session.
 const SESSION: &[Context] = &[
     C::Strategies,
+    C::StrategiesPage,
     C::Classes,
     C::Class,
     C::Pairs,
@@ -199,6 +214,7 @@ const SESSION: &[Context] = &[
     C::Inspector,
     C::Explanation,
     C::Prompts,
+    C::Generation,
     C::Jobs,
     C::Findings,
 ];
@@ -206,6 +222,7 @@ const SESSION: &[Context] = &[
 /// Wherever a cursor goes through rows.
 const LISTS: &[Context] = &[
     C::Strategies,
+    C::StrategiesPage,
     C::Classes,
     C::Class,
     C::Pairs,
@@ -214,6 +231,7 @@ const LISTS: &[Context] = &[
     C::Inspector,
     C::Explanation,
     C::Prompts,
+    C::Generation,
     C::Jobs,
     C::Findings,
     C::Opening,
@@ -229,7 +247,7 @@ pub const BINDINGS: &[Binding] = &[
         name: "toggle",
         keys: &["Space"],
         contexts: &[C::Strategies],
-        hint: "toggle",
+        hint: "show",
         description: "Show or hide the selected strategy in every view",
     },
     Binding {
@@ -237,7 +255,7 @@ pub const BINDINGS: &[Binding] = &[
         name: "baseline",
         keys: &["b"],
         contexts: &[C::Strategies],
-        hint: "baseline",
+        hint: "base",
         description: "Make the selected strategy the baseline (A)",
     },
     Binding {
@@ -257,6 +275,22 @@ pub const BINDINGS: &[Binding] = &[
         description: "Compare the selected strategy with its controls (random words and others), or take them away",
     },
     Binding {
+        action: Action::LearningCurve,
+        name: "learning-curve",
+        keys: &["c"],
+        contexts: &[C::Strategies, C::StrategiesPage],
+        hint: "curve",
+        description: "How the accuracy of A and B grows with their prompts: some drawn at random, again and again",
+    },
+    Binding {
+        action: Action::Calibration,
+        name: "calibration",
+        keys: &["p"],
+        contexts: &[C::Strategies, C::StrategiesPage],
+        hint: "trust",
+        description: "Whether the probabilities of A and B can be trusted, and the temperature that makes them better",
+    },
+    Binding {
         action: Action::Open,
         name: "open",
         keys: &["Enter"],
@@ -268,6 +302,7 @@ pub const BINDINGS: &[Binding] = &[
             C::Block,
             C::Gallery,
             C::Explanation,
+            C::Generation,
             C::Jobs,
             C::Findings,
             C::Opening,
@@ -396,14 +431,6 @@ pub const BINDINGS: &[Binding] = &[
         description: "From the list of confused pairs to the matrix around a class, and back",
     },
     Binding {
-        action: Action::ClassImages,
-        name: "class-images",
-        keys: &["i"],
-        contexts: &[C::Class, C::Prompts],
-        hint: "images",
-        description: "The images of this class",
-    },
-    Binding {
         action: Action::ClassPrompts,
         name: "class-prompts",
         keys: &["e"],
@@ -444,6 +471,46 @@ pub const BINDINGS: &[Binding] = &[
         description: "Add a prompt to this class",
     },
     Binding {
+        action: Action::Flips,
+        name: "flips",
+        keys: &["f"],
+        contexts: &[C::Prompts],
+        hint: "flips",
+        description: "The images that the changes of the prompts flip: gained, lost, from one wrong class to another",
+    },
+    Binding {
+        action: Action::SavePrompts,
+        name: "save-prompts",
+        keys: &["w"],
+        contexts: &[C::Prompts, C::Generation],
+        hint: "save",
+        description: "Save the prompts as a version of a prompt set of yours",
+    },
+    Binding {
+        action: Action::Generate,
+        name: "generate",
+        keys: &["m"],
+        contexts: &[C::Prompts, C::Generation],
+        hint: "model",
+        description: "Have a language model write prompts for every class; back to those of the class and forth",
+    },
+    Binding {
+        action: Action::DropSentence,
+        name: "drop-sentence",
+        keys: &["d"],
+        contexts: &[C::Generation],
+        hint: "drop",
+        description: "Drop the selected sentence: another is asked for in its place",
+    },
+    Binding {
+        action: Action::MoreSentences,
+        name: "more-sentences",
+        keys: &["+"],
+        contexts: &[C::Generation],
+        hint: "more",
+        description: "Five more sentences of the selected class",
+    },
+    Binding {
         action: Action::Undo,
         name: "undo",
         keys: &["u"],
@@ -460,20 +527,12 @@ pub const BINDINGS: &[Binding] = &[
         description: "Do the change again that was taken back",
     },
     Binding {
-        action: Action::Flips,
-        name: "flips",
-        keys: &["f"],
-        contexts: &[C::Prompts],
-        hint: "flips",
-        description: "The images that the changes of the prompts flip: gained, lost, from one wrong class to another",
-    },
-    Binding {
-        action: Action::SavePrompts,
-        name: "save-prompts",
-        keys: &["w"],
-        contexts: &[C::Prompts],
-        hint: "save",
-        description: "Save the prompts as a version of a prompt set of yours",
+        action: Action::ClassImages,
+        name: "class-images",
+        keys: &["i"],
+        contexts: &[C::Class, C::Prompts],
+        hint: "images",
+        description: "The images of this class",
     },
     Binding {
         action: Action::OtherSide,
@@ -639,7 +698,7 @@ pub const BINDINGS: &[Binding] = &[
         action: Action::Cancel,
         name: "cancel",
         keys: &["x"],
-        contexts: &[C::Loading, C::Jobs, C::Findings],
+        contexts: &[C::Loading, C::Jobs, C::Findings, C::Generation],
         hint: "stop",
         description: "Stop the running job; what is finished is kept",
     },
@@ -647,7 +706,7 @@ pub const BINDINGS: &[Binding] = &[
         action: Action::Retry,
         name: "retry",
         keys: &["r"],
-        contexts: &[C::Stopped, C::Problem, C::StoreProblem, C::Jobs],
+        contexts: &[C::Stopped, C::Problem, C::StoreProblem, C::Jobs, C::Generation],
         hint: "try again",
         description: "Start the stopped or failed job again; it goes on where it was",
     },
@@ -665,6 +724,7 @@ pub const BINDINGS: &[Binding] = &[
         keys: &["O"],
         contexts: &[
             C::Strategies,
+            C::StrategiesPage,
             C::Classes,
             C::Class,
             C::Pairs,
@@ -673,6 +733,7 @@ pub const BINDINGS: &[Binding] = &[
             C::Inspector,
             C::Explanation,
             C::Prompts,
+            C::Generation,
             C::Jobs,
             C::Findings,
             C::Stopped,
@@ -688,6 +749,7 @@ pub const BINDINGS: &[Binding] = &[
         keys: &["Esc"],
         contexts: &[
             C::Strategies,
+            C::StrategiesPage,
             C::Classes,
             C::Class,
             C::Pairs,
@@ -696,6 +758,7 @@ pub const BINDINGS: &[Binding] = &[
             C::Inspector,
             C::Explanation,
             C::Prompts,
+            C::Generation,
             C::Jobs,
             C::Findings,
             C::Opening,
@@ -773,8 +836,9 @@ pub fn markdown_table() -> String {
 }
 
 #[cfg(test)]
-pub(super) const CONTEXTS: [Context; 18] = [
+pub(super) const CONTEXTS: [Context; 20] = [
     C::Strategies,
+    C::StrategiesPage,
     C::Classes,
     C::Class,
     C::Pairs,
@@ -783,6 +847,7 @@ pub(super) const CONTEXTS: [Context; 18] = [
     C::Inspector,
     C::Explanation,
     C::Prompts,
+    C::Generation,
     C::Jobs,
     C::Findings,
     C::Opening,

@@ -27,6 +27,7 @@ use ratatui::layout::{Position, Size};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use crate::workbench::generation::{GenerationJob, GenerationJobNotice, GenerationSettings};
 use crate::workbench::{
     AnalysisJob, AnalysisNotice, AnalysisRequest, DeskJob, DeskNotice, Experiment, JobNotice, Memory, Origin,
     PromptSetChoice, Recent, SessionJob, StorePlace, StrategyChoice, complete_path, split_reference,
@@ -62,6 +63,7 @@ enum Message {
     Job { id: u64, notice: JobNotice },
     Desk { id: u64, notice: DeskNotice },
     Analysis { id: u64, notice: AnalysisNotice },
+    Generation { id: u64, notice: GenerationJobNotice },
 }
 
 /// How the workbench looks and is worked.
@@ -121,6 +123,8 @@ pub fn run(
         desk_id: 0,
         analysis: None,
         analysis_id: 0,
+        generation: None,
+        generation_id: 0,
     };
     if let Some((origin, mut experiment)) = screen.open.take() {
         screen.restore_controls(&origin, &mut experiment);
@@ -161,6 +165,8 @@ struct Loop {
     desk_id: u64,
     analysis: Option<AnalysisJob>,
     analysis_id: u64,
+    generation: Option<GenerationJob>,
+    generation_id: u64,
 }
 
 impl Loop {
@@ -182,6 +188,7 @@ impl Loop {
                         Message::Job { notice: JobNotice::Progress(_), .. }
                             | Message::Desk { notice: DeskNotice::Opening(_), .. }
                             | Message::Analysis { notice: AnalysisNotice::Progress(_), .. }
+                            | Message::Generation { notice: GenerationJobNotice::Changed(_), .. }
                             | Message::Screen(Event::PictureReady(..))
                     );
                     let Some(event) = self.event(message) else { continue };
@@ -222,6 +229,9 @@ impl Loop {
 
     /// An experiment is open: it is the newest of the recent ones. The demo is always there.
     fn opened(&mut self) {
+        if let Some((_, experiment)) = &self.open {
+            self.state.generation_proposal = experiment.generation.clone();
+        }
         self.close_analysis();
         self.state.messages.append(&mut self.notices);
         let Some((origin, experiment)) = self.open.as_ref().filter(|(origin, _)| *origin != Origin::Demo)
@@ -272,6 +282,9 @@ impl Loop {
             Message::Desk { id, notice } => return (id == self.desk_id).then_some(Event::Desk(notice)),
             Message::Analysis { id, notice } => {
                 return (id == self.analysis_id).then_some(Event::Analysis(notice));
+            }
+            Message::Generation { id, notice } => {
+                return (id == self.generation_id).then_some(Event::Generation(notice));
             }
             Message::Job { id, notice } => (id, notice),
         };
@@ -328,6 +341,13 @@ impl Loop {
                     desk.request(request);
                 }
             }
+            Effect::Generate { name, settings } => self.generate(name, *settings)?,
+            Effect::AskGeneration(request) => {
+                if let Some(job) = &self.generation {
+                    job.request(request);
+                }
+            }
+            Effect::CloseGeneration => self.close_generation(),
             Effect::AskAnalysis(request) => self.ask_analysis(request)?,
             Effect::CloseAnalysis => self.close_analysis(),
             Effect::Complete { row, text } => self.beside(move || {
@@ -396,6 +416,7 @@ impl Loop {
                 self.desk = None;
                 self.desk_id += 1;
                 self.close_analysis();
+                self.close_generation();
                 self.state.leave_experiment();
                 self.state.begin_session();
                 self.start_job(self.store_place())
@@ -416,6 +437,23 @@ impl Loop {
         let desk = DeskJob::start(experiment.clone(), self.store_place(), session.clone(), strategy, notify)?;
         self.desk = Some(desk);
         Ok(())
+    }
+
+    fn generate(&mut self, name: String, settings: GenerationSettings) -> io::Result<()> {
+        let (Some((_, experiment)), Some(session)) = (&self.open, &self.state.session) else { return Ok(()) };
+        self.generation_id += 1;
+        let id = self.generation_id;
+        let sender = self.sender.clone();
+        let notify = move |notice| send(&sender, Message::Generation { id, notice });
+        let settings = settings.or(experiment.generation.clone());
+        let (experiment, place, session) = (experiment.clone(), self.store_place(), session.clone());
+        self.generation = Some(GenerationJob::start(name, settings, experiment, place, session, notify)?);
+        Ok(())
+    }
+
+    fn close_generation(&mut self) {
+        self.generation = None;
+        self.generation_id += 1;
     }
 
     fn ask_analysis(&mut self, request: AnalysisRequest) -> io::Result<()> {

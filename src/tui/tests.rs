@@ -17,13 +17,19 @@ use super::state::classes::order_words;
 use super::state::{Effect, Event, Job, NewStrategy, Overlay, Problem, Remembered, State, Wanted, update};
 use super::theme::{ASCII, ColorDepth, Palette, Theme, UNICODE};
 use crate::evaluation::{Classifier, Matrix, evaluate};
+use crate::language_model::{Backend, SampleEnding, Sampling};
 use crate::prompts::Aggregation;
+use crate::prompts::generation::{Rejection, RejectionReason};
+use crate::workbench::generation::{
+    GeneratedClass, GeneratedSentence, GenerationJobNotice, GenerationNotice, GenerationPlan,
+    GenerationRequest, KeptSample, Pace, PlannedClass,
+};
 use crate::workbench::{
-    AnalysisAnswer, AnalysisNotice, AnalysisRequest, ChangedPrediction, Competitor, Correction, DeskNotice,
-    DeskRequest, DeskState, Edit, EditedPrompt, ExplainedClass, Explanation, Finding, FindingKind,
-    FlawedPrompt, LastChange, LikelyClass, PictureSource, Progress, PromptOrigin, PromptShare,
-    PromptSimilarity, Recent, RemovedPrompt, SavedPrompts, Session, SessionImage, SkippedImage, Stage,
-    StrategyResult, test_session,
+    AnalysisAnswer, AnalysisNotice, AnalysisRequest, Calibration, ChangedPrediction, Competitor, Correction,
+    CurvePoint, DeskNotice, DeskRequest, DeskState, Edit, EditedPrompt, ExplainedClass, Explanation, Finding,
+    FindingKind, Fitted, FlawedPrompt, LastChange, LearningCurve, LikelyClass, PictureSource, Progress,
+    PromptOrigin, PromptShare, PromptSimilarity, Recent, Reliability, ReliabilityBin, RemovedPrompt,
+    SavedPrompts, Session, SessionImage, SkippedImage, Stage, StrategyResult, test_session,
 };
 
 const CLASSES: [&str; 4] = ["cat", "deer", "frog", "カエル"];
@@ -194,11 +200,144 @@ fn play(state: &mut State, effects: &[Effect]) {
                 let answer = AnalysisAnswer::Explained { image, strategies, explanations };
                 Event::Analysis(AnalysisNotice::Answer(Box::new(answer)))
             }
+            Effect::Generate { name, .. } => {
+                let classes = (0..4).map(generated_class).collect();
+                let opened = GenerationJobNotice::Opened(Box::new(generation_plan(name)), classes);
+                update(state, Event::Generation(opened));
+                update(state, Event::Generation(GenerationJobNotice::Running));
+                for (prompts, top1) in [(1.0, 0.5), (1.5, 0.55), (2.0, 0.7), (2.5, 0.65)] {
+                    update(state, Event::Generation(GenerationJobNotice::Accuracy(prompts, top1)));
+                }
+                let now = GeneratedClass { wanted: 6, ..generated_class(1) };
+                let pace = Pace {
+                    answers: 12,
+                    tokens: 180,
+                    elapsed: std::time::Duration::from_secs(6),
+                    missing: 14,
+                };
+                Event::Generation(GenerationJobNotice::Changed(Box::new(GenerationNotice {
+                    class: 1,
+                    now,
+                    pace,
+                })))
+            }
+            Effect::AskAnalysis(AnalysisRequest::Calibrate(strategies)) => {
+                update(state, Event::Analysis(AnalysisNotice::Ready));
+                let calibrations = strategies.iter().map(|&strategy| calibration_of(strategy)).collect();
+                let answer = AnalysisAnswer::Calibrated(strategies.clone(), calibrations);
+                Event::Analysis(AnalysisNotice::Answer(Box::new(answer)))
+            }
+            Effect::AskAnalysis(AnalysisRequest::Curves(strategies)) => {
+                update(state, Event::Analysis(AnalysisNotice::Ready));
+                let curves = strategies.iter().map(|&strategy| curve_of(strategy)).collect();
+                let answer = AnalysisAnswer::Curves(strategies.clone(), curves);
+                Event::Analysis(AnalysisNotice::Answer(Box::new(answer)))
+            }
             _ => continue,
         };
         let further = update(state, event);
         play(state, &further);
     }
+}
+
+fn generation_plan(name: &str) -> GenerationPlan {
+    let class =
+        |class: &&str| PlannedClass { name: (*class).to_owned(), hint: None, wanted: 5, dropped: Vec::new() };
+    GenerationPlan {
+        name: name.to_owned(),
+        classes: CLASSES.iter().map(class).collect(),
+        llm_prompts: vec!["Describe a/the {}:".to_owned()],
+        context: None,
+        sampling: Sampling::default(),
+        retry_limit: 3.0,
+        backend: Backend::OpenAi,
+        model: "tiny-writer".to_owned(),
+        identity: "http://localhost/v1 chat tiny-writer".to_owned(),
+    }
+}
+
+/// Sentences of a class: some of use, one that is a refusal; the last class has none, and why.
+fn generated_class(class: usize) -> GeneratedClass {
+    let name = CLASSES[class];
+    let sentence = |at: usize| {
+        let rejection = (at == 1).then(|| Rejection {
+            reason: RejectionReason::Refusal,
+            evidence: "it begins with \"sorry\"".to_owned(),
+        });
+        let text = match at {
+            1 => "Sorry, there is nothing that I can say.".to_owned(),
+            _ => format!("A {name} has {} legs and looks at you out of large dark eyes.", at + 2),
+        };
+        let sample = KeptSample {
+            class: name.to_owned(),
+            llm_prompt: format!("Describe a {name}:"),
+            backend: Backend::OpenAi,
+            model: "tiny-writer".to_owned(),
+            sampling: Sampling::default(),
+            number: at as u32,
+            text: text.clone(),
+            ending: SampleEnding::Stop,
+            tokens: Some(15),
+            time: 0,
+        };
+        GeneratedSentence { at, text, rejection, sample }
+    };
+    let count = [6, 4, 3, 0][class];
+    GeneratedClass {
+        sentences: (0..count).map(sentence).collect(),
+        wanted: 5,
+        is_done: class == 0,
+        problem: (class == 3).then(|| "http://localhost/v1 answers 400: no".to_owned()),
+    }
+}
+
+/// A made-up calibration; what the second strategy's temperature gains on some images it loses on others.
+fn calibration_of(strategy: usize) -> Calibration {
+    let better = 0.01 * strategy as f64;
+    let bin = |at: usize| {
+        let images = if at < 5 { 0 } else { 20 * at };
+        let share = (at as f64 + 0.5) / 15.0;
+        let some = |value: f64| (images > 0).then_some(value);
+        ReliabilityBin { images, confidence: some(share), accuracy: some(share * 0.8 + better) }
+    };
+    let reliability = |ece: f64, nll: f64| Reliability {
+        images: 18,
+        accuracy: 0.743 + better,
+        confidence: 0.81,
+        nll,
+        ece,
+        bins: (0..15).map(bin).collect(),
+    };
+    let after = if strategy == 0 { 0.79 } else { 0.83 };
+    Calibration {
+        reliability: reliability(0.131, 0.812),
+        scale: 100.0,
+        fitted: Some(Fitted {
+            temperature: 1.25,
+            at_limit: false,
+            development_images: 9,
+            before: Reliability { images: 9, ..reliability(0.128, 0.81) },
+            after: Reliability { images: 9, ..reliability(0.04, after) },
+        }),
+    }
+}
+
+/// A made-up learning curve: the first strategy's has ten prompts and ends flat, the others' twenty and still rise.
+fn curve_of(strategy: usize) -> LearningCurve {
+    let sizes: &[usize] = if strategy == 0 { &[1, 2, 5, 10] } else { &[1, 2, 5, 10, 20] };
+    let point = |(at, &prompts): (usize, &usize)| {
+        let is_all = at + 1 == sizes.len();
+        let top1 = if strategy == 0 { 0.74 - 0.04 / prompts as f64 } else { 0.65 + 0.025 * at as f64 };
+        CurvePoint {
+            prompts,
+            subsets: if is_all { 1 } else { 10 },
+            top1,
+            top1_sd: (!is_all).then_some(0.02 / prompts as f64),
+            mean_per_class_recall: top1,
+            mean_per_class_recall_sd: None,
+        }
+    };
+    LearningCurve { points: sizes.iter().enumerate().map(point).collect(), shorter_classes: 2 * strategy }
 }
 
 /// One finding about classes, one about images, one about a prompt, one about nothing that can be opened.
@@ -672,6 +811,115 @@ fn a_desk_that_cannot_be_opened_says_why() {
 }
 
 #[test]
+fn a_language_model_is_asked_and_told() {
+    let says = |state: &mut State, notice| deeds(update(state, Event::Generation(notice)));
+    let key = |state: &mut State, name: &str| deeds(update(state, Event::Key(key(name))));
+    let asks = |request| vec![Effect::AskGeneration(request)];
+    let mut state = opened(80, 24);
+    // What cannot be meant is said in the form.
+    press(&mut state, "5 m Enter");
+    assert!(drawn(&state, COLORED).contains("Name a model of the server"));
+    press(&mut state, "Down t i n y Down Down Down x");
+    assert_eq!(key(&mut state, "Enter"), []);
+    assert!(drawn(&state, COLORED).contains("sentences has to be a number"));
+    press(&mut state, "Backspace 7");
+    let [Effect::Generate { name, settings }] = &key(&mut state, "Enter")[..] else {
+        panic!("nothing is generated")
+    };
+    assert_eq!(
+        (name.as_str(), settings.model.as_deref(), settings.prompts_per_class),
+        ("generated", Some("tiny"), Some(7))
+    );
+    assert!(state.jobs.any_runs());
+    assert!(drawn(&state, COLORED).contains("the model is opened"));
+    let classes = (0..4).map(generated_class).collect();
+    says(&mut state, GenerationJobNotice::Opened(Box::new(generation_plan("generated")), classes));
+    says(&mut state, GenerationJobNotice::Running);
+    // A class is looked into, a sentence dropped, others wished for.
+    assert_eq!(key(&mut state, "d"), []);
+    assert!(state.notice.as_ref().is_some_and(|notice| notice.contains("choose a sentence")));
+    press(&mut state, "Enter j j");
+    assert_eq!(key(&mut state, "d"), asks(GenerationRequest::Drop { class: 0, at: 2 }));
+    press(&mut state, "k");
+    assert_eq!(key(&mut state, "d"), [], "what is rejected already cannot be dropped");
+    press(&mut state, "Esc j");
+    assert_eq!(key(&mut state, "+"), asks(GenerationRequest::More { class: 1, more: 5 }));
+    // It goes on behind other screens, and leaving is asked about.
+    press(&mut state, "Esc");
+    assert_eq!(state.context(), Context::Prompts);
+    press(&mut state, "q");
+    assert_eq!(state.context(), Context::Leaving);
+    press(&mut state, "Esc m");
+    assert_eq!(state.context(), Context::Generation);
+    assert_eq!(key(&mut state, "x"), asks(GenerationRequest::Stop));
+    says(&mut state, GenerationJobNotice::Stopped);
+    assert!(drawn(&state, COLORED).contains("(stopped)") && !state.jobs.any_runs());
+    assert_eq!(key(&mut state, "r"), asks(GenerationRequest::Resume));
+    says(&mut state, GenerationJobNotice::Running);
+    says(
+        &mut state,
+        GenerationJobNotice::Done(Some("the server does not take seed: it answers without".into())),
+    );
+    assert!(state.messages.iter().any(|message| message.contains("does not take seed")));
+    assert_eq!(key(&mut state, "w"), asks(GenerationRequest::Save));
+    let saved = SavedPrompts { name: "generated".into(), version: "0123456789ab".into(), notes: Vec::new() };
+    let [Effect::AddStrategy(new)] = &says(&mut state, GenerationJobNotice::Saved(saved))[..] else {
+        panic!("what is saved is no strategy")
+    };
+    assert_eq!(
+        (new.name.as_str(), new.prompt_sets.clone()),
+        ("generated@01234567", vec!["generated@0123456789ab".to_owned()])
+    );
+    // What failed says why, and another form opens.
+    says(
+        &mut state,
+        GenerationJobNotice::Failed("http://localhost/v1 answers 401: set OPENAI_API_KEY".into()),
+    );
+    assert!(drawn(&state, COLORED).contains("set OPENAI_API_KEY"));
+    assert_eq!(key(&mut state, "r"), [Effect::CloseGeneration]);
+    assert!(matches!(state.overlay, Some(Overlay::Form(_))));
+}
+
+#[test]
+fn pages_about_a_and_b_are_asked_for_and_stale_ones_dropped() {
+    let asked = |request: AnalysisRequest| vec![Effect::AskAnalysis(request)];
+    let says = |state: &mut State, notice| update(state, Event::Analysis(notice));
+    let key = |state: &mut State, name: &str| deeds(update(state, Event::Key(key(name))));
+    let mut state = opened(80, 24);
+    assert_eq!(key(&mut state, "c"), asked(AnalysisRequest::Curves(vec![0, 1])));
+    assert!(state.jobs.any_runs());
+    assert!(drawn(&state, COLORED).contains("reading embeddings"));
+    says(&mut state, AnalysisNotice::Ready);
+    assert!(drawn(&state, COLORED).contains("working it out"));
+    // Another page is looked at before the answer comes.
+    assert_eq!(key(&mut state, "p"), asked(AnalysisRequest::Calibrate(vec![0, 1])));
+    let curves = AnalysisAnswer::Curves(vec![0, 1], vec![curve_of(0), curve_of(1)]);
+    says(&mut state, AnalysisNotice::Answer(Box::new(curves)));
+    assert!(drawn(&state, COLORED).contains("working it out"));
+    let other = AnalysisAnswer::Calibrated(vec![0], vec![calibration_of(0)]);
+    says(&mut state, AnalysisNotice::Answer(Box::new(other)));
+    assert!(drawn(&state, COLORED).contains("working it out"));
+    let answer = AnalysisAnswer::Calibrated(vec![0, 1], vec![calibration_of(0), calibration_of(1)]);
+    says(&mut state, AnalysisNotice::Answer(Box::new(answer)));
+    assert!(drawn(&state, COLORED).contains("off by (ECE)"));
+    // Nothing is asked again, and Esc leads back to the strategies.
+    assert_eq!(key(&mut state, "j"), []);
+    assert_eq!(key(&mut state, "Esc"), []);
+    assert_eq!(state.context(), Context::Strategies);
+    // The same key closes what it opened.
+    assert_eq!(key(&mut state, "p"), asked(AnalysisRequest::Calibrate(vec![0, 1])));
+    assert_eq!(key(&mut state, "p"), []);
+    assert_eq!(state.context(), Context::Strategies);
+    // A alone.
+    key(&mut state, "c");
+    let refused = AnalysisRequest::Curves(vec![0, 1]);
+    says(&mut state, AnalysisNotice::Refused(refused, "the images changed".into()));
+    assert!(drawn(&state, COLORED).contains(" the images changed"));
+    says(&mut state, AnalysisNotice::Failed("the checkpoint is gone".into()));
+    assert!(drawn(&state, COLORED).contains(" the checkpoint is gone"));
+}
+
+#[test]
 fn explanations_are_asked_for_and_stale_ones_dropped() {
     let asked = |image: usize, strategies: &[usize]| {
         let strategies = strategies.to_vec();
@@ -1016,8 +1264,11 @@ const MONO: Theme = Theme { depth: ColorDepth::Mono, palette: Palette::Dark, gly
 const PLAIN: Theme = Theme { depth: ColorDepth::Mono, palette: Palette::Dark, glyphs: ASCII };
 
 /// Every screen, and the keys that lead to it.
-const SCREENS: [(&str, &str); 14] = [
+const SCREENS: [(&str, &str); 17] = [
+    ("generation", "5 m Down t i n y Enter"),
     ("strategies", ""),
+    ("curves", "c"),
+    ("calibration", "p"),
     ("classes", "2"),
     ("classes-grouped", "2 t"),
     ("class", "2 Enter"),
@@ -1052,6 +1303,13 @@ fn screens_look_like_this() {
         ("strategies-40x12", 40, 12, ""),
         ("too-small", 39, 11, ""),
         ("one-shown", 80, 24, "Space j Space"),
+        ("curves-40x12", 40, 12, "c"),
+        ("generation-40x12", 40, 12, "5 m Down t i n y Enter"),
+        ("generation-class", 80, 24, "5 m Down t i n y Enter Enter j"),
+        ("generation-form", 80, 24, "5 m Down t i n y"),
+        ("generation-refused", 80, 24, "5 m Enter"),
+        ("curve-of-one", 80, 24, "Space j Space c"),
+        ("calibration-40x12", 40, 12, "p j j"),
         ("explanation-40x12", 40, 12, "4 Enter x"),
         ("explanation-right", 80, 24, "4 n Enter x G"),
         ("gallery-empty", 80, 24, "4 f f f f f"),
@@ -1251,7 +1509,10 @@ fn hints_are_true() {
             let same = |other: &&super::actions::Binding| {
                 other.keys[0] == binding.keys[0] && other.hint == binding.hint
             };
-            let works = BINDINGS.iter().filter(same).any(|other| other.works_in(state.context()));
+            let works = BINDINGS
+                .iter()
+                .filter(same)
+                .any(|other| other.works_in(state.context()) && state.can(other.action));
             assert_eq!(hints.contains(&hint), works, "{hint:?} in {hints:?}");
         }
     }

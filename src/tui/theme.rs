@@ -73,6 +73,10 @@ pub struct Glyphs {
     pub dot: &'static str,
     /// A full cell of a bar.
     pub bar: &'static str,
+    /// A mark on or beside bars.
+    pub mark: &'static str,
+    /// Between an average and its deviation.
+    pub plus_minus: &'static str,
     /// Eighths of a cell, from one to seven; empty where there are none.
     pub eighths: &'static [&'static str],
     /// A rule across the screen.
@@ -114,6 +118,8 @@ pub const UNICODE: Glyphs = Glyphs {
     off: "○",
     dot: "·",
     bar: "█",
+    mark: "│",
+    plus_minus: "±",
     eighths: &["▏", "▎", "▍", "▌", "▋", "▊", "▉"],
     rule: "─",
     minus: "−",
@@ -136,6 +142,8 @@ pub const ASCII: Glyphs = Glyphs {
     off: ".",
     dot: "-",
     bar: "#",
+    mark: "|",
+    plus_minus: "+-",
     eighths: &[],
     rule: "-",
     minus: "-",
@@ -168,6 +176,9 @@ pub struct Theme {
 }
 
 impl Theme {
+    /// Without colours, for what only counts lines.
+    pub const PLAIN: Self = Self { depth: ColorDepth::Mono, palette: Palette::Dark, glyphs: ASCII };
+
     /// The baseline: A. Blue and orange differ for every kind of colour-blindness.
     pub fn a(&self) -> Style {
         match self.palette {

@@ -12,17 +12,19 @@ use std::{io, thread};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
+use super::calibration::calibrate_strategy;
 use super::error::WorkbenchError;
 use super::experiment::Experiment;
 use super::explanation::{Explanation, classifier, explain_with};
 use super::finding::Finding;
 use super::jobs::{StorePlace, panic_message};
 use super::label_doctor::label_findings;
+use super::learning_curve::strategy_curve;
 use super::opening::Workbench;
 use super::progress::{Cancel, Progress};
 use super::prompt_doctor::prompt_findings;
 use super::session::{Session, SessionEmbeddings};
-use crate::evaluation::PromptedClassifier;
+use crate::evaluation::{Calibration, CalibrationOptions, CurveOptions, LearningCurve, PromptedClassifier};
 use crate::store::OpenedStore;
 
 /// A question about a session.
@@ -37,6 +39,10 @@ pub enum AnalysisRequest {
         /// Indices into the session's strategies.
         strategies: Vec<usize>,
     },
+    /// Whether the probabilities of these strategies, indices into the session's, can be trusted.
+    Calibrate(Vec<usize>),
+    /// How the accuracy of these strategies, indices into the session's, grows with their prompts.
+    Curves(Vec<usize>),
 }
 
 /// An answer, with what was asked.
@@ -53,6 +59,10 @@ pub enum AnalysisAnswer {
         /// For each of them.
         explanations: Vec<Explanation>,
     },
+    /// For each of these strategies.
+    Calibrated(Vec<usize>, Vec<Calibration>),
+    /// For each of these strategies.
+    Curves(Vec<usize>, Vec<LearningCurve>),
 }
 
 /// What the job says.
@@ -97,7 +107,7 @@ impl AnalysisJob {
         experiment: Experiment,
         place: StorePlace,
         session: Arc<Session>,
-        notify: impl Fn(AnalysisNotice) + Send + 'static,
+        notify: impl Fn(AnalysisNotice) + Send + Sync + 'static,
     ) -> io::Result<Self> {
         let (sender, receiver) = unbounded();
         let cancel = Cancel::default();
@@ -152,7 +162,7 @@ impl Analyst {
         &mut self,
         requests: &Receiver<AnalysisRequest>,
         cancel: &Cancel,
-        notify: &dyn Fn(AnalysisNotice),
+        notify: &(dyn Fn(AnalysisNotice) + Sync),
     ) -> Result<(), WorkbenchError> {
         while let Ok(first) = requests.recv() {
             for request in
@@ -172,7 +182,7 @@ impl Analyst {
         &mut self,
         request: &AnalysisRequest,
         cancel: &Cancel,
-        notify: &dyn Fn(AnalysisNotice),
+        notify: &(dyn Fn(AnalysisNotice) + Sync),
     ) -> Result<AnalysisAnswer, WorkbenchError> {
         let (session, embeddings) = (&self.session, &self.embeddings);
         match request {
@@ -187,11 +197,28 @@ impl Analyst {
                 for &strategy in strategies {
                     let classifier = match self.classifiers.entry(strategy) {
                         Entry::Occupied(known) => known.into_mut(),
-                        Entry::Vacant(place) => place.insert(classifier(session, embeddings, strategy)?),
+                        Entry::Vacant(place) => {
+                            place.insert(classifier(session, embeddings, strategy, cancel)?)
+                        }
                     };
                     explanations.push(explain_with(session, embeddings, classifier, *image, strategy)?);
                 }
                 Ok(AnalysisAnswer::Explained { image: *image, strategies: strategies.clone(), explanations })
+            }
+            AnalysisRequest::Calibrate(strategies) => {
+                let options = CalibrationOptions::default();
+                let calibrated =
+                    |&strategy| calibrate_strategy(session, embeddings, strategy, &options, cancel);
+                let calibrations = strategies.iter().map(calibrated).collect::<Result<_, _>>()?;
+                Ok(AnalysisAnswer::Calibrated(strategies.clone(), calibrations))
+            }
+            AnalysisRequest::Curves(strategies) => {
+                let options = CurveOptions::default();
+                let progress = |progress| notify(AnalysisNotice::Progress(progress));
+                let curve =
+                    |&strategy| strategy_curve(session, embeddings, strategy, &options, cancel, &progress);
+                let curves = strategies.iter().map(curve).collect::<Result<_, _>>()?;
+                Ok(AnalysisAnswer::Curves(strategies.clone(), curves))
             }
         }
     }
@@ -265,6 +292,29 @@ mod tests {
         let AnalysisNotice::Refused(refused, reason) = analysis.next() else { panic!("not refused") };
         assert_eq!(refused, request);
         assert!(reason.contains("the images changed"), "{reason}");
+    }
+
+    #[test]
+    fn strategies_are_calibrated_and_their_curves_drawn() {
+        let (images, place) = (tempfile::tempdir().unwrap(), StorePlace::in_memory());
+        let experiment = pond(images.path());
+        let session = session_of(&experiment, &place);
+        let analysis = Analysis::start(experiment, &place, &session);
+        assert!(matches!(analysis.next(), AnalysisNotice::Ready));
+        analysis.job.request(AnalysisRequest::Calibrate(vec![1]));
+        let AnalysisNotice::Answer(answer) = analysis.next() else { panic!("no answer") };
+        let AnalysisAnswer::Calibrated(strategies, calibrations) = *answer else { panic!("another answer") };
+        assert_eq!(strategies, [1]);
+        let accuracy = session.strategies[1].evaluation.top1();
+        assert!((calibrations[0].reliability.accuracy - accuracy).abs() < 1e-12);
+        analysis.job.request(AnalysisRequest::Curves(vec![0, 1]));
+        let AnalysisNotice::Answer(answer) = analysis.next() else { panic!("no answer") };
+        let AnalysisAnswer::Curves(strategies, curves) = *answer else { panic!("another answer") };
+        assert_eq!(strategies, [0, 1]);
+        for (strategy, curve) in curves.iter().enumerate() {
+            let top1 = session.strategies[strategy].evaluation.top1();
+            assert_eq!(curve.points.last().unwrap().top1, top1);
+        }
     }
 
     #[test]

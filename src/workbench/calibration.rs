@@ -1,21 +1,25 @@
 //! Whether the probabilities of a strategy can be trusted.
 
 use super::error::WorkbenchError;
+use super::progress::Cancel;
 use super::session::{Session, SessionEmbeddings};
 use crate::evaluation::{Calibration, CalibrationOptions, calibrate};
 
 /// Calibrates one strategy, an index into the session's: see [`calibrate`].
 ///
 /// # Errors
-/// Embeddings that are not of this session, or of a damaged checkpoint.
+/// [`WorkbenchError::Cancelled`] soon after the request; embeddings that are not of this session, or of a damaged
+/// checkpoint.
 pub fn calibrate_strategy(
     session: &Session,
     embeddings: &SessionEmbeddings,
     strategy: usize,
     options: &CalibrationOptions,
+    cancel: &Cancel,
 ) -> Result<Calibration, WorkbenchError> {
     let of = &session.strategies[strategy];
-    let classifier = embeddings.classifier(of)?;
+    let classifier = embeddings.classifier(of, cancel)?;
     let SessionEmbeddings { images, labels, logit_scale, .. } = embeddings;
-    Ok(calibrate(&images.unit, labels, &classifier, *logit_scale, options)?)
+    let proceed = || !cancel.is_cancelled();
+    Ok(calibrate(&images.unit, labels, &classifier, *logit_scale, options, &proceed)?)
 }

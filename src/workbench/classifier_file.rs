@@ -8,6 +8,7 @@ use safetensors::tensor::{Dtype, TensorView};
 
 use super::embedding_file::Unfinished;
 use super::error::WorkbenchError;
+use super::progress::Cancel;
 use super::session::{Session, SessionEmbeddings};
 use crate::evaluation::{Classifier, Matrix};
 use crate::prompts::Aggregation;
@@ -75,9 +76,10 @@ impl ClassifierFile {
         session: &Session,
         embeddings: &SessionEmbeddings,
         strategy: usize,
+        cancel: &Cancel,
     ) -> Result<WrittenClassifier, WorkbenchError> {
         let strategy = &session.strategies[strategy];
-        let Classifier::Linear { weights } = embeddings.classifier(strategy)? else {
+        let Classifier::Linear { weights } = embeddings.classifier(strategy, cancel)? else {
             return Err(WorkbenchError::NoRowPerClass { aggregation: self.aggregation });
         };
         let classes = serde_json::json!(session.classes).to_string();

@@ -12,7 +12,7 @@ use super::known::KnownEvaluation;
 use super::opening::{OpenStrategy, Workbench};
 use super::progress::{Cancel, Progress};
 use super::session::{Session, classifier};
-use crate::evaluation::{ControlGain, Evaluation, Matrix, evaluate};
+use crate::evaluation::{ControlGain, Evaluation, Matrix, evaluate_while};
 use crate::prompts::{CONTROLS_VERSION, ControlKind, control_prompts};
 use crate::store::{Hash, Key};
 
@@ -227,16 +227,14 @@ impl Workbench {
         cancel: &Cancel,
         notify: &dyn Fn(Progress),
     ) -> Result<KnownEvaluation, WorkbenchError> {
-        if cancel.is_cancelled() {
-            return Err(WorkbenchError::Cancelled);
-        }
         let OpenStrategy { aggregation, prompts, .. } = &self.strategies[control.strategy];
         let prompts = control_prompts(control.kind, prompts, &self.dataset.class_names(), control.seed);
         let texts = || prompts.iter().flatten().map(String::as_str);
         let embeddings = embedder.prompts(texts(), cancel, notify)?;
         let logit_scale = self.checkpoint.logit_scale()?;
-        let classifier = classifier(*aggregation, &prompts, &embeddings, unit, logit_scale)?;
-        let evaluation = evaluate(unit, labels, &classifier, logit_scale, 1)?;
+        let classifier = classifier(*aggregation, &prompts, &embeddings, unit, logit_scale, cancel)?;
+        let proceed = || !cancel.is_cancelled();
+        let evaluation = evaluate_while(unit, labels, &classifier, logit_scale, 1, &proceed)?;
         Ok(KnownEvaluation { truncated: embeddings.truncated(texts()), evaluation })
     }
 

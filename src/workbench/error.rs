@@ -35,9 +35,15 @@ pub enum WorkbenchError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A language model that does not answer.
+    #[error(transparent)]
+    LanguageModel(#[from] crate::language_model::LanguageModelError),
+    /// LLM prompts that cannot be used.
+    #[error(transparent)]
+    LlmPrompts(#[from] crate::prompts::generation::LlmPromptsError),
     /// Numbers that cannot be evaluated.
     #[error(transparent)]
-    Evaluation(#[from] EvaluationError),
+    Evaluation(EvaluationError),
     /// A file that must be readable is not.
     #[error("cannot read {}: {source}; check the path and the file's permissions", path.display())]
     Read {
@@ -197,4 +203,13 @@ pub enum WorkbenchError {
 
 fn first(skipped: &[SkippedImage]) -> (&str, &str) {
     skipped.first().map_or(("", ""), |image| (&image.name, &image.reason))
+}
+
+impl From<EvaluationError> for WorkbenchError {
+    fn from(error: EvaluationError) -> Self {
+        match error {
+            EvaluationError::Stopped => Self::Cancelled,
+            other => Self::Evaluation(other),
+        }
+    }
 }

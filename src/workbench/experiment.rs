@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::generation::GenerationSettings;
 use crate::clip::Precision;
 use crate::prompts::Aggregation;
 
@@ -30,6 +31,9 @@ pub struct Experiment {
     /// The names of the strategies that the screens show with their controls.
     #[serde(default)]
     pub controls: Vec<String>,
+    /// How prompts for it are generated.
+    #[serde(default)]
+    pub generation: GenerationSettings,
 }
 
 /// Which checkpoint an experiment uses.
@@ -154,6 +158,8 @@ struct ExperimentFile {
     controls: Vec<String>,
     #[serde(default)]
     strategy: Vec<StrategyEntry>,
+    #[serde(default)]
+    generation: GenerationSettings,
 }
 
 #[derive(Deserialize)]
@@ -283,6 +289,7 @@ impl Experiment {
             strategies,
             baseline,
             controls: file.controls,
+            generation: file.generation.of_file(folder).map_err(invalid)?,
         })
     }
 
@@ -312,8 +319,15 @@ impl Experiment {
     }
 
     /// The experiment that flags describe. The strategies are called `templates`, `cupl`, and `both` when both
-    /// are given.
+    /// are given. An aggregation alone is that of the demo.
     pub fn from_flags(flags: &ExperimentFlags) -> Result<Self, ExperimentError> {
+        if let Some(aggregation) = flags.aggregation
+            && *flags == (ExperimentFlags { aggregation: Some(aggregation), ..ExperimentFlags::default() })
+        {
+            let mut demo = Self::demo()?;
+            demo.strategies.iter_mut().for_each(|strategy| strategy.aggregation = aggregation);
+            return Ok(demo);
+        }
         let invalid = |message: &str| ExperimentError::Invalid {
             path: PathBuf::from("command line"),
             message: message.to_owned(),
@@ -361,7 +375,16 @@ impl Experiment {
             .file_name()
             .map_or_else(|| images.display().to_string(), |name| name.to_string_lossy().into_owned());
         let (checkpoint, precision) = (checkpoint(checkpoint_path, here), Precision::default());
-        Ok(Self { name, checkpoint, precision, dataset, strategies, baseline: 0, controls: Vec::new() })
+        Ok(Self {
+            name,
+            checkpoint,
+            precision,
+            dataset,
+            strategies,
+            baseline: 0,
+            controls: Vec::new(),
+            generation: GenerationSettings::default(),
+        })
     }
 }
 
@@ -377,8 +400,16 @@ pub fn split_reference(reference: &str) -> (&str, Option<&str>) {
     reference.rsplit_once('@').map_or((reference, None), |(name, version)| (name, Some(version)))
 }
 
+/// `stored:NAME` or `stored:NAME@VERSION`, as a flag may say instead of a file.
+fn stored_set(path: &Path) -> Option<PromptSetChoice> {
+    let (name, version) = split_reference(path.to_str()?.strip_prefix("stored:")?);
+    Some(PromptSetChoice::Stored { name: name.to_owned(), version: version.map(str::to_owned) })
+}
+
 fn templates_file(path: &Path) -> PromptSetChoice {
-    if path.as_os_str() == DEMO {
+    if let Some(stored) = stored_set(path) {
+        stored
+    } else if path.as_os_str() == DEMO {
         PromptSetChoice::DemoTemplates
     } else {
         PromptSetChoice::TemplatesFile(path.to_owned())
@@ -386,7 +417,9 @@ fn templates_file(path: &Path) -> PromptSetChoice {
 }
 
 fn cupl_file(path: &Path) -> PromptSetChoice {
-    if path.as_os_str() == DEMO {
+    if let Some(stored) = stored_set(path) {
+        stored
+    } else if path.as_os_str() == DEMO {
         PromptSetChoice::DemoCupl
     } else {
         PromptSetChoice::CuplFile(path.to_owned())

@@ -2,6 +2,7 @@
 //! those of the class that it stands against do, and, for a miss, which prompts would have to go.
 
 use super::error::WorkbenchError;
+use super::progress::Cancel;
 use super::session::{RANKED, Session, SessionEmbeddings};
 use crate::evaluation::{EvaluationError, Matrix, PromptedClassifier, Ranked, RemovedPrompt, evaluate};
 
@@ -89,8 +90,9 @@ pub fn explain(
     embeddings: &SessionEmbeddings,
     image: usize,
     strategy: usize,
+    cancel: &Cancel,
 ) -> Result<Explanation, WorkbenchError> {
-    explain_with(session, embeddings, &classifier(session, embeddings, strategy)?, image, strategy)
+    explain_with(session, embeddings, &classifier(session, embeddings, strategy, cancel)?, image, strategy)
 }
 
 /// The same with the strategy's classifier, which takes long to make where prompts are weighed.
@@ -128,8 +130,9 @@ pub fn explain_picture(
     embeddings: &SessionEmbeddings,
     unit: &[f32],
     strategy: usize,
+    cancel: &Cancel,
 ) -> Result<Explanation, WorkbenchError> {
-    let classifier = classifier(session, embeddings, strategy)?;
+    let classifier = classifier(session, embeddings, strategy, cancel)?;
     let alone = Matrix::from_rows(&[unit])?;
     let evaluation = evaluate(&alone, &[0], classifier.classifier(), embeddings.logit_scale, RANKED)?;
     explanation(strategy, &classifier, unit, None, evaluation.ranked(0))
@@ -140,6 +143,7 @@ pub(super) fn classifier(
     session: &Session,
     embeddings: &SessionEmbeddings,
     strategy: usize,
+    cancel: &Cancel,
 ) -> Result<PromptedClassifier, WorkbenchError> {
     let result = session.strategies.get(strategy);
     let result = result.ok_or(WorkbenchError::Outdated { what: "the strategies" })?;
@@ -148,7 +152,8 @@ pub(super) fn classifier(
         return Err(WorkbenchError::Outdated { what: "the prompts" });
     }
     let images = &embeddings.images.unit;
-    Ok(PromptedClassifier::new(result.aggregation, prompts, images, embeddings.logit_scale)?)
+    let proceed = || !cancel.is_cancelled();
+    Ok(PromptedClassifier::new(result.aggregation, prompts, images, embeddings.logit_scale, &proceed)?)
 }
 
 fn explanation(
@@ -217,7 +222,7 @@ mod tests {
                 session.images[image].label ^= case % 2;
                 let label = session.images[image].label;
                 for (strategy, result) in session.strategies.iter().enumerate() {
-                    let found = explain(&session, &embeddings, image, strategy).unwrap();
+                    let found = explain(&session, &embeddings, image, strategy, &Cancel::default()).unwrap();
                     let ranked = result.evaluation.ranked(image);
                     assert_eq!(found.top.len(), 2);
                     for (likely, ranked) in found.top.iter().zip(ranked) {
@@ -240,8 +245,13 @@ mod tests {
                         check(&session, &embeddings, &found, image, correction);
                         corrected += 1;
                     }
-                    let picture =
-                        explain_picture(&session, &embeddings, embeddings.images.unit.row(image), strategy);
+                    let picture = explain_picture(
+                        &session,
+                        &embeddings,
+                        embeddings.images.unit.row(image),
+                        strategy,
+                        &Cancel::default(),
+                    );
                     let picture = picture.unwrap();
                     assert_eq!((picture.truth, picture.correction), (None, None));
                     assert_eq!((picture.top, picture.classes[0].class), (found.top, predicted));
@@ -285,13 +295,14 @@ mod tests {
     #[test]
     fn what_is_not_there_is_told() {
         let (session, mut embeddings) = opened(Aggregation::Mean);
-        let failed =
-            |image, strategy| explain(&session, &embeddings, image, strategy).unwrap_err().to_string();
+        let failed = |image, strategy| {
+            explain(&session, &embeddings, image, strategy, &Cancel::default()).unwrap_err().to_string()
+        };
         assert!(failed(9, 0).starts_with("the images changed"), "{}", failed(9, 0));
         assert!(failed(0, 9).starts_with("the strategies changed"), "{}", failed(0, 9));
-        let narrow = explain_picture(&session, &embeddings, &[1.0], 0).unwrap_err();
+        let narrow = explain_picture(&session, &embeddings, &[1.0], 0, &Cancel::default()).unwrap_err();
         assert!(matches!(narrow, WorkbenchError::Evaluation(EvaluationError::ImageDimension { .. })));
         embeddings.images.unit = Matrix::from_rows(&[[1.0]]).unwrap();
-        assert!(explain(&session, &embeddings, 0, 0).is_err());
+        assert!(explain(&session, &embeddings, 0, 0, &Cancel::default()).is_err());
     }
 }

@@ -16,12 +16,14 @@ mod error;
 mod experiment;
 mod explanation;
 mod finding;
+pub mod generation;
 mod html_report;
 mod image_pipeline;
 mod image_selection;
 mod jobs;
 mod known;
 mod label_doctor;
+mod learning_curve;
 mod opening;
 mod parallel;
 mod picture_folder;
@@ -51,8 +53,9 @@ pub use crate::clip::Precision;
 pub use crate::dataset::{PictureSource, SkippedImage};
 pub use crate::evaluation::{
     Calibration, CalibrationOptions, ChangedPrediction, ClassAccuracy, Comparison, Competitor, ConfusedPair,
-    ConfusionChange, ControlGain, Evaluation, Fitted, PromptSimilarity, Reliability, ReliabilityBin,
-    RemovedPrompt, Standing, confusion_change_block, confusion_changes,
+    ConfusionChange, ControlGain, CurveOptions, CurvePoint, Evaluation, Fitted, LearningCurve,
+    PromptSimilarity, Reliability, ReliabilityBin, RemovedPrompt, Standing, confusion_change_block,
+    confusion_changes,
 };
 pub use crate::prompts::lint::{Fix, Rule};
 pub use crate::prompts::{Aggregation, ControlKind};
@@ -81,6 +84,7 @@ pub use html_report::HtmlReport;
 pub use image_selection::{ConfusionCell, Focus, ImageFilter, ImageSelection, margin};
 pub use jobs::{JobNotice, SessionJob, StorePlace, make_session};
 pub use label_doctor::label_findings;
+pub use learning_curve::strategy_curve;
 pub use opening::{LeftOverKeys, Workbench, open_checkpoint, stored_prompt_set, unknown_prompt_set};
 pub use picture_folder::PictureFolder;
 pub use progress::{Cancel, Meter, Progress, Stage, short_duration};

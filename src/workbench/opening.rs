@@ -121,6 +121,11 @@ impl Workbench {
         Ok(())
     }
 
+    /// The class names in class order.
+    pub fn class_names(&self) -> Vec<String> {
+        self.dataset.class_names()
+    }
+
     /// Number of strategies; at least one.
     pub fn n_strategies(&self) -> usize {
         self.strategies.len()

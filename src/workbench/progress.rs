@@ -36,6 +36,8 @@ pub enum Stage {
     Pruning,
     /// Comparing images with one another.
     Comparing,
+    /// Drawing prompts and evaluating what is drawn.
+    Drawing,
 }
 
 impl Stage {
@@ -45,6 +47,7 @@ impl Stage {
             Self::Images | Self::Comparing => "images",
             Self::Prompts => "prompts",
             Self::Pruning => "classes",
+            Self::Drawing => "draws",
         }
     }
 
@@ -54,6 +57,7 @@ impl Stage {
             Self::Images | Self::Prompts => "embedding",
             Self::Comparing => "comparing",
             Self::Pruning => "pruning",
+            Self::Drawing => "evaluating",
         }
     }
 }

@@ -262,6 +262,16 @@ fn templates(classes: &[String], prompts: &[Vec<String>]) -> Vec<Template> {
     candidates
 }
 
+/// Whether all prompts are templates', the k-th ones of all classes the k-th template's.
+pub(super) fn is_of_templates(classes: &[String], prompts: &[Vec<String>]) -> bool {
+    let templates = templates(classes, prompts);
+    let is_filled = |(class, prompts): (&String, &Vec<String>)| {
+        prompts.len() == templates.len()
+            && templates.iter().zip(prompts).all(|(template, prompt)| template.fill(class) == *prompt)
+    };
+    !templates.is_empty() && classes.iter().zip(prompts).all(is_filled)
+}
+
 fn template_findings(strategy: usize, templates: &[String]) -> Vec<Finding> {
     let flaws = lint_templates(templates).into_iter();
     flaws.map(|flaw| of_flaw(strategy, Vec::new(), templates, flaw)).collect()
@@ -426,5 +436,10 @@ mod tests {
         assert_eq!(found, ["a {}."]);
         assert!(templates(&texts(&["cat"]), &[texts(&["a cat."])]).is_empty());
         assert!(templates(&[], &[]).is_empty());
+        assert!(!is_of_templates(&classes, &prompts));
+        let filled = [texts(&["a cat.", "no cat"]), texts(&["a tree frog.", "no tree frog"])];
+        assert!(is_of_templates(&classes, &filled));
+        let turned = [texts(&["a cat.", "no cat"]), texts(&["no tree frog", "a tree frog."])];
+        assert!(!is_of_templates(&classes, &turned));
     }
 }

@@ -49,7 +49,8 @@ impl Origin {
     #[must_use]
     pub fn absolute(self) -> Self {
         let absolute = |path: PathBuf| {
-            let is_word = path.as_os_str() == super::experiment::DEMO;
+            let is_stored = path.to_str().is_some_and(|text| text.starts_with("stored:"));
+            let is_word = is_stored || path.as_os_str() == super::experiment::DEMO;
             if is_word { path } else { std::path::absolute(&path).unwrap_or(path) }
         };
         match self {

@@ -11,7 +11,7 @@ use super::opening::{LeftOverKeys, Workbench};
 use super::progress::{Cancel, Progress};
 use crate::clip::Precision;
 use crate::dataset::{PictureSource, SkippedImage};
-use crate::evaluation::{ChangedPrediction, Classifier, Evaluation, Matrix, evaluate};
+use crate::evaluation::{ChangedPrediction, Classifier, Evaluation, Matrix, evaluate_while};
 use crate::prompts::Aggregation;
 use crate::store::Hash;
 
@@ -136,9 +136,13 @@ pub struct SessionEmbeddings {
 
 impl SessionEmbeddings {
     /// The classifier of a strategy of the session.
-    pub(super) fn classifier(&self, strategy: &StrategyResult) -> Result<Classifier, WorkbenchError> {
+    pub(super) fn classifier(
+        &self,
+        strategy: &StrategyResult,
+        cancel: &Cancel,
+    ) -> Result<Classifier, WorkbenchError> {
         let (aggregation, prompts) = (strategy.aggregation, &strategy.prompts);
-        classifier(aggregation, prompts, &self.prompts, &self.images.unit, self.logit_scale)
+        classifier(aggregation, prompts, &self.prompts, &self.images.unit, self.logit_scale, cancel)
     }
 }
 
@@ -296,14 +300,20 @@ impl Workbench {
         let dataset = self.dataset_fingerprint(&images.contents);
         let mut evaluations = Vec::with_capacity(self.strategies.len());
         for strategy in &self.strategies {
-            if cancel.is_cancelled() {
-                return Err(WorkbenchError::Cancelled);
-            }
+            let (aggregation, of_classes) = (strategy.aggregation, &strategy.prompts);
             let classifier =
-                classifier(strategy.aggregation, &strategy.prompts, &prompts, &images.unit, logit_scale)?;
+                classifier(aggregation, of_classes, &prompts, &images.unit, logit_scale, cancel)?;
+            let proceed = || !cancel.is_cancelled();
             let known = KnownEvaluation {
                 truncated: prompts.truncated(strategy.prompts.iter().flatten().map(String::as_str)),
-                evaluation: evaluate(&images.unit, &labels, &classifier, logit_scale, options.ranked)?,
+                evaluation: evaluate_while(
+                    &images.unit,
+                    &labels,
+                    &classifier,
+                    logit_scale,
+                    options.ranked,
+                    &proceed,
+                )?,
             };
             if keep {
                 let key = self.evaluation_key(embedder, strategy, &dataset, options.ranked);
@@ -366,8 +376,11 @@ pub(super) fn classifier(
     embeddings: &PromptEmbeddings,
     images: &Matrix,
     logit_scale: f32,
+    cancel: &Cancel,
 ) -> Result<Classifier, WorkbenchError> {
-    Ok(Classifier::for_images(aggregation, &embeddings.per_class(prompts)?, images, logit_scale)?)
+    let proceed = || !cancel.is_cancelled();
+    let prompts = embeddings.per_class(prompts)?;
+    Ok(Classifier::for_images_while(aggregation, &prompts, images, logit_scale, &proceed)?)
 }
 
 #[cfg(test)]

@@ -38,6 +38,12 @@ pub fn corrected(text: &str) -> String {
     corrected
 }
 
+/// `a` or `an`, as a name wants it; `a` where nobody can tell by its letters.
+pub fn indefinite_article(name: &str) -> &'static str {
+    let first = words(name).next().map_or("", |(_, word)| word);
+    if wants_an(first).unwrap_or(false) { "an" } else { "a" }
+}
+
 struct WrongArticle<'a> {
     start: usize,
     article: &'a str,

@@ -16,7 +16,11 @@ mod duplicates;
 mod markup;
 mod sentence;
 
+pub use article::indefinite_article;
 pub use class_name::names_class;
+pub use duplicates::repeated;
+pub use markup::{without_markup, without_stray_blanks};
+pub use sentence::nothing_to_see;
 
 /// More words than this are more than the 77 tokens that CLIP's text towers read, at the 1.3 tokens that a word of the
 /// published CuPL prompts takes on average.
@@ -108,6 +112,12 @@ impl Rule {
             _ => text.to_owned(),
         }
     }
+}
+
+/// Why a sentence is cut or no sentence at all, among others that are whole.
+#[must_use]
+pub fn fragment(text: &str) -> Option<String> {
+    sentence::Manner::WHOLE.fragment(text).map(|(evidence, _)| evidence)
 }
 
 /// The flaws of the prompts of a class, prompt by prompt.

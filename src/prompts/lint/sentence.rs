@@ -172,6 +172,9 @@ pub struct Manner {
 }
 
 impl Manner {
+    /// Of whole sentences.
+    pub const WHOLE: Self = Self { has_final: true, has_capital: true, is_sentence: true };
+
     /// Of the prompts of a class.
     pub fn of(prompts: &[String]) -> Self {
         let most =

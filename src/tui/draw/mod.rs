@@ -4,12 +4,14 @@ mod classes;
 mod confusion;
 mod explanation;
 mod findings;
+mod generation;
 mod images;
 mod jobs;
 mod opening;
 mod overlay;
 mod prompts;
 mod strategies;
+mod strategies_page;
 mod waiting;
 
 use ratatui::Frame;
@@ -25,6 +27,7 @@ use super::state::{Overlay, Screen, State};
 use super::text;
 use super::theme::{Glyphs, Theme};
 use crate::workbench::ClassRow;
+pub use strategies_page::length as page_length;
 pub use waiting::problem_lines;
 
 /// Draws one frame.
@@ -46,7 +49,10 @@ pub fn draw(frame: &mut Frame<'_>, state: &State, theme: &Theme) {
     match (&state.session, state.screen) {
         (_, Screen::Opening) => opening::draw(frame, body, state, theme),
         (None, _) => waiting::draw(frame, body, state, theme),
-        (Some(session), Screen::Strategies) => strategies::draw(frame, body, state, session, theme),
+        (Some(session), Screen::Strategies) => match &state.strategies_page {
+            Some(page) => strategies_page::draw(frame, body, state, session, page, theme),
+            None => strategies::draw(frame, body, state, session, theme),
+        },
         (Some(session), Screen::Classes) => match &state.classes.page {
             Some(page) => classes::draw_page(frame, body, state, session, page, theme),
             None => classes::draw(frame, body, state, session, theme),
@@ -59,7 +65,12 @@ pub fn draw(frame: &mut Frame<'_>, state: &State, theme: &Theme) {
             images::draw_inspector(frame, body, state, session, theme);
         }
         (Some(session), Screen::Images) => images::draw_gallery(frame, body, state, session, theme),
-        (Some(session), Screen::Prompts) => prompts::draw(frame, body, state, session, theme),
+        (Some(session), Screen::Prompts) => {
+            match state.generation.as_ref().filter(|_| state.generation_shown) {
+                Some(view) => generation::draw(frame, body, state, session, view, theme),
+                None => prompts::draw(frame, body, state, session, theme),
+            }
+        }
         (Some(_), Screen::Jobs) => jobs::draw(frame, body, state, theme),
         (Some(session), Screen::Findings) => findings::draw(frame, body, state, session, theme),
     }
@@ -208,9 +219,9 @@ fn cursor_spans(before: &str, after: &str, width: usize, theme: &Theme) -> Vec<S
     ]
 }
 
-/// The ways out of a place and between places.
+/// The ways out of a place.
 fn is_way_out(binding: &Binding) -> bool {
-    binding.contexts.is_empty() || matches!(binding.action, Action::Back | Action::NextScreen)
+    binding.contexts.is_empty() || binding.action == Action::Back
 }
 
 /// What works here, as far as there is room; the ways out always have theirs.
@@ -220,7 +231,9 @@ fn hints(state: &State, theme: &Theme, width: usize) -> Line<'static> {
         return Line::styled(text::fit(hints, width, theme.glyphs.ellipsis), theme.dim());
     }
     let context = state.context();
-    let works_here = |(_, binding): &(usize, &Binding)| binding.works_in(context) && !binding.hint.is_empty();
+    let works_here = |(_, binding): &(usize, &Binding)| {
+        binding.works_in(context) && !binding.hint.is_empty() && state.can(binding.action)
+    };
     let (always, here): (Vec<_>, Vec<_>) =
         BINDINGS.iter().enumerate().filter(works_here).partition(|(_, binding)| is_way_out(binding));
     let key = |row: usize| state.keymap.keys(row).first().map_or("-", String::as_str);

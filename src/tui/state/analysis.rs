@@ -3,6 +3,7 @@
 use super::explanation::ExplanationAnswer;
 use super::findings::{FindingsAnswer, FindingsView};
 use super::jobs::{Job, Problem};
+use super::strategies_page::{PageAnswer, PageTopic};
 use super::{Effect, State};
 use crate::workbench::{AnalysisAnswer, AnalysisNotice, AnalysisRequest, Progress};
 
@@ -41,6 +42,7 @@ impl State {
             self.findings.give_up("Stopped.");
             self.jobs.set(ANALYSIS_JOB, &Job::Stopped);
             self.images.explanation = None;
+            self.strategies_page = None;
         }
         at_work
     }
@@ -51,6 +53,7 @@ impl State {
         self.analysis = Analysis::Closed;
         self.findings = FindingsView::default();
         self.images.explanation = None;
+        self.strategies_page = None;
     }
 
     /// The job has said something.
@@ -80,6 +83,14 @@ impl State {
                     AnalysisRequest::Explain { image, strategies } => {
                         self.explained(image, &strategies, ExplanationAnswer::Refused(message.clone()));
                     }
+                    AnalysisRequest::Calibrate(strategies) => {
+                        let answer = PageAnswer::Refused(message.clone());
+                        self.page_answered(PageTopic::Calibration, &strategies, answer);
+                    }
+                    AnalysisRequest::Curves(strategies) => {
+                        let answer = PageAnswer::Refused(message.clone());
+                        self.page_answered(PageTopic::LearningCurve, &strategies, answer);
+                    }
                 }
                 self.notice = message.lines().next().map(str::to_owned);
                 self.messages.push(message);
@@ -92,6 +103,9 @@ impl State {
                 if let Some(view) = &mut self.images.explanation {
                     view.answer = ExplanationAnswer::Refused(message.clone());
                 }
+                if let Some(page) = &mut self.strategies_page {
+                    page.answer = PageAnswer::Refused(message.clone());
+                }
                 self.analysis = Analysis::Failed(message);
             }
         }
@@ -102,6 +116,13 @@ impl State {
             AnalysisAnswer::Found(findings) => self.found(findings),
             AnalysisAnswer::Explained { image, strategies, explanations } => {
                 self.explained(image, &strategies, ExplanationAnswer::Explained(explanations));
+            }
+            AnalysisAnswer::Calibrated(strategies, calibrations) => {
+                let answer = PageAnswer::Calibrated(calibrations);
+                self.page_answered(PageTopic::Calibration, &strategies, answer);
+            }
+            AnalysisAnswer::Curves(strategies, curves) => {
+                self.page_answered(PageTopic::LearningCurve, &strategies, PageAnswer::Curves(curves));
             }
         }
     }

@@ -8,6 +8,7 @@ use ratatui::layout::{Position, Size};
 
 use super::{Problem, Remembered};
 use crate::tui::pictures::{Picture, PictureKey};
+use crate::workbench::generation::{GenerationJobNotice, GenerationRequest, GenerationSettings};
 use crate::workbench::{
     Aggregation, AnalysisNotice, AnalysisRequest, DeskNotice, DeskRequest, ExperimentFlags, Progress, Session,
 };
@@ -57,6 +58,8 @@ pub enum Event {
     Desk(DeskNotice),
     /// The analysis job says something.
     Analysis(AnalysisNotice),
+    /// The job that generates prompts says something.
+    Generation(GenerationJobNotice),
     /// A picture is ready, or will never be.
     PictureReady(PictureKey, Result<Picture, String>),
     /// Something to be read in the hint bar, and later among the messages.
@@ -97,6 +100,17 @@ pub enum Effect {
     AskDesk(DeskRequest),
     /// Decode these pictures and fit them to their cells; no others are wanted any more.
     WantPictures(Vec<PictureKey>),
+    /// Write prompts with a language model.
+    Generate {
+        /// The prompt set's name.
+        name: String,
+        /// What the user wants; what it leaves out is as the experiment has it.
+        settings: Box<GenerationSettings>,
+    },
+    /// Ask that job for something.
+    AskGeneration(GenerationRequest),
+    /// End that job.
+    CloseGeneration,
     /// Ask something of the session's embeddings.
     AskAnalysis(AnalysisRequest),
     /// Stop reading the session's embeddings.

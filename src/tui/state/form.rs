@@ -3,6 +3,7 @@
 use ratatui::crossterm::event::{KeyCode, KeyEvent};
 
 use crate::tui::text_input::TextInput;
+use crate::workbench::generation::{GenerationSettings, LlmPromptsChoice};
 
 /// What a form is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,6 +12,8 @@ pub enum FormKind {
     OpenFiles,
     /// One more strategy.
     AddStrategy,
+    /// Prompts that a language model is to write.
+    Generate,
 }
 
 /// A row of a form.
@@ -99,6 +102,35 @@ impl Form {
             vec![text("name", false), Row::Choice { label: "aggregation", options: aggregations, chosen: 0 }];
         rows.extend(sets.into_iter().map(|label| Row::Check { label, on: false }));
         Self::new(FormKind::AddStrategy, "Add a strategy", rows)
+    }
+
+    /// For prompts that a language model is to write; what the experiment says of it stands there already.
+    pub fn generate(proposal: &GenerationSettings) -> Self {
+        let filled = |label, path, text: Option<String>| Row::Text {
+            label,
+            input: TextInput::new(text.unwrap_or_default()),
+            path,
+        };
+        let number = |number: Option<f64>| number.map(|number| number.to_string());
+        let llm_prompts = match &proposal.llm_prompts {
+            Some(LlmPromptsChoice::Named(name)) => Some(name.clone()),
+            // Those that stand in the experiment are taken where nothing stands here.
+            Some(LlmPromptsChoice::Inline(_)) => None,
+            None => Some("base".to_owned()),
+        };
+        let count = proposal.prompts_per_class.map(|count| count.to_string());
+        let rows = vec![
+            filled("name", false, Some("generated".to_owned())),
+            filled("model", true, proposal.model.clone()),
+            filled("server", false, proposal.base_url.clone()),
+            filled("LLM prompts", true, llm_prompts),
+            filled("sentences", false, count),
+            filled("temperature", false, number(proposal.temperature)),
+            filled("seed", false, proposal.seed.map(|seed| seed.to_string())),
+            filled("context", false, proposal.context.clone()),
+        ];
+        let heading = "Prompts by a language model: a server's (key: OPENAI_API_KEY) or a .gguf file's";
+        Self::new(FormKind::Generate, heading, rows)
     }
 
     fn new(kind: FormKind, heading: &'static str, rows: Vec<Row>) -> Self {

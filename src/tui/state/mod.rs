@@ -6,8 +6,10 @@
 //! | `focus.rs` | the strategies: A, B, what is shown |
 //! | `classes.rs`, `confusion.rs`, `images.rs`, `prompts.rs`, `jobs.rs`, `opening.rs` | a screen each |
 //! | `explanation.rs` | why A and B see what they see in an image |
+//! | `strategies_page.rs` | what is shown of A and B as wholes |
 //! | `analysis.rs` | the job that answers questions about embeddings |
 //! | `findings.rs` | what may be wrong with labels and prompts |
+//! | `generation.rs` | prompts that a language model writes |
 //! | `commands.rs`, `form.rs` | what lies over a screen |
 //! | `remembered.rs` | what is kept for the next time |
 //! | `step.rs` | how a selection moves |
@@ -21,12 +23,14 @@ pub mod explanation;
 pub mod findings;
 pub mod focus;
 pub mod form;
+pub mod generation;
 pub mod images;
 pub mod jobs;
 pub mod opening;
 pub mod prompts;
 pub mod remembered;
 pub mod step;
+pub mod strategies_page;
 mod update;
 
 use std::path::PathBuf;
@@ -41,6 +45,7 @@ use super::layout;
 use super::pictures::PictureKey;
 use super::pictures::cache::PictureCache;
 use super::text_input::TextInput;
+use crate::workbench::generation::GenerationSettings;
 use crate::workbench::{ConfusionCell, DeskRequest, Edit, ImageFilter, Session, demo};
 pub use analysis::Analysis;
 use classes::{ClassPage, ClassesView};
@@ -51,6 +56,7 @@ use explanation::ExplanationView;
 use findings::FindingsView;
 use focus::{Strategies, StrategyRow};
 use form::Form;
+use generation::GenerationView;
 use images::ImagesView;
 use jobs::JobsView;
 pub use jobs::{Job, Problem};
@@ -58,6 +64,7 @@ use opening::{OpeningRow, OpeningView};
 use prompts::{Desk, DeskStatus, PromptsView};
 pub use remembered::Remembered;
 use step::Step;
+use strategies_page::StrategiesPage;
 pub use update::update;
 
 /// Which screen is shown.
@@ -197,6 +204,8 @@ pub struct State {
     pub notice: Option<String>,
     /// A, B and the others.
     pub strategies: Strategies,
+    /// What is shown of A and B as wholes, in place of the strategies.
+    pub strategies_page: Option<StrategiesPage>,
     /// The table of classes.
     pub classes: ClassesView,
     /// The confusions.
@@ -209,6 +218,12 @@ pub struct State {
     pub analysis: Analysis,
     /// What may be wrong with labels and prompts.
     pub findings: FindingsView,
+    /// Prompts that a language model writes.
+    pub generation: Option<GenerationView>,
+    /// They are shown in place of the prompts.
+    pub generation_shown: bool,
+    /// What the form for them proposes: the experiment's settings.
+    pub generation_proposal: GenerationSettings,
     /// Jobs and messages.
     pub jobs: JobsView,
     /// What can be opened.
@@ -248,12 +263,16 @@ impl State {
             pending: None,
             notice: None,
             strategies: Strategies::default(),
+            strategies_page: None,
             classes: ClassesView::default(),
             confusion: ConfusionView::default(),
             images: ImagesView::default(),
             prompts: PromptsView::default(),
             analysis: Analysis::default(),
             findings: FindingsView::default(),
+            generation: None,
+            generation_shown: false,
+            generation_proposal: GenerationSettings::default(),
             jobs: JobsView::default(),
             opening: OpeningView::default(),
             pictures: PictureCache::default(),
@@ -293,6 +312,7 @@ impl State {
             (Job::Stopped, None) => Context::Stopped,
             (_, None) => Context::Loading,
             (_, Some(_)) => match self.screen {
+                Screen::Strategies if self.strategies_page.is_some() => Context::StrategiesPage,
                 Screen::Strategies => Context::Strategies,
                 Screen::Classes if self.classes.page.is_some() => Context::Class,
                 Screen::Classes => Context::Classes,
@@ -303,6 +323,7 @@ impl State {
                 }
                 Screen::Images if self.images.inspecting => Context::Inspector,
                 Screen::Images => Context::Gallery,
+                Screen::Prompts if self.generation_shown && self.generation.is_some() => Context::Generation,
                 Screen::Prompts => Context::Prompts,
                 Screen::Jobs => Context::Jobs,
                 Screen::Findings => Context::Findings,
@@ -395,6 +416,7 @@ impl State {
         self.confusion = ConfusionView::default();
         self.images = ImagesView::default();
         self.prompts = PromptsView::default();
+        self.forget_generation();
         self.pictures.clear();
     }
 
@@ -501,6 +523,14 @@ impl State {
                     self.refill();
                 }
             }
+            Context::StrategiesPage => {
+                let size = layout::body(self.size).as_size();
+                let lines = super::draw::page_length(self, size);
+                let last = lines.saturating_sub(usize::from(size.height)) + 1;
+                if let Some(page) = &mut self.strategies_page {
+                    page.move_by(step, last, half);
+                }
+            }
             Context::Classes => self.classes.move_by(step, half),
             Context::Class => {
                 let pairs = self.classes.page.as_ref().map_or(0, |page| self.taken_for(page.class).len());
@@ -524,6 +554,11 @@ impl State {
                         .len()
                 });
                 self.prompts.move_by(step, rows, half);
+            }
+            Context::Generation => {
+                if let Some(view) = &mut self.generation {
+                    view.move_by(step, half);
+                }
             }
             Context::Findings => self.findings.move_by(step, half),
             Context::Jobs => {
@@ -566,6 +601,13 @@ impl State {
                 }
             }
             Context::Gallery => self.images.inspecting = !self.images.list.is_empty(),
+            Context::Generation => {
+                if let Some(view) = &mut self.generation {
+                    let looks_inside = view.sentence.is_none()
+                        && view.class().is_some_and(|class| !class.sentences.is_empty());
+                    view.sentence = looks_inside.then_some(0);
+                }
+            }
             Context::Explanation => self.open_explained_prompt(),
             Context::Findings => self.open_finding(),
             Context::Jobs if self.jobs.selected < self.messages.len() => {
@@ -621,11 +663,59 @@ impl State {
         }
     }
 
+    /// Whether an action that works here would do something now.
+    pub fn can(&self, action: Action) -> bool {
+        let desk = || self.prompts.desk.as_ref();
+        match action {
+            Action::Cancel => {
+                let is_opening = |desk: &Desk| matches!(desk.status, DeskStatus::Opening(_));
+                self.job.is_running()
+                    || self.generation.as_ref().is_some_and(GenerationView::runs)
+                    || desk().is_some_and(is_opening)
+                    || matches!(self.analysis, Analysis::Opening(_))
+            }
+            Action::Retry if self.context() == Context::Generation => {
+                self.generation.as_ref().is_some_and(|view| !view.runs())
+            }
+            Action::Retry => matches!(self.job, Job::Stopped | Job::Failed(_)),
+            Action::Undo => desk().and_then(Desk::state).is_some_and(|state| !state.trail.is_empty()),
+            Action::Flips => desk().and_then(Desk::state).is_some_and(|state| !state.flips.is_empty()),
+            Action::SavePrompts if self.context() == Context::Generation => {
+                self.generation.as_ref().is_some_and(|view| view.count().0 > 0)
+            }
+            Action::SavePrompts => self.prompts.is_unsaved(),
+            Action::Back => match self.context() {
+                Context::Gallery => {
+                    let selection = &self.images.selection;
+                    let is_narrowed = selection.class.is_some()
+                        || selection.cell.is_some()
+                        || !selection.name.is_empty()
+                        || self.images.flips.is_some();
+                    is_narrowed || !self.back.is_empty()
+                }
+                Context::Opening => self.session.is_some() || self.job != Job::Idle,
+                Context::Strategies
+                | Context::Classes
+                | Context::Pairs
+                | Context::Prompts
+                | Context::Jobs
+                | Context::Findings => !self.back.is_empty(),
+                _ => true,
+            },
+            _ => true,
+        }
+    }
+
     fn step_back(&mut self) {
         if self.overlay.take().is_some() {
             return;
         }
         match self.place() {
+            Context::StrategiesPage => self.strategies_page = None,
+            Context::Generation => match &mut self.generation {
+                Some(view) if view.sentence.is_some() => view.sentence = None,
+                _ => self.generation_shown = false,
+            },
             Context::Inspector => self.images.inspecting = false,
             Context::Explanation => self.images.explanation = None,
             Context::Class => self.classes.page = None,

@@ -6,13 +6,16 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent};
 
 use super::commands::CommandsView;
 use super::form::{Form, FormKind, Pressed};
+use super::generation::GenerationStatus;
 use super::prompts::{Desk, DeskStatus};
 use super::step::Step;
+use super::strategies_page::PageTopic;
 use super::{
     DESK_JOB, Effect, Event, Job, NewStrategy, Overlay, Problem, Purpose, SESSION_JOB, Screen, State, Wanted,
 };
 use crate::tui::actions::{Action, Context};
 use crate::tui::text_input::TextInput;
+use crate::workbench::generation::GenerationRequest;
 use crate::workbench::{Aggregation, DeskNotice, DeskRequest, Edit, ExperimentFlags};
 
 /// Changes the state by one event and says what is to be done.
@@ -89,6 +92,7 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
             state.analysis_says(notice);
             Vec::new()
         }
+        Event::Generation(notice) => state.generation_says(notice),
         Event::Notice(notice) => {
             state.notice = Some(notice);
             Vec::new()
@@ -97,6 +101,7 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
     };
     effects.extend(wanted_at_desk(state));
     effects.extend(state.wanted_explanation());
+    effects.extend(state.wanted_page());
     effects.extend(state.findings_wanted());
     let visible = state.visible_pictures();
     effects.extend(state.pictures.newly_wanted(&visible).map(Effect::WantPictures));
@@ -309,6 +314,7 @@ fn submit(state: &mut State) -> Vec<Effect> {
             }
             vec![Effect::OpenExperiment(Wanted::Files(flags))]
         }
+        FormKind::Generate => state.submit_generation(),
         FormKind::AddStrategy => {
             let prompt_sets = form.checked();
             if prompt_sets.is_empty() {
@@ -371,6 +377,8 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
         }
         Action::AddStrategy => return vec![Effect::ListPromptSets],
         Action::Controls => return state.toggle_controls(),
+        Action::LearningCurve => state.toggle_page(PageTopic::LearningCurve),
+        Action::Calibration => state.toggle_page(PageTopic::Calibration),
         Action::Sort | Action::Reverse | Action::Group => {
             if let Some(session) = state.session.clone() {
                 match action {
@@ -470,6 +478,12 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Undo => return vec![Effect::AskDesk(DeskRequest::Undo)],
         Action::Redo => return vec![Effect::AskDesk(DeskRequest::Redo)],
         Action::Flips => state.open_flips(),
+        Action::Generate => state.open_generation(),
+        Action::DropSentence => return state.drop_sentence(),
+        Action::MoreSentences => return state.more_sentences(),
+        Action::SavePrompts if state.context() == Context::Generation => {
+            return vec![Effect::AskGeneration(GenerationRequest::Save)];
+        }
         Action::SavePrompts => {
             if state.prompts.is_unsaved() {
                 let name = state.edited_name();
@@ -498,6 +512,9 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
             state.overlay =
                 Some(Overlay::Commands(CommandsView { searching: true, ..CommandsView::default() }));
         }
+        Action::Cancel if state.context() == Context::Generation => {
+            return vec![Effect::AskGeneration(GenerationRequest::Stop)];
+        }
         Action::Cancel => {
             if state.job.is_running() {
                 state.job = Job::Stopping;
@@ -513,6 +530,17 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
             if state.stop_analysis() {
                 return vec![Effect::CloseAnalysis];
             }
+            if state.generation.as_ref().is_some_and(|view| view.runs()) {
+                return vec![Effect::AskGeneration(GenerationRequest::Stop)];
+            }
+        }
+        Action::Retry if state.context() == Context::Generation => {
+            let status = state.generation.as_ref().map(|view| &view.status);
+            return match status {
+                Some(GenerationStatus::Stopped) => vec![Effect::AskGeneration(GenerationRequest::Resume)],
+                Some(GenerationStatus::Done | GenerationStatus::Failed(_)) => state.end_generation(),
+                _ => Vec::new(),
+            };
         }
         Action::Retry => {
             if !matches!(state.job, Job::Stopped | Job::Failed(_)) {

@@ -1,0 +1,188 @@
+//! `curve`: how the accuracy of strategies grows with their prompts.
+
+use serde::Serialize;
+
+use super::arguments::{CurveArguments, Format, Global};
+use super::experiment::{Opened, introduce, outcome};
+use super::output::{Output, ProgressLine};
+use super::table::percent;
+use super::{CommandError, Outcome};
+use crate::workbench::{CurveOptions, CurvePoint, LearningCurve, Session, SessionOptions, strategy_curve};
+
+/// Columns of a bar.
+const BAR: usize = 30;
+
+pub fn run(command: &CurveArguments, global: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
+    let opened = Opened::with_strategies(&command.experiment, &command.strategies, global)?;
+    let options = CurveOptions {
+        sizes: command.sizes.iter().map(|size| usize::from(*size)).collect(),
+        subsets: usize::from(command.subsets),
+        seed: command.seed,
+    };
+    let session = opened.evaluate(SessionOptions { ranked: 1, ..SessionOptions::default() })?;
+    let embeddings = opened.embed()?;
+    let mut curves = Vec::with_capacity(session.strategies.len());
+    for strategy in 0..session.strategies.len() {
+        let progress = std::sync::Mutex::new(ProgressLine::stderr());
+        let line = || progress.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let notify = |state| line().show(&state);
+        let curve = strategy_curve(&session, &embeddings, strategy, &options, &opened.cancel, &notify);
+        line().finish();
+        curves.push(curve?);
+    }
+    match command.format {
+        Format::Table => table(&session, &curves, &options, output)?,
+        Format::Json => output.json(&report(&session, &curves, &options))?,
+        Format::Csv => output.csv(records(&session, &curves))?,
+    }
+    Ok(outcome(&session))
+}
+
+fn table(
+    session: &Session,
+    curves: &[LearningCurve],
+    options: &CurveOptions,
+    output: &mut Output,
+) -> Result<(), CommandError> {
+    introduce(session, output)?;
+    output.line(&format!(
+        "Accuracy with some prompts of each class, drawn {} times at random: average ± standard deviation.",
+        options.subsets
+    ))?;
+    let every = || curves.iter().flat_map(|curve| &curve.points).map(|point| point.top1);
+    let (low, high) = (every().fold(1.0, f64::min), every().fold(0.0, f64::max));
+    for (strategy, curve) in session.strategies.iter().zip(curves) {
+        output.line("")?;
+        output.heading(&strategy.name)?;
+        let mut lines = vec![["prompts", "top-1", "recall", ""].map(str::to_owned).to_vec()];
+        for (at, point) in curve.points.iter().enumerate() {
+            let is_all = at + 1 == curve.points.len();
+            lines.push(vec![
+                if is_all { format!("all {}", point.prompts) } else { point.prompts.to_string() },
+                spread(point.top1, point.top1_sd),
+                spread(point.mean_per_class_recall, point.mean_per_class_recall_sd),
+                bar(point.top1, low, high),
+            ]);
+        }
+        output.table(&lines)?;
+        if curve.shorter_classes > 0 {
+            output.line(&format!(
+                "{} of {} classes have fewer prompts than the largest: beyond their number they stay as they are.",
+                curve.shorter_classes,
+                session.classes.len()
+            ))?;
+        }
+    }
+    Ok(())
+}
+
+/// `74.3 ± 0.8`
+fn spread(mean: f64, sd: Option<f64>) -> String {
+    match sd {
+        Some(sd) => format!("{} ± {:.1}", percent(Some(mean)), 100.0 * sd),
+        None => percent(Some(mean)),
+    }
+}
+
+/// Longer for more, the lowest of all curves with one cell.
+fn bar(value: f64, low: f64, high: f64) -> String {
+    let share = if high > low { (value - low) / (high - low) } else { 1.0 };
+    "#".repeat(1 + (share * (BAR - 1) as f64).round() as usize)
+}
+
+#[derive(Serialize)]
+struct CurveReport<'a> {
+    experiment: &'a str,
+    subsets: usize,
+    seed: u64,
+    strategies: Vec<StrategyPart<'a>>,
+}
+
+#[derive(Serialize)]
+struct StrategyPart<'a> {
+    strategy: &'a str,
+    shorter_classes: usize,
+    points: Vec<PointPart>,
+}
+
+#[derive(Serialize)]
+struct PointPart {
+    prompts: usize,
+    all: bool,
+    subsets: usize,
+    top1: f64,
+    top1_sd: Option<f64>,
+    mean_per_class_recall: f64,
+    mean_per_class_recall_sd: Option<f64>,
+}
+
+fn parts(curve: &LearningCurve) -> Vec<PointPart> {
+    let part = |(at, point): (usize, &CurvePoint)| {
+        let &CurvePoint { prompts, subsets, top1, top1_sd, .. } = point;
+        PointPart {
+            prompts,
+            all: at + 1 == curve.points.len(),
+            subsets,
+            top1,
+            top1_sd,
+            mean_per_class_recall: point.mean_per_class_recall,
+            mean_per_class_recall_sd: point.mean_per_class_recall_sd,
+        }
+    };
+    curve.points.iter().enumerate().map(part).collect()
+}
+
+fn report<'a>(session: &'a Session, curves: &[LearningCurve], options: &CurveOptions) -> impl Serialize + 'a {
+    let strategies = session.strategies.iter().zip(curves).map(|(strategy, curve)| StrategyPart {
+        strategy: &strategy.name,
+        shorter_classes: curve.shorter_classes,
+        points: parts(curve),
+    });
+    CurveReport {
+        experiment: &session.experiment,
+        subsets: options.subsets,
+        seed: options.seed,
+        strategies: strategies.collect(),
+    }
+}
+
+fn records(session: &Session, curves: &[LearningCurve]) -> impl Iterator<Item = Vec<String>> {
+    let heading = [
+        "strategy",
+        "prompts",
+        "subsets",
+        "top1",
+        "top1_sd",
+        "mean_per_class_recall",
+        "mean_per_class_recall_sd",
+    ];
+    let number = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
+    let records = session.strategies.iter().zip(curves).flat_map(move |(strategy, curve)| {
+        parts(curve).into_iter().map(move |part| {
+            vec![
+                strategy.name.clone(),
+                part.prompts.to_string(),
+                part.subsets.to_string(),
+                part.top1.to_string(),
+                number(part.top1_sd),
+                part.mean_per_class_recall.to_string(),
+                number(part.mean_per_class_recall_sd),
+            ]
+        })
+    });
+    std::iter::once(heading.map(str::to_owned).to_vec()).chain(records)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bars_begin_at_the_lowest_and_spreads_have_points() {
+        assert_eq!(bar(0.5, 0.5, 0.8).len(), 1);
+        assert_eq!(bar(0.8, 0.5, 0.8).len(), BAR);
+        assert_eq!(bar(0.8, 0.8, 0.8).len(), BAR);
+        assert_eq!(spread(0.743, Some(0.0084)), "74.3 ± 0.8");
+        assert_eq!(spread(0.743, None), "74.3");
+    }
+}

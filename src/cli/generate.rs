@@ -1,0 +1,314 @@
+//! `generate`: a prompt set that a language model writes.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use serde_json::json;
+
+use super::arguments::{Format, GenerateArguments, Global};
+use super::output::{Output, StatusLine, warn};
+use super::{CommandError, Outcome, cancel_on_signals, open_store};
+use crate::dataset::ClassNameMap;
+use crate::language_model::LanguageModel;
+use crate::prompts::generation::RejectionReason;
+use crate::workbench::generation::{
+    GeneratedClass, Generation, GenerationPlan, GenerationSettings, LlmPromptsChoice, Pace, read_classes,
+    token_counter,
+};
+use crate::workbench::{
+    CheckpointChoice, Experiment, StorePlace, Workbench, WorkbenchError, check_prompt_set_name,
+    short_duration,
+};
+
+/// Requests that a table of a dry run shows.
+const SHOWN: usize = 6;
+
+pub fn run(
+    command: &GenerateArguments,
+    global: &Global,
+    output: &mut Output,
+) -> Result<Outcome, CommandError> {
+    let cancel = cancel_on_signals()?;
+    check_prompt_set_name(&command.name).map_err(|error| CommandError::Usage(error.to_string()))?;
+    let store = open_store(global)?;
+    let (classes, of_file, checkpoint) = subject(command, &store)?;
+    let settings = flags(command)?.or(of_file);
+    let model = settings.open_model(|name| std::env::var(name).ok())?;
+    let llm_prompts = settings.llm_prompts()?;
+    let hints = settings.hints.clone().unwrap_or_default();
+    let classes: Vec<(String, Option<String>)> =
+        classes.into_iter().map(|class| (class.clone(), hints.get(&class).cloned())).collect();
+    let wanted = settings.wanted(llm_prompts.len());
+    let mut plan =
+        GenerationPlan::new(&command.name, classes, &llm_prompts, wanted, settings.sampling(), &*model);
+    plan.context = settings.context.clone();
+    plan.retry_limit = settings.retry_limit();
+    if command.dry_run {
+        return dry_run(&plan, &*model, command.format, output);
+    }
+    let generation = Generation::open(plan, model, StorePlace::Memory(store), token_counter(&checkpoint)?)?;
+    let already: usize = generation.all_classes().iter().map(|class| class.sentences.len()).sum();
+    if already > 0 {
+        warn(&format!("{already} answers are in the store already and are not asked for again"));
+    }
+    let status = Mutex::new(StatusLine::stderr());
+    let total: usize = generation.plan().classes.iter().map(|class| class.wanted).sum();
+    let ended = generation.run(&cancel, &|notice| {
+        let line = progress(total, &notice.pace, &generation.plan().classes[notice.class].name);
+        status.lock().unwrap_or_else(std::sync::PoisonError::into_inner).show(&line);
+    });
+    status.lock().unwrap_or_else(std::sync::PoisonError::into_inner).finish();
+    generation.note().iter().for_each(|note| warn(note));
+    let all = generation.all_classes();
+    let is_short = all.iter().any(|class| class.n_accepted() < class.wanted);
+    let saved = if ended.is_ok() && all.iter().all(|class| class.n_accepted() > 0) {
+        Some(generation.save().map_err(|error| CommandError::Usage(error.to_string()))?)
+    } else {
+        None
+    };
+    report(
+        &generation.plan(),
+        &all,
+        saved.as_ref().map(|saved| saved.version.as_str()),
+        command.format,
+        output,
+    )?;
+    if let Err(error) = ended {
+        let kept: usize = all.iter().map(|class| class.sentences.len()).sum();
+        warn(&format!("{kept} answers are kept: the same command goes on from there"));
+        return Err(error.into());
+    }
+    if saved.is_none() {
+        return Err(CommandError::Usage(
+            "nothing was saved: a class has no sentence of use; see why with `--format json`, and try other LLM prompts, a \
+             hint or another model"
+                .to_owned(),
+        ));
+    }
+    Ok(if is_short { Outcome::Skipped } else { Outcome::Done })
+}
+
+/// The classes, the settings of the experiment's file, and the checkpoint whose tokenizer counts.
+fn subject(
+    command: &GenerateArguments,
+    store: &crate::store::Store,
+) -> Result<(Vec<String>, GenerationSettings, CheckpointChoice), CommandError> {
+    let experiment = match &command.experiment {
+        Some(path) if path.as_os_str() == crate::workbench::DEMO => Experiment::demo(),
+        Some(path) => Experiment::read(path),
+        None if command.classes.is_some() => {
+            let classes = command.classes.as_deref().map(read_classes).transpose()?.unwrap_or_default();
+            return Ok((classes, GenerationSettings::default(), CheckpointChoice::Demo));
+        }
+        None => Experiment::demo(),
+    }
+    .map_err(WorkbenchError::from)?;
+    let (settings, checkpoint) = (experiment.generation.clone(), experiment.checkpoint.clone());
+    let classes = match &command.classes {
+        Some(path) => read_classes(path)?,
+        None => Workbench::open(experiment, store.clone())?.class_names(),
+    };
+    Ok((classes, settings, checkpoint))
+}
+
+fn flags(command: &GenerateArguments) -> Result<GenerationSettings, CommandError> {
+    let hints = match &command.hints {
+        None => None,
+        Some(path) => {
+            let pairs = ClassNameMap::read(path).map_err(WorkbenchError::from)?.pairs();
+            Some(pairs.into_iter().collect::<BTreeMap<_, _>>())
+        }
+    };
+    Ok(GenerationSettings {
+        backend: command.backend.map(Into::into),
+        model: command.model.clone(),
+        base_url: command.base_url.clone(),
+        form: command.form.map(Into::into),
+        llm_prompts: command.llm_prompts.clone().map(LlmPromptsChoice::Named),
+        samples: command.samples,
+        prompts_per_class: command.prompts_per_class,
+        temperature: command.temperature,
+        top_p: command.top_p,
+        max_tokens: command.max_tokens,
+        stop: (!command.stop.is_empty()).then(|| command.stop.clone()),
+        seed: command.seed,
+        hints,
+        context: command.context.clone(),
+        concurrency: command.concurrency,
+        samples_at_once: command.samples_at_once,
+        attempts: command.attempts,
+        timeout: command.timeout,
+        backoff: command.backoff,
+        retry_limit: command.retry_limit,
+        api_key: None,
+    })
+}
+
+/// `writing 120/300 sentences, 12.3 sentences/s, 240 tokens/s, 15s left (tree frog)`
+fn progress(total: usize, pace: &Pace, class: &str) -> String {
+    let mut line = format!("writing {}/{total} sentences", total.saturating_sub(pace.missing));
+    if let Some(rate) = pace.rate() {
+        line.push_str(&format!(", {rate:.1} sentences/s"));
+    }
+    if let Some(rate) = pace.token_rate() {
+        line.push_str(&format!(", {rate:.0} tokens/s"));
+    }
+    if let Some(left) = pace.left() {
+        line.push_str(&format!(", {} left", short_duration(left)));
+    }
+    format!("{line} ({class})")
+}
+
+fn dry_run(
+    plan: &GenerationPlan,
+    model: &dyn LanguageModel,
+    format: Format,
+    output: &mut Output,
+) -> Result<Outcome, CommandError> {
+    let requests = plan.first_requests(model.samples_at_once());
+    let previews: Vec<_> =
+        requests.iter().map(|(class, request)| (*class, request, model.preview(request))).collect();
+    let samples: usize = requests.iter().map(|(_, request)| request.samples.len()).sum();
+    let prompt_tokens: usize = previews.iter().map(|(.., preview)| preview.prompt_tokens).sum();
+    let answer_tokens = samples * plan.sampling.max_tokens;
+    match format {
+        Format::Json => output.json(&json!({
+            "requests": previews.iter().map(|(class, request, preview)| json!({
+                "class": plan.classes[*class].name,
+                "llm_prompt": request.llm_prompt,
+                "samples": request.samples.len(),
+                "request": preview.text,
+                "prompt_tokens": preview.prompt_tokens,
+            })).collect::<Vec<_>>(),
+            "samples": samples,
+            "prompt_tokens": prompt_tokens,
+            "answer_tokens_at_most": answer_tokens,
+            "samples_at_most": (samples as f64 * plan.retry_limit).ceil(),
+        }))?,
+        Format::Csv => {
+            let heading = ["class", "llm_prompt", "samples", "prompt_tokens"].map(str::to_owned).to_vec();
+            let records = previews.iter().map(|(class, request, preview)| {
+                vec![
+                    plan.classes[*class].name.clone(),
+                    request.llm_prompt.clone(),
+                    request.samples.len().to_string(),
+                    preview.prompt_tokens.to_string(),
+                ]
+            });
+            output.csv(std::iter::once(heading).chain(records))?;
+        }
+        Format::Table => {
+            for (.., preview) in previews.iter().take(SHOWN) {
+                output.line(&preview.text)?;
+            }
+            if previews.len() > SHOWN {
+                output.line(&format!("and {} more; --format json shows all", previews.len() - SHOWN))?;
+            }
+            output.line("")?;
+            output.line(&format!(
+                "{} requests for {samples} samples: about {prompt_tokens} tokens of LLM prompts and at most {answer_tokens} of \
+                 answers.",
+                previews.len()
+            ))?;
+            output.line(&format!(
+                "For answers of no use others are asked, up to {} samples in all. Nothing was sent.",
+                (samples as f64 * plan.retry_limit).ceil()
+            ))?;
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+fn report(
+    plan: &GenerationPlan,
+    classes: &[GeneratedClass],
+    version: Option<&str>,
+    format: Format,
+    output: &mut Output,
+) -> Result<(), CommandError> {
+    let named = || plan.classes.iter().map(|class| class.name.as_str()).zip(classes);
+    let count = |class: &GeneratedClass, reason: RejectionReason| {
+        let is = |rejection: &crate::prompts::generation::Rejection| rejection.reason == reason;
+        class.sentences.iter().filter(|sentence| sentence.rejection.as_ref().is_some_and(is)).count()
+    };
+    let reasons = |class: &GeneratedClass| -> Vec<(&'static str, usize)> {
+        let counted = RejectionReason::ALL.map(|reason| (reason.name(), count(class, reason)));
+        counted.into_iter().filter(|(_, count)| *count > 0).collect()
+    };
+    match format {
+        Format::Json => output.json(&json!({
+            "name": plan.name,
+            "version": version,
+            "model": plan.model,
+            "classes": named().map(|(name, class)| json!({
+                "class": name,
+                "accepted": class.n_accepted(),
+                "rejected": class.n_rejected(),
+                "reasons": reasons(class).into_iter().collect::<BTreeMap<_, _>>(),
+                "wanted": class.wanted,
+                "problem": class.problem,
+                "sentences": class.sentences.iter().map(|sentence| json!({
+                    "text": sentence.text,
+                    "rejection": sentence.rejection,
+                })).collect::<Vec<_>>(),
+            })).collect::<Vec<_>>(),
+        }))?,
+        Format::Csv => {
+            let heading = ["class", "accepted", "rejected", "wanted", "problem"].map(str::to_owned).to_vec();
+            let records = named().map(|(name, class)| {
+                vec![
+                    name.to_owned(),
+                    class.n_accepted().to_string(),
+                    class.n_rejected().to_string(),
+                    class.wanted.to_string(),
+                    class.problem.clone().unwrap_or_default(),
+                ]
+            });
+            output.csv(std::iter::once(heading).chain(records))?;
+        }
+        Format::Table => {
+            let mut rows = vec![["class", "of use", "wanted", "rejected"].map(str::to_owned).to_vec()];
+            for (name, class) in named() {
+                let why: Vec<String> =
+                    reasons(class).into_iter().map(|(reason, count)| format!("{count} {reason}")).collect();
+                let why = class.problem.clone().into_iter().chain(why).collect::<Vec<_>>().join(", ");
+                rows.push(vec![
+                    name.to_owned(),
+                    class.n_accepted().to_string(),
+                    class.wanted.to_string(),
+                    why,
+                ]);
+            }
+            output.table(&rows)?;
+            if let Some(version) = version {
+                let short = &version[..version.len().min(8)];
+                output.line("")?;
+                output.line(&format!(
+                    "Saved as {0}@{short}. `cupl-tui prompts show {0}` lists it, `cupl-tui evaluate --cupl stored:{0} …` \
+                     evaluates it.",
+                    plan.name
+                ))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn progress_has_rates_and_time_left() {
+        let pace = Pace { answers: 20, tokens: 300, elapsed: Duration::from_secs(10), missing: 30 };
+        assert_eq!(
+            progress(50, &pace, "frog"),
+            "writing 20/50 sentences, 2.0 sentences/s, 30 tokens/s, 15s left (frog)"
+        );
+        assert_eq!(
+            progress(50, &Pace { missing: 50, ..Pace::default() }, "frog"),
+            "writing 0/50 sentences (frog)"
+        );
+    }
+}

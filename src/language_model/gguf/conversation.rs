@@ -1,0 +1,128 @@
+//! The form of a conversation, a Jinja template in a file's metadata. Without one the answer goes on from the LLM prompt.
+
+use candle_core::quantized::gguf_file::Value;
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{Environment, ErrorKind};
+
+use super::file::Metadata;
+use super::tokenizer::GgufTokenizer;
+
+const TEMPLATE: &str = "tokenizer.chat_template";
+
+/// How an LLM prompt becomes the text that the network goes on from.
+pub(super) struct Conversation {
+    environment: Option<Environment<'static>>,
+    begin: String,
+    end: String,
+    /// What the text begins with in the template's way already.
+    plain_begin: String,
+}
+
+impl Conversation {
+    /// # Errors
+    /// A template that is none, in words.
+    pub(super) fn of(metadata: &Metadata, tokenizer: &GgufTokenizer) -> Result<Self, String> {
+        let environment = match metadata.get(TEMPLATE) {
+            Some(Value::String(template)) => Some(environment(template)?),
+            _ => None,
+        };
+        let (begin, end) = (tokenizer.begin(), tokenizer.end());
+        let plain_begin = if tokenizer.wants_begin() { begin.clone() } else { String::new() };
+        Ok(Self { environment, begin, end, plain_begin })
+    }
+
+    /// # Errors
+    /// What the template says against it, in words.
+    pub(super) fn of_prompt(&self, llm_prompt: &str) -> Result<String, String> {
+        let Some(environment) = &self.environment else {
+            return Ok(format!("{}{llm_prompt}", self.plain_begin));
+        };
+        let context = minijinja::context! {
+            messages => [minijinja::context! { role => "user", content => llm_prompt }],
+            add_generation_prompt => true,
+            bos_token => &self.begin,
+            eos_token => &self.end,
+        };
+        let text = environment
+            .get_template(TEMPLATE)
+            .and_then(|template| template.render(context))
+            .map_err(|error| format!("its chat template fails: {error:#}"))?;
+        // Templates that do not begin with the first token leave it to the tokenizer.
+        match text.starts_with(&self.plain_begin) {
+            true => Ok(text),
+            false => Ok(format!("{}{text}", self.plain_begin)),
+        }
+    }
+}
+
+fn environment(template: &str) -> Result<Environment<'static>, String> {
+    let mut environment = Environment::new();
+    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+    environment.set_syntax(syntax.map_err(|error| error.to_string())?);
+    environment.add_function("raise_exception", |message: String| -> Result<String, minijinja::Error> {
+        Err(minijinja::Error::new(ErrorKind::InvalidOperation, message))
+    });
+    environment.add_function("strftime_now", |_format: String| String::new());
+    environment.set_unknown_method_callback(|_, value, method, arguments| {
+        let text = value.as_str().unwrap_or_default();
+        let argument = |at: usize| arguments.get(at).and_then(|value| value.as_str()).unwrap_or_default();
+        Ok(match method {
+            "strip" | "trim" => text.trim().into(),
+            "lstrip" => text.trim_start().into(),
+            "rstrip" => text.trim_end().into(),
+            "upper" => text.to_uppercase().into(),
+            "lower" => text.to_lowercase().into(),
+            "startswith" => text.starts_with(argument(0)).into(),
+            "endswith" => text.ends_with(argument(0)).into(),
+            "replace" => text.replace(argument(0), argument(1)).into(),
+            "split" => minijinja::Value::from(text.split(argument(0)).map(str::to_owned).collect::<Vec<_>>()),
+            _ => {
+                return Err(minijinja::Error::new(
+                    ErrorKind::UnknownMethod,
+                    format!("there is no method {method}"),
+                ));
+            }
+        })
+    });
+    environment
+        .add_template_owned(TEMPLATE, template.to_owned())
+        .map_err(|error| format!("its chat template cannot be read: {error:#}"))?;
+    Ok(environment)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn conversation(template: Option<&str>, wants_begin: bool) -> Conversation {
+        Conversation {
+            environment: template.map(|template| environment(template).unwrap()),
+            begin: "<s>".to_owned(),
+            end: "</s>".to_owned(),
+            plain_begin: if wants_begin { "<s>".to_owned() } else { String::new() },
+        }
+    }
+
+    #[test]
+    fn templates_are_filled() {
+        let template = "{% for message in messages %}\n  {{- '<|' + message['role'] + '|>' + message['content'].strip() + eos_token }}\n{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}";
+        let filled = conversation(Some(template), false).of_prompt(" Describe a frog: ").unwrap();
+        assert_eq!(filled, "<|user|>Describe a frog:</s><|assistant|>");
+        assert!(conversation(Some(template), true).of_prompt("x").unwrap().starts_with("<s><|user|>"));
+        let own = conversation(Some("{{ bos_token }}{{ messages[0].content }}"), true);
+        assert_eq!(own.of_prompt("x").unwrap(), "<s>x");
+    }
+
+    #[test]
+    fn without_a_template_the_answer_goes_on() {
+        assert_eq!(conversation(None, true).of_prompt("A frog is").unwrap(), "<s>A frog is");
+        assert_eq!(conversation(None, false).of_prompt("A frog is").unwrap(), "A frog is");
+    }
+
+    #[test]
+    fn what_a_template_refuses_is_told() {
+        let error = conversation(Some("{{ raise_exception('no user') }}"), false).of_prompt("x").unwrap_err();
+        assert!(error.contains("no user"), "{error}");
+        assert!(environment("{% for %}").unwrap_err().contains("cannot be read"));
+    }
+}

@@ -1,0 +1,64 @@
+//! When to try a request again, and how long to wait before.
+
+use std::time::{Duration, SystemTime};
+
+/// The longest wait, whatever a server asks for.
+const LONGEST: Duration = Duration::from_secs(300);
+
+/// Whether a later attempt may get another answer.
+pub(super) fn is_worth_another_try(status: u16) -> bool {
+    matches!(status, 408 | 409 | 425 | 429) || status >= 500
+}
+
+/// The wait before the attempt after `attempt`, from 1: what the server asks for, else twice as long as the one before. Up
+/// to a quarter is added, so that clients that failed together do not come back together; `chance` is from 0 to 1.
+pub(super) fn wait(backoff: Duration, attempt: u32, retry_after: Option<Duration>, chance: f64) -> Duration {
+    let doubled = backoff.saturating_mul(1 << attempt.saturating_sub(1).min(16));
+    retry_after.unwrap_or_else(|| doubled.mul_f64(1.0 + chance.clamp(0.0, 1.0) / 4.0)).min(LONGEST)
+}
+
+/// The wait that a `Retry-After` header asks for: seconds, or the time of day when to come back.
+pub(super) fn retry_after(header: &str, now: SystemTime) -> Option<Duration> {
+    if let Ok(seconds) = header.trim().parse::<f64>() {
+        return Duration::try_from_secs_f64(seconds).ok();
+    }
+    let at = httpdate::parse_http_date(header.trim()).ok()?;
+    Some(at.duration_since(now).unwrap_or(Duration::ZERO))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_and_the_server_has_its_way() {
+        let second = Duration::from_secs(1);
+        let waits = [1, 2, 3, 4].map(|attempt| wait(second, attempt, None, 0.0).as_secs());
+        assert_eq!(waits, [1, 2, 4, 8]);
+        assert_eq!(wait(second, 2, None, 1.0), Duration::from_millis(2500));
+        assert_eq!(wait(second, 9, Some(Duration::from_secs(7)), 1.0), Duration::from_secs(7));
+        assert_eq!(wait(second, 40, None, 1.0), LONGEST);
+        assert_eq!(wait(second, 1, Some(Duration::from_secs(99_999)), 0.0), LONGEST);
+    }
+
+    #[test]
+    fn retry_after_has_two_forms() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
+        assert_eq!(retry_after(" 3 ", now), Some(Duration::from_secs(3)));
+        assert_eq!(retry_after("0.5", now), Some(Duration::from_millis(500)));
+        assert_eq!(retry_after("Sun, 06 Nov 1994 08:49:47 GMT", now), Some(Duration::from_secs(10)));
+        assert_eq!(retry_after("Sun, 06 Nov 1994 08:49:00 GMT", now), Some(Duration::ZERO));
+        assert_eq!(retry_after("soon", now), None);
+        assert_eq!(retry_after("-3", now), None);
+    }
+
+    #[test]
+    fn some_failures_pass() {
+        for status in [408, 429, 500, 503, 529] {
+            assert!(is_worth_another_try(status));
+        }
+        for status in [400, 401, 403, 404, 413, 422] {
+            assert!(!is_worth_another_try(status));
+        }
+    }
+}

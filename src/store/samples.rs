@@ -1,0 +1,74 @@
+//! Answers of language models, each kept the moment it is there, and what is being generated, by name.
+
+use std::time::SystemTime;
+
+use super::documents::Documents;
+use super::{Key, Store, StoreError, record};
+
+/// The one version that a generation has.
+const NOW: &str = "now";
+
+impl Store {
+    /// The answers under `keys`, in their order.
+    ///
+    /// # Errors
+    /// What prevents reading.
+    pub fn samples(&self, keys: &[Key]) -> Result<Vec<Option<String>>, StoreError> {
+        let read = |key: &Key| {
+            let record = self.tables().samples.get(key)?;
+            let bytes = record.as_deref().and_then(|record| record::decode_bytes(key, record));
+            Ok(bytes.and_then(|bytes| String::from_utf8(bytes.to_vec()).ok()))
+        };
+        keys.iter().map(read).collect()
+    }
+
+    /// Keeps an answer. When this returns, it outlives the process, however that ends.
+    ///
+    /// # Errors
+    /// What prevents writing.
+    pub fn save_sample(&self, key: &Key, content: &str) -> Result<(), StoreError> {
+        self.tables().samples.apply(vec![(*key, Some(record::encode_bytes(key, content.as_bytes())))])
+    }
+
+    /// What is generated under a name, if something is.
+    ///
+    /// # Errors
+    /// What prevents reading.
+    pub fn generation(&self, name: &str) -> Result<Option<String>, StoreError> {
+        Ok(self.generations().read(name, NOW)?.map(|(_, content)| content))
+    }
+
+    /// Keeps what is generated under a name, in place of what was kept before.
+    ///
+    /// # Errors
+    /// What prevents writing.
+    pub fn save_generation(&self, name: &str, content: &str) -> Result<(), StoreError> {
+        let _turn = self.begin_change();
+        self.generations().save(name, NOW, SystemTime::now(), content)
+    }
+
+    fn generations(&self) -> Documents<'_> {
+        Documents { headers: &self.tables().generations, pieces: &self.tables().pieces }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_and_generations_outlive_the_store() {
+        let folder = tempfile::tempdir().unwrap();
+        let keys = [Key::of(&[b"a"]), Key::of(&[b"b"])];
+        {
+            let store = Store::open(folder.path()).unwrap().store;
+            store.save_sample(&keys[1], "a frog").unwrap();
+            store.save_generation("pets", "one").unwrap();
+            store.save_generation("pets", "two").unwrap();
+        }
+        let store = Store::open(folder.path()).unwrap().store;
+        assert_eq!(store.samples(&keys).unwrap(), [None, Some("a frog".to_owned())]);
+        assert_eq!(store.generation("pets").unwrap().as_deref(), Some("two"));
+        assert_eq!(store.generation("birds").unwrap(), None);
+    }
+}

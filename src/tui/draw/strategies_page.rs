@@ -1,0 +1,375 @@
+//! The page below the strategies: a reliability diagram with its numbers, or learning curves; A and B side by side.
+
+use ratatui::Frame;
+use ratatui::layout::{Rect, Size};
+use ratatui::text::{Line, Span};
+use unicode_width::UnicodeWidthStr;
+
+use super::{bar, place_of, put, put_text, strategy_name};
+use crate::tui::state::strategies_page::{PageAnswer, StrategiesPage};
+use crate::tui::state::{Analysis, State};
+use crate::tui::text;
+use crate::tui::theme::{Glyphs, Theme};
+use crate::workbench::{Calibration, CurvePoint, Fitted, LearningCurve, Reliability, Session};
+
+/// How wide the columns are.
+#[derive(Clone, Copy)]
+struct Columns {
+    /// Of what stands before the numbers.
+    label: usize,
+    /// Of the numbers of one strategy.
+    numbers: usize,
+}
+
+impl Columns {
+    fn new(width: usize, strategies: usize) -> Self {
+        let numbers = (width.saturating_sub(16) / strategies.max(1)).clamp(10, 21);
+        Self { label: width.saturating_sub(numbers * strategies).min(26), numbers }
+    }
+
+    /// A label and a text for each strategy.
+    fn row(self, label: &str, cells: impl IntoIterator<Item = String>) -> Line<'static> {
+        let mut line = format!(" {}", text::fit(label, self.label.saturating_sub(1), ""));
+        for cell in cells {
+            line.push_str(&" ".repeat(self.numbers.saturating_sub(cell.width())));
+            line.push_str(&cell);
+        }
+        Line::raw(line)
+    }
+
+    /// What the page is about, and the strategies over their numbers.
+    fn names(self, title: &str, state: &State, page: &StrategiesPage, theme: &Theme) -> Line<'static> {
+        let title = text::fit(title, self.label.saturating_sub(1), "");
+        let mut spans = vec![Span::styled(format!(" {title}"), theme.heading())];
+        for &strategy in &page.strategies {
+            let name = strategy_name(state, strategy, self.numbers - 1, theme);
+            spans.push(Span::raw(" ".repeat(self.numbers.saturating_sub(name.width()))));
+            spans.push(name);
+        }
+        Line::from(spans)
+    }
+}
+
+pub(super) fn draw(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    state: &State,
+    session: &Session,
+    page: &StrategiesPage,
+    theme: &Theme,
+) {
+    let lines = match &page.answer {
+        PageAnswer::Waiting => return draw_waiting(frame, area, state, theme),
+        PageAnswer::Refused(message) => {
+            put_text(frame, area, 0, message, theme.problem());
+            return;
+        }
+        PageAnswer::Calibrated(_) | PageAnswer::Curves(_) => {
+            lines(state, session, page, area.as_size(), theme)
+        }
+    };
+    let height = usize::from(area.height);
+    let first = page.first.min(lines.len().saturating_sub(height));
+    for (row, line) in lines.iter().skip(first).take(height).enumerate() {
+        put(frame, area, row as u16, line.clone());
+    }
+    if lines.len() > height {
+        let place = place_of(first, height, lines.len(), "", theme);
+        let width = place.width() as u16;
+        let corner = Rect { x: area.x + area.width.saturating_sub(width), y: area.y, width, height: 1 };
+        put(frame, corner, 0, place);
+    }
+}
+
+fn draw_waiting(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
+    let (words, style) = match &state.analysis {
+        Analysis::Opening(progress) => {
+            let part = progress.map_or(0.0, |progress| progress.fraction());
+            let words = progress.map_or_else(|| "reading embeddings".to_owned(), |all| all.to_string());
+            (format!(" {words} {}", bar(part, 10, &theme.glyphs)), theme.dim())
+        }
+        _ => (format!(" working it out {}", theme.glyphs.ellipsis), theme.dim()),
+    };
+    put(
+        frame,
+        area,
+        0,
+        Line::styled(text::fit(&words, usize::from(area.width), theme.glyphs.ellipsis), style),
+    );
+}
+
+/// How many lines the page has.
+pub fn length(state: &State, size: Size) -> usize {
+    let of = state.session.as_ref().zip(state.strategies_page.as_ref());
+    of.map_or(0, |(session, page)| lines(state, session, page, size, &Theme::PLAIN).len())
+}
+
+fn lines(
+    state: &State,
+    session: &Session,
+    page: &StrategiesPage,
+    size: Size,
+    theme: &Theme,
+) -> Vec<Line<'static>> {
+    match &page.answer {
+        PageAnswer::Calibrated(calibrations) => calibration(state, page, calibrations, size, theme),
+        PageAnswer::Curves(curves) => learning_curves(state, session, page, curves, size, theme),
+        PageAnswer::Waiting | PageAnswer::Refused(_) => Vec::new(),
+    }
+}
+
+fn percent(value: f64) -> String {
+    format!("{:.1}", 100.0 * value)
+}
+
+fn calibration(
+    state: &State,
+    page: &StrategiesPage,
+    calibrations: &[Calibration],
+    size: Size,
+    theme: &Theme,
+) -> Vec<Line<'static>> {
+    let arrow = theme.glyphs.arrow;
+    let all = |of: fn(&Reliability) -> String| {
+        calibrations.iter().map(|calibration| of(&calibration.reliability)).collect::<Vec<_>>()
+    };
+    let fitted = |of: &dyn Fn(&Fitted) -> String| {
+        let of = |calibration: &Calibration| calibration.fitted.as_ref().map_or_else(|| "-".to_owned(), of);
+        calibrations.iter().map(of).collect::<Vec<_>>()
+    };
+    let columns = Columns::new(usize::from(size.width), page.strategies.len());
+    let row = |label: &str, cells: Vec<String>| columns.row(label, cells);
+    let mut lines = vec![
+        columns.names("Are they right so often?", state, page, theme),
+        row("right", all(|all| percent(all.accuracy))),
+        row("mean probability", all(|all| percent(all.confidence))),
+        row("off by (ECE)", all(|all| percent(all.ece))),
+        row("NLL", all(|all| format!("{:.3}", all.nll))),
+        row("best temperature", fitted(&|fitted| format!("{:.3}", fitted.temperature))),
+        row(
+            "  off by, on the rest",
+            fitted(&|Fitted { before, after, .. }| {
+                format!("{} {arrow} {}", percent(before.ece), percent(after.ece))
+            }),
+        ),
+        row(
+            "  NLL, on the rest",
+            fitted(&|Fitted { before, after, .. }| format!("{:.3} {arrow} {:.3}", before.nll, after.nll)),
+        ),
+    ];
+    let width = usize::from(size.width);
+    let words = calibrations.iter().zip(&page.strategies).map(|(calibration, &strategy)| {
+        let letter = if strategy == state.strategies.a { "A" } else { "B" };
+        format!("{letter}: {}.", calibration.words())
+    });
+    for line in words.flat_map(|words| text::wrap(&words, width.saturating_sub(2))) {
+        lines.push(Line::styled(format!(" {line}"), theme.dim()));
+    }
+    lines.push(Line::default());
+    lines.extend(diagram(page, calibrations, width, state, theme));
+    lines
+}
+
+/// A row for each bin that has images: the share of right predictions as a bar, with a mark where it should end.
+fn diagram(
+    page: &StrategiesPage,
+    calibrations: &[Calibration],
+    width: usize,
+    state: &State,
+    theme: &Theme,
+) -> Vec<Line<'static>> {
+    const RANGE: usize = 13;
+    /// ` 45.3    160 `
+    const NUMBERS: usize = 14;
+    let room = width.saturating_sub(RANGE + 1) / calibrations.len().max(1);
+    let bar_width = room.saturating_sub(NUMBERS).clamp(4, 50);
+    let mut heading = vec![Span::styled(text::fit(" probability", RANGE, ""), theme.dim())];
+    for &strategy in &page.strategies {
+        let letter = if strategy == state.strategies.a { "A" } else { "B" };
+        let words = format!("{letter} right, images");
+        heading.push(Span::styled(text::fit(&words, bar_width + NUMBERS, ""), theme.dim()));
+    }
+    let mut lines = vec![Line::from(heading)];
+    let n = calibrations.iter().map(|calibration| calibration.reliability.bins.len()).max().unwrap_or(0);
+    for bin in 0..n {
+        let of = |calibration: &Calibration| calibration.reliability.bins.get(bin).copied();
+        if calibrations.iter().all(|calibration| of(calibration).is_none_or(|bin| bin.images == 0)) {
+            continue;
+        }
+        let edge = |bin: usize| format!("{:.0}", 100.0 * bin as f64 / n as f64);
+        let range = format!(" {:>3} to {:>3}", edge(bin), edge(bin + 1));
+        let mut spans = vec![Span::raw(text::fit(&range, RANGE, ""))];
+        for (calibration, &strategy) in calibrations.iter().zip(&page.strategies) {
+            let style = if strategy == state.strategies.a { theme.a() } else { theme.b() };
+            let (drawn, numbers) =
+                match of(calibration).and_then(|bin| Some((bin, bin.accuracy?, bin.confidence?))) {
+                    None => (" ".repeat(bar_width), String::new()),
+                    Some((bin, accuracy, confidence)) => {
+                        let numbers = format!(" {:>5} {:>6} ", percent(accuracy), text::count(bin.images));
+                        (marked_bar(accuracy, confidence, bar_width, &theme.glyphs), numbers)
+                    }
+                };
+            spans.push(Span::styled(drawn, style));
+            spans.push(Span::raw(text::fit(&numbers, NUMBERS, "")));
+        }
+        lines.push(Line::from(spans));
+    }
+    let words = format!(
+        " Bars end where predictions are right so often; {} is where they should end.",
+        theme.glyphs.mark
+    );
+    lines.push(Line::styled(text::fit(&words, width, theme.glyphs.ellipsis), theme.dim()));
+    lines
+}
+
+/// A bar of whole cells with a mark.
+fn marked_bar(value: f64, mark: f64, width: usize, glyphs: &Glyphs) -> String {
+    let cells = |share: f64| (share * width as f64).round() as usize;
+    let mark = cells(mark).min(width.saturating_sub(1));
+    (0..width)
+        .map(|cell| match cell {
+            cell if cell == mark => glyphs.mark,
+            cell if cell < cells(value) => glyphs.bar,
+            _ => " ",
+        })
+        .collect()
+}
+
+fn learning_curves(
+    state: &State,
+    session: &Session,
+    page: &StrategiesPage,
+    curves: &[LearningCurve],
+    size: Size,
+    theme: &Theme,
+) -> Vec<Line<'static>> {
+    let columns = Columns::new(usize::from(size.width), page.strategies.len());
+    let mut lines = vec![columns.names("top-1 by prompts a class", state, page, theme)];
+    let mut sizes: Vec<usize> =
+        curves.iter().flat_map(|curve| &curve.points).map(|point| point.prompts).collect();
+    sizes.sort_unstable();
+    sizes.dedup();
+    let point = |curve: &LearningCurve, size: usize| {
+        curve.points.iter().position(|point| point.prompts == size).map(|at| (curve.points[at], at))
+    };
+    let plus_minus = theme.glyphs.plus_minus;
+    for &size in &sizes {
+        let cell = |curve: &LearningCurve| match point(curve, size) {
+            None => String::new(),
+            Some((CurvePoint { top1, top1_sd: Some(sd), .. }, _)) => {
+                format!("{} {plus_minus} {:.1}", percent(top1), 100.0 * sd)
+            }
+            Some((CurvePoint { top1, .. }, at)) => {
+                let all = if at + 1 == curve.points.len() { "all " } else { "" };
+                format!("{all}{}{}", percent(top1), " ".repeat(4 + plus_minus.width() + 1))
+            }
+        };
+        let prompts = if size == 1 { "prompt" } else { "prompts" };
+        lines.push(columns.row(&format!("{:>5} {prompts}", text::count(size)), curves.iter().map(cell)));
+    }
+    let width = usize::from(size.width);
+    for (curve, &strategy) in curves.iter().zip(&page.strategies) {
+        let letter = if strategy == state.strategies.a { "A" } else { "B" };
+        for line in text::wrap(&format!("{letter}: {}", curve_words(curve, session)), width.saturating_sub(2))
+        {
+            lines.push(Line::styled(format!(" {line}"), theme.dim()));
+        }
+    }
+    let room = usize::from(size.height).saturating_sub(lines.len() + 1);
+    if room >= 5 {
+        lines.push(Line::default());
+        let letters: Vec<char> =
+            page.strategies.iter().map(|&one| if one == state.strategies.a { 'A' } else { 'B' }).collect();
+        let plotted: Vec<(char, &LearningCurve)> = letters.into_iter().zip(curves).collect();
+        lines.extend(plot(&plotted, &sizes, Size { width: size.width.min(100), height: room as u16 }, theme));
+    }
+    lines
+}
+
+/// Whether more prompts are worth having, in words.
+fn curve_words(curve: &LearningCurve, session: &Session) -> String {
+    let mut words = match curve.points.as_slice() {
+        [.., before, all] => {
+            let gain = 100.0 * (all.top1 - before.top1);
+            let spread = 100.0 * before.top1_sd.unwrap_or(0.0);
+            if gain > spread {
+                format!(
+                    "still rising with all prompts ({gain:+.1} from {} to {})",
+                    before.prompts, all.prompts
+                )
+            } else {
+                format!(
+                    "no higher with all {} prompts than with {}, as far as draws tell",
+                    all.prompts, before.prompts
+                )
+            }
+        }
+        _ => "there is one prompt a class".to_owned(),
+    };
+    if curve.shorter_classes > 0 {
+        words.push_str(&format!(
+            "; {} of {} classes have fewer",
+            curve.shorter_classes,
+            session.classes.len()
+        ));
+    }
+    words.push('.');
+    words
+}
+
+/// The points by their letters, with their standard deviation above and below; one column of places for each size.
+fn plot(curves: &[(char, &LearningCurve)], sizes: &[usize], size: Size, theme: &Theme) -> Vec<Line<'static>> {
+    const AXIS: usize = 8;
+    let height = usize::from(size.height).saturating_sub(1).max(2);
+    let step = (usize::from(size.width).saturating_sub(AXIS + 2) / sizes.len().max(1)).max(3);
+    let points = || curves.iter().flat_map(|(_, curve)| &curve.points);
+    let ends = |point: &CurvePoint| {
+        let sd = point.top1_sd.unwrap_or(0.0);
+        (point.top1 - sd, point.top1 + sd)
+    };
+    let low = points().map(|point| ends(point).0).fold(f64::INFINITY, f64::min);
+    let high = points().map(|point| ends(point).1).fold(f64::NEG_INFINITY, f64::max);
+    let range = if high > low { high - low } else { 1.0 };
+    let line_of = |value: f64| {
+        ((high - value) / range * (height - 1) as f64).round().clamp(0.0, (height - 1) as f64) as usize
+    };
+    let mut cells = vec![vec![Span::raw(" "); step * sizes.len()]; height];
+    for (place, (letter, curve)) in curves.iter().enumerate() {
+        let style = if *letter == 'A' { theme.a() } else { theme.b() };
+        for point in &curve.points {
+            let Some(at) = sizes.iter().position(|size| *size == point.prompts) else { continue };
+            let column = at * step + step / 3 + place;
+            let (bottom, top) = ends(point);
+            for line in &mut cells[line_of(top)..=line_of(bottom)] {
+                line[column] = Span::styled(theme.glyphs.mark, style);
+            }
+            cells[line_of(point.top1)][column] = Span::styled(letter.to_string(), style);
+        }
+    }
+    let mut lines = Vec::with_capacity(height + 1);
+    for (line, cells) in cells.into_iter().enumerate() {
+        let value = high - range * line as f64 / (height - 1) as f64;
+        let label =
+            if line == 0 || line + 1 == height { format!("{:>6} ", percent(value)) } else { " ".repeat(7) };
+        let mut spans = vec![Span::styled(format!("{label}{}", theme.glyphs.mark), theme.dim())];
+        spans.extend(cells);
+        lines.push(Line::from(spans));
+    }
+    let labels: String = sizes.iter().map(|size| format!("{:<step$}", text::count(*size))).collect();
+    let labels = format!("{}{labels}", " ".repeat(AXIS + step / 3));
+    lines.push(Line::styled(text::fit(labels.trim_end(), usize::from(size.width), ""), theme.dim()));
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tui::theme::{ASCII, UNICODE};
+
+    #[test]
+    fn bars_have_a_mark() {
+        assert_eq!(marked_bar(0.5, 0.75, 8, &ASCII), "####  | ");
+        assert_eq!(marked_bar(1.0, 1.0, 4, &ASCII), "###|");
+        assert_eq!(marked_bar(0.5, 0.0, 4, &UNICODE), "│█  ");
+    }
+}

@@ -1,0 +1,88 @@
+//! A page below the strategies about A and B as wholes: whether their probabilities can be trusted, and how their accuracy
+//! grows with their prompts. It is asked of the session's embeddings.
+
+use super::step::Step;
+use super::{Context, Effect, State};
+use crate::workbench::{AnalysisRequest, Calibration, LearningCurve};
+
+/// What a page is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PageTopic {
+    /// Whether probabilities can be trusted.
+    Calibration,
+    /// Accuracy against the number of prompts.
+    LearningCurve,
+}
+
+/// The page, asked for or there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StrategiesPage {
+    /// What it is about.
+    pub topic: PageTopic,
+    /// A, and B where there are two; empty before it was asked for.
+    pub strategies: Vec<usize>,
+    /// The first line shown.
+    pub first: usize,
+    /// What came back.
+    pub answer: PageAnswer,
+}
+
+/// What the question came to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum PageAnswer {
+    /// It is being worked out.
+    Waiting,
+    /// For each of the strategies.
+    Calibrated(Vec<Calibration>),
+    /// For each of the strategies.
+    Curves(Vec<LearningCurve>),
+    /// There is none, and why.
+    Refused(String),
+}
+
+impl StrategiesPage {
+    /// Nothing is asked yet.
+    pub fn unasked(topic: PageTopic) -> Self {
+        Self { topic, strategies: Vec::new(), first: 0, answer: PageAnswer::Waiting }
+    }
+
+    /// Moves what is shown; `lines` there are.
+    pub fn move_by(&mut self, step: Step, lines: usize, half: usize) {
+        self.first = step.apply(self.first, lines, half);
+    }
+}
+
+impl State {
+    /// Shows a page; once more closes it.
+    pub(super) fn toggle_page(&mut self, topic: PageTopic) {
+        let is_shown = self.strategies_page.as_ref().is_some_and(|page| page.topic == topic);
+        self.strategies_page = (!is_shown).then(|| StrategiesPage::unasked(topic));
+    }
+
+    /// Asks for the page that is looked at, unless that was done: A or B may be others by now.
+    pub(super) fn wanted_page(&mut self) -> Option<Effect> {
+        if self.place() != Context::StrategiesPage || self.job.is_running() {
+            return None;
+        }
+        let mut strategies = vec![self.strategies.a];
+        if self.strategies.is_pair() {
+            strategies.push(self.strategies.b);
+        }
+        let page = self.strategies_page.as_mut().filter(|page| page.strategies != strategies)?;
+        page.strategies.clone_from(&strategies);
+        page.answer = PageAnswer::Waiting;
+        let request = match page.topic {
+            PageTopic::Calibration => AnalysisRequest::Calibrate(strategies),
+            PageTopic::LearningCurve => AnalysisRequest::Curves(strategies),
+        };
+        Some(self.ask(request))
+    }
+
+    /// An answer has come; one that is not looked at any more is dropped.
+    pub(super) fn page_answered(&mut self, topic: PageTopic, strategies: &[usize], answer: PageAnswer) {
+        let page = self.strategies_page.as_mut();
+        if let Some(page) = page.filter(|page| page.topic == topic && page.strategies == strategies) {
+            page.answer = answer;
+        }
+    }
+}

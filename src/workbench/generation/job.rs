@@ -1,0 +1,249 @@
+//! A generation on a thread of its own, for the screens: it takes wishes and says what comes.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::{io, thread};
+
+use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
+
+use super::live::LiveAccuracy;
+use super::plan::GenerationPlan;
+use super::run::{GeneratedClass, Generation, GenerationNotice, TokenCounter};
+use super::settings::GenerationSettings;
+use crate::language_model::LanguageModelError;
+use crate::workbench::error::WorkbenchError;
+use crate::workbench::experiment::{CheckpointChoice, Experiment};
+use crate::workbench::jobs::{StorePlace, panic_message};
+use crate::workbench::opening::open_checkpoint;
+use crate::workbench::progress::Cancel;
+use crate::workbench::prompt_desk::{SavedPrompts, check_prompt_set_name};
+use crate::workbench::session::Session;
+
+/// What a job is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GenerationRequest {
+    /// A sentence is not wanted.
+    Drop {
+        /// The class.
+        class: usize,
+        /// The sentence's place in the line of its class.
+        at: usize,
+    },
+    /// More sentences of a class are wanted.
+    More {
+        /// The class.
+        class: usize,
+        /// How many more.
+        more: usize,
+    },
+    /// Stop asking.
+    Stop,
+    /// Go on.
+    Resume,
+    /// Save what is of use as a version of the prompt set.
+    Save,
+}
+
+/// What a job says.
+#[derive(Debug)]
+pub enum GenerationJobNotice {
+    /// The model answers; what the store has of it already.
+    Opened(Box<GenerationPlan>, Vec<GeneratedClass>),
+    /// There is something new of a class.
+    Changed(Box<GenerationNotice>),
+    /// The accuracy of the sentences so far: how many a class on average, and top-1 from 0 to 1.
+    Accuracy(f64, f64),
+    /// It asks again.
+    Running,
+    /// It stopped when asked to.
+    Stopped,
+    /// Every class has what is wanted, or as much as there is to be had.
+    Done(Option<String>),
+    /// The prompts are saved.
+    Saved(SavedPrompts),
+    /// What was asked for cannot be done; it goes on.
+    Refused(String),
+    /// The model or the store failed; what came before is kept.
+    Failed(String),
+}
+
+/// The job. Dropping it stops it.
+#[derive(Debug)]
+pub struct GenerationJob {
+    requests: Sender<GenerationRequest>,
+}
+
+impl GenerationJob {
+    /// Starts to generate prompts for the classes of `session`, which was made of this experiment; `notify` is called on
+    /// several threads.
+    ///
+    /// # Errors
+    /// The system has no thread left.
+    pub fn start(
+        name: String,
+        settings: GenerationSettings,
+        experiment: Experiment,
+        place: StorePlace,
+        session: Arc<Session>,
+        notify: impl Fn(GenerationJobNotice) + Send + Sync + 'static,
+    ) -> io::Result<Self> {
+        let (sender, receiver) = unbounded();
+        thread::Builder::new().name("job-generation".into()).spawn(move || {
+            let worked = catch_unwind(AssertUnwindSafe(|| {
+                let generation = open(&name, &settings, &experiment, &place, &session)?;
+                notify(GenerationJobNotice::Opened(Box::new(generation.plan()), generation.all_classes()));
+                // Without the images' embeddings there is everything but the accuracy.
+                let live = LiveAccuracy::open(experiment, &place, &session).ok();
+                serve(&Arc::new(generation), live, &receiver, &notify);
+                Ok::<_, WorkbenchError>(())
+            }));
+            match worked {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => notify(GenerationJobNotice::Failed(error.to_string())),
+                Err(panic) => notify(GenerationJobNotice::Failed(panic_message(panic.as_ref()))),
+            }
+        })?;
+        Ok(Self { requests: sender })
+    }
+
+    /// Asks for something. A job that has failed answers no more.
+    pub fn request(&self, request: GenerationRequest) {
+        // Nobody is there to answer after a failure, of which a notice has told.
+        let _unanswered = self.requests.send(request);
+    }
+}
+
+fn open(
+    name: &str,
+    settings: &GenerationSettings,
+    experiment: &Experiment,
+    place: &StorePlace,
+    session: &Session,
+) -> Result<Generation, WorkbenchError> {
+    check_prompt_set_name(name).map_err(|error| LanguageModelError::Settings(error.to_string()))?;
+    let model = settings.open_model(|name| std::env::var(name).ok())?;
+    let llm_prompts = settings.llm_prompts()?;
+    let hints = settings.hints.clone().unwrap_or_default();
+    let classes = session.classes.iter().map(|class| (class.clone(), hints.get(class).cloned())).collect();
+    let wanted = settings.wanted(llm_prompts.len());
+    let mut plan = GenerationPlan::new(name, classes, &llm_prompts, wanted, settings.sampling(), &*model);
+    plan.context = settings.context.clone();
+    plan.retry_limit = settings.retry_limit();
+    Generation::open(plan, model, place.clone(), token_counter(&experiment.checkpoint)?)
+}
+
+/// Counts tokens as a checkpoint does: one more than fits where the end is left out.
+///
+/// # Errors
+/// A checkpoint without a tokenizer of use.
+pub fn token_counter(checkpoint: &CheckpointChoice) -> Result<TokenCounter, WorkbenchError> {
+    let tokenizer = open_checkpoint(checkpoint)?.tokenizer()?;
+    Ok(Box::new(move |text| {
+        // What cannot be read as tokens is not counted.
+        tokenizer.tokenize(text).map_or(0, |tokens| tokens.ids.len() + usize::from(tokens.truncated))
+    }))
+}
+
+/// Generates and grants requests until nobody can make one any more.
+fn serve(
+    generation: &Arc<Generation>,
+    live: Option<LiveAccuracy>,
+    requests: &Receiver<GenerationRequest>,
+    notify: &(impl Fn(GenerationJobNotice) + Sync),
+) {
+    let (changes, changed) = bounded(1);
+    thread::scope(|scope| {
+        let (ended, end) = unbounded::<Result<(), WorkbenchError>>();
+        let mut cancel: Option<Cancel> = None;
+        let start = |cancel: &mut Option<Cancel>| {
+            let its_cancel = Cancel::default();
+            *cancel = Some(its_cancel.clone());
+            notify(GenerationJobNotice::Running);
+            let (ended, changes) = (ended.clone(), changes.clone());
+            scope.spawn(move || {
+                let told = catch_unwind(AssertUnwindSafe(|| {
+                    generation.run(&its_cancel, &|notice| {
+                        notify(GenerationJobNotice::Changed(Box::new(notice)));
+                        // A measurement that is under way will be followed by another.
+                        let _busy = changes.try_send(());
+                    })
+                }));
+                let ending = told.unwrap_or_else(|panic| {
+                    let reason = panic_message(panic.as_ref());
+                    let model = generation.plan().model;
+                    Err(LanguageModelError::Model { model, reason }.into())
+                });
+                let _gone = ended.send(ending);
+            });
+        };
+        if let Some(mut live) = live {
+            scope.spawn(move || {
+                while changed.recv().is_ok() {
+                    if let Ok(Some((prompts, top1))) = live.measure(&generation.all_classes()) {
+                        notify(GenerationJobNotice::Accuracy(prompts, top1));
+                    }
+                }
+            });
+        }
+        start(&mut cancel);
+        loop {
+            select! {
+                recv(requests) -> request => match request {
+                    // Nobody is there any more.
+                    Err(_) => {
+                        cancel.iter().for_each(Cancel::cancel);
+                        break;
+                    }
+                    Ok(request) => {
+                        let runs = cancel.is_some();
+                        match grant(generation, request, cancel.as_ref()) {
+                            Ok(None) => {}
+                            Ok(Some(saved)) => notify(GenerationJobNotice::Saved(saved)),
+                            Err(message) => notify(GenerationJobNotice::Refused(message)),
+                        }
+                        if let GenerationRequest::Drop { class, .. } | GenerationRequest::More { class, .. } = request {
+                            notify(GenerationJobNotice::Changed(Box::new(generation.now(class))));
+                        }
+                        if !runs && matches!(request, GenerationRequest::Resume | GenerationRequest::More { .. }) {
+                            start(&mut cancel);
+                        }
+                    }
+                },
+                recv(end) -> ending => {
+                    cancel = None;
+                    let lacks = |class: &GeneratedClass| !class.is_done && class.problem.is_none();
+                    match ending {
+                        // Something was dropped or wished for behind the run's back.
+                        Ok(Ok(())) if generation.all_classes().iter().any(lacks) => start(&mut cancel),
+                        Ok(Ok(())) => notify(GenerationJobNotice::Done(generation.note())),
+                        Ok(Err(WorkbenchError::Cancelled)) => notify(GenerationJobNotice::Stopped),
+                        Ok(Err(error)) => {
+                            notify(GenerationJobNotice::Refused(error.to_string()));
+                            notify(GenerationJobNotice::Stopped);
+                        }
+                        Err(_) => break,
+                    }
+                }
+            }
+        }
+        drop(changes);
+    });
+}
+
+fn grant(
+    generation: &Generation,
+    request: GenerationRequest,
+    running: Option<&Cancel>,
+) -> Result<Option<SavedPrompts>, String> {
+    let done = match request {
+        GenerationRequest::Drop { class, at } => generation.drop_sentence(class, at),
+        GenerationRequest::More { class, more } => generation.want_more(class, more),
+        GenerationRequest::Stop => {
+            running.into_iter().for_each(Cancel::cancel);
+            Ok(())
+        }
+        GenerationRequest::Resume => Ok(()),
+        GenerationRequest::Save => return generation.save().map(Some).map_err(|error| error.to_string()),
+    };
+    done.map(|()| None).map_err(|error| error.to_string())
+}

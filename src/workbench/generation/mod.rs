@@ -1,0 +1,25 @@
+//! Prompts that a language model writes, class by class.
+//!
+//! | file | what it knows |
+//! |---|---|
+//! | `settings.rs` | the `[generation]` table, and what is in the environment |
+//! | `plan.rs` | what is to be asked |
+//! | `run.rs` | asking, keeping, judging, asking again |
+//! | `live.rs` | what the sentences so far are worth |
+//! | `job.rs` | a generation on a thread of its own |
+
+mod job;
+mod live;
+mod plan;
+mod run;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+pub use job::{GenerationJob, GenerationJobNotice, GenerationRequest, token_counter};
+pub use plan::{GenerationPlan, KeptSample, PlannedClass};
+pub use run::{
+    GeneratedClass, GeneratedSentence, Generation, GenerationNotice, Pace, TokenCounter, kept_plan,
+    kept_sentences,
+};
+pub use settings::{GenerationSettings, LlmPromptsChoice, read_classes};

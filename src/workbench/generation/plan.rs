@@ -1,0 +1,180 @@
+//! What is to be generated: of which classes, with which LLM prompts, how, and how many sentences.
+//!
+//! The samples of a class stand in a line: the first of each LLM prompt, then the second of each, and so on. As many as
+//! sentences are wanted are asked for first; for each one that is of no use, one more.
+
+use serde::{Deserialize, Serialize};
+
+use crate::language_model::{Backend, LanguageModel, SampleEnding, SampleRequest, Sampling};
+use crate::prompts::generation::{LlmPrompts, described_class};
+use crate::store::Key;
+
+/// Everything that decides what is asked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GenerationPlan {
+    /// The prompt set's name.
+    pub name: String,
+    /// In the order of the dataset.
+    pub classes: Vec<PlannedClass>,
+    /// As they are written, with `{}` for the class.
+    pub llm_prompts: Vec<String>,
+    /// A line about the dataset that goes before each.
+    pub context: Option<String>,
+    /// How answers are drawn.
+    pub sampling: Sampling,
+    /// How many samples may be asked for, for each wanted sentence.
+    pub retry_limit: f64,
+    /// What answers.
+    pub backend: Backend,
+    /// As provenance calls it.
+    pub model: String,
+    /// What decides its answers besides: see [`LanguageModel::identity`].
+    pub identity: String,
+}
+
+/// A class of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedClass {
+    /// As the dataset calls it.
+    pub name: String,
+    /// What tells it from others of its name.
+    pub hint: Option<String>,
+    /// Sentences that are wanted.
+    pub wanted: usize,
+    /// The samples, by their place in the line, that the user does not want.
+    pub dropped: Vec<usize>,
+}
+
+/// An answer as it is kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct KeptSample {
+    /// The class's name when it was asked for.
+    pub class: String,
+    /// The LLM prompt with the class in it.
+    pub llm_prompt: String,
+    /// What answered.
+    pub backend: Backend,
+    /// As provenance calls it.
+    pub model: String,
+    /// The settings.
+    pub sampling: Sampling,
+    /// The number of the sample among those of the LLM prompt.
+    pub number: u32,
+    /// As the model wrote it.
+    pub text: String,
+    /// Why it ends.
+    pub ending: SampleEnding,
+    /// Tokens in it, where they were counted.
+    pub tokens: Option<usize>,
+    /// Seconds since 1970.
+    pub time: u64,
+}
+
+/// A place in the line of a class, with what is asked there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    /// From 0.
+    pub(super) at: usize,
+    /// An index into the plan's LLM prompts.
+    pub(super) llm_prompt: usize,
+    /// The number of the sample.
+    pub(super) number: u32,
+}
+
+impl GenerationPlan {
+    /// A plan for classes and their hints, with `wanted` sentences each.
+    pub fn new(
+        name: &str,
+        classes: Vec<(String, Option<String>)>,
+        llm_prompts: &LlmPrompts,
+        wanted: usize,
+        sampling: Sampling,
+        model: &dyn LanguageModel,
+    ) -> Self {
+        let class = |(name, hint)| PlannedClass { name, hint, wanted, dropped: Vec::new() };
+        Self {
+            name: name.trim().to_owned(),
+            classes: classes.into_iter().map(class).collect(),
+            llm_prompts: llm_prompts.texts(),
+            context: None,
+            sampling,
+            retry_limit: 3.0,
+            backend: model.backend(),
+            model: model.model().to_owned(),
+            identity: model.identity(),
+        }
+    }
+
+    /// The LLM prompts about a class, `[n_llm_prompts]`.
+    pub fn asked(&self, class: usize) -> Vec<String> {
+        let PlannedClass { name, hint, .. } = &self.classes[class];
+        let described = described_class(name, hint.as_deref());
+        // A plan is made of LLM prompts that were checked; of a kept plan that is damaged, what is written is asked.
+        match LlmPrompts::of(&self.name, &self.llm_prompts) {
+            Ok(prompts) => prompts.about(&described, self.context.as_deref()),
+            Err(_) => self.llm_prompts.clone(),
+        }
+    }
+
+    /// The place in the line of a class.
+    pub(super) fn place(&self, at: usize) -> Place {
+        let prompts = self.llm_prompts.len().max(1);
+        Place { at, llm_prompt: at % prompts, number: (at / prompts) as u32 }
+    }
+
+    /// How many samples of a class may be asked for.
+    pub(super) fn limit(&self, class: usize) -> usize {
+        let wanted = self.classes[class].wanted;
+        ((wanted as f64 * self.retry_limit).ceil() as usize).max(wanted)
+    }
+
+    /// What an answer is kept under: everything that decides it, so that nothing is paid for twice.
+    pub(super) fn key(&self, llm_prompt: &str, number: u32) -> Key {
+        let sampling = serde_json::to_string(&self.sampling).unwrap_or_default();
+        let backend = serde_json::to_string(&self.backend).unwrap_or_default();
+        Key::of(&[
+            b"sample",
+            backend.as_bytes(),
+            self.identity.as_bytes(),
+            llm_prompt.as_bytes(),
+            sampling.as_bytes(),
+            &number.to_le_bytes(),
+        ])
+    }
+
+    /// Requests for places of a class: those of one LLM prompt whose numbers follow one another go together.
+    pub(super) fn requests(&self, class: usize, places: &[Place], most: usize) -> Vec<SampleRequest> {
+        let asked = self.asked(class);
+        let mut sorted: Vec<&Place> = places.iter().collect();
+        sorted.sort_by_key(|place| (place.llm_prompt, place.number));
+        let mut requests: Vec<SampleRequest> = Vec::new();
+        let mut llm_prompt = 0;
+        for place in sorted {
+            if let Some(request) = requests.last_mut()
+                && llm_prompt == place.llm_prompt
+                && request.samples.end == place.number
+                && request.samples.len() < most
+            {
+                request.samples.end += 1;
+                continue;
+            }
+            let request = SampleRequest {
+                llm_prompt: asked.get(place.llm_prompt).cloned().unwrap_or_default(),
+                samples: place.number..place.number + 1,
+                sampling: self.sampling.clone(),
+            };
+            llm_prompt = place.llm_prompt;
+            requests.push(request);
+        }
+        requests
+    }
+
+    /// The requests that are made first, if nothing is kept yet: `[(class, request)]`.
+    pub fn first_requests(&self, most: usize) -> Vec<(usize, SampleRequest)> {
+        let of_class = |class: usize| {
+            let places: Vec<Place> = (0..self.classes[class].wanted).map(|at| self.place(at)).collect();
+            self.requests(class, &places, most).into_iter().map(move |request| (class, request))
+        };
+        (0..self.classes.len()).flat_map(of_class).collect()
+    }
+}

@@ -1,0 +1,462 @@
+//! Carries out a plan: asks, keeps each answer the moment it is there, judges, and asks again for what is missing.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use super::plan::{GenerationPlan, KeptSample, Place, PlannedClass};
+use crate::language_model::{LanguageModel, LanguageModelError, Sample, SampleEnding, SampleRequest};
+use crate::prompts::generation::{Rejection, sentence_of, verdicts};
+use crate::store::{Key, Store};
+use crate::workbench::error::WorkbenchError;
+use crate::workbench::jobs::StorePlace;
+use crate::workbench::progress::Cancel;
+use crate::workbench::prompt_desk::{DeskError, SavedPrompts, set_of_classes};
+
+/// Counts the tokens of a sentence as the text tower does.
+pub type TokenCounter = Box<dyn Fn(&str) -> usize + Send + Sync>;
+
+/// A generation: its plan and what has come of it.
+pub struct Generation {
+    plan: Mutex<GenerationPlan>,
+    model: Arc<dyn LanguageModel>,
+    place: StorePlace,
+    count_tokens: TokenCounter,
+    /// `[n_classes]`
+    classes: Vec<Mutex<GeneratedClass>>,
+    pace: Mutex<Pace>,
+}
+
+/// A sentence, of use or not.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GeneratedSentence {
+    /// Its place in the line of its class.
+    pub at: usize,
+    /// The sentence.
+    pub text: String,
+    /// Why it is of no use, if it is of none.
+    pub rejection: Option<Rejection>,
+    /// The answer that it was made of.
+    pub sample: KeptSample,
+}
+
+/// What there is of a class.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GeneratedClass {
+    /// In the order of their places.
+    pub sentences: Vec<GeneratedSentence>,
+    /// How many are wanted.
+    pub wanted: usize,
+    /// Nothing more is asked for: there are enough, or as many as may be were asked for.
+    pub is_done: bool,
+    /// Why the model gave no more.
+    pub problem: Option<String>,
+}
+
+/// How fast it goes.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Pace {
+    /// Answers that came in this run.
+    pub answers: usize,
+    /// Tokens in them, as far as they were counted.
+    pub tokens: usize,
+    /// Since the run began.
+    pub elapsed: Duration,
+    /// Sentences that are still missing.
+    pub missing: usize,
+}
+
+impl Pace {
+    /// Answers per second, once it can be told.
+    pub fn rate(&self) -> Option<f64> {
+        let seconds = self.elapsed.as_secs_f64();
+        (self.answers > 0 && seconds > 0.0).then(|| self.answers as f64 / seconds)
+    }
+
+    /// Tokens per second, where they are counted.
+    pub fn token_rate(&self) -> Option<f64> {
+        let seconds = self.elapsed.as_secs_f64();
+        (self.tokens > 0 && seconds > 0.0).then(|| self.tokens as f64 / seconds)
+    }
+
+    /// Time until the missing sentences are there, were each answer of use.
+    pub fn left(&self) -> Option<Duration> {
+        let left = self.missing as f64 / self.rate()?;
+        Duration::try_from_secs_f64(left).ok()
+    }
+}
+
+/// Something has changed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GenerationNotice {
+    /// The class.
+    pub class: usize,
+    /// What there is of it now.
+    pub now: GeneratedClass,
+    /// How fast it goes.
+    pub pace: Pace,
+}
+
+impl GeneratedClass {
+    /// Those that are of use.
+    pub fn accepted(&self) -> impl Iterator<Item = &GeneratedSentence> {
+        self.sentences.iter().filter(|sentence| sentence.rejection.is_none())
+    }
+
+    /// How many these are.
+    pub fn n_accepted(&self) -> usize {
+        self.accepted().count()
+    }
+
+    /// How many are of no use.
+    pub fn n_rejected(&self) -> usize {
+        self.sentences.len() - self.n_accepted()
+    }
+}
+
+impl Generation {
+    /// A generation with this plan. What the store has of it is there at once; a plan of the same name that differs in
+    /// nothing but how many sentences are wanted keeps what the user dropped.
+    ///
+    /// # Errors
+    /// What prevents reading or writing the store.
+    pub fn open(
+        mut plan: GenerationPlan,
+        model: Arc<dyn LanguageModel>,
+        place: StorePlace,
+        count_tokens: TokenCounter,
+    ) -> Result<Self, WorkbenchError> {
+        let store = place.open()?.store;
+        if let Some(before) = kept_plan(&plan.name, &store)? {
+            let dropped: HashMap<&str, &Vec<usize>> =
+                before.classes.iter().map(|class| (class.name.as_str(), &class.dropped)).collect();
+            let is_same = (&before.llm_prompts, &before.context, &before.sampling, &before.identity)
+                == (&plan.llm_prompts, &plan.context, &plan.sampling, &plan.identity);
+            for class in plan.classes.iter_mut().filter(|_| is_same) {
+                class.dropped = dropped.get(class.name.as_str()).map(|of| (*of).clone()).unwrap_or_default();
+            }
+        }
+        save_plan(&plan, &store)?;
+        let classes = (0..plan.classes.len()).map(|_| Mutex::default()).collect();
+        let generation =
+            Self { plan: Mutex::new(plan), model, place, count_tokens, classes, pace: Mutex::default() };
+        for class in 0..generation.classes.len() {
+            generation.look(class, &store)?;
+        }
+        Ok(generation)
+    }
+
+    /// The plan as it is now.
+    pub fn plan(&self) -> GenerationPlan {
+        locked(&self.plan).clone()
+    }
+
+    /// What there is of a class.
+    pub fn class(&self, class: usize) -> GeneratedClass {
+        locked(&self.classes[class]).clone()
+    }
+
+    /// What there is of every class.
+    pub fn all_classes(&self) -> Vec<GeneratedClass> {
+        (0..self.classes.len()).map(|class| self.class(class)).collect()
+    }
+
+    /// What the user should know of the model.
+    pub fn note(&self) -> Option<String> {
+        self.model.note()
+    }
+
+    /// Asks until every class has what is wanted of it, or as many samples as may be were asked for. `notify` is told of
+    /// each answer, on several threads.
+    ///
+    /// # Errors
+    /// [`WorkbenchError::Cancelled`] soon after the request, and what the model or the store fails with; everything that
+    /// came before is kept. What goes wrong with one class alone is its [`GeneratedClass::problem`].
+    pub fn run(
+        &self,
+        cancel: &Cancel,
+        notify: &(dyn Fn(GenerationNotice) + Sync),
+    ) -> Result<(), WorkbenchError> {
+        let began = Instant::now();
+        *locked(&self.pace) = Pace::default();
+        let (next, ends) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let failure: Mutex<Option<WorkbenchError>> = Mutex::default();
+        let work = || {
+            while !ends.load(Ordering::Relaxed) {
+                let class = next.fetch_add(1, Ordering::Relaxed);
+                if class >= self.classes.len() {
+                    return;
+                }
+                if let Err(error) = self.complete(class, cancel, &ends, began, notify) {
+                    ends.store(true, Ordering::Relaxed);
+                    locked(&failure).get_or_insert(error);
+                }
+            }
+        };
+        let threads = self.model.concurrency().clamp(1, self.classes.len().max(1));
+        thread::scope(|scope| {
+            for _ in 1..threads {
+                scope.spawn(work);
+            }
+            work();
+        });
+        match failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            Some(error) => Err(error),
+            None if cancel.is_cancelled() => Err(WorkbenchError::Cancelled),
+            None => Ok(()),
+        }
+    }
+
+    /// Asks until a class has what is wanted of it.
+    fn complete(
+        &self,
+        class: usize,
+        cancel: &Cancel,
+        ends: &AtomicBool,
+        began: Instant,
+        notify: &(dyn Fn(GenerationNotice) + Sync),
+    ) -> Result<(), WorkbenchError> {
+        let is_over = || cancel.is_cancelled() || ends.load(Ordering::Relaxed);
+        loop {
+            let missing = self.look(class, &self.place.open()?.store)?;
+            notify(self.notice(class, began));
+            if missing.is_empty() || is_over() {
+                return Ok(());
+            }
+            let plan = self.plan();
+            let mut came = 0;
+            for request in plan.requests(class, &missing, self.model.samples_at_once()) {
+                let mut store_failed = None;
+                let asked = self.model.sample(&request, &is_over, &mut |sample| {
+                    let kept = self.keep(&plan, class, &request, sample);
+                    match kept.and_then(|()| self.look(class, &self.place.open()?.store)) {
+                        Ok(_) => notify(self.notice(class, began)),
+                        Err(error) => store_failed = Some(error),
+                    }
+                    came += 1;
+                });
+                if let Some(error) = store_failed {
+                    return Err(error);
+                }
+                match asked {
+                    Ok(()) => {}
+                    Err(LanguageModelError::Cancelled) => return Ok(()),
+                    Err(error) if error.ends_everything() => {
+                        return Err(WorkbenchError::LanguageModel(error));
+                    }
+                    Err(error) => {
+                        locked(&self.classes[class]).problem = Some(error.to_string());
+                        notify(self.notice(class, began));
+                        return Ok(());
+                    }
+                }
+            }
+            if came == 0 {
+                locked(&self.classes[class]).problem = Some("the model gave no answer".to_owned());
+                notify(self.notice(class, began));
+                return Ok(());
+            }
+        }
+    }
+
+    fn keep(
+        &self,
+        plan: &GenerationPlan,
+        class: usize,
+        request: &SampleRequest,
+        sample: Sample,
+    ) -> Result<(), WorkbenchError> {
+        let key = plan.key(&request.llm_prompt, sample.number);
+        {
+            let mut pace = locked(&self.pace);
+            pace.answers += 1;
+            pace.tokens += sample.tokens.unwrap_or(0);
+        }
+        let kept = KeptSample {
+            class: plan.classes[class].name.clone(),
+            llm_prompt: request.llm_prompt.clone(),
+            backend: plan.backend,
+            model: plan.model.clone(),
+            sampling: plan.sampling.clone(),
+            number: sample.number,
+            text: sample.text,
+            ending: sample.ending,
+            tokens: sample.tokens,
+            time: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
+        };
+        let text = serde_json::to_string(&kept).unwrap_or_default();
+        Ok(self.place.open()?.store.save_sample(&key, &text)?)
+    }
+
+    /// Reads what is kept of a class and judges it; returns the places that are to be asked for.
+    fn look(&self, class: usize, store: &Store) -> Result<Vec<Place>, WorkbenchError> {
+        let plan = self.plan();
+        let (sentences, missing) = kept_class(&plan, class, store, &*self.count_tokens)?;
+        let mut now = locked(&self.classes[class]);
+        now.sentences = sentences;
+        now.wanted = plan.classes[class].wanted;
+        now.is_done = missing.is_empty();
+        now.problem = now.problem.take().filter(|_| !missing.is_empty());
+        Ok(missing)
+    }
+
+    /// What there is of a class, and how fast it went.
+    pub fn now(&self, class: usize) -> GenerationNotice {
+        GenerationNotice { class, now: self.class(class), pace: *locked(&self.pace) }
+    }
+
+    fn notice(&self, class: usize, began: Instant) -> GenerationNotice {
+        let missing = |class: &Mutex<GeneratedClass>| {
+            let class = locked(class);
+            if class.is_done { 0 } else { class.wanted.saturating_sub(class.n_accepted()) }
+        };
+        let missing = self.classes.iter().map(missing).sum();
+        let mut pace = locked(&self.pace);
+        pace.elapsed = began.elapsed();
+        pace.missing = missing;
+        GenerationNotice { class, now: self.class(class), pace: *pace }
+    }
+
+    /// The user does not want a sentence; another is asked for in its place when it goes on.
+    ///
+    /// # Errors
+    /// What prevents writing the store.
+    pub fn drop_sentence(&self, class: usize, at: usize) -> Result<(), WorkbenchError> {
+        let plan = {
+            let mut plan = locked(&self.plan);
+            if !plan.classes[class].dropped.contains(&at) {
+                plan.classes[class].dropped.push(at);
+            }
+            plan.clone()
+        };
+        self.changed(&plan, class)
+    }
+
+    /// The user wants more sentences of a class.
+    ///
+    /// # Errors
+    /// What prevents writing the store.
+    pub fn want_more(&self, class: usize, more: usize) -> Result<(), WorkbenchError> {
+        let plan = {
+            let mut plan = locked(&self.plan);
+            plan.classes[class].wanted += more;
+            plan.clone()
+        };
+        self.changed(&plan, class)
+    }
+
+    fn changed(&self, plan: &GenerationPlan, class: usize) -> Result<(), WorkbenchError> {
+        let store = self.place.open()?.store;
+        save_plan(plan, &store)?;
+        self.look(class, &store)?;
+        Ok(())
+    }
+
+    /// Saves the sentences that are of use as a version of the prompt set.
+    ///
+    /// # Errors
+    /// [`DeskError::Name`], a class without a sentence, and what prevents writing the store.
+    pub fn save(&self) -> Result<SavedPrompts, DeskError> {
+        let plan = self.plan();
+        let names: Vec<String> = plan.classes.iter().map(|class| class.name.clone()).collect();
+        let texts = |class: &GeneratedClass| class.accepted().map(|sentence| sentence.text.clone()).collect();
+        let prompts: Vec<Vec<String>> = self.all_classes().iter().map(texts).collect();
+        let set = set_of_classes(&plan.name, &names, prompts)?;
+        let store = self.place.open().map_err(WorkbenchError::from)?.store;
+        let saved = || -> Result<SavedPrompts, WorkbenchError> {
+            let version = store.save_prompt_set(&set.name, &set.to_json())?;
+            store.flush()?;
+            Ok(SavedPrompts { name: set.name.clone(), version, notes: Vec::new() })
+        };
+        Ok(saved()?)
+    }
+}
+
+/// What is kept of a class, judged, and the places that are to be asked for.
+fn kept_class(
+    plan: &GenerationPlan,
+    class: usize,
+    store: &Store,
+    count_tokens: &dyn Fn(&str) -> usize,
+) -> Result<(Vec<GeneratedSentence>, Vec<Place>), WorkbenchError> {
+    let asked = plan.asked(class);
+    let (wanted, limit) = (plan.classes[class].wanted, plan.limit(class));
+    let key = |place: &Place| plan.key(asked.get(place.llm_prompt).map_or("", String::as_str), place.number);
+    let mut places: Vec<Place> = Vec::new();
+    let mut samples: Vec<Option<KeptSample>> = Vec::new();
+    let mut until = wanted.min(limit);
+    loop {
+        let new: Vec<Place> = (places.len()..until).map(|at| plan.place(at)).collect();
+        let keys: Vec<Key> = new.iter().map(key).collect();
+        let kept = |text: Option<String>| serde_json::from_str(&text?).ok();
+        samples.extend(store.samples(&keys)?.into_iter().map(kept));
+        places.extend(new);
+        let sentences = judged(&plan.classes[class], &samples, count_tokens);
+        let accepted = sentences.iter().filter(|sentence| sentence.rejection.is_none()).count();
+        let is_missing = |(_, sample): &(&Place, &Option<KeptSample>)| sample.is_none();
+        let missing: Vec<Place> =
+            places.iter().zip(&samples).filter(is_missing).map(|(place, _)| place.clone()).collect();
+        // Those that are asked for may all be of use.
+        let short = wanted.saturating_sub(accepted + missing.len());
+        if short == 0 || until == limit {
+            return Ok((sentences, missing));
+        }
+        until = (until + short).min(limit);
+    }
+}
+
+/// The sentences of the samples that are there, in the order of their places.
+fn judged(
+    class: &PlannedClass,
+    samples: &[Option<KeptSample>],
+    count_tokens: &dyn Fn(&str) -> usize,
+) -> Vec<GeneratedSentence> {
+    let there: Vec<(usize, &KeptSample)> =
+        samples.iter().enumerate().filter_map(|(at, sample)| Some((at, sample.as_ref()?))).collect();
+    let text = |sample: &KeptSample| sentence_of(&sample.text, sample.ending == SampleEnding::Stop);
+    let texts: Vec<String> = there.iter().map(|(_, sample)| text(sample)).collect();
+    let dropped: Vec<bool> = there.iter().map(|(at, _)| class.dropped.contains(at)).collect();
+    let verdicts = verdicts(&class.name, &texts, &dropped, count_tokens);
+    let sentence =
+        |((at, sample), (text, rejection)): ((usize, &KeptSample), (String, Option<Rejection>))| {
+            GeneratedSentence { at, text, rejection, sample: sample.clone() }
+        };
+    there.into_iter().zip(texts.into_iter().zip(verdicts)).map(sentence).collect()
+}
+
+/// Everything that was generated under a name, of use or not: each class's name with its sentences; none where nothing was.
+///
+/// # Errors
+/// What prevents reading the store.
+pub fn kept_sentences(
+    name: &str,
+    store: &Store,
+    count_tokens: &dyn Fn(&str) -> usize,
+) -> Result<Vec<(String, Vec<GeneratedSentence>)>, WorkbenchError> {
+    let Some(plan) = kept_plan(name, store)? else { return Ok(Vec::new()) };
+    let of_class = |class: usize| {
+        let (sentences, _) = kept_class(&plan, class, store, count_tokens)?;
+        Ok((plan.classes[class].name.clone(), sentences))
+    };
+    (0..plan.classes.len()).map(of_class).collect()
+}
+
+fn locked<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The plan that is kept under a name.
+///
+/// # Errors
+/// What prevents reading the store.
+pub fn kept_plan(name: &str, store: &Store) -> Result<Option<GenerationPlan>, WorkbenchError> {
+    Ok(store.generation(name)?.and_then(|text| serde_json::from_str(&text).ok()))
+}
+
+fn save_plan(plan: &GenerationPlan, store: &Store) -> Result<(), WorkbenchError> {
+    let text = serde_json::to_string(plan).unwrap_or_default();
+    store.save_generation(&plan.name, &text)?;
+    Ok(store.flush()?)
+}
