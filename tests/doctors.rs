@@ -157,3 +157,24 @@ fn published_prompts_have_the_flaws_that_are_known() {
         assert!((least..=most).contains(&shares[rule]), "{rule}: {shares:.2?}");
     }
 }
+
+/// Without its duplicate one class would have fewer prompts than the other, and a strategy that weighs them together could
+/// not be evaluated any more.
+#[test]
+fn a_cleaning_that_a_strategy_does_not_bear_changes_nothing() {
+    let bench = Bench::new();
+    let twice = |class: &str, last: &str| serde_json::json!([format!("A {class} is small."), last]);
+    let prompts = serde_json::json!({
+        "cat": twice("cat", "A cat is small."),
+        "frog": twice("frog", "A frog is green."),
+        "truck": twice("truck", "A truck is long."),
+    });
+    fs::write(bench.path("cupl.json"), prompts.to_string()).unwrap();
+    let experiment = "checkpoint = 'demo'\nimages = 'photos'\n[[strategy]]\nname = 'weighed'\ncupl = 'cupl.json'\naggregation = 'zpe'\n";
+    fs::write(bench.path("e.toml"), experiment).unwrap();
+    let complaint = bench.complaint(&["prompts", "lint", "e.toml", "--fix"]);
+    assert!(complaint.contains("equally many") && complaint.contains("nothing was changed"), "{complaint}");
+    assert_eq!(bench.json(0, &["prompts", "list", "--format", "json"]), serde_json::json!([]));
+    fs::write(bench.path("e.toml"), experiment.replace("zpe", "mean")).unwrap();
+    bench.stdout(0, &["prompts", "lint", "e.toml", "--fix"]);
+}

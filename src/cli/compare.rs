@@ -128,7 +128,7 @@ impl<'a> Compared<'a> {
             a: self.a,
             b: self.b,
             images: self.comparison.images,
-            difference: self.comparison.top1 / 100.0,
+            difference: difference(self.comparison),
             interval: (low / 100.0, high / 100.0),
             gained: self.comparison.gained.len(),
             lost: self.comparison.lost.len(),
@@ -166,4 +166,9 @@ impl<'a> Compared<'a> {
         });
         std::iter::once(heading.map(str::to_owned).to_vec()).chain(records)
     }
+}
+
+/// B's top-1 accuracy minus A's, from -1 to 1, as the nearest number to the fraction that it is.
+fn difference(comparison: &Comparison) -> f64 {
+    (comparison.gained.len() as f64 - comparison.lost.len() as f64) / comparison.images as f64
 }

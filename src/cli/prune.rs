@@ -80,7 +80,11 @@ fn table(
         comparison.gained.len(),
         comparison.lost.len(),
         p_words(comparison.mcnemar_p()),
-        if comparison.is_proven() { "proven" } else { "not proven" },
+        match (comparison.is_proven(), comparison.top1 > 0.0) {
+            (true, true) => "proven better",
+            (true, false) => "proven worse",
+            (false, _) => "not proven",
+        },
     ))?;
     output.line(&match pruning.looks {
         1 => "these images were looked at for the first time".to_owned(),

@@ -28,12 +28,23 @@ pub fn run(command: RunsCommand, global: &Global, output: &mut Output) -> Result
 }
 
 fn list(runs: &[Run], format: Format, output: &mut Output) -> Result<(), CommandError> {
-    let heading =
-        ["id", "experiment", "strategy", "aggregation", "dataset", "checkpoint", "images", "top-1", "recall"];
+    let heading = [
+        "id",
+        "saved (UTC)",
+        "experiment",
+        "strategy",
+        "aggregation",
+        "dataset",
+        "checkpoint",
+        "images",
+        "top-1",
+        "recall",
+    ];
     let mut rows = vec![heading.map(str::to_owned).to_vec()];
     rows.extend(runs.iter().map(|run| {
         vec![
             run.id.clone(),
+            date(run.saved_at),
             run.experiment.clone(),
             run.strategy.name.clone(),
             run.strategy.aggregation.to_string(),
@@ -51,6 +62,16 @@ fn list(runs: &[Run], format: Format, output: &mut Output) -> Result<(), Command
         Format::Table => output.table(&rows)?,
     }
     Ok(())
+}
+
+/// `25 Nov 2026 22:10`, of seconds since 1970.
+fn date(seconds: u64) -> String {
+    let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
+    let whole = httpdate::fmt_http_date(time);
+    let mut parts = whole.split_whitespace().skip(1);
+    let day: Vec<&str> = parts.by_ref().take(3).collect();
+    let clock = parts.next().and_then(|clock| clock.get(..5)).unwrap_or_default();
+    format!("{} {clock}", day.join(" "))
 }
 
 fn show(run: &Run, format: Format, output: &mut Output) -> Result<(), CommandError> {
@@ -216,5 +237,13 @@ fn model(run: &Run) -> String {
     match run.checkpoint.precision {
         Precision::F32 => run.checkpoint.name.clone(),
         precision => format!("{} ({precision})", run.checkpoint.name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn dates_are_short() {
+        assert_eq!(super::date(784_111_777), "06 Nov 1994 08:49");
     }
 }

@@ -16,6 +16,8 @@ pub enum Action {
     LearningCurve,
     /// Whether probabilities can be trusted.
     Calibration,
+    /// Without the prompts that do harm.
+    Prune,
     /// Into what is selected.
     Open,
     /// The next choice of images.
@@ -289,6 +291,14 @@ pub const BINDINGS: &[Binding] = &[
         contexts: &[C::Strategies, C::StrategiesPage],
         hint: "trust",
         description: "Whether the probabilities of A and B can be trusted, and the temperature that makes them better",
+    },
+    Binding {
+        action: Action::Prune,
+        name: "prune",
+        keys: &["P"],
+        contexts: &[C::Strategies, C::StrategiesPage],
+        hint: "prune",
+        description: "The selected strategy without the prompts that do harm: chosen on half of the images, measured on the rest",
     },
     Binding {
         action: Action::Open,

@@ -8,13 +8,20 @@ pub struct TextInput {
     text: String,
     /// Bytes before the cursor.
     cursor: usize,
+    /// The text was proposed: what is typed first takes its place.
+    is_proposal: bool,
 }
 
 impl TextInput {
     /// A text with the cursor behind it.
     pub fn new(text: impl Into<String>) -> Self {
         let text = text.into();
-        Self { cursor: text.len(), text }
+        Self { cursor: text.len(), text, is_proposal: false }
+    }
+
+    /// A text that what is typed first takes the place of; keys that move the cursor keep it.
+    pub fn proposal(text: impl Into<String>) -> Self {
+        Self { is_proposal: true, ..Self::new(text) }
     }
 
     /// What has been typed.
@@ -33,6 +40,13 @@ impl TextInput {
             return false;
         }
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        let replaces = match key.code {
+            KeyCode::Char(_) => !control && !key.modifiers.contains(KeyModifiers::ALT),
+            code => matches!(code, KeyCode::Backspace | KeyCode::Delete),
+        };
+        if std::mem::take(&mut self.is_proposal) && replaces {
+            *self = Self::default();
+        }
         match (key.code, control) {
             (KeyCode::Char('u'), true) => drop(self.text.drain(..std::mem::take(&mut self.cursor))),
             (KeyCode::Char('w'), true) => {
@@ -63,6 +77,9 @@ impl TextInput {
 
     /// Puts text in at the cursor. Control characters, such as a pasted line break, become blanks.
     pub fn insert(&mut self, text: &str) {
+        if std::mem::take(&mut self.is_proposal) {
+            *self = Self::default();
+        }
         let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         self.text.insert_str(self.cursor, &clean);
         self.cursor += clean.len();
@@ -112,6 +129,20 @@ mod tests {
         ] {
             assert_eq!(typed(start, keys), expected, "{keys:?}");
         }
+        for (key, expected) in [
+            (KeyCode::Char('b'), "b|"),
+            (KeyCode::Backspace, "|"),
+            (KeyCode::Left, "cupl-edite|d"),
+            (KeyCode::End, "cupl-edited|"),
+        ] {
+            let mut input = TextInput::proposal("cupl-edited");
+            input.press(&KeyEvent::new(key, NONE));
+            let (before, after) = input.parts();
+            assert_eq!(format!("{before}|{after}"), expected, "{key:?}");
+        }
+        let mut input = TextInput::proposal("cupl-edited");
+        input.insert("mine");
+        assert_eq!(input.text(), "mine");
         let mut input = TextInput::default();
         assert!(!input.press(&KeyEvent::new(KeyCode::Char('c'), CONTROL)));
         assert!(!input.press(&KeyEvent::new(KeyCode::Enter, NONE)));

@@ -23,6 +23,7 @@ use super::learning_curve::strategy_curve;
 use super::opening::Workbench;
 use super::progress::{Cancel, Progress};
 use super::prompt_doctor::prompt_findings;
+use super::pruning::{Pruning, PruningOptions, prune_strategy};
 use super::session::{Session, SessionEmbeddings};
 use crate::evaluation::{Calibration, CalibrationOptions, CurveOptions, LearningCurve, PromptedClassifier};
 use crate::store::OpenedStore;
@@ -43,6 +44,8 @@ pub enum AnalysisRequest {
     Calibrate(Vec<usize>),
     /// How the accuracy of these strategies, indices into the session's, grows with their prompts.
     Curves(Vec<usize>),
+    /// What a strategy, an index into the session's, gains without the prompts that do harm.
+    Prune(usize),
 }
 
 /// An answer, with what was asked.
@@ -63,6 +66,8 @@ pub enum AnalysisAnswer {
     Calibrated(Vec<usize>, Vec<Calibration>),
     /// For each of these strategies.
     Curves(Vec<usize>, Vec<LearningCurve>),
+    /// Of its strategy.
+    Pruned(Box<Pruning>),
 }
 
 /// What the job says.
@@ -95,6 +100,8 @@ struct Analyst {
     embeddings: SessionEmbeddings,
     /// Of the strategies that were asked about, with their prompts.
     classifiers: HashMap<usize, PromptedClassifier>,
+    /// Where looks at images are counted.
+    place: StorePlace,
 }
 
 impl AnalysisJob {
@@ -154,7 +161,7 @@ impl Analyst {
         let workbench = Workbench::open(experiment, store)?;
         let progress = |progress| notify(AnalysisNotice::Progress(progress));
         let embeddings = workbench.embeddings_of(&session, cancel, &progress)?;
-        Ok(Self { session, embeddings, classifiers: HashMap::new() })
+        Ok(Self { session, embeddings, classifiers: HashMap::new(), place: place.clone() })
     }
 
     /// Answers requests until nobody can make one any more.
@@ -219,6 +226,13 @@ impl Analyst {
                     |&strategy| strategy_curve(session, embeddings, strategy, &options, cancel, &progress);
                 let curves = strategies.iter().map(curve).collect::<Result<_, _>>()?;
                 Ok(AnalysisAnswer::Curves(strategies.clone(), curves))
+            }
+            AnalysisRequest::Prune(strategy) => {
+                let progress = |progress| notify(AnalysisNotice::Progress(progress));
+                let (options, store) = (PruningOptions::default(), self.place.open()?.store);
+                let pruned =
+                    prune_strategy(session, embeddings, *strategy, options, &store, cancel, &progress)?;
+                Ok(AnalysisAnswer::Pruned(Box::new(pruned)))
             }
         }
     }
@@ -314,6 +328,19 @@ mod tests {
         for (strategy, curve) in curves.iter().enumerate() {
             let top1 = session.strategies[strategy].evaluation.top1();
             assert_eq!(curve.points.last().unwrap().top1, top1);
+        }
+        for looks in [1, 2] {
+            analysis.job.request(AnalysisRequest::Prune(1));
+            match analysis.next() {
+                AnalysisNotice::Answer(answer) => {
+                    let AnalysisAnswer::Pruned(pruning) = *answer else { panic!("another answer") };
+                    assert_eq!(pruning.strategy, 1);
+                    assert!(pruning.removed.is_empty() || pruning.looks == looks);
+                }
+                // Of images this few there may be none to choose on.
+                AnalysisNotice::Refused(request, _) => assert_eq!(request, AnalysisRequest::Prune(1)),
+                other => panic!("{other:?}"),
+            }
         }
     }
 

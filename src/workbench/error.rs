@@ -35,6 +35,20 @@ pub enum WorkbenchError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Prompts that cannot be put right one by one.
+    #[error(
+        "the strategy {strategy:?} takes {aggregation}, which needs equally many prompts for each class, and without what is \
+         to be left out {class:?} has another number: nothing was changed; choose rules with --rule, or use an \
+         aggregation such as mean"
+    )]
+    UnequalAfterCleaning {
+        /// Its name.
+        strategy: String,
+        /// Its aggregation.
+        aggregation: Aggregation,
+        /// A class with another number of prompts than the first.
+        class: String,
+    },
     /// A language model that does not answer.
     #[error(transparent)]
     LanguageModel(#[from] crate::language_model::LanguageModelError),

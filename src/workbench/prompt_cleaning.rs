@@ -2,7 +2,7 @@
 
 use super::demo;
 use super::error::WorkbenchError;
-use super::experiment::PromptSetChoice;
+use super::experiment::{Experiment, PromptSetChoice};
 use super::opening::{Workbench, open_prompt_set};
 use super::progress::{Cancel, Progress};
 use super::session::{Session, SessionOptions};
@@ -66,6 +66,7 @@ impl Workbench {
         let names: Vec<String> = session.strategies.iter().map(|strategy| strategy.name.clone()).collect();
         let mut experiment = self.experiment.clone();
         experiment.strategies.retain(|strategy| names.contains(&strategy.name));
+        self.check_cleaned(&experiment, rules)?;
         let mut cleaning = Cleaning::default();
         for strategy in &mut experiment.strategies {
             for choice in &mut strategy.prompt_sets {
@@ -98,6 +99,31 @@ impl Workbench {
             });
         }
         Ok(cleaning)
+    }
+
+    /// Where prompts of all classes are weighed together, all classes must still have equally many: that is found out
+    /// before anything is kept.
+    fn check_cleaned(&self, experiment: &Experiment, rules: &[Rule]) -> Result<(), WorkbenchError> {
+        let classes = self.dataset.class_names();
+        for choice in experiment.strategies.iter().filter(|choice| choice.aggregation.weighs_prompts()) {
+            let mut counts = vec![0; classes.len()];
+            for set in &choice.prompt_sets {
+                let (set, _) = cleaned(&open_prompt_set(set, &self.store, &choice.name)?, rules)?;
+                let resolved = set.resolve(&classes)?;
+                counts
+                    .iter_mut()
+                    .zip(&resolved.per_class)
+                    .for_each(|(count, prompts)| *count += prompts.len());
+            }
+            if let Some(class) = counts.iter().position(|count| *count != counts[0]) {
+                return Err(WorkbenchError::UnequalAfterCleaning {
+                    strategy: choice.name.clone(),
+                    aggregation: choice.aggregation,
+                    class: classes[class].clone(),
+                });
+            }
+        }
+        Ok(())
     }
 }
 

@@ -9,10 +9,11 @@ use super::progress::{Cancel, Meter, Progress, Stage};
 use super::prompt_desk::{DeskError, SavedPrompts, set_of_classes};
 use super::prompt_history::{PromptChange, PromptHistory};
 use super::session::{Session, SessionEmbeddings};
+use super::verdict::p_words;
 use crate::evaluation::{
     Classifier, Comparison, Evaluation, Matrix, RemovedPrompt, Split, evaluate, prune, split,
 };
-use crate::store::Key;
+use crate::store::{Key, Store};
 
 /// How a strategy is pruned.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -45,6 +46,37 @@ pub struct Pruning {
     prompts: Vec<Vec<String>>,
 }
 
+impl Default for PruningOptions {
+    /// Half of the images to choose on.
+    fn default() -> Self {
+        Self { development_share: 0.5, seed: 0 }
+    }
+}
+
+impl Pruning {
+    /// What came of it on the images that it was not chosen on, in words.
+    pub fn words(&self) -> String {
+        let standing = match (self.comparison.is_proven(), self.comparison.top1 > 0.0) {
+            (true, true) => "proven better",
+            (true, false) => "proven worse",
+            (false, _) => "not proven",
+        };
+        let looks = match self.looks {
+            1 => "these images were looked at for the first time".to_owned(),
+            looks => {
+                format!("these images were looked at {looks} times now: the more often, the less they prove")
+            }
+        };
+        format!(
+            "{} gained and {} lost on {} images ({}): {standing}; {looks}",
+            self.comparison.gained.len(),
+            self.comparison.lost.len(),
+            self.comparison.images,
+            p_words(self.comparison.mcnemar_p()),
+        )
+    }
+}
+
 impl Workbench {
     /// Prunes a strategy of the session, and counts the look at the rest.
     ///
@@ -60,53 +92,7 @@ impl Workbench {
         cancel: &Cancel,
         notify: &dyn Fn(Progress),
     ) -> Result<Pruning, WorkbenchError> {
-        let of = &session.strategies[strategy];
-        let prompts = embeddings.prompts.per_class(&of.prompts)?;
-        let Split { development, rest } =
-            split(&embeddings.labels, session.classes.len(), options.development_share, options.seed);
-        let (development, rest) = (Part::new(embeddings, &development)?, Part::new(embeddings, &rest)?);
-        let mut meter = Meter::start(Stage::Pruning, prompts.len());
-        let mut go_on = |done: usize, total: usize| {
-            meter.encoded(1);
-            notify(meter.progress());
-            if done == total {
-                // The next round begins.
-                meter = Meter::start(Stage::Pruning, total);
-            }
-            !cancel.is_cancelled()
-        };
-        let removed = prune(of.aggregation, &prompts, &development.images, &development.labels, &mut go_on)?;
-        if cancel.is_cancelled() {
-            return Err(WorkbenchError::Cancelled);
-        }
-        let gone: HashSet<RemovedPrompt> = removed.iter().copied().collect();
-        let is_left = |class: usize, prompt: usize| !gone.contains(&RemovedPrompt { class, prompt });
-        let text = |class: usize| {
-            let texts = of.prompts[class].iter().enumerate();
-            texts.filter(|(prompt, _)| is_left(class, *prompt)).map(|(_, text)| text.clone()).collect()
-        };
-        let left: Vec<Vec<String>> = (0..session.classes.len()).map(text).collect();
-        let before = Classifier::build(of.aggregation, &prompts)?;
-        let after = Classifier::build(of.aggregation, &embeddings.prompts.per_class(&left)?)?;
-        let on = |part: &Part, classifier| part.evaluate(classifier, embeddings.logit_scale);
-        let on_rest = (on(&rest, &before)?, on(&rest, &after)?);
-        // Where nothing goes, nothing is seen on the rest.
-        let key = look_key(session, options);
-        let looks = match removed.is_empty() {
-            true => self.store.counted(&key)?,
-            false => self.store.count(&key)?,
-        };
-        self.store.flush()?;
-        Ok(Pruning {
-            strategy,
-            development_images: development.labels.len(),
-            development: (on(&development, &before)?.top1(), on(&development, &after)?.top1()),
-            rest: (on_rest.0.top1(), on_rest.1.top1()),
-            comparison: Comparison::new(&on_rest.0, &on_rest.1)?,
-            looks,
-            prompts: left,
-            removed,
-        })
+        prune_strategy(session, embeddings, strategy, options, &self.store, cancel, notify)
     }
 
     /// Saves the prompts that are left as a prompt set, with how it came about.
@@ -141,6 +127,68 @@ impl Workbench {
         };
         Ok(history.save_with(&set, &self.store)?)
     }
+}
+
+/// Prunes a strategy of a session, an index, and counts the look at the rest in the store.
+///
+/// # Errors
+/// See [`Workbench::prune`].
+pub(super) fn prune_strategy(
+    session: &Session,
+    embeddings: &SessionEmbeddings,
+    strategy: usize,
+    options: PruningOptions,
+    store: &Store,
+    cancel: &Cancel,
+    notify: &dyn Fn(Progress),
+) -> Result<Pruning, WorkbenchError> {
+    let of = &session.strategies[strategy];
+    let prompts = embeddings.prompts.per_class(&of.prompts)?;
+    let Split { development, rest } =
+        split(&embeddings.labels, session.classes.len(), options.development_share, options.seed);
+    let (development, rest) = (Part::new(embeddings, &development)?, Part::new(embeddings, &rest)?);
+    let mut meter = Meter::start(Stage::Pruning, prompts.len());
+    let mut go_on = |done: usize, total: usize| {
+        meter.encoded(1);
+        notify(meter.progress());
+        if done == total {
+            // The next round begins.
+            meter = Meter::start(Stage::Pruning, total);
+        }
+        !cancel.is_cancelled()
+    };
+    let removed = prune(of.aggregation, &prompts, &development.images, &development.labels, &mut go_on)?;
+    if cancel.is_cancelled() {
+        return Err(WorkbenchError::Cancelled);
+    }
+    let gone: HashSet<RemovedPrompt> = removed.iter().copied().collect();
+    let is_left = |class: usize, prompt: usize| !gone.contains(&RemovedPrompt { class, prompt });
+    let text = |class: usize| {
+        let texts = of.prompts[class].iter().enumerate();
+        texts.filter(|(prompt, _)| is_left(class, *prompt)).map(|(_, text)| text.clone()).collect()
+    };
+    let left: Vec<Vec<String>> = (0..session.classes.len()).map(text).collect();
+    let before = Classifier::build(of.aggregation, &prompts)?;
+    let after = Classifier::build(of.aggregation, &embeddings.prompts.per_class(&left)?)?;
+    let on = |part: &Part, classifier| part.evaluate(classifier, embeddings.logit_scale);
+    let on_rest = (on(&rest, &before)?, on(&rest, &after)?);
+    // Where nothing goes, nothing is seen on the rest.
+    let key = look_key(session, options);
+    let looks = match removed.is_empty() {
+        true => store.counted(&key)?,
+        false => store.count(&key)?,
+    };
+    store.flush()?;
+    Ok(Pruning {
+        strategy,
+        development_images: development.labels.len(),
+        development: (on(&development, &before)?.top1(), on(&development, &after)?.top1()),
+        rest: (on_rest.0.top1(), on_rest.1.top1()),
+        comparison: Comparison::new(&on_rest.0, &on_rest.1)?,
+        looks,
+        prompts: left,
+        removed,
+    })
 }
 
 /// One part of the images.

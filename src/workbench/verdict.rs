@@ -23,7 +23,11 @@ pub fn verdict_between(a: &str, b: &str, comparison: &Comparison) -> String {
         count(comparison.lost.len()),
         a,
         p_words(comparison.mcnemar_p()),
-        if comparison.is_proven() { "proven" } else { "not proven" },
+        match (comparison.is_proven(), comparison.top1 > 0.0) {
+            (true, true) => "proven better",
+            (true, false) => "proven worse",
+            (false, _) => "not proven",
+        },
         count(comparison.images),
         if comparison.images == 1 { "image" } else { "images" },
     )
@@ -108,7 +112,7 @@ mod tests {
         let many = test_session::generated(10, 400, 2);
         assert_eq!(
             words(&many),
-            "strategy-1 gains 1,333 images and loses 667 against strategy-0 (p < 0.001): proven on 4,000 images."
+            "strategy-1 gains 1,333 images and loses 667 against strategy-0 (p < 0.001): proven better on 4,000 images."
         );
     }
 

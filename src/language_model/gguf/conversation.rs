@@ -107,7 +107,7 @@ mod tests {
     fn templates_are_filled() {
         let template = "{% for message in messages %}\n  {{- '<|' + message['role'] + '|>' + message['content'].strip() + eos_token }}\n{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}";
         let filled = conversation(Some(template), false).of_prompt(" Describe a frog: ").unwrap();
-        assert_eq!(filled, "<|user|>Describe a frog:</s><|assistant|>");
+        assert_eq!(filled, "<|user|>Describe a frog:</s>\n<|assistant|>");
         assert!(conversation(Some(template), true).of_prompt("x").unwrap().starts_with("<s><|user|>"));
         let own = conversation(Some("{{ bos_token }}{{ messages[0].content }}"), true);
         assert_eq!(own.of_prompt("x").unwrap(), "<s>x");

@@ -82,6 +82,6 @@ pub(super) fn load(path: &Path) -> Result<Loaded, LanguageModelError> {
 }
 
 /// candle's errors may have a backtrace below.
-fn first_line(error: &candle_core::Error) -> String {
+pub(super) fn first_line(error: &candle_core::Error) -> String {
     error.to_string().lines().next().unwrap_or_default().to_owned()
 }

@@ -77,7 +77,7 @@ impl Gguf {
             prepared: Mutex::default(),
         };
         // What two conversations that begin differently have in common, all have.
-        let (one, other) = (model.prompt_tokens("Describe")?, model.prompt_tokens("1")?);
+        let (one, other) = (model.tokens("Describe")?, model.tokens("1")?);
         model.preamble = one.iter().zip(&other).take_while(|(a, b)| a == b).map(|(a, _)| *a).collect();
         Ok(model)
     }
@@ -86,8 +86,11 @@ impl Gguf {
         LanguageModelError::Model { model: self.name.clone(), reason: reason.to_string() }
     }
 
-    /// The token ids of a conversation that begins with an LLM prompt.
-    fn prompt_tokens(&self, llm_prompt: &str) -> Result<Vec<u32>, LanguageModelError> {
+    /// The token ids that an answer to an LLM prompt goes on from.
+    ///
+    /// # Errors
+    /// What the file's template or tokenizer says against it.
+    pub fn tokens(&self, llm_prompt: &str) -> Result<Vec<u32>, LanguageModelError> {
         let text = self.conversation.of_prompt(llm_prompt).map_err(|reason| self.failed(reason))?;
         self.tokenizer.encode(&text).map_err(|reason| self.failed(reason))
     }
@@ -107,7 +110,9 @@ impl Gguf {
         Ok(network)
     }
 
-    /// The logits after the last token of each row, `[rows, n_vocabulary]`; `before` tokens were passed on already.
+    /// The logits after the last token of each row, `[rows, n_vocabulary]`; `before` tokens were passed on already. Tokens go
+    /// one after another, which candle's networks need for several rows, and which makes each row's numbers the same
+    /// whatever is beside it.
     fn forward(
         &self,
         network: &mut Network,
@@ -115,10 +120,17 @@ impl Gguf {
         before: usize,
     ) -> Result<Vec<Vec<f32>>, LanguageModelError> {
         let length = rows.first().map_or(0, Vec::len);
-        let logits = Tensor::from_vec(rows.concat(), (rows.len(), length), &Device::Cpu)
-            .and_then(|tokens| network.forward(&tokens, before))
-            .and_then(|logits| logits.to_vec2::<f32>());
-        logits.map_err(|error| self.failed(error))
+        let mut step = |at: usize| {
+            let tokens: Vec<u32> = rows.iter().map(|row| row[at]).collect();
+            let tokens = Tensor::from_vec(tokens, (rows.len(), 1), &Device::Cpu)?;
+            network.forward(&tokens, before + at)
+        };
+        let mut logits = None;
+        for at in 0..length {
+            logits = Some(step(at).map_err(|error| self.failed(file::first_line(&error)))?);
+        }
+        let logits = logits.ok_or_else(|| self.failed("there is nothing to read"))?;
+        logits.to_vec2::<f32>().map_err(|error| self.failed(file::first_line(&error)))
     }
 
     /// Draws the samples of a request that fit together.
@@ -129,7 +141,7 @@ impl Gguf {
         is_cancelled: &(dyn Fn() -> bool + Sync),
         on_sample: &mut dyn FnMut(Sample),
     ) -> Result<(), LanguageModelError> {
-        let prompt = self.prompt_tokens(&request.llm_prompt)?;
+        let prompt = self.tokens(&request.llm_prompt)?;
         let sampling = &request.sampling;
         if prompt.len() + sampling.max_tokens > self.context_length {
             return Err(LanguageModelError::Settings(format!(
@@ -233,7 +245,7 @@ impl LanguageModel for Gguf {
 
     fn preview(&self, request: &SampleRequest) -> Preview {
         let text = self.conversation.of_prompt(&request.llm_prompt).unwrap_or_else(|reason| reason);
-        let prompt_tokens = self.prompt_tokens(&request.llm_prompt).map_or(0, |tokens| tokens.len());
+        let prompt_tokens = self.tokens(&request.llm_prompt).map_or(0, |tokens| tokens.len());
         Preview { text, prompt_tokens }
     }
 

@@ -134,7 +134,7 @@ fn texts_and_conversations_become_tokens() {
     let model = Gguf::open(&made.path).unwrap();
     let place = |token: &str| vocabulary().iter().position(|known| known == token).unwrap() as u32;
     let expected = ["<|im_start|>", "a", "Ġfrog", ":", "<|im_end|>", "<|im_start|>"].map(place);
-    assert_eq!(model.prompt_tokens("a frog:").unwrap(), expected);
+    assert_eq!(model.tokens("a frog:").unwrap(), expected);
     assert_eq!(model.preamble, [place("<|im_start|>")]);
     assert_eq!(model.tokenizer.decode(&expected).unwrap(), "a frog:");
     assert_eq!((model.model(), model.identity().len(), model.concurrency()), ("tiny.gguf", 64, 1));
@@ -146,10 +146,11 @@ fn greedy_answers_are_those_of_the_whole_text_read_anew() {
     let model = Gguf::open(&made.path).unwrap();
     let found = ask(&model, 0..1, &sampling(0.0));
     // Without any cache: all tokens so far, again and again.
-    let mut tokens = model.prompt_tokens("a frog:").unwrap();
+    let mut tokens = model.tokens("a frog:").unwrap();
     let prompt = tokens.len();
     for _ in 0..12 {
-        let logits = model.forward(&mut model.network.clone(), &[tokens.clone()], 0).unwrap();
+        let all = Tensor::from_vec(tokens.clone(), (1, tokens.len()), &Device::Cpu).unwrap();
+        let logits = model.network.clone().forward(&all, 0).unwrap().to_vec2::<f32>().unwrap();
         let best =
             (0..logits[0].len()).max_by(|&a, &b| logits[0][a].total_cmp(&logits[0][b])).unwrap() as u32;
         if model.tokenizer.ends(best) {

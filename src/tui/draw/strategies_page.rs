@@ -10,7 +10,7 @@ use crate::tui::state::strategies_page::{PageAnswer, StrategiesPage};
 use crate::tui::state::{Analysis, State};
 use crate::tui::text;
 use crate::tui::theme::{Glyphs, Theme};
-use crate::workbench::{Calibration, CurvePoint, Fitted, LearningCurve, Reliability, Session};
+use crate::workbench::{Calibration, CurvePoint, Fitted, LearningCurve, Pruning, Reliability, Session};
 
 /// How wide the columns are.
 #[derive(Clone, Copy)]
@@ -64,7 +64,7 @@ pub(super) fn draw(
             put_text(frame, area, 0, message, theme.problem());
             return;
         }
-        PageAnswer::Calibrated(_) | PageAnswer::Curves(_) => {
+        PageAnswer::Calibrated(_) | PageAnswer::Curves(_) | PageAnswer::Pruned(_) => {
             lines(state, session, page, area.as_size(), theme)
         }
     };
@@ -114,8 +114,59 @@ fn lines(
     match &page.answer {
         PageAnswer::Calibrated(calibrations) => calibration(state, page, calibrations, size, theme),
         PageAnswer::Curves(curves) => learning_curves(state, session, page, curves, size, theme),
+        PageAnswer::Pruned(pruning) => pruned(state, session, page, pruning, size, theme),
         PageAnswer::Waiting | PageAnswer::Refused(_) => Vec::new(),
     }
+}
+
+/// What goes, what that does on the images that it was chosen on and on the others, and how to keep it.
+fn pruned(
+    state: &State,
+    session: &Session,
+    page: &StrategiesPage,
+    pruning: &Pruning,
+    size: Size,
+    theme: &Theme,
+) -> Vec<Line<'static>> {
+    let width = usize::from(size.width);
+    let (ellipsis, arrow) = (theme.glyphs.ellipsis, theme.glyphs.arrow);
+    let strategy = &session.strategies[pruning.strategy];
+    let columns = Columns::new(width, page.strategies.len());
+    let change = |(before, after): (f64, f64)| format!("{} {arrow} {}", percent(before), percent(after));
+    let goes = format!("{} of {}", pruning.removed.len(), text::count(strategy.n_prompts()));
+    let rest = format!("top-1 on the other {}", text::count(pruning.comparison.images));
+    let chosen = format!("top-1 on {}, chosen on", text::count(pruning.development_images));
+    let mut lines = vec![
+        columns.names("Without what does harm", state, page, theme),
+        columns.row("prompts that go", [goes]),
+        columns.row(&chosen, [change(pruning.development)]),
+        columns.row(&rest, [change(pruning.rest)]),
+    ];
+    let keep = format!(
+        "The first is too good to be true; what counts is the rest: {}. To keep it: cupl-tui prompts prune --strategy {:?} \
+         --save NAME.",
+        pruning.words(),
+        strategy.name
+    );
+    let words = match pruning.removed.is_empty() {
+        true => "None goes: without any one of them, no more of these images are recognised.".to_owned(),
+        false => keep,
+    };
+    for line in text::wrap(&words, width.saturating_sub(2)) {
+        lines.push(Line::styled(format!(" {line}"), theme.dim()));
+    }
+    lines.push(Line::default());
+    for removed in &pruning.removed {
+        let (class, prompt) =
+            (&session.classes[removed.class], &strategy.prompts[removed.class][removed.prompt]);
+        let class = format!(" {} ", text::fit(class, (width / 5).clamp(8, 20), ellipsis));
+        let room = width.saturating_sub(class.width() + 1);
+        lines.push(Line::from(vec![
+            Span::styled(class, theme.dim()),
+            Span::raw(text::fit(prompt, room, ellipsis)),
+        ]));
+    }
+    lines
 }
 
 fn percent(value: f64) -> String {

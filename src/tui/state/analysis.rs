@@ -87,6 +87,10 @@ impl State {
                         let answer = PageAnswer::Refused(message.clone());
                         self.page_answered(PageTopic::Calibration, &strategies, answer);
                     }
+                    AnalysisRequest::Prune(strategy) => {
+                        let answer = PageAnswer::Refused(message.clone());
+                        self.page_answered(PageTopic::Pruning, &[strategy], answer);
+                    }
                     AnalysisRequest::Curves(strategies) => {
                         let answer = PageAnswer::Refused(message.clone());
                         self.page_answered(PageTopic::LearningCurve, &strategies, answer);
@@ -120,6 +124,10 @@ impl State {
             AnalysisAnswer::Calibrated(strategies, calibrations) => {
                 let answer = PageAnswer::Calibrated(calibrations);
                 self.page_answered(PageTopic::Calibration, &strategies, answer);
+            }
+            AnalysisAnswer::Pruned(pruning) => {
+                let strategy = pruning.strategy;
+                self.page_answered(PageTopic::Pruning, &[strategy], PageAnswer::Pruned(pruning));
             }
             AnalysisAnswer::Curves(strategies, curves) => {
                 self.page_answered(PageTopic::LearningCurve, &strategies, PageAnswer::Curves(curves));

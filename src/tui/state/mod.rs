@@ -848,7 +848,11 @@ impl State {
     }
 
     fn begin_typing(&mut self, purpose: Purpose, text: &str) {
-        self.typing = Some(Typing { purpose, input: TextInput::new(text) });
+        let input = match purpose {
+            Purpose::PromptSetName | Purpose::ListFile => TextInput::proposal(text),
+            _ => TextInput::new(text),
+        };
+        self.typing = Some(Typing { purpose, input });
     }
 
     /// What is typed takes effect at once where it filters.

@@ -3,7 +3,7 @@
 
 use super::step::Step;
 use super::{Context, Effect, State};
-use crate::workbench::{AnalysisRequest, Calibration, LearningCurve};
+use crate::workbench::{AnalysisRequest, Calibration, LearningCurve, Pruning};
 
 /// What a page is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,10 +12,12 @@ pub enum PageTopic {
     Calibration,
     /// Accuracy against the number of prompts.
     LearningCurve,
+    /// The selected strategy without the prompts that do harm.
+    Pruning,
 }
 
 /// The page, asked for or there.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct StrategiesPage {
     /// What it is about.
     pub topic: PageTopic,
@@ -28,7 +30,7 @@ pub struct StrategiesPage {
 }
 
 /// What the question came to.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum PageAnswer {
     /// It is being worked out.
     Waiting,
@@ -36,6 +38,8 @@ pub enum PageAnswer {
     Calibrated(Vec<Calibration>),
     /// For each of the strategies.
     Curves(Vec<LearningCurve>),
+    /// Of the selected strategy.
+    Pruned(Box<Pruning>),
     /// There is none, and why.
     Refused(String),
 }
@@ -68,12 +72,16 @@ impl State {
         if self.strategies.is_pair() {
             strategies.push(self.strategies.b);
         }
+        if self.strategies_page.as_ref().is_some_and(|page| page.topic == PageTopic::Pruning) {
+            strategies = vec![self.strategies.selected];
+        }
         let page = self.strategies_page.as_mut().filter(|page| page.strategies != strategies)?;
         page.strategies.clone_from(&strategies);
         page.answer = PageAnswer::Waiting;
         let request = match page.topic {
             PageTopic::Calibration => AnalysisRequest::Calibrate(strategies),
             PageTopic::LearningCurve => AnalysisRequest::Curves(strategies),
+            PageTopic::Pruning => AnalysisRequest::Prune(self.strategies.selected),
         };
         Some(self.ask(request))
     }

@@ -379,6 +379,7 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Controls => return state.toggle_controls(),
         Action::LearningCurve => state.toggle_page(PageTopic::LearningCurve),
         Action::Calibration => state.toggle_page(PageTopic::Calibration),
+        Action::Prune => state.toggle_page(PageTopic::Pruning),
         Action::Sort | Action::Reverse | Action::Group => {
             if let Some(session) = state.session.clone() {
                 match action {
