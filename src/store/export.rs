@@ -23,12 +23,13 @@ const VECTORS: u8 = 1;
 const PIECES: u8 = 2;
 const PROMPT_SETS: u8 = 3;
 const RUNS: u8 = 4;
+const HISTORIES: u8 = 5;
 
 /// Bytes. No record comes near: an embedding and a piece of a text have some thousand.
 const LONGEST_RECORD: u32 = 1 << 20;
 
 impl Store {
-    /// Writes embeddings, prompt sets and runs to `file`, which is replaced only when the new one is complete.
+    /// Writes embeddings, prompt sets with how they came about, and runs to `file`, which is replaced only when the new one is complete.
     ///
     /// # Errors
     /// What prevents reading the store or writing the file.
@@ -79,12 +80,13 @@ impl Store {
 }
 
 /// The tables that an export has, each with its tag.
-fn exported(tables: &Tables) -> [(u8, &Table); 4] {
+fn exported(tables: &Tables) -> [(u8, &Table); 5] {
     [
         (VECTORS, &tables.vectors),
         (PIECES, &tables.pieces),
         (PROMPT_SETS, &tables.prompt_sets),
         (RUNS, &tables.runs),
+        (HISTORIES, &tables.histories),
     ]
 }
 
@@ -158,7 +160,7 @@ fn read_export(
         match tag {
             END if key != *hash.as_bytes() => return Err(bad("its checksum does not match")),
             END => break,
-            VECTORS | PIECES | PROMPT_SETS | RUNS => {}
+            VECTORS | PIECES | PROMPT_SETS | RUNS | HISTORIES => {}
             _ => return Err(bad("it has a record of an unknown kind")),
         }
         let key = Key::from_bytes(key);

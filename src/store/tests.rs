@@ -348,12 +348,16 @@ fn an_export_carries_everything_to_another_store() {
     let file = from.path().join("export");
     let store = open(from.path());
     fill(&store);
+    let version = version_of(r#"["a sketch of a {}."]"#);
+    let history = "one prompt less\n".repeat(1000);
+    store.save_history("templates", &version, &history).unwrap();
     store.export(&file).unwrap();
 
     let other = open(to.path());
     let counts = other.import(&file).unwrap();
     assert_eq!(counts, StoreCounts { vectors: 600, file_hashes: 0, prompt_sets: 3, runs: 2 });
     check_filled(&other);
+    assert_eq!(other.history("templates", &version).unwrap().as_deref(), Some(history.as_str()));
     assert_eq!(other.prompt_sets().unwrap(), store.prompt_sets().unwrap());
     drop(other);
     fs::remove_dir_all(to.path().join("sled")).unwrap();
@@ -372,6 +376,7 @@ fn a_damaged_export_changes_nothing() {
     let store = Store::in_memory();
     save(&store, 0..2);
     store.save_run("run", "{}").unwrap();
+    store.save_history("set", "1", "one prompt less").unwrap();
     store.export(&whole).unwrap();
     let bytes = fs::read(&whole).unwrap();
     let refused = |bytes: &[u8], what: String| {
