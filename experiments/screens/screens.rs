@@ -11,12 +11,13 @@ use cupl_tui::workbench::{Experiment, StorePlace};
 use ratatui::layout::Size;
 
 /// A name, the screen's size, and the keys that lead there from the screen before.
-const SCREENS: [(&str, (u16, u16), &str); 6] = [
+const SCREENS: [(&str, (u16, u16), &str); 7] = [
     ("strategies", (100, 28), "1"),
     ("classes", (100, 20), "2 Enter"),
     ("confusion", (100, 20), "Esc 3 d j v"),
     ("gallery", (100, 30), "Esc 4 f f f"),
     ("inspector", (100, 24), "G n Enter"),
+    ("explanation", (100, 34), "x j"),
     (
         "prompts",
         (100, 24),

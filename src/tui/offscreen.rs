@@ -16,8 +16,8 @@ use super::state::{Effect, Event, State, update};
 use super::theme::Theme;
 use super::{draw, svg};
 use crate::workbench::{
-    Cancel, DeskJob, DeskNotice, DeskRequest, Experiment, Session, SessionOptions, StorePlace,
-    WorkbenchError, make_session,
+    AnalysisJob, AnalysisNotice, AnalysisRequest, Cancel, DeskJob, DeskNotice, DeskRequest, Experiment,
+    Session, SessionOptions, StorePlace, WorkbenchError, make_session,
 };
 
 /// A workbench that nobody looks at.
@@ -26,9 +26,16 @@ pub struct Offscreen {
     theme: Theme,
     experiment: Experiment,
     place: StorePlace,
-    desk: Option<DeskJob>,
-    to_desk: Sender<DeskNotice>,
-    from_desk: Receiver<DeskNotice>,
+    desk: Option<Asked<DeskJob>>,
+    analysis: Option<Asked<AnalysisJob>>,
+    to_screen: Sender<Event>,
+    from_jobs: Receiver<Event>,
+}
+
+/// A job, and how many of its answers have not come yet. One that has failed is gone: it answers no more.
+struct Asked<J> {
+    job: J,
+    awaited: usize,
 }
 
 /// How long a key took.
@@ -38,7 +45,7 @@ pub struct KeyAnswer {
     pub key: String,
     /// Until the frame after it was drawn.
     pub answered: Duration,
-    /// Until pictures and edited prompts were there too, and drawn.
+    /// Until pictures, edited prompts, explanations and findings were there too, and drawn.
     pub settled: Duration,
 }
 
@@ -55,11 +62,12 @@ impl Offscreen {
     ) -> Result<Self, WorkbenchError> {
         let session =
             make_session(&experiment, &place, SessionOptions::default(), &Cancel::default(), &|_| {})?;
-        let (to_desk, from_desk) = unbounded();
+        let (to_screen, from_jobs) = unbounded();
         let mut state = State::new(size, Keymap::default(), place.is_memory());
         state.graphics = Graphics::HALFBLOCKS;
         state.begin_session();
-        let mut offscreen = Self { state, theme, experiment, place, desk: None, to_desk, from_desk };
+        let (desk, analysis) = (None, None);
+        let mut offscreen = Self { state, theme, experiment, place, desk, analysis, to_screen, from_jobs };
         offscreen.happen(Event::Opened(Arc::new(session), None));
         Ok(offscreen)
     }
@@ -126,7 +134,8 @@ impl Offscreen {
                     }
                 }
                 Effect::OpenDesk(strategy) => self.open_desk(strategy),
-                Effect::AskDesk(request) => self.ask(request),
+                Effect::AskDesk(request) => self.ask_desk(request),
+                Effect::AskAnalysis(request) => self.ask_analysis(request),
                 _ => {}
             }
         }
@@ -134,30 +143,127 @@ impl Offscreen {
 
     fn open_desk(&mut self, strategy: usize) {
         let Some(session) = self.state.session.clone() else { return };
-        let to_desk = self.to_desk.clone();
-        let notify = move |notice| drop(to_desk.send(notice));
+        let to_screen = self.to_screen.clone();
+        let notify = move |notice| drop(to_screen.send(Event::Desk(notice)));
         let started = DeskJob::start(self.experiment.clone(), self.place.clone(), session, strategy, notify);
-        self.desk = started.ok();
-        if self.desk.is_some() {
+        // It says when it is open.
+        self.desk = started.ok().map(|job| Asked { job, awaited: 1 });
+        self.listen();
+    }
+
+    fn ask_desk(&mut self, request: DeskRequest) {
+        if let Some(desk) = &mut self.desk {
+            desk.job.request(request);
+            desk.awaited += 1;
             self.listen();
         }
     }
 
-    fn ask(&mut self, request: DeskRequest) {
-        if let Some(desk) = &self.desk {
-            desk.request(request);
+    fn ask_analysis(&mut self, request: AnalysisRequest) {
+        let Some(session) = self.state.session.clone() else { return };
+        if self.analysis.is_none() {
+            let to_screen = self.to_screen.clone();
+            let notify = move |notice| drop(to_screen.send(Event::Analysis(notice)));
+            let started = AnalysisJob::start(self.experiment.clone(), self.place.clone(), session, notify);
+            self.analysis = started.ok().map(|job| Asked { job, awaited: 0 });
+        }
+        if let Some(analysis) = &mut self.analysis {
+            analysis.job.request(request);
+            analysis.awaited += 1;
             self.listen();
         }
     }
 
-    /// Waits for the desk's answer, with what it says on the way.
+    /// Waits for the jobs' answers, with what they say on the way. What is asked meanwhile is waited for too.
     fn listen(&mut self) {
-        while let Ok(notice) = self.from_desk.recv() {
-            let on_the_way = matches!(notice, DeskNotice::Opening(_) | DeskNotice::Note(_));
-            self.happen(Event::Desk(notice));
-            if !on_the_way {
-                return;
+        while self.awaits_answers()
+            && let Ok(event) = self.from_jobs.recv()
+        {
+            match &event {
+                Event::Desk(DeskNotice::Failed(_)) => self.desk = None,
+                Event::Analysis(AnalysisNotice::Failed(_)) => self.analysis = None,
+                Event::Desk(notice) => count_answer(&mut self.desk, is_desk_answer(notice)),
+                Event::Analysis(notice) => count_answer(&mut self.analysis, is_analysis_answer(notice)),
+                _ => {}
             }
+            self.happen(event);
         }
+    }
+
+    fn awaits_answers(&self) -> bool {
+        self.desk.as_ref().is_some_and(|desk| desk.awaited > 0)
+            || self.analysis.as_ref().is_some_and(|analysis| analysis.awaited > 0)
+    }
+}
+
+fn is_desk_answer(notice: &DeskNotice) -> bool {
+    !matches!(notice, DeskNotice::Opening(_) | DeskNotice::Note(_))
+}
+
+fn is_analysis_answer(notice: &AnalysisNotice) -> bool {
+    matches!(notice, AnalysisNotice::Answer(_) | AnalysisNotice::Refused(..))
+}
+
+fn count_answer<J>(asked: &mut Option<Asked<J>>, is_answer: bool) {
+    if let Some(asked) = asked.as_mut().filter(|_| is_answer) {
+        asked.awaited = asked.awaited.saturating_sub(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::super::theme::{ColorDepth, Palette, UNICODE};
+    use super::*;
+    use crate::workbench::DatasetChoice;
+
+    fn save(folder: &Path, name: &str, value: u8) {
+        let path = folder.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        image::RgbImage::from_pixel(8, 8, image::Rgb([value, 100, 50])).save(path).unwrap();
+    }
+
+    /// The demo's checkpoint and prompts on two images of two classes each.
+    fn opened(images: &Path) -> Offscreen {
+        for (name, value) in [("cat/1.png", 10), ("cat/2.png", 20), ("frog/1.png", 30), ("frog/2.png", 40)] {
+            save(images, name, value);
+        }
+        let mut experiment = Experiment::demo().unwrap();
+        experiment.dataset =
+            DatasetChoice::Path { images: images.to_owned(), class_names: None, class_order: None };
+        let theme = Theme { depth: ColorDepth::True, palette: Palette::Dark, glyphs: UNICODE };
+        Offscreen::open(experiment, StorePlace::in_memory(), Size::new(80, 24), theme).unwrap()
+    }
+
+    #[track_caller]
+    fn assert_shown(workbench: &Offscreen, words: &str) {
+        let screen: String = workbench.frame().content.iter().map(|cell| cell.symbol()).collect();
+        assert!(screen.contains(words), "no {words:?} in {screen:?}");
+    }
+
+    #[test]
+    fn explanations_and_findings_are_waited_for() {
+        let images = tempfile::tempdir().unwrap();
+        let mut workbench = opened(images.path());
+        workbench.press("4 F Enter x");
+        assert_shown(&workbench, "why B cupl sees");
+        assert_shown(&workbench, " logit ");
+        workbench.press("7");
+        assert_shown(&workbench, " about labels, ");
+    }
+
+    #[test]
+    fn jobs_that_fail_are_not_waited_for() {
+        let images = tempfile::tempdir().unwrap();
+        let mut workbench = opened(images.path());
+        save(images.path(), "frog/2.png", 50);
+        for keys in ["7", "Enter", "Enter", "4 F Enter x", "n", "5 Space Space"] {
+            workbench.press(keys);
+            assert_shown(&workbench, "the images changed");
+        }
+        save(images.path(), "frog/2.png", 40);
+        workbench.press("7 Enter");
+        assert_shown(&workbench, " about labels, ");
     }
 }
