@@ -1,7 +1,7 @@
 //! What may be wrong with labels and class names: found by looking at a session and its embeddings, before anybody
 //! trusts an accuracy.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::error::WorkbenchError;
 use super::finding::{Finding, FindingKind};
@@ -26,6 +26,8 @@ const LOOKED_UP: usize = 20;
 const CONFUSED: usize = 5;
 /// Fewer images than this do not say how sure a strategy is of their class.
 const FEWEST: usize = 3;
+/// Two strategies of which this share of all their prompts is in both, or more, see nearly the same.
+const SAME_PROMPTS: f64 = 0.5;
 
 /// Everything that looks wrong with the labels, by kind, and within a kind the clearest first.
 ///
@@ -218,6 +220,7 @@ type ClassMargins = Vec<Vec<f32>>;
 /// Images that every strategy takes for the same other class, more surely than half of that class's images that it
 /// recognises: by ranks of margins, since probabilities of CLIP say little by themselves. What a strategy confuses often is
 /// left out. Comparing with the class's own images is the idea of confident learning (Northcutt et al., arXiv 1911.00068).
+/// Strategies with mostly the same prompts agree easily, so the evidence says how many there are without such copies.
 fn label_errors(session: &Session) -> Vec<Finding> {
     let margins: Vec<ClassMargins> =
         (0..session.strategies.len()).map(|strategy| class_margins(session, strategy)).collect();
@@ -228,13 +231,9 @@ fn label_errors(session: &Session) -> Vec<Finding> {
         })
         .collect();
     errors.sort_by(|x, y| y.0.total_cmp(&x.0).then(y.1.total_cmp(&x.1)));
+    let who = agreeing_words(session);
     let described = |(typical, margin, image, predicted): (f64, f32, usize, usize)| {
         let (name, label) = (&session.images[image].name, session.images[image].label);
-        let who = match session.strategies.len() {
-            1 => format!("{} takes it", session.strategies[0].name),
-            2 => "both strategies take it".to_owned(),
-            n => format!("all {n} strategies take it"),
-        };
         Finding {
             kind: FindingKind::LikelyLabelError,
             classes: vec![label, predicted],
@@ -280,6 +279,45 @@ fn label_error(session: &Session, margins: &[ClassMargins], image: usize) -> Opt
         least = least.min(sure);
     }
     (typical >= 0.5).then_some((first, typical, least))
+}
+
+/// All strategies agree, in words.
+fn agreeing_words(session: &Session) -> String {
+    let who = match &session.strategies[..] {
+        [alone] => return format!("{} takes it", alone.name),
+        [_, _] => "both strategies".to_owned(),
+        all => format!("all {} strategies", all.len()),
+    };
+    match different_strategies(session) {
+        1 => format!("{who}, which have mostly the same prompts, take it"),
+        different if different < session.strategies.len() => {
+            format!("{who}, which count as {different} by their prompts, take it")
+        }
+        _ => format!("{who} take it"),
+    }
+}
+
+/// Number of strategies, but for those that have mostly the prompts of an earlier one.
+fn different_strategies(session: &Session) -> usize {
+    let mut different: Vec<HashSet<(usize, &str)>> = Vec::new();
+    for strategy in &session.strategies {
+        let prompts = prompts_by_class(strategy);
+        let is_mostly = |earlier: &HashSet<(usize, &str)>| {
+            let common = prompts.intersection(earlier).count();
+            let all = prompts.len() + earlier.len() - common;
+            common as f64 >= SAME_PROMPTS * all as f64
+        };
+        if !different.iter().any(is_mostly) {
+            different.push(prompts);
+        }
+    }
+    different.len()
+}
+
+/// Every prompt with its class.
+fn prompts_by_class(strategy: &StrategyResult) -> HashSet<(usize, &str)> {
+    let classes = strategy.prompts.iter().enumerate();
+    classes.flat_map(|(class, prompts)| prompts.iter().map(move |prompt| (class, prompt.as_str()))).collect()
 }
 
 fn class_margins(session: &Session, strategy: usize) -> ClassMargins {
@@ -371,6 +409,41 @@ mod tests {
             found[0].evidence.contains("both strategies take it for \"frog\", by 0.9"),
             "{}",
             found[0].evidence
+        );
+    }
+
+    #[test]
+    fn strategies_with_mostly_the_same_prompts_count_once() {
+        let prompts_of = |own: &[&str]| {
+            let of_class =
+                |class: &str| own.iter().map(|prompt| format!("{prompt} {class}")).collect::<Vec<_>>();
+            std::sync::Arc::new(NAMES.map(of_class).to_vec())
+        };
+        let evidence = |prompts: &[&[&str]]| {
+            let mut session = labelled(&NAMES, &[(3, 2, 0.95)]);
+            for _ in session.strategies.len()..prompts.len() {
+                session.strategies.extend(labelled(&NAMES, &[(3, 2, 0.95)]).strategies.into_iter().take(1));
+            }
+            for (strategy, own) in session.strategies.iter_mut().zip(prompts) {
+                strategy.prompts = prompts_of(own);
+            }
+            let found = found(&session, &[]);
+            assert_eq!(kinds(&found), [FindingKind::LikelyLabelError]);
+            found[0].evidence.clone()
+        };
+        let words = "both strategies, which have mostly the same prompts, take it for \"frog\"";
+        for copy in [&["a", "the", "my"][..], &["a", "the"], &["a", "the", "my", "one"]] {
+            let evidence = evidence(&[&["a", "the", "my"], copy]);
+            assert!(evidence.contains(words), "{evidence}");
+        }
+        for other in [&["a", "one"][..], &["one"]] {
+            let evidence = evidence(&[&["a", "the", "my"], other]);
+            assert!(evidence.contains("both strategies take it"), "{evidence}");
+        }
+        let evidence = evidence(&[&["a", "the", "my"], &["a", "the"], &["one"]]);
+        assert!(
+            evidence.contains("all 3 strategies, which count as 2 by their prompts, take it"),
+            "{evidence}"
         );
     }
 
