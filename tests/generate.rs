@@ -452,7 +452,8 @@ fn wrong_use_is_told_with_a_remedy() {
     }
     std::fs::write(
         bench.path("e.toml"),
-        "checkpoint = 'demo'\nimages = 'demo'\n[generation]\napi_key = 'sk-x'\n",
+        "checkpoint = 'demo'\nimages = 'demo'\n[generation]\napi_key = 'sk-x'\n\
+         [[strategy]]\nname = 't'\ntemplates = ['a {}.']\n",
     )
     .unwrap();
     let complaint = bench.complaint(&["generate", "--experiment", "e.toml", "--name", "x"]);
