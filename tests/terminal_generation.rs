@@ -44,7 +44,7 @@ fn prompts_are_written_looked_at_and_become_a_strategy() {
     let form = session.wait_for("LLM prompts");
     assert!(form.contains("model") && !form.contains("very-secret"), "{form}");
     // The name, the model, and six sentences a class.
-    session.press("\x15pond\ttiny\t\t\t6\r");
+    session.press("\x15pond\x1b[Btiny\x1b[B\x1b[B\x1b[B6\r");
     session.wait_for("60 of 60 sentences (done)");
     let accuracy = session.wait_for(" a class   A ");
     assert!(accuracy.contains("top-1"), "{accuracy}");

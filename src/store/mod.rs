@@ -33,7 +33,7 @@ mod vectors;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 pub use blake3::Hash;
 
@@ -71,6 +71,9 @@ pub struct StoreCounts {
     pub runs: usize,
 }
 
+/// The stores that this process has open, by their directory.
+static OPEN: Mutex<Vec<(PathBuf, Weak<Inner>)>> = Mutex::new(Vec::new());
+
 // The order matters: fields are dropped from first to last, and the lock ends after the database is closed.
 struct Inner {
     tables: Tables,
@@ -99,7 +102,8 @@ struct Disk {
 }
 
 impl Store {
-    /// Opens the store in the directory `dir`, which is made if it is not there.
+    /// Opens the store in the directory `dir`, which is made if it is not there. Where this process has it open already, that
+    /// is the same store, and it stays open as long as one of both is used.
     ///
     /// Damaged files are set aside and replaced by empty ones, and the prompt sets imported from their plain copies;
     /// a notice says so.
@@ -110,16 +114,28 @@ impl Store {
     pub fn open(dir: &Path) -> Result<OpenedStore, StoreError> {
         std::fs::create_dir_all(dir).map_err(|e| StoreError::io("make", dir, e))?;
         let dir = std::path::absolute(dir).map_err(|e| StoreError::io("find", dir, e))?;
-        let lock = Arc::new(holder::lock(&dir)?);
+        let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+        open.retain(|(_, store)| store.strong_count() > 0);
+        let known = open.iter().find(|(known, _)| *known == dir).and_then(|(_, store)| store.upgrade());
+        if let Some(store) = known {
+            return Ok(OpenedStore { store: Self(store), notices: Vec::new() });
+        }
+        let opened = Self::open_first(&dir)?;
+        open.push((dir, Arc::downgrade(&opened.store.0)));
+        Ok(opened)
+    }
+
+    fn open_first(dir: &Path) -> Result<OpenedStore, StoreError> {
+        let lock = Arc::new(holder::lock(dir)?);
         let mut notices = Vec::new();
-        let opened = match Self::open_locked(&dir, &lock) {
+        let opened = match Self::open_locked(dir, &lock) {
             Err(StoreError::Damaged { .. }) => {
-                let aside = disk::set_aside(&dir)?;
+                let aside = disk::set_aside(dir)?;
                 notices.push(format!(
                     "the store was damaged: its files are now in {}, and embeddings and runs start anew",
                     aside.display()
                 ));
-                Self::open_locked(&dir, &lock)?
+                Self::open_locked(dir, &lock)?
             }
             opened => opened?,
         };

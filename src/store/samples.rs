@@ -57,6 +57,37 @@ mod tests {
     use super::*;
 
     #[test]
+    fn several_jobs_of_a_process_share_a_store() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = Key::of(&[b"a"]);
+        let first = Store::open(folder.path()).unwrap().store;
+        let threads: Vec<_> = (0..4)
+            .map(|thread: u8| {
+                let path = folder.path().to_owned();
+                std::thread::spawn(move || {
+                    for round in 0..10 {
+                        let store = Store::open(&path).unwrap().store;
+                        store.save_sample(&Key::of(&[&[thread, round]]), "a frog").unwrap();
+                    }
+                })
+            })
+            .collect();
+        first.save_sample(&key, "a cat").unwrap();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        let again = Store::open(folder.path()).unwrap().store;
+        drop(first);
+        assert_eq!(
+            again.samples(&[key, Key::of(&[&[3, 9]])]).unwrap(),
+            ["a cat", "a frog"].map(|text| Some(text.to_owned()))
+        );
+        drop(again);
+        assert_eq!(
+            Store::open(folder.path()).unwrap().store.samples(&[key]).unwrap(),
+            [Some("a cat".to_owned())]
+        );
+    }
+
+    #[test]
     fn answers_and_generations_outlive_the_store() {
         let folder = tempfile::tempdir().unwrap();
         let keys = [Key::of(&[b"a"]), Key::of(&[b"b"])];

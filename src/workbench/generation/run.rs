@@ -179,6 +179,8 @@ impl Generation {
         cancel: &Cancel,
         notify: &(dyn Fn(GenerationNotice) + Sync),
     ) -> Result<(), WorkbenchError> {
+        // It stays open, so that keeping an answer does not wait for others.
+        let _open = self.place.open()?;
         let began = Instant::now();
         *locked(&self.pace) = Pace::default();
         let (next, ends) = (AtomicUsize::new(0), AtomicBool::new(false));
