@@ -253,7 +253,6 @@ mod tests {
     use super::super::CheckpointChoice;
     use super::super::prompt_desk::tests::{pond, session_of};
     use super::*;
-    use crate::store::Store;
 
     struct Analysis {
         job: AnalysisJob,
@@ -282,7 +281,8 @@ mod tests {
         let session = session_of(&experiment, &place);
         let analysis = Analysis::start(experiment, &place, &session);
         assert!(matches!(analysis.next(), AnalysisNotice::Ready));
-        Store::open(&folder.path().join("store")).unwrap();
+        // As another process would, which waits as long as this one has it.
+        std::fs::File::options().write(true).open(folder.path().join("store/lock")).unwrap().lock().unwrap();
         drop(analysis.job);
         assert!(analysis.notices.recv().is_err());
     }

@@ -229,7 +229,8 @@ mod tests {
         assert_eq!(state.top1, session.strategies[1].evaluation.top1());
 
         // Somebody else has the store: editing goes on, saving does not.
-        let held = Store::open(&folder.path().join("store")).unwrap().store;
+        let held = std::fs::File::options().write(true).open(folder.path().join("store/lock")).unwrap();
+        held.lock().unwrap();
         let state = desk.changed(add(0, "a small green frog"));
         assert_eq!((&state.trail[..], state.is_changed), (&["frog: prompt 3 added".to_owned()][..], true));
         let DeskNotice::Similarities { prompts, .. } =
