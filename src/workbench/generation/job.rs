@@ -155,6 +155,7 @@ fn serve(
     thread::scope(|scope| {
         let (ended, end) = unbounded::<Result<(), WorkbenchError>>();
         let mut cancel: Option<Cancel> = None;
+        let mut is_done = false;
         let start = |cancel: &mut Option<Cancel>| {
             let its_cancel = Cancel::default();
             *cancel = Some(its_cancel.clone());
@@ -204,7 +205,14 @@ fn serve(
                         if let GenerationRequest::Drop { class, .. } | GenerationRequest::More { class, .. } = request {
                             notify(GenerationJobNotice::Changed(Box::new(generation.now(class))));
                         }
-                        if !runs && matches!(request, GenerationRequest::Resume | GenerationRequest::More { .. }) {
+                        let goes_on = match request {
+                            GenerationRequest::Resume | GenerationRequest::More { .. } => true,
+                            // What was dropped is made up for, unless the user stopped it.
+                            GenerationRequest::Drop { .. } => is_done,
+                            GenerationRequest::Stop | GenerationRequest::Save => false,
+                        };
+                        if !runs && goes_on {
+                            is_done = false;
                             start(&mut cancel);
                         }
                     }
@@ -215,7 +223,10 @@ fn serve(
                     match ending {
                         // Something was dropped or wished for behind the run's back.
                         Ok(Ok(())) if generation.all_classes().iter().any(lacks) => start(&mut cancel),
-                        Ok(Ok(())) => notify(GenerationJobNotice::Done(generation.note())),
+                        Ok(Ok(())) => {
+                            is_done = true;
+                            notify(GenerationJobNotice::Done(generation.note()));
+                        }
                         Ok(Err(WorkbenchError::Cancelled)) => notify(GenerationJobNotice::Stopped),
                         Ok(Err(error)) => {
                             notify(GenerationJobNotice::Refused(error.to_string()));
