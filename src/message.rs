@@ -1,4 +1,4 @@
-//! How messages show lists of names, and numbers.
+//! How messages show lists of names, numbers, and a share as a bar of characters.
 
 /// The first `most` names in quotation marks, and how many more there are: `"a", "b" and 3 more`.
 #[must_use]
@@ -28,6 +28,21 @@ pub fn count(number: usize) -> String {
         grouped.push(digit);
     }
     grouped
+}
+
+/// A bar of `width` whole cells, full up to `value` of it, with a mark in the cell where it should end: both from 0 to 1.
+/// The three characters are those of a full cell, the mark and an empty cell.
+#[must_use]
+pub fn marked_bar(value: f64, mark: f64, width: usize, [full, marked, empty]: [&str; 3]) -> String {
+    let cells = |share: f64| (share * width as f64).round() as usize;
+    let mark = cells(mark).min(width.saturating_sub(1));
+    (0..width)
+        .map(|cell| match cell {
+            cell if cell == mark => marked,
+            cell if cell < cells(value) => full,
+            _ => empty,
+        })
+        .collect()
 }
 
 #[cfg(test)]

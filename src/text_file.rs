@@ -59,6 +59,11 @@ pub fn read(path: &Path) -> Result<String, TextFileError> {
     }
 }
 
+/// The lines that are not blank, without the blanks around them.
+pub fn lines(text: &str) -> impl Iterator<Item = String> + '_ {
+    text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned)
+}
+
 /// Splits `file.json#key` into the file and the key of the object in it. A path that exists as it is has no key.
 #[must_use]
 pub fn split_key(path: &Path) -> (PathBuf, Option<String>) {

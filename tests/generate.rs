@@ -12,39 +12,11 @@ use std::time::Duration;
 
 use cupl_tui::language_model::openai::{ApiKey, OpenAi, OpenAiSettings};
 use cupl_tui::language_model::{LanguageModel, LanguageModelError, Sample, SampleRequest, Sampling};
-use loopback::{Asked, Loopback, Reply};
+use loopback::{Loopback, Reply, sentences};
 use program::{Bench, text};
 use serde_json::{Value, json};
 
 const KEY: &str = "sk-very-secret";
-
-/// Answers of use: a sentence for each wanted sample, another one for each request.
-fn answer(number: usize, asked: &Asked) -> Value {
-    let body = asked.json();
-    let prompt = body["messages"][0]["content"].as_str().or(body["prompt"].as_str()).unwrap().to_owned();
-    let class = prompt
-        .trim_end_matches([':', '?'])
-        .rsplit([' ', '\n'])
-        .find(|word| *word != "like" && *word != "looks");
-    let class = if prompt.contains("looks like:") {
-        prompt.trim_end_matches(" looks like:").rsplit(' ').next().unwrap().to_owned()
-    } else {
-        class.unwrap().to_owned()
-    };
-    let n = body["n"].as_u64().unwrap_or(1) as usize;
-    let words = ["small", "large", "long", "round", "flat", "green", "brown", "white", "dark", "bright"];
-    let choice = |index: usize| {
-        let at = 10 * number + index;
-        let text = format!(
-            "\nA {class} is {} and {} with {} legs",
-            words[at % 10],
-            words[at / 10 % 10],
-            words[at / 100 % 10]
-        );
-        json!({"index": index, "message": {"content": text}, "text": text, "finish_reason": "stop"})
-    };
-    json!({"choices": (0..n).map(choice).collect::<Vec<_>>(), "usage": {"completion_tokens": 11 * n}})
-}
 
 fn settings(server: &Loopback) -> OpenAiSettings {
     let mut settings = OpenAiSettings::new(&format!("{}/v1", server.url), "tiny", ApiKey::new(KEY));
@@ -76,7 +48,7 @@ fn numbers(samples: &[Sample]) -> Vec<u32> {
 
 #[test]
 fn a_server_answers_several_samples_at_once() {
-    let server = Loopback::start(|number, asked| Reply::json(&answer(number, asked)));
+    let server = Loopback::start(|number, asked| Reply::json(&sentences(number, asked)));
     let (samples, ended) = ask(&server);
     ended.unwrap();
     assert_eq!(numbers(&samples), [0, 1, 2, 3]);
@@ -125,7 +97,7 @@ fn failures_that_pass_are_tried_again() {
     ];
     for (name, fault) in faults {
         let server = Loopback::start(move |number, asked| {
-            let good = answer(0, asked);
+            let good = sentences(0, asked);
             if number < 2 { fault(good.to_string().into_bytes()) } else { Reply::json(&good) }
         });
         let (samples, ended) = ask(&server);
@@ -133,7 +105,7 @@ fn failures_that_pass_are_tried_again() {
         assert_eq!(numbers(&samples), [0, 1, 2, 3], "{name}");
         assert_eq!(server.asked().len(), 3, "{name}");
         // One attempt fewer is too few.
-        let server = Loopback::start(move |_, asked| fault(answer(0, asked).to_string().into_bytes()));
+        let server = Loopback::start(move |_, asked| fault(sentences(0, asked).to_string().into_bytes()));
         let (samples, ended) = ask(&server);
         let error = ended.unwrap_err();
         assert!(samples.is_empty() && server.asked().len() == 3, "{name}: {error}");
@@ -216,7 +188,7 @@ fn what_a_server_does_not_take_is_left_out() {
         } else if body.get("n").is_some() {
             refuse("n")
         } else {
-            Reply::json(&answer(number, asked))
+            Reply::json(&sentences(number, asked))
         }
     });
     let (samples, ended) = ask(&server);
@@ -227,7 +199,7 @@ fn what_a_server_does_not_take_is_left_out() {
     assert_eq!(asked.last().unwrap().json()["max_completion_tokens"], 50);
     // A server that passes over `n` without a word.
     let server = Loopback::start(|number, asked| {
-        let mut all = answer(number, asked);
+        let mut all = sentences(number, asked);
         all["choices"].as_array_mut().unwrap().truncate(1);
         Reply::json(&all)
     });
@@ -262,7 +234,7 @@ fn a_slow_server_can_be_left() {
     let server = Loopback::start(move |number, asked| {
         raised.store(true, Ordering::Relaxed);
         holds.wait();
-        Reply::json(&answer(number, asked))
+        Reply::json(&sentences(number, asked))
     });
     let model = OpenAi::new(settings(&server)).unwrap();
     let request = SampleRequest {
@@ -299,7 +271,7 @@ fn asked_for(server: &Loopback) -> HashMap<String, u64> {
 fn a_set_is_written_saved_and_evaluated() {
     let bench = Bench::new();
     std::fs::write(bench.path("classes.txt"), "cat\nfrog\ntruck\n").unwrap();
-    let server = Loopback::start(|number, asked| Reply::json(&answer(number, asked)));
+    let server = Loopback::start(|number, asked| Reply::json(&sentences(number, asked)));
     let output = generate(
         &bench,
         &server,
@@ -374,7 +346,7 @@ fn killed_in_the_middle_nothing_is_lost_or_asked_twice() {
             holds.wait();
             return Reply::HangUp;
         }
-        Reply::json(&answer(number, asked))
+        Reply::json(&sentences(number, asked))
     });
     let flags = [
         "--classes",

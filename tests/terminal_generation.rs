@@ -5,34 +5,12 @@
 mod loopback;
 mod pseudo_terminal;
 
-use loopback::{Asked, Loopback, Reply};
+use loopback::{Loopback, Reply, sentences};
 use pseudo_terminal::Session;
-use serde_json::{Value, json};
-
-/// Sentences of use about the class that is asked about, other ones in each request.
-fn answer(number: usize, asked: &Asked) -> Value {
-    let body = asked.json();
-    let prompt = body["messages"][0]["content"].as_str().unwrap();
-    let prompt = prompt.trim_end_matches([':', '?']).trim_end_matches(" looks like");
-    let class = prompt.rsplit(' ').next().unwrap().to_owned();
-    let words = ["small", "large", "long", "round", "flat", "green", "brown", "white", "dark", "bright"];
-    let choice = |index: usize| {
-        let at = 7 * number + index;
-        let text = format!(
-            "A {class} is {} and {} with {} sides",
-            words[at % 10],
-            words[at / 10 % 10],
-            words[at / 3 % 10]
-        );
-        json!({"index": index, "message": {"content": text}, "finish_reason": "stop"})
-    };
-    let n = body["n"].as_u64().unwrap_or(1) as usize;
-    json!({"choices": (0..n).map(choice).collect::<Vec<_>>(), "usage": {"completion_tokens": 12 * n}})
-}
 
 #[test]
 fn prompts_are_written_looked_at_and_become_a_strategy() {
-    let server = Loopback::start(|number, asked| Reply::json(&answer(number, asked)));
+    let server = Loopback::start(|number, asked| Reply::json(&sentences(number, asked)));
     let home = tempfile::tempdir().unwrap();
     let url = format!("{}/v1", server.url);
     let variables = [("OPENAI_API_KEY", "sk-very-secret"), ("OPENAI_BASE_URL", url.as_str())];

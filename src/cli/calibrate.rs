@@ -7,6 +7,7 @@ use super::experiment::{Opened, introduce, outcome};
 use super::output::Output;
 use super::table::percent;
 use super::{CommandError, Outcome};
+use crate::message::marked_bar;
 use crate::workbench::{
     Calibration, CalibrationOptions, Fitted, Reliability, ReliabilityBin, Session, SessionOptions,
     calibrate_strategy,
@@ -94,15 +95,7 @@ fn diagram(reliability: &Reliability) -> Vec<Vec<String>> {
 
 /// `####|....`: how many are right, with a mark where they should end.
 fn bar(accuracy: f64, confidence: f64) -> String {
-    let cells = |share: f64| (share * BAR as f64).round() as usize;
-    let mark = cells(confidence).min(BAR - 1);
-    (0..BAR)
-        .map(|cell| match cell {
-            cell if cell == mark => '|',
-            cell if cell < cells(accuracy) => '#',
-            _ => '.',
-        })
-        .collect()
+    marked_bar(accuracy, confidence, BAR, ["#", "|", "."])
 }
 
 fn nats(value: f64) -> String {

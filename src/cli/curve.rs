@@ -23,11 +23,10 @@ pub fn run(command: &CurveArguments, global: &Global, output: &mut Output) -> Re
     let embeddings = opened.embed()?;
     let mut curves = Vec::with_capacity(session.strategies.len());
     for strategy in 0..session.strategies.len() {
-        let progress = std::sync::Mutex::new(ProgressLine::stderr());
-        let line = || progress.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let notify = |state| line().show(&state);
-        let curve = strategy_curve(&session, &embeddings, strategy, &options, &opened.cancel, &notify);
-        line().finish();
+        let line = ProgressLine::stderr();
+        let mut notify = |state| line.show(&state);
+        let curve = strategy_curve(&session, &embeddings, strategy, &options, &opened.cancel, &mut notify);
+        line.finish();
         curves.push(curve?);
     }
     match command.format {

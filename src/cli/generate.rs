@@ -1,7 +1,6 @@
 //! `generate`: a prompt set that a language model writes.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 
 use serde_json::json;
 
@@ -17,7 +16,6 @@ use crate::workbench::generation::{
 };
 use crate::workbench::{
     CheckpointChoice, Experiment, StorePlace, Workbench, WorkbenchError, check_prompt_set_name,
-    short_duration,
 };
 
 /// Requests that a table of a dry run shows.
@@ -34,15 +32,7 @@ pub fn run(
     let (classes, of_file, checkpoint) = subject(command, &store)?;
     let settings = flags(command)?.or(of_file);
     let model = settings.open_model(|name| std::env::var(name).ok())?;
-    let llm_prompts = settings.llm_prompts()?;
-    let hints = settings.hints.clone().unwrap_or_default();
-    let classes: Vec<(String, Option<String>)> =
-        classes.into_iter().map(|class| (class.clone(), hints.get(&class).cloned())).collect();
-    let wanted = settings.wanted(llm_prompts.len());
-    let mut plan =
-        GenerationPlan::new(&command.name, classes, &llm_prompts, wanted, settings.sampling(), &*model);
-    plan.context = settings.context.clone();
-    plan.retry_limit = settings.retry_limit();
+    let plan = settings.plan(&command.name, classes, &*model)?;
     if command.dry_run {
         return dry_run(&plan, &*model, command.format, output);
     }
@@ -51,13 +41,13 @@ pub fn run(
     if already > 0 {
         warn(&format!("{already} answers are in the store already and are not asked for again"));
     }
-    let status = Mutex::new(StatusLine::stderr());
+    let status = StatusLine::stderr();
     let total: usize = generation.plan().classes.iter().map(|class| class.wanted).sum();
     let ended = generation.run(&cancel, &|notice| {
         let line = progress(total, &notice.pace, &generation.plan().classes[notice.class].name);
-        status.lock().unwrap_or_else(std::sync::PoisonError::into_inner).show(&line);
+        status.show(&line);
     });
-    status.lock().unwrap_or_else(std::sync::PoisonError::into_inner).finish();
+    status.finish();
     generation.note().iter().for_each(|note| warn(note));
     let all = generation.all_classes();
     let is_short = all.iter().any(|class| class.n_accepted() < class.wanted);
@@ -146,17 +136,8 @@ fn flags(command: &GenerateArguments) -> Result<GenerationSettings, CommandError
 
 /// `writing 120/300 sentences, 12.3 sentences/s, 240 tokens/s, 15s left (tree frog)`
 fn progress(total: usize, pace: &Pace, class: &str) -> String {
-    let mut line = format!("writing {}/{total} sentences", total.saturating_sub(pace.missing));
-    if let Some(rate) = pace.rate() {
-        line.push_str(&format!(", {rate:.1} sentences/s"));
-    }
-    if let Some(rate) = pace.token_rate() {
-        line.push_str(&format!(", {rate:.0} tokens/s"));
-    }
-    if let Some(left) = pace.left() {
-        line.push_str(&format!(", {} left", short_duration(left)));
-    }
-    format!("{line} ({class})")
+    let done = format!("writing {}/{total} sentences", total.saturating_sub(pace.missing));
+    format!("{} ({class})", std::iter::once(done).chain(pace.words(true)).collect::<Vec<_>>().join(", "))
 }
 
 fn dry_run(

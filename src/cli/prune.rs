@@ -8,7 +8,9 @@ use super::experiment::{Opened, introduce, outcome};
 use super::output::{Output, ProgressLine};
 use super::table::{percent, points};
 use super::{CommandError, Outcome};
-use crate::workbench::{Pruning, PruningOptions, Session, SessionOptions, check_prompt_set_name, p_words};
+use crate::workbench::{
+    Pruning, PruningOptions, Session, SessionOptions, check_prompt_set_name, p_words, proven_words,
+};
 
 pub fn run(command: &PruneArguments, global: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
     if let Some(name) = &command.save {
@@ -80,11 +82,7 @@ fn table(
         comparison.gained.len(),
         comparison.lost.len(),
         p_words(comparison.mcnemar_p()),
-        match (comparison.is_proven(), comparison.top1 > 0.0) {
-            (true, true) => "proven better",
-            (true, false) => "proven worse",
-            (false, _) => "not proven",
-        },
+        proven_words(comparison),
     ))?;
     output.line(&match pruning.looks {
         1 => "these images were looked at for the first time".to_owned(),

@@ -15,6 +15,7 @@ use super::error::DatasetError;
 use super::labels::{Label, Labelled};
 use super::picture::{ArchiveFile, Picture, PictureArchive, PictureError};
 use super::{Dataset, DatasetImage, DatasetOptions, PictureSource, SkippedImage, split};
+use crate::text_file;
 
 /// Width and height.
 const SIDE: u32 = 32;
@@ -122,7 +123,8 @@ impl Dataset {
         wanted: Option<&str>,
         options: &DatasetOptions,
     ) -> Result<Dataset, DatasetError> {
-        let failed = |path: &Path, error: &io::Error| archive_error(path, format!("cannot be read: {error}"));
+        let failed =
+            |path: &Path, error: &io::Error| DatasetError::archive(path, format!("cannot be read: {error}"));
         let mut parts = Vec::new();
         for entry in std::fs::read_dir(folder).map_err(|error| failed(folder, &error))? {
             let path = entry.map_err(|error| failed(folder, &error))?.path();
@@ -132,7 +134,7 @@ impl Dataset {
                 parts.push(Part { name, kind: of, split, number, file });
             }
         }
-        let names = crate::text_file::read(&folder.join(kind.names_file()))?;
+        let names = text_file::read(&folder.join(kind.names_file()))?;
         from_parts(folder, parts, &names, wanted, options)
     }
 
@@ -147,11 +149,11 @@ impl Dataset {
         options: &DatasetOptions,
     ) -> Result<Dataset, DatasetError> {
         let (parts, names) = unpack(path, wanted).map_err(|error| {
-            archive_error(path, format!("cannot be unpacked: {error}; get the file anew"))
+            DatasetError::archive(path, format!("cannot be unpacked: {error}; get the file anew"))
         })?;
         match (names, parts.is_empty()) {
             (Some(names), false) => from_parts(path, parts, &names, wanted, options),
-            _ => Err(archive_error(
+            _ => Err(DatasetError::archive(
                 path,
                 "of archives, CIFAR's binary versions are known (cifar-10-binary.tar.gz, cifar-100-binary.tar.gz; not \
                  the Python and Matlab ones) and uncompressed WebDataset shards: unpack other ones into a folder per \
@@ -178,10 +180,6 @@ pub(super) fn is_archive(path: &Path) -> bool {
 
 fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
-fn archive_error(path: &Path, problem: String) -> DatasetError {
-    DatasetError::Archive { path: path.to_owned(), problem }
 }
 
 /// The files of records, as far as they are wanted, and the text with the names.
@@ -221,11 +219,11 @@ fn from_parts(
     splits.dedup();
     let (chosen, note) = split::choose(path, &splits, wanted)?;
     let kind = parts.first().map_or(Kind::Cifar10, |part| part.kind);
-    let names: Vec<String> =
-        names.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
+    let names: Vec<String> = text_file::lines(names).collect();
     let (mut images, mut labels, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
     for part in parts.into_iter().filter(|part| Some(part.split) == chosen) {
-        let failed = |error: io::Error| archive_error(path, format!("{} cannot be read: {error}", part.name));
+        let failed =
+            |error: io::Error| DatasetError::archive(path, format!("{} cannot be read: {error}", part.name));
         let length = part.file.length().map_err(failed)?;
         let (records, rest) = (length / kind.record() as u64, length % kind.record() as u64);
         let stem = part.name.trim_end_matches(".bin").to_owned();

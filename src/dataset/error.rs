@@ -1,6 +1,6 @@
 //! What can be wrong with a dataset as a whole; what is wrong with one image only is a skipped image.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::text_file::TextFileError;
 
@@ -101,4 +101,11 @@ pub enum DatasetError {
         /// What is wrong.
         problem: String,
     },
+}
+
+impl DatasetError {
+    /// What is wrong with a file that holds a dataset or a part of one.
+    pub(super) fn archive(path: &Path, problem: String) -> Self {
+        Self::Archive { path: path.to_owned(), problem }
+    }
 }

@@ -1,6 +1,5 @@
 //! Which form a dataset has, by looking at its path, and opening it.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::cifar;
@@ -11,8 +10,7 @@ use super::{Dataset, DatasetOptions};
 use crate::text_file;
 
 /// The forms that are known.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum DatasetForm {
+enum DatasetForm {
     /// A folder per class.
     Folders(PathBuf),
     /// A CSV, TSV or JSONL file of paths and labels.
@@ -22,24 +20,9 @@ pub enum DatasetForm {
     /// Parquet files.
     Parquet(Vec<PathBuf>),
     /// The folder of CIFAR-10 or CIFAR-100.
-    CifarFolder(PathBuf),
+    CifarFolder(PathBuf, cifar::Kind),
     /// The archive of one of them.
     CifarArchive(PathBuf),
-}
-
-impl fmt::Display for DatasetForm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let files = |count: usize| if count == 1 { "file" } else { "files" };
-        match self {
-            Self::Folders(_) => f.write_str("a folder per class"),
-            Self::Manifest(_) => f.write_str("a manifest of paths and labels"),
-            Self::WebDataset(shards) if shards.len() == 1 => f.write_str("WebDataset, 1 shard"),
-            Self::WebDataset(shards) => write!(f, "WebDataset, {} shards", shards.len()),
-            Self::Parquet(all) => write!(f, "Parquet, {} {}", all.len(), files(all.len())),
-            Self::CifarFolder(_) => f.write_str("CIFAR, binary version"),
-            Self::CifarArchive(_) => f.write_str("CIFAR, binary version, packed"),
-        }
-    }
 }
 
 /// A form and the split that is meant.
@@ -49,16 +32,6 @@ struct Recognised {
     split: Option<String>,
     /// Which split was chosen already.
     note: Option<String>,
-}
-
-impl DatasetForm {
-    /// The form of what is at `path`, which may end in `#` and the name of a split.
-    ///
-    /// # Errors
-    /// When the split is not there.
-    pub fn at(path: &Path) -> Result<Self, DatasetError> {
-        Ok(recognise(path)?.form)
-    }
 }
 
 impl Dataset {
@@ -76,10 +49,7 @@ impl Dataset {
             DatasetForm::Manifest(file) => Self::from_manifest(file, options),
             DatasetForm::WebDataset(shards) => Self::from_webdataset(shards, options),
             DatasetForm::Parquet(files) => Self::from_parquet(&root, files, split, options),
-            DatasetForm::CifarFolder(folder) => match cifar::Kind::of_folder(folder) {
-                Some(kind) => Self::from_cifar_folder(folder, kind, split, options),
-                None => Self::from_folder(folder, options),
-            },
+            DatasetForm::CifarFolder(folder, kind) => Self::from_cifar_folder(folder, *kind, split, options),
             DatasetForm::CifarArchive(file) => Self::from_cifar_archive(file, split, options),
         }?;
         if matches!(form, DatasetForm::WebDataset(_) | DatasetForm::Parquet(_))
@@ -112,8 +82,8 @@ fn recognise(path: &Path) -> Result<Recognised, DatasetError> {
 
 fn folder(root: &Path, wanted: Option<&str>) -> Result<Recognised, DatasetError> {
     let split = wanted.map(str::to_owned);
-    if let Some((folder, _)) = cifar::folder_of(root) {
-        return Ok(Recognised { form: DatasetForm::CifarFolder(folder), split, note: None });
+    if let Some((folder, kind)) = cifar::folder_of(root) {
+        return Ok(Recognised { form: DatasetForm::CifarFolder(folder, kind), split, note: None });
     }
     let tables = files_below(root, "parquet", 2);
     if !tables.is_empty() {

@@ -1,10 +1,11 @@
-//! Labels that are numbers, names or both, and the classes that they come to.
+//! Labels that are numbers, names or both, and the classes and the dataset that they come to.
 
 use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
 
 use super::classes::classes;
 use super::error::DatasetError;
-use super::{Class, DatasetOptions};
+use super::{Class, Dataset, DatasetImage, DatasetOptions, SkippedImage};
 
 /// A label as a file has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,6 +104,44 @@ fn distinct(names: Vec<String>) -> Vec<String> {
         _ => format!("{name} ({number})"),
     };
     names.into_iter().enumerate().map(named).collect()
+}
+
+impl Dataset {
+    /// A dataset of images whose labels are told apart.
+    pub(super) fn of_labelled(
+        path: &Path,
+        images: Vec<DatasetImage>,
+        labels: &[Label],
+        labelled: Labelled,
+        mut skipped: Vec<SkippedImage>,
+    ) -> Result<Dataset, DatasetError> {
+        let Labelled { classes, labels: places, notes } = labelled;
+        let mut kept = Vec::with_capacity(images.len());
+        for ((image, place), label) in images.into_iter().zip(places).zip(labels) {
+            match place {
+                Some(label) => kept.push(DatasetImage { label, ..image }),
+                None => skipped.push(SkippedImage {
+                    name: image.name,
+                    reason: match label {
+                        Label::Number(number) => {
+                            format!("its label is {number}, and there are {} classes", classes.len())
+                        }
+                        Label::Name(name) => {
+                            format!("its label {name:?} is none of the {} classes", classes.len())
+                        }
+                    },
+                }),
+            }
+        }
+        if kept.is_empty() {
+            return Err(DatasetError::NoImages { path: path.to_owned(), skipped: skipped.len(), ignored: 0 });
+        }
+        if let [class] = classes.as_slice() {
+            return Err(DatasetError::OneClass { path: path.to_owned(), class: class.name.clone() });
+        }
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(Dataset { name, classes, images: kept, skipped, ignored: Vec::new(), notes })
+    }
 }
 
 #[cfg(test)]

@@ -39,7 +39,6 @@ use std::path::PathBuf;
 pub use class_names::ClassNameMap;
 pub use error::DatasetError;
 pub use folder::list_pictures;
-pub use form::DatasetForm;
 pub use picture::{Picture, PictureArchive, PictureError, PictureSource};
 pub use sheets::SheetClass;
 

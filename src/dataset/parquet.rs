@@ -141,7 +141,7 @@ impl Dataset {
         let (chosen, note) = split::choose(path, &splits, wanted)?;
         let (mut images, mut labels, mut names) = (Vec::new(), Vec::new(), None);
         for (file, _) in files.iter().zip(&of_file).filter(|(_, split)| split.as_deref() == chosen) {
-            let failed = |problem: String| DatasetError::Archive { path: file.clone(), problem };
+            let failed = |problem: String| DatasetError::archive(file, problem);
             let (table, columns) = open(file).map_err(failed)?;
             labels.extend(table.labels(columns.label).map_err(failed)?);
             names = names.or(columns.names);

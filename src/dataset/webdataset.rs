@@ -86,46 +86,10 @@ impl Dataset {
         let labelled = Labelled::new(&labels, names, options)?;
         Dataset::of_labelled(first, images, &labels, labelled, skipped)
     }
-
-    /// A dataset of images whose labels are told apart.
-    pub(super) fn of_labelled(
-        path: &Path,
-        images: Vec<DatasetImage>,
-        labels: &[Label],
-        labelled: Labelled,
-        mut skipped: Vec<SkippedImage>,
-    ) -> Result<Dataset, DatasetError> {
-        let Labelled { classes, labels: places, notes } = labelled;
-        let mut kept = Vec::with_capacity(images.len());
-        for ((image, place), label) in images.into_iter().zip(places).zip(labels) {
-            match place {
-                Some(label) => kept.push(DatasetImage { label, ..image }),
-                None => skipped.push(SkippedImage {
-                    name: image.name,
-                    reason: match label {
-                        Label::Number(number) => {
-                            format!("its label is {number}, and there are {} classes", classes.len())
-                        }
-                        Label::Name(name) => {
-                            format!("its label {name:?} is none of the {} classes", classes.len())
-                        }
-                    },
-                }),
-            }
-        }
-        if kept.is_empty() {
-            return Err(DatasetError::NoImages { path: path.to_owned(), skipped: skipped.len(), ignored: 0 });
-        }
-        if let [class] = classes.as_slice() {
-            return Err(DatasetError::OneClass { path: path.to_owned(), class: class.name.clone() });
-        }
-        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Dataset { name, classes, images: kept, skipped, ignored: Vec::new(), notes })
-    }
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> DatasetError {
-    DatasetError::Archive { path: path.to_owned(), problem: format!("cannot be read: {error}") }
+    DatasetError::archive(path, format!("cannot be read: {error}"))
 }
 
 /// The pictures and labels of a shard, whose headers are read and nothing else but labels.
@@ -170,7 +134,7 @@ fn index(path: &Path, shard: &str) -> Result<Index, DatasetError> {
             Ok(()) => whole += 1,
             Err(error) if whole == 0 => {
                 let problem = format!("not a tar file ({error}); a compressed one has to be unpacked");
-                return Err(DatasetError::Archive { path: path.to_owned(), problem });
+                return Err(DatasetError::archive(path, problem));
             }
             Err(error) => {
                 found.skipped.push(SkippedImage {
@@ -223,9 +187,7 @@ fn class_names(shard: &Path) -> Result<Option<Vec<String>>, DatasetError> {
     for folder in [Some(folder), folder.parent()].into_iter().flatten() {
         let file = folder.join("classnames.txt");
         if file.is_file() {
-            let names = text_file::read(&file)?;
-            let lines = names.lines().map(str::trim).filter(|line| !line.is_empty());
-            return Ok(Some(lines.map(str::to_owned).collect()));
+            return Ok(Some(text_file::lines(&text_file::read(&file)?).collect()));
         }
     }
     Ok(None)

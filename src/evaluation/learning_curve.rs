@@ -70,15 +70,16 @@ pub struct CurveSubject<'a> {
 }
 
 /// Draws prompts at random, evaluates, and draws again: the first prompts of one order of a class's prompts make all
-/// sizes of a subset, so that more prompts are those before and some others. `proceed` is told how many of how many
-/// evaluations are done, and asked often.
+/// sizes of a subset, so that more prompts are those before and some others. `told` hears before each evaluation how many of
+/// how many are done; `proceed` is asked often.
 ///
 /// # Errors
 /// Those of [`Classifier::for_images`] and [`evaluate`](super::evaluate); [`EvaluationError::Stopped`] where `proceed` says no.
 pub fn learning_curve(
     subject: CurveSubject<'_>,
     options: &CurveOptions,
-    proceed: &(dyn Fn(usize, usize) -> bool + Sync),
+    told: &mut dyn FnMut(usize, usize),
+    proceed: Proceed<'_>,
 ) -> Result<LearningCurve, EvaluationError> {
     let counts: Vec<usize> = subject.prompts_per_class.iter().map(Matrix::rows).collect();
     let largest = counts.iter().copied().max().ok_or(EvaluationError::NoClasses)?;
@@ -96,14 +97,16 @@ pub fn learning_curve(
     for size in sizes {
         let mut found = Vec::with_capacity(subsets);
         for orders in &orders {
+            told(done, total);
             let drawn = subject.drawn(orders, size)?;
-            let evaluation = subject.evaluate(&drawn, &|| proceed(done, total))?;
+            let evaluation = subject.evaluate(&drawn, proceed)?;
             found.push((evaluation.top1(), evaluation.mean_per_class_recall()));
             done += 1;
         }
         points.push(point(size, &found));
     }
-    let evaluation = subject.evaluate(subject.prompts_per_class, &|| proceed(done, total))?;
+    told(done, total);
+    let evaluation = subject.evaluate(subject.prompts_per_class, proceed)?;
     points.push(point(largest, &[(evaluation.top1(), evaluation.mean_per_class_recall())]));
     Ok(LearningCurve { points, shorter_classes: counts.iter().filter(|count| **count < largest).count() })
 }
@@ -166,9 +169,12 @@ fn mean_and_sd(values: impl Iterator<Item = f64> + Clone) -> (f64, Option<f64>) 
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use proptest::prelude::*;
+
     use super::super::evaluate;
     use super::*;
-    use proptest::prelude::*;
 
     /// Rows of pseudo-random numbers.
     fn rows(count: usize, dim: usize, seed: u64) -> Matrix {
@@ -193,6 +199,10 @@ mod tests {
         }
     }
 
+    fn whole_curve(subject: CurveSubject<'_>, options: &CurveOptions) -> LearningCurve {
+        learning_curve(subject, options, &mut |_, _| {}, &|| true).unwrap()
+    }
+
     fn labels(n: usize, n_classes: usize) -> Vec<usize> {
         (0..n).map(|image| image % n_classes).collect()
     }
@@ -209,9 +219,8 @@ mod tests {
         ];
         let images = Matrix::from_rows(&[[0.6, -0.8], [-1.0, 0.0]]).unwrap();
         let options = CurveOptions { sizes: vec![1, 2, 7], subsets: 40, seed: 3 };
-        let curve =
-            learning_curve(subject(Aggregation::Max, &prompts, &images, &[0, 1]), &options, &|_, _| true);
-        let LearningCurve { points, shorter_classes } = curve.unwrap();
+        let LearningCurve { points, shorter_classes } =
+            whole_curve(subject(Aggregation::Max, &prompts, &images, &[0, 1]), &options);
         assert_eq!(shorter_classes, 1);
         let [one, all] = points[..] else { panic!("{points:?}") };
         assert_eq!((one.prompts, one.subsets, all.prompts, all.subsets), (1, 40, 2, 1));
@@ -239,13 +248,16 @@ mod tests {
         let (images, labels) = (rows(30, 5, 3).normalised(), labels(30, 2));
         let of = subject(Aggregation::Mean, &prompts, &images, &labels);
         let options = CurveOptions::default();
+        let so_far = AtomicUsize::new(0);
+        let mut told = |done, total| {
+            assert_eq!(total, 21);
+            so_far.store(done, Ordering::Relaxed);
+        };
         assert_eq!(
-            learning_curve(of, &options, &|done, total| {
-                assert_eq!(total, 21);
-                done < 5
-            }),
+            learning_curve(of, &options, &mut told, &|| so_far.load(Ordering::Relaxed) < 5),
             Err(EvaluationError::Stopped)
         );
+        assert_eq!(so_far.into_inner(), 5);
     }
 
     proptest! {
@@ -263,7 +275,7 @@ mod tests {
             let (images, labels) = (rows(25, 4, seed + 99).normalised(), labels(25, counts.len()));
             let of = subject(aggregation, &prompts, &images, &labels);
             let options = CurveOptions { subsets: 3, seed, ..CurveOptions::default() };
-            let curve = learning_curve(of, &options, &|_, _| true).unwrap();
+            let curve = whole_curve(of, &options);
             let classifier = Classifier::for_images(aggregation, &prompts, &images, 3.0).unwrap();
             let whole = evaluate(&images, &labels, &classifier, 3.0, 1).unwrap();
             let last = curve.points.last().unwrap();
@@ -274,7 +286,7 @@ mod tests {
                 Matrix::from_rows(&vec![of.row(0).to_vec(); 3]).unwrap()
             }).collect();
             let of = CurveSubject { prompts_per_class: &one, ..of };
-            let curve = learning_curve(of, &options, &|_, _| true).unwrap();
+            let curve = whole_curve(of, &options);
             prop_assert!(curve.points.iter().all(|point| point.top1_sd.is_none_or(|sd| sd < 1e-9)));
             prop_assert!(curve.points.iter().all(|point| (point.top1 - curve.points[0].top1).abs() < 1e-9));
         }

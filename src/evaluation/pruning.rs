@@ -45,10 +45,13 @@ pub fn prune(
     // `[n_classes]`, each `[n_images]`.
     let mut scores: Vec<Vec<f64>> = Vec::with_capacity(n_classes);
     let mut removed = Vec::new();
-    for class in &classes {
-        scores.push(class.scores(&class.products(images), None));
-        if !go_on(scores.len(), n_classes) {
-            return Ok(removed);
+    for some in classes.chunks(rayon::current_num_threads()) {
+        let of_class = |class: &Prunable| class.scores(&class.products(images), None);
+        for first in some.par_iter().map(of_class).collect::<Vec<_>>() {
+            scores.push(first);
+            if !go_on(scores.len(), n_classes) {
+                return Ok(removed);
+            }
         }
     }
     for _ in 0..ROUNDS {

@@ -5,10 +5,9 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::io;
 use std::mem::{Discriminant, discriminant};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::{io, thread};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
@@ -17,7 +16,7 @@ use super::error::WorkbenchError;
 use super::experiment::Experiment;
 use super::explanation::{Explanation, classifier, explain_with};
 use super::finding::Finding;
-use super::jobs::{StorePlace, panic_message};
+use super::jobs::{StorePlace, start_job};
 use super::label_doctor::label_findings;
 use super::learning_curve::strategy_curve;
 use super::opening::Workbench;
@@ -114,22 +113,15 @@ impl AnalysisJob {
         experiment: Experiment,
         place: StorePlace,
         session: Arc<Session>,
-        notify: impl Fn(AnalysisNotice) + Send + Sync + 'static,
+        notify: impl Fn(AnalysisNotice) + Send + 'static,
     ) -> io::Result<Self> {
         let (sender, receiver) = unbounded();
         let cancel = Cancel::default();
         let its_cancel = cancel.clone();
-        thread::Builder::new().name("job-analysis".into()).spawn(move || {
-            let worked = catch_unwind(AssertUnwindSafe(|| {
-                let mut analyst = Analyst::open(experiment, &place, session, &its_cancel, &notify)?;
-                notify(AnalysisNotice::Ready);
-                analyst.serve(&receiver, &its_cancel, &notify)
-            }));
-            match worked {
-                Ok(Ok(()) | Err(WorkbenchError::Cancelled)) => {}
-                Ok(Err(error)) => notify(AnalysisNotice::Failed(error.to_string())),
-                Err(panic) => notify(AnalysisNotice::Failed(panic_message(panic.as_ref()))),
-            }
+        start_job("job-analysis", notify, AnalysisNotice::Failed, move |notify| {
+            let mut analyst = Analyst::open(experiment, &place, session, &its_cancel, notify)?;
+            notify(AnalysisNotice::Ready);
+            Ok(analyst.serve(&receiver, &its_cancel, notify)?)
         })?;
         Ok(Self { requests: sender, cancel })
     }
@@ -169,7 +161,7 @@ impl Analyst {
         &mut self,
         requests: &Receiver<AnalysisRequest>,
         cancel: &Cancel,
-        notify: &(dyn Fn(AnalysisNotice) + Sync),
+        notify: &dyn Fn(AnalysisNotice),
     ) -> Result<(), WorkbenchError> {
         while let Ok(first) = requests.recv() {
             for request in
@@ -189,7 +181,7 @@ impl Analyst {
         &mut self,
         request: &AnalysisRequest,
         cancel: &Cancel,
-        notify: &(dyn Fn(AnalysisNotice) + Sync),
+        notify: &dyn Fn(AnalysisNotice),
     ) -> Result<AnalysisAnswer, WorkbenchError> {
         let (session, embeddings) = (&self.session, &self.embeddings);
         match request {
@@ -221,9 +213,10 @@ impl Analyst {
             }
             AnalysisRequest::Curves(strategies) => {
                 let options = CurveOptions::default();
-                let progress = |progress| notify(AnalysisNotice::Progress(progress));
-                let curve =
-                    |&strategy| strategy_curve(session, embeddings, strategy, &options, cancel, &progress);
+                let mut progress = |progress| notify(AnalysisNotice::Progress(progress));
+                let curve = |&strategy| {
+                    strategy_curve(session, embeddings, strategy, &options, cancel, &mut progress)
+                };
                 let curves = strategies.iter().map(curve).collect::<Result<_, _>>()?;
                 Ok(AnalysisAnswer::Curves(strategies.clone(), curves))
             }

@@ -2,15 +2,14 @@
 //!
 //! The store is open while the desk opens and while it saves, and at no other time.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::io;
 use std::sync::Arc;
-use std::{io, thread};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::error::WorkbenchError;
 use super::experiment::Experiment;
-use super::jobs::{StorePlace, panic_message};
+use super::jobs::{StorePlace, start_job};
 use super::opening::Workbench;
 use super::progress::{Cancel, Progress};
 use super::prompt_desk::{DeskError, DeskState, PromptDesk, SavedPrompts};
@@ -91,17 +90,10 @@ impl DeskJob {
         let (sender, receiver) = unbounded();
         let cancel = Cancel::default();
         let its_cancel = cancel.clone();
-        thread::Builder::new().name("job-desk".into()).spawn(move || {
-            let worked = catch_unwind(AssertUnwindSafe(|| {
-                let open = || open(experiment, &place, session, strategy, &its_cancel, &notify);
-                serve(open()?, &place, &receiver, &notify);
-                Ok::<_, DeskError>(())
-            }));
-            match worked {
-                Ok(Ok(()) | Err(DeskError::Workbench(WorkbenchError::Cancelled))) => {}
-                Ok(Err(error)) => notify(DeskNotice::Failed(error.to_string())),
-                Err(panic) => notify(DeskNotice::Failed(panic_message(panic.as_ref()))),
-            }
+        start_job("job-desk", notify, DeskNotice::Failed, move |notify| {
+            let desk = open(experiment, &place, session, strategy, &its_cancel, notify)?;
+            serve(desk, &place, &receiver, notify);
+            Ok(())
         })?;
         Ok(Self { requests: sender, cancel })
     }

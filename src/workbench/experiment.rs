@@ -348,8 +348,14 @@ impl Experiment {
         let mut add = |name: &str, prompt_sets: Vec<PromptSetChoice>| {
             strategies.push(StrategyChoice { name: name.to_owned(), prompt_sets, aggregation });
         };
-        let templates = flags.templates.as_ref().map(|path| templates_file(path));
-        let cupl = flags.cupl.as_ref().map(|path| cupl_file(path));
+        let templates = flags
+            .templates
+            .as_ref()
+            .map(|path| prompts_at(path, PromptSetChoice::DemoTemplates, PromptSetChoice::TemplatesFile));
+        let cupl = flags
+            .cupl
+            .as_ref()
+            .map(|path| prompts_at(path, PromptSetChoice::DemoCupl, PromptSetChoice::CuplFile));
         if let Some(set) = &templates {
             add("templates", vec![set.clone()]);
         }
@@ -406,23 +412,18 @@ fn stored_set(path: &Path) -> Option<PromptSetChoice> {
     Some(PromptSetChoice::Stored { name: name.to_owned(), version: version.map(str::to_owned) })
 }
 
-fn templates_file(path: &Path) -> PromptSetChoice {
+/// The prompt set that a flag names: a stored one, the demo's, or a file.
+fn prompts_at(
+    path: &Path,
+    demo: PromptSetChoice,
+    file: impl FnOnce(PathBuf) -> PromptSetChoice,
+) -> PromptSetChoice {
     if let Some(stored) = stored_set(path) {
         stored
     } else if path.as_os_str() == DEMO {
-        PromptSetChoice::DemoTemplates
+        demo
     } else {
-        PromptSetChoice::TemplatesFile(path.to_owned())
-    }
-}
-
-fn cupl_file(path: &Path) -> PromptSetChoice {
-    if let Some(stored) = stored_set(path) {
-        stored
-    } else if path.as_os_str() == DEMO {
-        PromptSetChoice::DemoCupl
-    } else {
-        PromptSetChoice::CuplFile(path.to_owned())
+        file(path.to_owned())
     }
 }
 

@@ -10,6 +10,7 @@ use super::error::WorkbenchError;
 use super::experiment::Experiment;
 use super::opening::Workbench;
 use super::progress::{Cancel, Progress};
+use super::prompt_desk::DeskError;
 use super::session::{Session, SessionOptions};
 use crate::store::{OpenedStore, Store, StoreError};
 
@@ -117,6 +118,50 @@ impl SessionJob {
     pub fn stop(&self) {
         self.cancel.cancel();
     }
+}
+
+/// Why a job that answers requests ended before its time.
+pub(super) enum JobEnd {
+    /// Nobody wants its answers any more.
+    Cancelled,
+    /// The whole message.
+    Failed(String),
+}
+
+impl From<WorkbenchError> for JobEnd {
+    fn from(error: WorkbenchError) -> Self {
+        match error {
+            WorkbenchError::Cancelled => Self::Cancelled,
+            error => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+impl From<DeskError> for JobEnd {
+    fn from(error: DeskError) -> Self {
+        match error {
+            DeskError::Workbench(error) => error.into(),
+            error => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+/// Starts the work of a job that answers requests, on a thread called `name`. An error or a panic becomes the notice that
+/// `failed` makes of it; a cancellation is nobody's news.
+pub(super) fn start_job<N: 'static, F: Fn(N) + Send + 'static>(
+    name: &str,
+    notify: F,
+    failed: fn(String) -> N,
+    work: impl FnOnce(&F) -> Result<(), JobEnd> + Send + 'static,
+) -> std::io::Result<()> {
+    thread::Builder::new().name(name.to_owned()).spawn(move || {
+        match catch_unwind(AssertUnwindSafe(|| work(&notify))) {
+            Ok(Ok(()) | Err(JobEnd::Cancelled)) => {}
+            Ok(Err(JobEnd::Failed(message))) => notify(failed(message)),
+            Err(panic) => notify(failed(panic_message(panic.as_ref()))),
+        }
+    })?;
+    Ok(())
 }
 
 /// What to say of a job that panicked.

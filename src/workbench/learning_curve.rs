@@ -1,7 +1,5 @@
 //! How the accuracy of a strategy grows with its prompts.
 
-use std::sync::{Mutex, PoisonError};
-
 use super::error::WorkbenchError;
 use super::progress::{Cancel, Meter, Progress, Stage};
 use super::prompt_doctor::is_of_templates;
@@ -20,7 +18,7 @@ pub fn strategy_curve(
     strategy: usize,
     options: &CurveOptions,
     cancel: &Cancel,
-    notify: &(dyn Fn(Progress) + Sync),
+    notify: &mut dyn FnMut(Progress),
 ) -> Result<LearningCurve, WorkbenchError> {
     let of = &session.strategies[strategy];
     let prompts = embeddings.prompts.per_class(&of.prompts)?;
@@ -32,16 +30,13 @@ pub fn strategy_curve(
         labels: &embeddings.labels,
         logit_scale: embeddings.logit_scale,
     };
-    let meter = Mutex::new(None);
-    let proceed = |done: usize, total: usize| {
-        let mut meter = meter.lock().unwrap_or_else(PoisonError::into_inner);
-        let (known, meter) = meter.get_or_insert_with(|| (0, Meter::start(Stage::Drawing, total)));
-        if done > *known {
-            meter.encoded(done - *known);
-            *known = done;
+    let mut meter = None;
+    let mut told = |done: usize, total: usize| {
+        let meter = meter.get_or_insert_with(|| Meter::start(Stage::Drawing, total));
+        if done > 0 {
+            meter.encoded(1);
             notify(meter.progress());
         }
-        !cancel.is_cancelled()
     };
-    Ok(learning_curve(subject, options, &proceed)?)
+    Ok(learning_curve(subject, options, &mut told, &|| !cancel.is_cancelled())?)
 }

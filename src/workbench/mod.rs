@@ -101,5 +101,7 @@ pub use replay::{Replay, ReplayFrom};
 pub use run_comparison::RunComparison;
 pub use runs::{Run, RunCheckpoint, RunClass, RunDataset, RunStrategy};
 pub use session::{RANKED, Session, SessionEmbeddings, SessionImage, SessionOptions, StrategyResult};
-pub use verdict::{control_verdict, helped_and_hurt, p_value, p_words, verdict, verdict_between};
+pub use verdict::{
+    control_verdict, helped_and_hurt, p_value, p_words, proven_words, verdict, verdict_between,
+};
 pub use wanted_image::WantedImage;

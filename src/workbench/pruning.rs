@@ -9,7 +9,7 @@ use super::progress::{Cancel, Meter, Progress, Stage};
 use super::prompt_desk::{DeskError, SavedPrompts, set_of_classes};
 use super::prompt_history::{PromptChange, PromptHistory};
 use super::session::{Session, SessionEmbeddings};
-use super::verdict::p_words;
+use super::verdict::{p_words, proven_words};
 use crate::evaluation::{
     Classifier, Comparison, Evaluation, Matrix, RemovedPrompt, Split, evaluate, prune, split,
 };
@@ -56,11 +56,6 @@ impl Default for PruningOptions {
 impl Pruning {
     /// What came of it on the images that it was not chosen on, in words.
     pub fn words(&self) -> String {
-        let standing = match (self.comparison.is_proven(), self.comparison.top1 > 0.0) {
-            (true, true) => "proven better",
-            (true, false) => "proven worse",
-            (false, _) => "not proven",
-        };
         let looks = match self.looks {
             1 => "these images were looked at for the first time".to_owned(),
             looks => {
@@ -68,11 +63,12 @@ impl Pruning {
             }
         };
         format!(
-            "{} gained and {} lost on {} images ({}): {standing}; {looks}",
+            "{} gained and {} lost on {} images ({}): {}; {looks}",
             self.comparison.gained.len(),
             self.comparison.lost.len(),
             self.comparison.images,
             p_words(self.comparison.mcnemar_p()),
+            proven_words(&self.comparison),
         )
     }
 }

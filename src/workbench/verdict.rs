@@ -23,14 +23,19 @@ pub fn verdict_between(a: &str, b: &str, comparison: &Comparison) -> String {
         count(comparison.lost.len()),
         a,
         p_words(comparison.mcnemar_p()),
-        match (comparison.is_proven(), comparison.top1 > 0.0) {
-            (true, true) => "proven better",
-            (true, false) => "proven worse",
-            (false, _) => "not proven",
-        },
+        proven_words(comparison),
         count(comparison.images),
         if comparison.images == 1 { "image" } else { "images" },
     )
+}
+
+/// What a comparison proves of B.
+pub fn proven_words(comparison: &Comparison) -> &'static str {
+    match (comparison.is_proven(), comparison.top1 > 0.0) {
+        (true, true) => "proven better",
+        (true, false) => "proven worse",
+        (false, _) => "not proven",
+    }
 }
 
 /// A p-value with its sign: `p = 0.06`, `p < 0.001`.

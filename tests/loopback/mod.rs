@@ -1,9 +1,12 @@
-//! A server on this machine that answers as a test tells it to, and remembers what it was asked.
+//! A server on this machine that answers as a test tells it to, for instance as a language model, and remembers what it was
+//! asked.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
+
+use serde_json::{Value, json};
 
 /// What somebody asked for.
 #[derive(Debug, Clone)]
@@ -19,7 +22,7 @@ impl Asked {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    pub fn json(&self) -> serde_json::Value {
+    pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap()
     }
 }
@@ -37,11 +40,11 @@ pub enum Reply {
 }
 
 impl Reply {
-    pub fn json(body: &serde_json::Value) -> Self {
+    pub fn json(body: &Value) -> Self {
         Self::status(200, body)
     }
 
-    pub fn status(status: u16, body: &serde_json::Value) -> Self {
+    pub fn status(status: u16, body: &Value) -> Self {
         let body = body.to_string().into_bytes();
         Self::Answer { status, content_type: "application/json", headers: Vec::new(), body }
     }
@@ -146,4 +149,25 @@ fn send(mut stream: &TcpStream, reply: Reply) -> bool {
         let _gone = stream.shutdown(std::net::Shutdown::Both);
     }
     sent
+}
+
+/// What a language model would say: a sentence about the class for each wanted sample, other ones in each request.
+pub fn sentences(number: usize, asked: &Asked) -> Value {
+    let body = asked.json();
+    let prompt = body["messages"][0]["content"].as_str().or(body["prompt"].as_str()).unwrap();
+    let prompt = prompt.trim_end_matches([':', '?']).trim_end_matches(" looks like");
+    let class = prompt.rsplit([' ', '\n']).next().unwrap();
+    let words = ["small", "large", "long", "round", "flat", "green", "brown", "white", "dark", "bright"];
+    let choice = |index: usize| {
+        let at = 10 * number + index;
+        let text = format!(
+            "\nA {class} is {} and {} with {} legs",
+            words[at % 10],
+            words[at / 10 % 10],
+            words[at / 100 % 10]
+        );
+        json!({"index": index, "message": {"content": text}, "text": text, "finish_reason": "stop"})
+    };
+    let n = body["n"].as_u64().unwrap_or(1) as usize;
+    json!({"choices": (0..n).map(choice).collect::<Vec<_>>(), "usage": {"completion_tokens": 11 * n}})
 }

@@ -67,11 +67,6 @@ impl OpenAi {
         Ok(Self { settings, agent, refused: Mutex::default() })
     }
 
-    /// What the user should know of the server, found out on the way.
-    pub fn note(&self) -> Option<String> {
-        self.refused().note()
-    }
-
     fn refused(&self) -> MutexGuard<'_, Refused> {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -360,7 +355,7 @@ impl LanguageModel for OpenAi {
     }
 
     fn note(&self) -> Option<String> {
-        Self::note(self)
+        self.refused().note()
     }
 
     fn sample(

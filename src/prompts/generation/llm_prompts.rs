@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::prompts::lint::indefinite_article;
 use crate::prompts::{PromptError, PromptSet, PromptSetContent, Template};
+use crate::text_file::split_key;
 
 /// The three LLM prompts for any dataset (Pratt et al., arXiv 2209.03320, table 5, CuPL base).
 const BASE: &str = include_str!("../../../data/llm-prompts/base.txt");
@@ -41,7 +42,7 @@ impl LlmPrompts {
         let lines = match name {
             "base" => BASE,
             "imagenet" => IMAGENET,
-            file if Path::new(crate::text_file::split_key(Path::new(file)).0.as_path()).is_file() => {
+            file if split_key(Path::new(file)).0.is_file() => {
                 let set = PromptSet::read_templates(Path::new(file))?;
                 let PromptSetContent::Templates(templates) = set.content else {
                     return Err(LlmPromptsError::Unknown(name.to_owned()));

@@ -13,8 +13,8 @@ use crate::tui::state::State;
 use crate::tui::state::generation::{GenerationStatus, GenerationView};
 use crate::tui::text;
 use crate::tui::theme::Theme;
+use crate::workbench::Session;
 use crate::workbench::generation::{GeneratedClass, GeneratedSentence};
-use crate::workbench::{Session, short_duration};
 
 /// Lines above the rows.
 const HEADING: u16 = 3;
@@ -100,12 +100,7 @@ fn status(view: &GenerationView) -> &'static str {
 
 /// `2.0 sentences/s, 30 tokens/s, 15s left; 12 rejected`
 fn pace(view: &GenerationView) -> String {
-    let mut parts = Vec::new();
-    parts.extend(view.pace.rate().map(|rate| format!("{rate:.1} sentences/s")));
-    parts.extend(view.pace.token_rate().map(|rate| format!("{rate:.0} tokens/s")));
-    if view.runs() {
-        parts.extend(view.pace.left().map(|left| format!("{} left", short_duration(left))));
-    }
+    let mut parts = view.pace.words(view.runs());
     let rejected: usize = view.classes.iter().map(GeneratedClass::n_rejected).sum();
     if rejected > 0 {
         parts.push(format!("{rejected} rejected"));

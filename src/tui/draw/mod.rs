@@ -65,12 +65,10 @@ pub fn draw(frame: &mut Frame<'_>, state: &State, theme: &Theme) {
             images::draw_inspector(frame, body, state, session, theme);
         }
         (Some(session), Screen::Images) => images::draw_gallery(frame, body, state, session, theme),
-        (Some(session), Screen::Prompts) => {
-            match state.generation.as_ref().filter(|_| state.generation_shown) {
-                Some(view) => generation::draw(frame, body, state, session, view, theme),
-                None => prompts::draw(frame, body, state, session, theme),
-            }
-        }
+        (Some(session), Screen::Prompts) => match state.generation.as_ref().filter(|view| view.shown) {
+            Some(view) => generation::draw(frame, body, state, session, view, theme),
+            None => prompts::draw(frame, body, state, session, theme),
+        },
         (Some(_), Screen::Jobs) => jobs::draw(frame, body, state, theme),
         (Some(session), Screen::Findings) => findings::draw(frame, body, state, session, theme),
     }

@@ -6,6 +6,7 @@ use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr;
 
 use super::{bar, place_of, put, put_text, strategy_name};
+use crate::message::marked_bar;
 use crate::tui::state::strategies_page::{PageAnswer, StrategiesPage};
 use crate::tui::state::{Analysis, State};
 use crate::tui::text;
@@ -257,7 +258,7 @@ fn diagram(
                     None => (" ".repeat(bar_width), String::new()),
                     Some((bin, accuracy, confidence)) => {
                         let numbers = format!(" {:>5} {:>6} ", percent(accuracy), text::count(bin.images));
-                        (marked_bar(accuracy, confidence, bar_width, &theme.glyphs), numbers)
+                        (marked_bar(accuracy, confidence, bar_width, marks(&theme.glyphs)), numbers)
                     }
                 };
             spans.push(Span::styled(drawn, style));
@@ -273,17 +274,8 @@ fn diagram(
     lines
 }
 
-/// A bar of whole cells with a mark.
-fn marked_bar(value: f64, mark: f64, width: usize, glyphs: &Glyphs) -> String {
-    let cells = |share: f64| (share * width as f64).round() as usize;
-    let mark = cells(mark).min(width.saturating_sub(1));
-    (0..width)
-        .map(|cell| match cell {
-            cell if cell == mark => glyphs.mark,
-            cell if cell < cells(value) => glyphs.bar,
-            _ => " ",
-        })
-        .collect()
+fn marks(glyphs: &Glyphs) -> [&str; 3] {
+    [glyphs.bar, glyphs.mark, " "]
 }
 
 fn learning_curves(
@@ -419,8 +411,8 @@ mod tests {
 
     #[test]
     fn bars_have_a_mark() {
-        assert_eq!(marked_bar(0.5, 0.75, 8, &ASCII), "####  | ");
-        assert_eq!(marked_bar(1.0, 1.0, 4, &ASCII), "###|");
-        assert_eq!(marked_bar(0.5, 0.0, 4, &UNICODE), "│█  ");
+        assert_eq!(marked_bar(0.5, 0.75, 8, marks(&ASCII)), "####  | ");
+        assert_eq!(marked_bar(1.0, 1.0, 4, marks(&ASCII)), "###|");
+        assert_eq!(marked_bar(0.5, 0.0, 4, marks(&UNICODE)), "│█  ");
     }
 }

@@ -3,7 +3,7 @@
 use super::form::{Form, FormKind};
 use super::jobs::{Job, Problem};
 use super::step::Step;
-use super::{Effect, NewStrategy, Overlay, State};
+use super::{Effect, Overlay, State};
 use crate::workbench::Aggregation;
 use crate::workbench::generation::{
     GeneratedClass, GeneratedSentence, GenerationJobNotice, GenerationPlan, GenerationRequest,
@@ -28,6 +28,8 @@ pub struct GenerationView {
     pub pace: Pace,
     /// Sentences a class on average, and top-1 with them, as they were measured.
     pub accuracies: Vec<(f64, f64)>,
+    /// It is on the screen, in place of the prompts.
+    pub shown: bool,
     /// How it stands.
     pub status: GenerationStatus,
     /// The class that the last sentence came of.
@@ -62,6 +64,7 @@ impl GenerationView {
             classes: Vec::new(),
             pace: Pace::default(),
             accuracies: Vec::new(),
+            shown: true,
             status: GenerationStatus::Opening,
             latest: None,
             selected: 0,
@@ -105,10 +108,9 @@ impl GenerationView {
 impl State {
     /// Shows what is generated, or asks what is to be.
     pub(super) fn open_generation(&mut self) {
-        if self.generation.is_some() {
-            self.generation_shown = !self.generation_shown;
-        } else {
-            self.overlay = Some(Overlay::Form(Form::generate(&self.generation_proposal)));
+        match &mut self.generation {
+            Some(view) => view.shown = !view.shown,
+            None => self.overlay = Some(Overlay::Form(Form::generate(&self.generation_proposal))),
         }
     }
 
@@ -151,7 +153,6 @@ impl State {
             Ok((name, settings)) => {
                 self.overlay = None;
                 self.generation = Some(GenerationView::opening(name.clone()));
-                self.generation_shown = true;
                 self.jobs.begin(GENERATION_JOB.to_owned());
                 vec![Effect::Generate { name, settings: Box::new(settings) }]
             }
@@ -186,7 +187,6 @@ impl State {
     /// A generation that is over makes room for another.
     pub(super) fn end_generation(&mut self) -> Vec<Effect> {
         self.generation = None;
-        self.generation_shown = false;
         self.open_generation();
         vec![Effect::CloseGeneration]
     }
@@ -196,7 +196,6 @@ impl State {
         if self.generation.take().is_some_and(|view| view.runs()) {
             self.jobs.set(GENERATION_JOB, &Job::Stopped);
         }
-        self.generation_shown = false;
     }
 
     /// The job has said something.
@@ -230,24 +229,7 @@ impl State {
                 self.messages.extend(note);
                 self.jobs.set(GENERATION_JOB, &Job::Done);
             }
-            GenerationJobNotice::Saved(saved) => {
-                let reference = format!("{}@{}", saved.name, saved.version);
-                self.messages.push(format!("saved the prompts as {reference}"));
-                self.notice = Some(format!("saved as {}, which is a strategy now", saved.name));
-                let name = format!("{}@{}", saved.name, saved.version.chars().take(8).collect::<String>());
-                let is_there = self
-                    .session
-                    .as_ref()
-                    .is_some_and(|session| session.strategies.iter().any(|strategy| strategy.name == name));
-                if !is_there && !self.job.is_running() {
-                    let aggregation = Aggregation::Mean;
-                    return vec![self.add_strategy(NewStrategy {
-                        name,
-                        prompt_sets: vec![reference],
-                        aggregation,
-                    })];
-                }
-            }
+            GenerationJobNotice::Saved(saved) => return self.prompts_saved(saved, Aggregation::Mean),
             GenerationJobNotice::Refused(message) => {
                 self.notice = message.lines().next().map(str::to_owned);
                 self.messages.push(message);

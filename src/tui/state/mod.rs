@@ -46,7 +46,9 @@ use super::pictures::PictureKey;
 use super::pictures::cache::PictureCache;
 use super::text_input::TextInput;
 use crate::workbench::generation::GenerationSettings;
-use crate::workbench::{ConfusionCell, DeskRequest, Edit, ImageFilter, Session, demo};
+use crate::workbench::{
+    Aggregation, ConfusionCell, DeskRequest, Edit, ImageFilter, SavedPrompts, Session, demo,
+};
 pub use analysis::Analysis;
 use classes::{ClassPage, ClassesView};
 use commands::CommandsView;
@@ -220,8 +222,6 @@ pub struct State {
     pub findings: FindingsView,
     /// Prompts that a language model writes.
     pub generation: Option<GenerationView>,
-    /// They are shown in place of the prompts.
-    pub generation_shown: bool,
     /// What the form for them proposes: the experiment's settings.
     pub generation_proposal: GenerationSettings,
     /// Jobs and messages.
@@ -271,7 +271,6 @@ impl State {
             analysis: Analysis::default(),
             findings: FindingsView::default(),
             generation: None,
-            generation_shown: false,
             generation_proposal: GenerationSettings::default(),
             jobs: JobsView::default(),
             opening: OpeningView::default(),
@@ -323,7 +322,9 @@ impl State {
                 }
                 Screen::Images if self.images.inspecting => Context::Inspector,
                 Screen::Images => Context::Gallery,
-                Screen::Prompts if self.generation_shown && self.generation.is_some() => Context::Generation,
+                Screen::Prompts if self.generation.as_ref().is_some_and(|view| view.shown) => {
+                    Context::Generation
+                }
                 Screen::Prompts => Context::Prompts,
                 Screen::Jobs => Context::Jobs,
                 Screen::Findings => Context::Findings,
@@ -714,7 +715,8 @@ impl State {
             Context::StrategiesPage => self.strategies_page = None,
             Context::Generation => match &mut self.generation {
                 Some(view) if view.sentence.is_some() => view.sentence = None,
-                _ => self.generation_shown = false,
+                Some(view) => view.shown = false,
+                None => {}
             },
             Context::Inspector => self.images.inspecting = false,
             Context::Explanation => self.images.explanation = None,
@@ -760,6 +762,21 @@ impl State {
             }
             _ => {}
         }
+    }
+
+    /// Prompts were saved: they become a strategy, unless they are one or a job runs.
+    fn prompts_saved(&mut self, saved: SavedPrompts, aggregation: Aggregation) -> Vec<Effect> {
+        let short: String = saved.version.chars().take(8).collect();
+        let reference = format!("{}@{}", saved.name, saved.version);
+        self.messages.extend(saved.notes);
+        self.messages.push(format!("saved the prompts as {reference}"));
+        let name = format!("{}@{short}", saved.name);
+        self.notice = Some(format!("saved as {name}, which is a strategy now"));
+        let mut strategies = self.session.iter().flat_map(|session| &session.strategies);
+        if strategies.any(|strategy| strategy.name == name) || self.job.is_running() {
+            return Vec::new();
+        }
+        vec![self.add_strategy(NewStrategy { name, prompt_sets: vec![reference], aggregation })]
     }
 
     /// The experiment gets one more strategy.

@@ -167,27 +167,13 @@ fn desk(state: &mut State, notice: DeskNotice) -> Vec<Effect> {
             state.prompts.similarities.insert((strategy, class), Some(prompts));
         }
         DeskNotice::Saved(saved, now) => {
-            let short: String = saved.version.chars().take(8).collect();
-            let reference = format!("{}@{}", saved.name, saved.version);
-            state.messages.extend(saved.notes);
-            state.messages.push(format!("saved the prompts as {reference}"));
-            let aggregation = state
-                .session
-                .as_ref()
-                .map_or(Aggregation::Mean, |session| session.strategies[now.strategy].aggregation);
+            let strategies = state.session.as_ref().map(|session| &session.strategies);
+            let aggregation =
+                strategies.map_or(Aggregation::Mean, |strategies| strategies[now.strategy].aggregation);
             set(state, DeskStatus::Open(now));
-            let name = format!("{}@{short}", saved.name);
-            state.notice = Some(format!("saved as {name}, which is a strategy now"));
-            let taken = state
-                .session
-                .as_ref()
-                .is_some_and(|session| session.strategies.iter().any(|strategy| strategy.name == name));
-            if !taken && !state.job.is_running() {
-                return vec![state.add_strategy(NewStrategy {
-                    name,
-                    prompt_sets: vec![reference],
-                    aggregation,
-                })];
+            let effects = state.prompts_saved(saved, aggregation);
+            if !effects.is_empty() {
+                return effects;
             }
         }
         DeskNotice::Refused(message) => {

@@ -13,7 +13,7 @@ use super::settings::GenerationSettings;
 use crate::language_model::LanguageModelError;
 use crate::workbench::error::WorkbenchError;
 use crate::workbench::experiment::{CheckpointChoice, Experiment};
-use crate::workbench::jobs::{StorePlace, panic_message};
+use crate::workbench::jobs::{StorePlace, panic_message, start_job};
 use crate::workbench::opening::open_checkpoint;
 use crate::workbench::progress::Cancel;
 use crate::workbench::prompt_desk::{SavedPrompts, check_prompt_set_name};
@@ -88,20 +88,13 @@ impl GenerationJob {
         notify: impl Fn(GenerationJobNotice) + Send + Sync + 'static,
     ) -> io::Result<Self> {
         let (sender, receiver) = unbounded();
-        thread::Builder::new().name("job-generation".into()).spawn(move || {
-            let worked = catch_unwind(AssertUnwindSafe(|| {
-                let generation = open(&name, &settings, &experiment, &place, &session)?;
-                notify(GenerationJobNotice::Opened(Box::new(generation.plan()), generation.all_classes()));
-                // Without the images' embeddings there is everything but the accuracy.
-                let live = LiveAccuracy::open(experiment, &place, &session).ok();
-                serve(&Arc::new(generation), live, &receiver, &notify);
-                Ok::<_, WorkbenchError>(())
-            }));
-            match worked {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => notify(GenerationJobNotice::Failed(error.to_string())),
-                Err(panic) => notify(GenerationJobNotice::Failed(panic_message(panic.as_ref()))),
-            }
+        start_job("job-generation", notify, GenerationJobNotice::Failed, move |notify| {
+            let generation = open(&name, &settings, &experiment, &place, &session)?;
+            notify(GenerationJobNotice::Opened(Box::new(generation.plan()), generation.all_classes()));
+            // Without the images' embeddings there is everything but the accuracy.
+            let live = LiveAccuracy::open(experiment, &place, &session).ok();
+            serve(&generation, live, &receiver, notify);
+            Ok(())
         })?;
         Ok(Self { requests: sender })
     }
@@ -122,13 +115,7 @@ fn open(
 ) -> Result<Generation, WorkbenchError> {
     check_prompt_set_name(name).map_err(|error| LanguageModelError::Settings(error.to_string()))?;
     let model = settings.open_model(|name| std::env::var(name).ok())?;
-    let llm_prompts = settings.llm_prompts()?;
-    let hints = settings.hints.clone().unwrap_or_default();
-    let classes = session.classes.iter().map(|class| (class.clone(), hints.get(class).cloned())).collect();
-    let wanted = settings.wanted(llm_prompts.len());
-    let mut plan = GenerationPlan::new(name, classes, &llm_prompts, wanted, settings.sampling(), &*model);
-    plan.context = settings.context.clone();
-    plan.retry_limit = settings.retry_limit();
+    let plan = settings.plan(name, session.classes.clone(), &*model)?;
     Generation::open(plan, model, place.clone(), token_counter(&experiment.checkpoint)?)
 }
 
@@ -146,7 +133,7 @@ pub fn token_counter(checkpoint: &CheckpointChoice) -> Result<TokenCounter, Work
 
 /// Generates and grants requests until nobody can make one any more.
 fn serve(
-    generation: &Arc<Generation>,
+    generation: &Generation,
     live: Option<LiveAccuracy>,
     requests: &Receiver<GenerationRequest>,
     notify: &(impl Fn(GenerationJobNotice) + Sync),

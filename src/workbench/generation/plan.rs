@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::language_model::{Backend, LanguageModel, SampleEnding, SampleRequest, Sampling};
+use crate::language_model::{Backend, SampleEnding, SampleRequest, Sampling};
 use crate::prompts::generation::{LlmPrompts, described_class};
 use crate::store::Key;
 
@@ -28,7 +28,7 @@ pub struct GenerationPlan {
     pub backend: Backend,
     /// As provenance calls it.
     pub model: String,
-    /// What decides its answers besides: see [`LanguageModel::identity`].
+    /// What decides its answers besides: see [`LanguageModel::identity`](crate::language_model::LanguageModel::identity).
     pub identity: String,
 }
 
@@ -82,29 +82,6 @@ pub(super) struct Place {
 }
 
 impl GenerationPlan {
-    /// A plan for classes and their hints, with `wanted` sentences each.
-    pub fn new(
-        name: &str,
-        classes: Vec<(String, Option<String>)>,
-        llm_prompts: &LlmPrompts,
-        wanted: usize,
-        sampling: Sampling,
-        model: &dyn LanguageModel,
-    ) -> Self {
-        let class = |(name, hint)| PlannedClass { name, hint, wanted, dropped: Vec::new() };
-        Self {
-            name: name.trim().to_owned(),
-            classes: classes.into_iter().map(class).collect(),
-            llm_prompts: llm_prompts.texts(),
-            context: None,
-            sampling,
-            retry_limit: 3.0,
-            backend: model.backend(),
-            model: model.model().to_owned(),
-            identity: model.identity(),
-        }
-    }
-
     /// The LLM prompts about a class, `[n_llm_prompts]`.
     pub fn asked(&self, class: usize) -> Vec<String> {
         let PlannedClass { name, hint, .. } = &self.classes[class];

@@ -12,7 +12,7 @@ use crate::prompts::generation::{Rejection, sentence_of, verdicts};
 use crate::store::{Key, Store};
 use crate::workbench::error::WorkbenchError;
 use crate::workbench::jobs::StorePlace;
-use crate::workbench::progress::Cancel;
+use crate::workbench::progress::{Cancel, short_duration};
 use crate::workbench::prompt_desk::{DeskError, SavedPrompts, set_of_classes};
 
 /// Counts the tokens of a sentence as the text tower does.
@@ -69,22 +69,20 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// Answers per second, once it can be told.
-    pub fn rate(&self) -> Option<f64> {
+    /// `2.0 sentences/s`, `30 tokens/s` and, while it `runs`, `15s left`: what can be told of it.
+    pub fn words(&self, runs: bool) -> Vec<String> {
         let seconds = self.elapsed.as_secs_f64();
-        (self.answers > 0 && seconds > 0.0).then(|| self.answers as f64 / seconds)
-    }
-
-    /// Tokens per second, where they are counted.
-    pub fn token_rate(&self) -> Option<f64> {
-        let seconds = self.elapsed.as_secs_f64();
-        (self.tokens > 0 && seconds > 0.0).then(|| self.tokens as f64 / seconds)
-    }
-
-    /// Time until the missing sentences are there, were each answer of use.
-    pub fn left(&self) -> Option<Duration> {
-        let left = self.missing as f64 / self.rate()?;
-        Duration::try_from_secs_f64(left).ok()
+        let rate = |count: usize| (count > 0 && seconds > 0.0).then(|| count as f64 / seconds);
+        let sentences = rate(self.answers);
+        // Were each answer of use.
+        let left = sentences.filter(|_| runs).map(|rate| self.missing as f64 / rate);
+        let left = left.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        let words = [
+            sentences.map(|rate| format!("{rate:.1} sentences/s")),
+            rate(self.tokens).map(|rate| format!("{rate:.0} tokens/s")),
+            left.map(|left| format!("{} left", short_duration(left))),
+        ];
+        words.into_iter().flatten().collect()
     }
 }
 

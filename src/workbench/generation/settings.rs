@@ -7,10 +7,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::plan::{GenerationPlan, PlannedClass};
+use crate::dataset::DatasetError;
 use crate::language_model::gguf::Gguf;
 use crate::language_model::openai::{ApiKey, OPENAI, OpenAi, OpenAiSettings, RequestForm};
 use crate::language_model::{Backend, LanguageModel, LanguageModelError, Sampling};
 use crate::prompts::generation::LlmPrompts;
+use crate::text_file::{self, Json};
 use crate::workbench::error::WorkbenchError;
 
 /// Samples of each LLM prompt (Pratt et al., arXiv 2209.03320).
@@ -162,7 +165,7 @@ impl GenerationSettings {
     ///
     /// # Errors
     /// A file that has none, or a name that is none.
-    pub fn llm_prompts(&self) -> Result<LlmPrompts, WorkbenchError> {
+    fn llm_prompts(&self) -> Result<LlmPrompts, WorkbenchError> {
         Ok(match &self.llm_prompts {
             None => LlmPrompts::open("base"),
             Some(LlmPromptsChoice::Named(name)) => LlmPrompts::open(name),
@@ -171,7 +174,7 @@ impl GenerationSettings {
     }
 
     /// How answers are drawn.
-    pub fn sampling(&self) -> Sampling {
+    fn sampling(&self) -> Sampling {
         let usual = Sampling::default();
         Sampling {
             temperature: self.temperature.unwrap_or(usual.temperature),
@@ -183,13 +186,39 @@ impl GenerationSettings {
     }
 
     /// Sentences that are wanted of each class, with so many LLM prompts.
-    pub fn wanted(&self, llm_prompts: usize) -> usize {
+    fn wanted(&self, llm_prompts: usize) -> usize {
         self.prompts_per_class.unwrap_or_else(|| self.samples.unwrap_or(SAMPLES) * llm_prompts)
     }
 
-    /// Samples that may be asked for, for each wanted sentence.
-    pub fn retry_limit(&self) -> f64 {
-        self.retry_limit.unwrap_or(RETRY_LIMIT)
+    /// What these settings come to for some classes and a model.
+    ///
+    /// # Errors
+    /// LLM prompts that cannot be used.
+    pub fn plan(
+        &self,
+        name: &str,
+        classes: Vec<String>,
+        model: &dyn LanguageModel,
+    ) -> Result<GenerationPlan, WorkbenchError> {
+        let llm_prompts = self.llm_prompts()?;
+        let hint = |class: &String| self.hints.as_ref()?.get(class).cloned();
+        let class = |name: String| PlannedClass {
+            hint: hint(&name),
+            name,
+            wanted: self.wanted(llm_prompts.len()),
+            dropped: Vec::new(),
+        };
+        Ok(GenerationPlan {
+            name: name.trim().to_owned(),
+            classes: classes.into_iter().map(class).collect(),
+            llm_prompts: llm_prompts.texts(),
+            context: self.context.clone(),
+            sampling: self.sampling(),
+            retry_limit: self.retry_limit.unwrap_or(RETRY_LIMIT),
+            backend: model.backend(),
+            model: model.model().to_owned(),
+            identity: model.identity(),
+        })
     }
 
     /// The model; what the settings leave out is in the environment: `OPENAI_BASE_URL`, and the key in `OPENAI_API_KEY`.
@@ -231,19 +260,15 @@ impl GenerationSettings {
 /// # Errors
 /// What prevents reading it, or that it has none.
 pub fn read_classes(path: &Path) -> Result<Vec<String>, WorkbenchError> {
-    let text = crate::text_file::read(path).map_err(crate::dataset::DatasetError::from)?;
+    let text = text_file::read(path).map_err(DatasetError::from)?;
     let is_json = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json"));
     let names: Vec<String> = if is_json {
-        match crate::text_file::Json::parse(&text, path.display())
-            .map_err(crate::dataset::DatasetError::from)?
-        {
-            crate::text_file::Json::List(names) => {
-                names.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect()
-            }
-            crate::text_file::Json::Object(pairs) => pairs.into_iter().map(|(name, _)| name).collect(),
+        match Json::parse(&text, path.display()).map_err(DatasetError::from)? {
+            Json::List(names) => names.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect(),
+            Json::Object(pairs) => pairs.into_iter().map(|(name, _)| name).collect(),
         }
     } else {
-        text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
+        text_file::lines(&text).collect()
     };
     let mut seen = std::collections::HashSet::new();
     let names: Vec<String> = names.into_iter().filter(|name| seen.insert(name.clone())).collect();

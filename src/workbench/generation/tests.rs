@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 use crate::language_model::{
-    Backend, LanguageModel, LanguageModelError, Preview, Sample, SampleEnding, SampleRequest, Sampling,
+    Backend, LanguageModel, LanguageModelError, Preview, Sample, SampleEnding, SampleRequest,
 };
-use crate::prompts::generation::{LlmPrompts, RejectionReason};
+use crate::prompts::generation::RejectionReason;
 use crate::store::Store;
 use crate::workbench::error::WorkbenchError;
 use crate::workbench::jobs::StorePlace;
@@ -80,9 +80,12 @@ fn good(llm_prompt: &str, number: u32) -> String {
 }
 
 fn plan(model: &dyn LanguageModel, name: &str, wanted: usize) -> GenerationPlan {
-    let classes = vec![("frog".to_owned(), None), ("owl".to_owned(), Some("bird".to_owned()))];
-    let prompts = LlmPrompts::open("base").unwrap();
-    GenerationPlan::new(name, classes, &prompts, wanted, Sampling::default(), model)
+    let settings = GenerationSettings {
+        prompts_per_class: Some(wanted),
+        hints: Some([("owl".to_owned(), "bird".to_owned())].into()),
+        ..GenerationSettings::default()
+    };
+    settings.plan(name, vec!["frog".to_owned(), "owl".to_owned()], model).unwrap()
 }
 
 fn open(plan: GenerationPlan, model: Arc<dyn LanguageModel>, place: &StorePlace) -> Generation {
