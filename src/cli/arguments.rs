@@ -153,13 +153,14 @@ pub struct FlagArguments {
     /// A Hugging Face CLIP directory, or `demo`
     #[arg(long, value_name = "DIR")]
     pub checkpoint: Option<PathBuf>,
-    /// Images: a folder with a sub-folder per class, a CSV/TSV of path and label, or `demo`
+    /// Images: a folder with a sub-folder per class, a CSV, TSV or JSONL of path and label, tar shards, Parquet, or `demo`
     #[arg(long, value_name = "DIR")]
     pub images: Option<PathBuf>,
     /// From folder names to class names: a JSON object or a two-column CSV
     #[arg(long, value_name = "FILE")]
     pub class_names: Option<PathBuf>,
-    /// Hand-written templates with {} for the class name: text or a JSON list, `stored:NAME`, or `demo`
+    /// Hand-written templates with {} for the class name: text or a JSON list, `stored:NAME`, or `demo` [default, without
+    /// --cupl: zeroshot_classification_templates.txt beside the images]
     #[arg(long, value_name = "FILE")]
     pub templates: Option<PathBuf>,
     /// CuPL prompts: a JSON object from class names to sentences, `stored:NAME`, or `demo`

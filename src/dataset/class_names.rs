@@ -66,6 +66,20 @@ impl ClassNameMap {
         }
     }
 
+    /// Names in order, if it has those.
+    pub(super) fn list(&self) -> Option<&[String]> {
+        match &self.names {
+            Names::InOrder(names) => Some(names),
+            Names::ByFolder(_) => None,
+        }
+    }
+
+    /// The first folder that gets this class name.
+    pub(super) fn folder_of(&self, class_name: &str) -> Option<&str> {
+        let Names::ByFolder(pairs) = &self.names else { return None };
+        pairs.iter().find(|(_, name)| name == class_name).map(|(folder, _)| folder.as_str())
+    }
+
     /// The class names of bytewise sorted folder names, and notes on folders that only one side has. A folder that the
     /// map does not name keeps its own.
     ///

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::error::DatasetError;
-use super::{Class, DatasetOptions};
+use super::{Class, DatasetImage, DatasetOptions};
 use crate::message::listed;
 
 /// The classes of bytewise sorted, distinct folder names, named and ordered as the options say, with notes on what is
@@ -23,6 +23,23 @@ pub(super) fn classes(
     }
     notes.extend(shared_names(&classes));
     Ok((classes, notes))
+}
+
+/// A note on the classes that have no image, if there are such.
+pub(super) fn note_on_empty(classes: &[Class], images: &[DatasetImage]) -> Option<String> {
+    let mut is_empty = vec![true; classes.len()];
+    images.iter().for_each(|image| is_empty[image.label] = false);
+    let empty = classes.iter().zip(is_empty).filter(|(_, is_empty)| *is_empty);
+    let empty: Vec<&str> = empty.map(|(class, _)| class.folder.as_str()).collect();
+    match empty.as_slice() {
+        [] => None,
+        [class] => Some(format!("the class {class:?} has no pictures; it stays a possible answer")),
+        _ => Some(format!(
+            "{} classes have no pictures; they stay possible answers: {}",
+            empty.len(),
+            listed(&empty, 10)
+        )),
+    }
 }
 
 /// Each wanted name is a folder name, or else a class name that one folder alone has.

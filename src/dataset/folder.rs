@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::classes::classes;
+use super::classes::{classes, note_on_empty};
 use super::error::DatasetError;
 use super::{Dataset, DatasetImage, DatasetOptions, PictureSource, SkippedImage};
 
@@ -39,12 +39,6 @@ impl Dataset {
         for (label, class) in classes.iter().enumerate() {
             found.pictures.clear();
             found.walk(&root.join(&class.folder), &class.folder, &mut Vec::new());
-            if found.pictures.is_empty() {
-                notes.push(format!(
-                    "the class {:?} has no pictures; it stays a possible answer",
-                    class.folder
-                ));
-            }
             found.pictures.sort();
             images.extend(found.pictures.drain(..).map(|(name, path)| DatasetImage {
                 name,
@@ -57,6 +51,7 @@ impl Dataset {
             let (skipped, ignored) = (skipped.len(), ignored.len());
             return Err(DatasetError::NoImages { path: root.to_owned(), skipped, ignored });
         }
+        notes.extend(note_on_empty(&classes, &images));
         Ok(Dataset { name: name_of(root), classes, images, skipped, ignored, notes })
     }
 }

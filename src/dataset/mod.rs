@@ -6,13 +6,16 @@
 //! | `split.rs` | which part is meant, as `PATH#test` |
 //! | `folder.rs` | a folder per class; all pictures below a folder |
 //! | `manifest.rs` | a CSV, TSV or JSONL file of paths and labels |
+//! | `manifest_rows.rs` | what a row of it has, and how its columns are called |
 //! | `webdataset.rs` | tar shards |
 //! | `parquet.rs` | Parquet files as Hugging Face has them |
+//! | `zstd_pages.rs` | unpacks what Zstandard compressed in them |
 //! | `cifar.rs` | CIFAR-10 and CIFAR-100, binary version |
 //! | `labels.rs` | labels that are numbers or names |
 //! | `sheets.rs` | the tile sheets of the embedded demo |
 //! | `table.rs` | rows of CSV and TSV files |
 //! | `class_names.rs` | a map from folder names to class names |
+//! | `companion.rs` | files beside the images that are about all of them |
 //! | `classes.rs` | the ordered classes that labels point to |
 //! | `picture/` | the bytes of one image and their pixels |
 //!
@@ -22,21 +25,25 @@
 mod cifar;
 mod class_names;
 mod classes;
+mod companion;
 mod error;
 mod folder;
 mod form;
 mod labels;
 mod manifest;
+mod manifest_rows;
 mod parquet;
 pub mod picture;
 mod sheets;
 mod split;
 mod table;
 mod webdataset;
+mod zstd_pages;
 
 use std::path::PathBuf;
 
 pub use class_names::ClassNameMap;
+pub use companion::templates_beside;
 pub use error::DatasetError;
 pub use folder::list_pictures;
 pub use picture::{Picture, PictureArchive, PictureError, PictureSource};
@@ -94,7 +101,7 @@ pub struct DatasetOptions {
     /// Class names for folder names; without it they are the same.
     pub class_names: Option<ClassNameMap>,
     /// The classes in the wanted order, by folder or class name, each once. Without it they are sorted bytewise by
-    /// folder name.
+    /// folder name. For a manifest it may name further classes, which have no pictures.
     pub class_order: Option<Vec<String>>,
     /// Where the relative paths of a manifest start; without it, at the manifest's own folder.
     pub root: Option<PathBuf>,

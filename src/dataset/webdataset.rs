@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::companion::companion;
 use super::error::DatasetError;
 use super::folder::is_picture;
 use super::labels::{Label, Labelled};
@@ -17,6 +18,8 @@ use super::picture::{ArchiveFile, Picture, PictureArchive, PictureError};
 use super::{Dataset, DatasetImage, DatasetOptions, PictureSource, SkippedImage};
 use crate::text_file;
 
+/// The class names beside shards.
+const CLASS_NAMES: &str = "classnames.txt";
 /// Bytes of a label's file at most.
 const LONGEST_LABEL: u64 = 1 << 20;
 
@@ -183,14 +186,10 @@ fn json_label(text: &str) -> Option<Label> {
 
 /// The lines of `classnames.txt` beside a shard or a folder above it.
 fn class_names(shard: &Path) -> Result<Option<Vec<String>>, DatasetError> {
-    let folder = shard.parent().unwrap_or(Path::new(""));
-    for folder in [Some(folder), folder.parent()].into_iter().flatten() {
-        let file = folder.join("classnames.txt");
-        if file.is_file() {
-            return Ok(Some(text_file::lines(&text_file::read(&file)?).collect()));
-        }
+    match companion(shard.parent().unwrap_or(Path::new("")), CLASS_NAMES) {
+        Some(file) => Ok(Some(text_file::lines(&text_file::read(&file)?).collect())),
+        None => Ok(None),
     }
-    Ok(None)
 }
 
 /// Shards in the order of their numbers: `2.tar` before `10.tar`.

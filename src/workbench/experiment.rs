@@ -1,5 +1,5 @@
 //! What an experiment names: a checkpoint, a dataset and prompt strategies; read from a TOML file or from flags.
-//! Nothing is opened here: paths are only made absolute to the experiment file's folder.
+//! Nothing is opened here: paths are only made absolute to the experiment file's folder, and templates beside images found.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::generation::GenerationSettings;
 use crate::clip::Precision;
+use crate::dataset::templates_beside;
 use crate::prompts::Aggregation;
 
 /// The word that names the embedded demo wherever a path may stand.
@@ -59,7 +60,7 @@ impl CheckpointChoice {
 pub enum DatasetChoice {
     /// The embedded thousand.
     Demo,
-    /// A folder with a sub-folder per class, or a CSV/TSV manifest.
+    /// Images in any form that a dataset may have.
     Path {
         /// The folder or the manifest.
         images: PathBuf,
@@ -319,7 +320,7 @@ impl Experiment {
     }
 
     /// The experiment that flags describe. The strategies are called `templates`, `cupl`, and `both` when both
-    /// are given. An aggregation alone is that of the demo.
+    /// are given. Without either, templates that lie beside the images are taken. An aggregation alone is that of the demo.
     pub fn from_flags(flags: &ExperimentFlags) -> Result<Self, ExperimentError> {
         if let Some(aggregation) = flags.aggregation
             && *flags == (ExperimentFlags { aggregation: Some(aggregation), ..ExperimentFlags::default() })
@@ -362,8 +363,11 @@ impl Experiment {
         if let Some(set) = &cupl {
             add("cupl", vec![set.clone()]);
         }
-        if let (Some(templates), Some(cupl)) = (templates, cupl) {
-            add("both", vec![templates, cupl]);
+        if let (Some(templates), Some(cupl)) = (&templates, &cupl) {
+            add("both", vec![templates.clone(), cupl.clone()]);
+        }
+        if let (None, None, Some(file)) = (templates, cupl, templates_beside(images)) {
+            add("templates", vec![PromptSetChoice::TemplatesFile(file)]);
         }
         if strategies.is_empty() {
             return Err(invalid("say which prompts: --templates FILE, --cupl FILE, or both"));
@@ -618,5 +622,24 @@ mod tests {
         ] {
             assert!(Experiment::from_flags(&broken).unwrap_err().to_string().contains(remedy));
         }
+    }
+
+    #[test]
+    fn templates_beside_the_images_are_taken_where_no_prompts_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let templates = folder.path().join("zeroshot_classification_templates.txt");
+        std::fs::write(&templates, "a photo of a {c}.\n").unwrap();
+        let flags = ExperimentFlags {
+            checkpoint: Some("demo".into()),
+            images: Some(folder.path().to_owned()),
+            ..Default::default()
+        };
+        let sets = |flags: &ExperimentFlags| {
+            let experiment = Experiment::from_flags(flags).unwrap();
+            experiment.strategies.into_iter().map(|strategy| strategy.prompt_sets).collect::<Vec<_>>()
+        };
+        assert_eq!(sets(&flags), [[PromptSetChoice::TemplatesFile(templates)]]);
+        let named = ExperimentFlags { cupl: Some("c.json".into()), ..flags };
+        assert_eq!(sets(&named), [[PromptSetChoice::CuplFile("c.json".into())]]);
     }
 }
