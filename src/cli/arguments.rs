@@ -156,7 +156,7 @@ pub struct FlagArguments {
     /// Images: a folder with a sub-folder per class, a CSV, TSV or JSONL of path and label, tar shards, Parquet, or `demo`
     #[arg(long, value_name = "DIR")]
     pub images: Option<PathBuf>,
-    /// From folder names to class names: a JSON object or a two-column CSV
+    /// From folder names to class names: a JSON object or list, a two-column CSV, or a list of ImageNet's synsets
     #[arg(long, value_name = "FILE")]
     pub class_names: Option<PathBuf>,
     /// Hand-written templates with {} for the class name: text or a JSON list, `stored:NAME`, or `demo` [default, without

@@ -85,7 +85,9 @@ fn shared_names(classes: &[Class]) -> Vec<String> {
         .filter(first)
         .map(|class| {
             format!(
-                "the classes {} share the name {:?}, so they get the same prompts and cannot be told apart",
+                "the classes {} share the name {:?}, so they get the same prompts and cannot be told apart; give them different \
+                 names (--class-names, or class_names in an experiment), and where a CuPL file has one key for them, say \
+                 so under prompt_keys",
                 listed(&folders[class.name.as_str()], 10),
                 class.name
             )
@@ -146,7 +148,9 @@ mod tests {
         assert_eq!(
             notes,
             [
-                "the classes \"a\", \"c\" share the name \"crane\", so they get the same prompts and cannot be told apart"
+                "the classes \"a\", \"c\" share the name \"crane\", so they get the same prompts and cannot be told apart; \
+                 give them different names (--class-names, or class_names in an experiment), and where a CuPL file has \
+                 one key for them, say so under prompt_keys"
             ]
         );
     }

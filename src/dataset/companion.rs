@@ -2,10 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
+use super::synsets::is_names_file;
 use crate::text_file;
 
+/// The class names of a dataset, a line each.
+pub(super) const CLASS_NAMES: &str = "classnames.txt";
 /// Templates for a dataset, a line each with `{c}` for the class name, as CLIP_benchmark lays them beside shards.
 const TEMPLATES: &str = "zeroshot_classification_templates.txt";
+
+/// Whether a file is no image that got lost among the classes, but one that is known to lie beside them.
+pub(super) fn is_about_all(name: &str) -> bool {
+    matches!(name, CLASS_NAMES | TEMPLATES) || is_names_file(name)
+}
 
 /// The file of this name in a folder or the one above it.
 pub(super) fn companion(folder: &Path, name: &str) -> Option<PathBuf> {

@@ -5,7 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::classes::{classes, note_on_empty};
+use super::companion::is_about_all;
 use super::error::DatasetError;
+use super::synsets;
 use super::{Dataset, DatasetImage, DatasetOptions, PictureSource, SkippedImage};
 
 /// The endings of the pictures that can be decoded, in lower case.
@@ -24,7 +26,7 @@ impl Dataset {
         for entry in entries(root).map_err(|error| DatasetError::Folder { path: root.to_owned(), error })? {
             if entry.path.is_dir() {
                 folders.push(entry.name);
-            } else {
+            } else if !is_about_all(&entry.name) {
                 found.ignored.push(entry.name);
             }
         }
@@ -34,7 +36,10 @@ impl Dataset {
             [class] => return Err(DatasetError::OneClass { path: root.to_owned(), class: class.clone() }),
             _ => {}
         }
+        let named = synsets::named(root, &folders, options)?;
+        let (options, note) = named.as_ref().map_or((options, None), |(own, note)| (own, Some(note.clone())));
         let (classes, mut notes) = classes(&folders, options)?;
+        notes.extend(note);
         let mut images = Vec::new();
         for (label, class) in classes.iter().enumerate() {
             found.pictures.clear();

@@ -7,6 +7,7 @@ use super::classes::{classes, note_on_empty};
 use super::error::DatasetError;
 use super::labels::{Label, Labelled};
 use super::manifest_rows::{Row, read};
+use super::synsets;
 use super::{Class, Dataset, DatasetImage, DatasetOptions, PictureSource, SkippedImage};
 
 impl Dataset {
@@ -20,7 +21,7 @@ impl Dataset {
     pub fn from_manifest(file: &Path, options: &DatasetOptions) -> Result<Dataset, DatasetError> {
         let root = options.root.as_deref().or(file.parent()).unwrap_or(Path::new(""));
         let rows = read(file, root)?;
-        let (classes, labels, mut notes) = labelled(&rows, options)?;
+        let (classes, labels, mut notes) = labelled(&rows, root, options)?;
         if let [class] = classes.as_slice() {
             return Err(DatasetError::OneClass { path: file.to_owned(), class: class.folder.clone() });
         }
@@ -54,7 +55,7 @@ impl Dataset {
 /// The classes, each row's place among them, and notes.
 type LabelledRows = (Vec<Class>, Vec<usize>, Vec<String>);
 
-fn labelled(rows: &[Row], options: &DatasetOptions) -> Result<LabelledRows, DatasetError> {
+fn labelled(rows: &[Row], root: &Path, options: &DatasetOptions) -> Result<LabelledRows, DatasetError> {
     if let Some(found) = in_list(rows, options)? {
         return Ok(found);
     }
@@ -66,7 +67,10 @@ fn labelled(rows: &[Row], options: &DatasetOptions) -> Result<LabelledRows, Data
         }
     }
     let folders: Vec<String> = folders.into_iter().map(str::to_owned).collect();
-    let (classes, notes) = classes(&folders, options)?;
+    let named = synsets::named(root, &folders, options)?;
+    let (options, note) = named.as_ref().map_or((options, None), |(own, note)| (own, Some(note.clone())));
+    let (classes, mut notes) = classes(&folders, options)?;
+    notes.extend(note);
     let of_label: HashMap<&str, usize> =
         classes.iter().enumerate().map(|(index, class)| (class.folder.as_str(), index)).collect();
     let labels = rows.iter().map(|row| of_label[row.label.as_str()]).collect();

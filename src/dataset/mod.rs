@@ -15,6 +15,7 @@
 //! | `sheets.rs` | the tile sheets of the embedded demo |
 //! | `table.rs` | rows of CSV and TSV files |
 //! | `class_names.rs` | a map from folder names to class names |
+//! | `synsets.rs` | what ImageNet's folders are called |
 //! | `companion.rs` | files beside the images that are about all of them |
 //! | `classes.rs` | the ordered classes that labels point to |
 //! | `picture/` | the bytes of one image and their pixels |
@@ -36,6 +37,7 @@ mod parquet;
 pub mod picture;
 mod sheets;
 mod split;
+mod synsets;
 mod table;
 mod webdataset;
 mod zstd_pages;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::companion::companion;
+use super::companion::{CLASS_NAMES, companion};
 use super::error::DatasetError;
 use super::folder::is_picture;
 use super::labels::{Label, Labelled};
@@ -18,8 +18,6 @@ use super::picture::{ArchiveFile, Picture, PictureArchive, PictureError};
 use super::{Dataset, DatasetImage, DatasetOptions, PictureSource, SkippedImage};
 use crate::text_file;
 
-/// The class names beside shards.
-const CLASS_NAMES: &str = "classnames.txt";
 /// Bytes of a label's file at most.
 const LONGEST_LABEL: u64 = 1 << 20;
 

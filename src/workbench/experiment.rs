@@ -32,6 +32,9 @@ pub struct Experiment {
     /// The names of the strategies that the screens show with their controls.
     #[serde(default)]
     pub controls: Vec<String>,
+    /// From class names to the keys that prompts per class have for them, where the two differ.
+    #[serde(default)]
+    pub prompt_keys: BTreeMap<String, String>,
     /// How prompts for it are generated.
     #[serde(default)]
     pub generation: GenerationSettings,
@@ -159,6 +162,8 @@ struct ExperimentFile {
     controls: Vec<String>,
     #[serde(default)]
     strategy: Vec<StrategyEntry>,
+    #[serde(default)]
+    prompt_keys: BTreeMap<String, String>,
     #[serde(default)]
     generation: GenerationSettings,
 }
@@ -290,6 +295,7 @@ impl Experiment {
             strategies,
             baseline,
             controls: file.controls,
+            prompt_keys: file.prompt_keys,
             generation: file.generation.of_file(folder).map_err(invalid)?,
         })
     }
@@ -393,6 +399,7 @@ impl Experiment {
             strategies,
             baseline: 0,
             controls: Vec::new(),
+            prompt_keys: BTreeMap::new(),
             generation: GenerationSettings::default(),
         })
     }
