@@ -234,6 +234,7 @@ pub fn mistyped_command(file: &Path) -> Option<String> {
         "report",
         "embed",
         "export",
+        "datasets",
         "generate",
         "bench",
         "prompts",
@@ -390,6 +391,9 @@ and texts are JSON arrays of the rows' names.")]
     /// Write what other programs can use: a strategy's classifier
     #[command(subcommand)]
     Export(ExportCommand),
+    /// Look at images before anything is embedded
+    #[command(subcommand)]
+    Datasets(DatasetsCommand),
     /// Keep prompt sets in the store: import, list, show, export, remove
     #[command(subcommand)]
     Prompts(PromptsCommand),
@@ -868,6 +872,37 @@ pub struct BenchArguments {
     /// How the encoders compute: f32 or int8
     #[arg(long, value_name = "NAME", default_value_t = Precision::F32)]
     pub precision: Precision,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// `datasets`.
+#[derive(Debug, Subcommand)]
+pub enum DatasetsCommand {
+    /// What a dataset was recognised as: classes, sizes, unreadable files, equal pictures
+    #[command(after_help = "Examples:
+  cupl-tui datasets inspect pets/test
+  cupl-tui datasets inspect wds_cifar10/test --format json
+  cupl-tui datasets inspect imagenet/val --class-names imagenet_class_index.json --decode
+
+Each file is read once. Equal pictures are equal byte by byte: in one class they count twice, in two classes their labels
+contradict each other. CSV has the classes. Exit code 1 says that something cannot be read.")]
+    Inspect(InspectArguments),
+}
+
+/// `datasets inspect`.
+#[derive(Debug, Args)]
+pub struct InspectArguments {
+    /// A folder with a sub-folder per class, a CSV, TSV or JSONL of path and label, tar shards, Parquet, or `demo`; `PATH#SPLIT`
+    /// means a part of it
+    pub path: PathBuf,
+    /// From folder names to class names: a JSON object or list, a two-column CSV, or a list of ImageNet's synsets
+    #[arg(long, value_name = "FILE")]
+    pub class_names: Option<PathBuf>,
+    /// Decode every picture: finds what is broken behind a header
+    #[arg(long)]
+    pub decode: bool,
     /// How to print it
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,

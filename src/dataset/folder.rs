@@ -57,7 +57,14 @@ impl Dataset {
             return Err(DatasetError::NoImages { path: root.to_owned(), skipped, ignored });
         }
         notes.extend(note_on_empty(&classes, &images));
-        Ok(Dataset { name: name_of(root), classes, images, skipped, ignored, notes })
+        Ok(Dataset {
+            classes,
+            images,
+            skipped,
+            ignored,
+            notes,
+            ..Dataset::empty(name_of(root), "a folder per class")
+        })
     }
 }
 

@@ -48,7 +48,7 @@ impl Dataset {
         }
         notes.extend(note_on_empty(&classes, &images));
         let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Dataset { name, classes, images, skipped, ignored: Vec::new(), notes })
+        Ok(Dataset { classes, images, skipped, notes, ..Dataset::empty(name, "a manifest") })
     }
 }
 

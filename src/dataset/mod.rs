@@ -44,18 +44,25 @@ mod zstd_pages;
 
 use std::path::PathBuf;
 
+use serde::Serialize;
+
 pub use class_names::ClassNameMap;
 pub use companion::templates_beside;
 pub use error::DatasetError;
 pub use folder::list_pictures;
-pub use picture::{Picture, PictureArchive, PictureError, PictureSource};
+pub use picture::{Picture, PictureArchive, PictureError, PictureHeader, PictureSource};
 pub use sheets::SheetClass;
+pub use split::Splits;
 
 /// Images with a class each, and the ordered classes. There are at least two classes and one image; image names differ.
 #[derive(Debug, Clone)]
 pub struct Dataset {
     /// The folder's or the manifest's name.
     pub name: String,
+    /// What it was recognised as, in words.
+    pub form: String,
+    /// Which part of it this is.
+    pub splits: Splits,
     /// In the order that labels count in.
     pub classes: Vec<Class>,
     /// By class and then by name in a folder, by row in a manifest.
@@ -89,7 +96,7 @@ pub struct DatasetImage {
 }
 
 /// An image that is left out.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SkippedImage {
     /// The path from the root, with `/`.
     pub name: String,
@@ -110,6 +117,20 @@ pub struct DatasetOptions {
 }
 
 impl Dataset {
+    /// Nothing yet, but a name and what the path was recognised as.
+    fn empty(name: String, form: &str) -> Self {
+        Self {
+            name,
+            form: form.to_owned(),
+            splits: Splits::default(),
+            classes: Vec::new(),
+            images: Vec::new(),
+            skipped: Vec::new(),
+            ignored: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
     /// The class names in class order, as prompts are made with.
     #[must_use]
     pub fn class_names(&self) -> Vec<String> {

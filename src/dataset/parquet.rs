@@ -137,7 +137,8 @@ impl Dataset {
         let mut splits: Vec<&str> = of_file.iter().flatten().map(String::as_str).collect();
         splits.sort_unstable();
         splits.dedup();
-        let (chosen, note) = split::choose(path, &splits, wanted)?;
+        let (splits, note) = split::choose(path, &splits, wanted)?;
+        let chosen = splits.used.as_deref();
         let (mut images, mut labels, mut names) = (Vec::new(), Vec::new(), None);
         for (file, _) in files.iter().zip(&of_file).filter(|(_, split)| split.as_deref() == chosen) {
             let failed = |problem: String| DatasetError::archive(file, problem);
@@ -156,6 +157,7 @@ impl Dataset {
         let labelled = Labelled::new(&labels, names, options)?;
         let mut dataset = Dataset::of_labelled(path, images, &labels, labelled, Vec::new())?;
         dataset.notes.extend(note);
+        dataset.splits = splits;
         Ok(dataset)
     }
 }

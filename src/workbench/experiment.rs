@@ -74,6 +74,17 @@ pub enum DatasetChoice {
     },
 }
 
+impl DatasetChoice {
+    /// What a path means: `demo` is the embedded dataset, which has its class names, anything else is opened.
+    pub fn at(path: &Path, class_names: Option<ClassNamesChoice>) -> Self {
+        if path.as_os_str() == DEMO {
+            Self::Demo
+        } else {
+            Self::Path { images: path.to_owned(), class_names, class_order: None }
+        }
+    }
+}
+
 /// Where a map from folder names to class names stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -378,15 +389,7 @@ impl Experiment {
         if strategies.is_empty() {
             return Err(invalid("say which prompts: --templates FILE, --cupl FILE, or both"));
         }
-        let dataset = if is_demo {
-            DatasetChoice::Demo
-        } else {
-            DatasetChoice::Path {
-                images: images.clone(),
-                class_names: flags.class_names.clone().map(ClassNamesChoice::File),
-                class_order: None,
-            }
-        };
+        let dataset = DatasetChoice::at(images, flags.class_names.clone().map(ClassNamesChoice::File));
         let name = images
             .file_name()
             .map_or_else(|| images.display().to_string(), |name| name.to_string_lossy().into_owned());

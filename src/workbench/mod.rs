@@ -7,6 +7,7 @@ mod calibration;
 mod class_table;
 mod classifier_file;
 mod controls;
+mod dataset_inspection;
 pub mod demo;
 mod desk_job;
 mod embedding;
@@ -66,6 +67,9 @@ pub use calibration::calibrate_strategy;
 pub use class_table::{Change, ClassColumn, ClassRow, class_table, sort_classes};
 pub use classifier_file::{ClassifierFile, WrittenClassifier};
 pub use controls::{CONTROL_SEEDS, ControlAccuracy, ControlResult, Controls, Spread};
+pub use dataset_inspection::{
+    DatasetInspection, EqualPictures, InspectedClass, NumberRange, inspect_dataset,
+};
 pub use desk_job::{DeskJob, DeskNotice, DeskRequest};
 pub use embedding::{
     Embedder, ImageContents, ImageEmbeddings, NamedPicture, PromptEmbeddings, checkpoint_fingerprint,

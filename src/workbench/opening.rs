@@ -220,7 +220,7 @@ pub fn open_checkpoint(choice: &CheckpointChoice) -> Result<Checkpoint, Workbenc
     })?)
 }
 
-fn open_dataset(choice: &DatasetChoice) -> Result<Dataset, WorkbenchError> {
+pub(super) fn open_dataset(choice: &DatasetChoice) -> Result<Dataset, WorkbenchError> {
     let DatasetChoice::Path { images, class_names, class_order } = choice else {
         return Ok(demo::dataset()?);
     };
