@@ -12,8 +12,8 @@ use crate::prompts::Aggregation;
 use crate::tui::graphics::PictureChoice;
 use crate::tui::theme::ColorChoice;
 use crate::workbench::{
-    CalibrationOptions, Change, ClassColumn, CurveOptions, Experiment, ExperimentFlags, FindingKind,
-    ImageFilter, Origin, Precision, WorkbenchError,
+    CalibrationOptions, Change, ClassColumn, CurveOptions, EmbeddingForm, Experiment, ExperimentFlags,
+    FindingKind, ImageFilter, NumberType, Origin, Precision, WorkbenchError,
 };
 
 /// A terminal workbench for prompt strategies of zero-shot image classifiers.
@@ -256,7 +256,12 @@ pub enum Command {
     #[command(after_help = "Examples:
   cupl-tui evaluate                                the embedded demo as a table
   cupl-tui evaluate pets.toml --format json > pets.json
-  cupl-tui evaluate pets.toml --strategy cupl --predictions --format csv")]
+  cupl-tui evaluate pets.toml --strategy cupl --predictions --format csv
+  cupl-tui evaluate pets.toml --format parquet --out predictions.parquet
+  cupl-tui evaluate pets.toml --strategy cupl --format clip-benchmark --out pets.json
+
+JSONL and Parquet have image, label (a number), class, and for each strategy STRATEGY_prediction, _probability, _margin and
+_correct. In JSON, CSV and what is for CLIP_benchmark, accuracies are from 0 to 1.")]
     Evaluate(EvaluateArguments),
     /// What two strategies make of each class
     #[command(after_help = "Examples:
@@ -380,13 +385,16 @@ The leaderboard, what two strategies make of each class, what they take for what
 B repairs, those that it breaks, and those that every strategy misses. The page holds its pictures and needs no network.
 A is the baseline and B the first other strategy unless they are named.")]
     Report(ReportArguments),
-    /// Write image and text embeddings to a safetensors file
+    /// Write image and text embeddings to a safetensors file, or as clip-retrieval lays them out
     #[command(after_help = "Examples:
   cupl-tui embed --checkpoint clip/ --images photos/ --out photos.safetensors
   cupl-tui embed --checkpoint clip/ --texts prompts.txt --out prompts.safetensors
+  cupl-tui embed --checkpoint clip/ --images photos/ --form npy --out embeddings/
 
 The tensors image_embeds and text_embeds have unit rows [n, dim] in the order of the input; the metadata entries images
-and texts are JSON arrays of the rows' names.")]
+and texts are JSON arrays of the rows' names. --form npy makes a folder with img_emb/img_emb_0.npy, text_emb/text_emb_0.npy
+and metadata/metadata_0.parquet (image_path, caption), where row i of all belongs together: with both --images and --texts
+there is a text for each picture, in the order of the sorted paths.")]
     Embed(EmbedArguments),
     /// Write what other programs can use: a strategy's classifier
     #[command(subcommand)]
@@ -425,6 +433,23 @@ pub enum Format {
     Csv,
 }
 
+/// How `evaluate` prints its results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EvaluationFormat {
+    /// For people.
+    Table,
+    /// Everything as one document.
+    Json,
+    /// Classes, or with --predictions each image's ranked classes, a row each.
+    Csv,
+    /// Predictions: an object an image, a line each.
+    Jsonl,
+    /// Predictions: a row an image, in a Parquet file.
+    Parquet,
+    /// A line a strategy, as CLIP_benchmark writes it.
+    ClipBenchmark,
+}
+
 /// `evaluate`.
 #[derive(Debug, Args)]
 pub struct EvaluateArguments {
@@ -432,12 +457,15 @@ pub struct EvaluateArguments {
     #[command(flatten)]
     pub experiment: ExperimentArguments,
     /// How to print it
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub format: Format,
+    #[arg(long, value_enum, default_value_t = EvaluationFormat::Table)]
+    pub format: EvaluationFormat,
+    /// Write it to this file instead of standard output
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
     /// Only this strategy; may be given several times
     #[arg(long = "strategy", value_name = "NAME")]
     pub strategies: Vec<String>,
-    /// Add every image's ranked classes (JSON and CSV)
+    /// Add every image's ranked classes (JSON and CSV; JSONL and Parquet are nothing but predictions)
     #[arg(long)]
     pub predictions: bool,
     /// Ranked classes per image; 0 for all
@@ -816,12 +844,64 @@ pub struct EmbedArguments {
     /// How the encoders compute: f32, or int8, which is faster and nearly the same
     #[arg(long, value_name = "NAME", default_value_t = Precision::F32)]
     pub precision: Precision,
-    /// The safetensors file to write
+    /// The safetensors file, or with --form npy the folder, to write
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
+    /// A safetensors file, or a folder of numpy arrays in clip-retrieval's layout
+    #[arg(long, value_enum, default_value_t = EmbeddingFormFlag::Safetensors)]
+    pub form: EmbeddingFormFlag,
+    /// How numbers are written [default: f32 in safetensors, f16 in arrays, as clip-retrieval does]
+    #[arg(long, value_enum)]
+    pub dtype: Option<NumberFlag>,
     /// Unreadable images are an error instead of being skipped
     #[arg(long)]
     pub strict: bool,
+}
+
+/// The values of `embed --form`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EmbeddingFormFlag {
+    /// One file with both tensors.
+    Safetensors,
+    /// A folder with an array each, and a Parquet file of the rows' names.
+    Npy,
+}
+
+impl EmbeddingFormFlag {
+    /// The numbers that files of this form usually have.
+    pub fn numbers(self) -> NumberType {
+        match self {
+            Self::Safetensors => NumberType::F32,
+            Self::Npy => NumberType::F16,
+        }
+    }
+}
+
+impl From<EmbeddingFormFlag> for EmbeddingForm {
+    fn from(flag: EmbeddingFormFlag) -> Self {
+        match flag {
+            EmbeddingFormFlag::Safetensors => Self::Safetensors,
+            EmbeddingFormFlag::Npy => Self::Npy,
+        }
+    }
+}
+
+/// The values of `embed --dtype`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum NumberFlag {
+    /// Four bytes a number.
+    F32,
+    /// Two bytes a number.
+    F16,
+}
+
+impl From<NumberFlag> for NumberType {
+    fn from(flag: NumberFlag) -> Self {
+        match flag {
+            NumberFlag::F32 => Self::F32,
+            NumberFlag::F16 => Self::F16,
+        }
+    }
 }
 
 /// `export`.
