@@ -328,10 +328,30 @@ mod tests {
     #[test]
     fn weights_in_another_form_only() {
         let copy = quick().remove("model.safetensors").write("pytorch_model.bin", "");
-        copy.complains(&["model.safetensors is absent", "pytorch_model.bin", "save_pretrained"]);
+        copy.complains(&["pytorch_model.bin", "neither a ZIP archive", "save the model as safetensors"]);
         let copy = quick().remove("model.safetensors").write("open_clip_model.safetensors", "");
         copy.complains(&["model.safetensors is absent", "open_clip"]);
         quick().remove("model.safetensors").complains(&["model.safetensors is absent"]);
+    }
+
+    #[test]
+    fn weights_of_pytorch_are_those_of_safetensors() {
+        let torch = fixture("../torch/tiny-quickgelu.bin");
+        let copy = quick().remove("model.safetensors").write("pytorch_model.bin", fs::read(torch).unwrap());
+        let other = quick();
+        let (torch, safetensors) = (copy.open().unwrap(), other.open().unwrap());
+        let prompts = ["a frog", "a photo of a ship."]
+            .map(|prompt| torch.tokenizer().unwrap().tokenize(prompt).unwrap());
+        let embed = |checkpoint: &Checkpoint| {
+            checkpoint.text_encoder(Precision::F32).unwrap().encode(&prompts).unwrap()
+        };
+        assert_eq!(embed(&torch), embed(&safetensors));
+        assert_eq!(torch.logit_scale().unwrap(), safetensors.logit_scale().unwrap());
+        assert!(torch.files().iter().any(|file| file.name == "pytorch_model.bin"));
+        // Where both are there, safetensors count.
+        let both =
+            copy.write("model.safetensors", fs::read(fixture("tiny-quickgelu/model.safetensors")).unwrap());
+        assert!(both.open().unwrap().files().iter().any(|file| file.name == "model.safetensors"));
     }
 
     #[test]

@@ -64,6 +64,16 @@ pub enum ClipError {
         /// What is wrong with its header.
         problem: String,
     },
+    /// A weight file is not one of PyTorch's, or not one that can be read without executing it.
+    #[error(
+        "{file} is not a PyTorch weight file that can be read: {problem}; fetch it again, or save the model as safetensors"
+    )]
+    Torch {
+        /// Its path.
+        file: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A weight file is shorter or longer than its header says.
     #[error(
         "{file} has {actual} bytes where its header announces {expected}: it is cut short or damaged; fetch it again"

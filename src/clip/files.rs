@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{Cursor, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::error::ClipError;
@@ -93,6 +93,31 @@ pub enum FileContent {
     Bytes(&'static [u8]),
 }
 
+/// Reads a file's bytes from anywhere in it.
+#[derive(Debug)]
+pub(super) enum FileReader {
+    File(File),
+    Bytes(Cursor<&'static [u8]>),
+}
+
+impl Read for FileReader {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        match self {
+            Self::File(file) => file.read(buffer),
+            Self::Bytes(bytes) => bytes.read(buffer),
+        }
+    }
+}
+
+impl Seek for FileReader {
+    fn seek(&mut self, to: SeekFrom) -> std::io::Result<u64> {
+        match self {
+            Self::File(file) => file.seek(to),
+            Self::Bytes(bytes) => bytes.seek(to),
+        }
+    }
+}
+
 impl CheckpointFile {
     /// How messages call it.
     pub(super) fn label(&self) -> String {
@@ -109,6 +134,16 @@ impl CheckpointFile {
                 std::fs::read(path).map(Cow::Owned).map_err(|error| self.unreadable(&error))
             }
             FileContent::Bytes(bytes) => Ok(Cow::Borrowed(bytes)),
+        }
+    }
+
+    /// A reader of its bytes.
+    pub(super) fn open(&self) -> Result<FileReader, ClipError> {
+        match &self.content {
+            FileContent::Path(path) => {
+                File::open(path).map(FileReader::File).map_err(|error| self.unreadable(&error))
+            }
+            FileContent::Bytes(bytes) => Ok(FileReader::Bytes(Cursor::new(bytes))),
         }
     }
 
