@@ -7,8 +7,9 @@ use std::path::Path;
 
 use candle_core::quantized::gguf_file::{Content, Value};
 use candle_core::{Device, Tensor};
-use candle_transformers::models::{quantized_gemma3, quantized_llama};
+use candle_transformers::models::quantized_llama;
 
+use super::gemma3::Gemma3;
 use crate::language_model::LanguageModelError;
 
 /// Metadata by their keys.
@@ -18,7 +19,7 @@ pub(super) type Metadata = HashMap<String, Value>;
 #[derive(Debug, Clone)]
 pub(super) enum Network {
     Llama(quantized_llama::ModelWeights),
-    Gemma3(quantized_gemma3::ModelWeights),
+    Gemma3(Gemma3),
 }
 
 impl Network {
@@ -65,9 +66,7 @@ pub(super) fn load(path: &Path) -> Result<Loaded, LanguageModelError> {
         "llama" => {
             quantized_llama::ModelWeights::from_gguf(content, &mut reader, &device).map(Network::Llama)
         }
-        "gemma3" => {
-            quantized_gemma3::ModelWeights::from_gguf(content, &mut reader, &device).map(Network::Gemma3)
-        }
+        "gemma3" => Gemma3::read(content, &mut reader).map(Network::Gemma3),
         other => {
             return Err(bad(format!(
                 "the architecture {other:?} is not known here; llama and gemma3 are. A server such as llama.cpp's runs others: \
