@@ -12,8 +12,8 @@ use crate::prompts::Aggregation;
 use crate::tui::graphics::PictureChoice;
 use crate::tui::theme::ColorChoice;
 use crate::workbench::{
-    CalibrationOptions, Change, ClassColumn, CurveOptions, Experiment, ExperimentFlags, FindingKind,
-    ImageFilter, Origin, Precision, WorkbenchError,
+    CalibrationOptions, Change, ClassColumn, CurveOptions, EmbeddingForm, Experiment, ExperimentFlags,
+    FindingKind, ImageFilter, NumberType, Origin, Precision, WorkbenchError,
 };
 
 /// A terminal workbench for prompt strategies of zero-shot image classifiers.
@@ -153,13 +153,14 @@ pub struct FlagArguments {
     /// A Hugging Face CLIP directory, or `demo`
     #[arg(long, value_name = "DIR")]
     pub checkpoint: Option<PathBuf>,
-    /// Images: a folder with a sub-folder per class, a CSV/TSV of path and label, or `demo`
+    /// Images: a folder with a sub-folder per class, a CSV, TSV or JSONL of path and label, tar shards, Parquet, or `demo`
     #[arg(long, value_name = "DIR")]
     pub images: Option<PathBuf>,
-    /// From folder names to class names: a JSON object or a two-column CSV
+    /// From folder names to class names: a JSON object or list, a two-column CSV, or a list of ImageNet's synsets
     #[arg(long, value_name = "FILE")]
     pub class_names: Option<PathBuf>,
-    /// Hand-written templates with {} for the class name: text or a JSON list, `stored:NAME`, or `demo`
+    /// Hand-written templates with {} for the class name: text or a JSON list, `stored:NAME`, or `demo` [default, without
+    /// --cupl: zeroshot_classification_templates.txt beside the images]
     #[arg(long, value_name = "FILE")]
     pub templates: Option<PathBuf>,
     /// CuPL prompts: a JSON object from class names to sentences, `stored:NAME`, or `demo`
@@ -233,6 +234,7 @@ pub fn mistyped_command(file: &Path) -> Option<String> {
         "report",
         "embed",
         "export",
+        "datasets",
         "generate",
         "bench",
         "prompts",
@@ -254,7 +256,12 @@ pub enum Command {
     #[command(after_help = "Examples:
   cupl-tui evaluate                                the embedded demo as a table
   cupl-tui evaluate pets.toml --format json > pets.json
-  cupl-tui evaluate pets.toml --strategy cupl --predictions --format csv")]
+  cupl-tui evaluate pets.toml --strategy cupl --predictions --format csv
+  cupl-tui evaluate pets.toml --format parquet --out predictions.parquet
+  cupl-tui evaluate pets.toml --strategy cupl --format clip-benchmark --out pets.json
+
+JSONL and Parquet have image, label (a number), class, and for each strategy STRATEGY_prediction, _probability, _margin and
+_correct. In JSON, CSV and what is for CLIP_benchmark, accuracies are from 0 to 1.")]
     Evaluate(EvaluateArguments),
     /// What two strategies make of each class
     #[command(after_help = "Examples:
@@ -378,17 +385,23 @@ The leaderboard, what two strategies make of each class, what they take for what
 B repairs, those that it breaks, and those that every strategy misses. The page holds its pictures and needs no network.
 A is the baseline and B the first other strategy unless they are named.")]
     Report(ReportArguments),
-    /// Write image and text embeddings to a safetensors file
+    /// Write image and text embeddings to a safetensors file, or as clip-retrieval lays them out
     #[command(after_help = "Examples:
   cupl-tui embed --checkpoint clip/ --images photos/ --out photos.safetensors
   cupl-tui embed --checkpoint clip/ --texts prompts.txt --out prompts.safetensors
+  cupl-tui embed --checkpoint clip/ --images photos/ --form npy --out embeddings/
 
 The tensors image_embeds and text_embeds have unit rows [n, dim] in the order of the input; the metadata entries images
-and texts are JSON arrays of the rows' names.")]
+and texts are JSON arrays of the rows' names. --form npy makes a folder with img_emb/img_emb_0.npy, text_emb/text_emb_0.npy
+and metadata/metadata_0.parquet (image_path, caption), where row i of all belongs together: with both --images and --texts
+there is a text for each picture, in the order of the sorted paths.")]
     Embed(EmbedArguments),
     /// Write what other programs can use: a strategy's classifier
     #[command(subcommand)]
     Export(ExportCommand),
+    /// Look at images before anything is embedded
+    #[command(subcommand)]
+    Datasets(DatasetsCommand),
     /// Keep prompt sets in the store: import, list, show, export, remove
     #[command(subcommand)]
     Prompts(PromptsCommand),
@@ -420,6 +433,23 @@ pub enum Format {
     Csv,
 }
 
+/// How `evaluate` prints its results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EvaluationFormat {
+    /// For people.
+    Table,
+    /// Everything as one document.
+    Json,
+    /// Classes, or with --predictions each image's ranked classes, a row each.
+    Csv,
+    /// Predictions: an object an image, a line each.
+    Jsonl,
+    /// Predictions: a row an image, in a Parquet file.
+    Parquet,
+    /// A line a strategy, as CLIP_benchmark writes it.
+    ClipBenchmark,
+}
+
 /// `evaluate`.
 #[derive(Debug, Args)]
 pub struct EvaluateArguments {
@@ -427,12 +457,15 @@ pub struct EvaluateArguments {
     #[command(flatten)]
     pub experiment: ExperimentArguments,
     /// How to print it
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub format: Format,
+    #[arg(long, value_enum, default_value_t = EvaluationFormat::Table)]
+    pub format: EvaluationFormat,
+    /// Write it to this file instead of standard output
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
     /// Only this strategy; may be given several times
     #[arg(long = "strategy", value_name = "NAME")]
     pub strategies: Vec<String>,
-    /// Add every image's ranked classes (JSON and CSV)
+    /// Add every image's ranked classes (JSON and CSV; JSONL and Parquet are nothing but predictions)
     #[arg(long)]
     pub predictions: bool,
     /// Ranked classes per image; 0 for all
@@ -811,12 +844,64 @@ pub struct EmbedArguments {
     /// How the encoders compute: f32, or int8, which is faster and nearly the same
     #[arg(long, value_name = "NAME", default_value_t = Precision::F32)]
     pub precision: Precision,
-    /// The safetensors file to write
+    /// The safetensors file, or with --form npy the folder, to write
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
+    /// A safetensors file, or a folder of numpy arrays in clip-retrieval's layout
+    #[arg(long, value_enum, default_value_t = EmbeddingFormFlag::Safetensors)]
+    pub form: EmbeddingFormFlag,
+    /// How numbers are written [default: f32 in safetensors, f16 in arrays, as clip-retrieval does]
+    #[arg(long, value_enum)]
+    pub dtype: Option<NumberFlag>,
     /// Unreadable images are an error instead of being skipped
     #[arg(long)]
     pub strict: bool,
+}
+
+/// The values of `embed --form`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EmbeddingFormFlag {
+    /// One file with both tensors.
+    Safetensors,
+    /// A folder with an array each, and a Parquet file of the rows' names.
+    Npy,
+}
+
+impl EmbeddingFormFlag {
+    /// The numbers that files of this form usually have.
+    pub fn numbers(self) -> NumberType {
+        match self {
+            Self::Safetensors => NumberType::F32,
+            Self::Npy => NumberType::F16,
+        }
+    }
+}
+
+impl From<EmbeddingFormFlag> for EmbeddingForm {
+    fn from(flag: EmbeddingFormFlag) -> Self {
+        match flag {
+            EmbeddingFormFlag::Safetensors => Self::Safetensors,
+            EmbeddingFormFlag::Npy => Self::Npy,
+        }
+    }
+}
+
+/// The values of `embed --dtype`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum NumberFlag {
+    /// Four bytes a number.
+    F32,
+    /// Two bytes a number.
+    F16,
+}
+
+impl From<NumberFlag> for NumberType {
+    fn from(flag: NumberFlag) -> Self {
+        match flag {
+            NumberFlag::F32 => Self::F32,
+            NumberFlag::F16 => Self::F16,
+        }
+    }
 }
 
 /// `export`.
@@ -867,6 +952,37 @@ pub struct BenchArguments {
     /// How the encoders compute: f32 or int8
     #[arg(long, value_name = "NAME", default_value_t = Precision::F32)]
     pub precision: Precision,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// `datasets`.
+#[derive(Debug, Subcommand)]
+pub enum DatasetsCommand {
+    /// What a dataset was recognised as: classes, sizes, unreadable files, equal pictures
+    #[command(after_help = "Examples:
+  cupl-tui datasets inspect pets/test
+  cupl-tui datasets inspect wds_cifar10/test --format json
+  cupl-tui datasets inspect imagenet/val --class-names imagenet_class_index.json --decode
+
+Each file is read once. Equal pictures are equal byte by byte: in one class they count twice, in two classes their labels
+contradict each other. CSV has the classes. Exit code 1 says that something cannot be read.")]
+    Inspect(InspectArguments),
+}
+
+/// `datasets inspect`.
+#[derive(Debug, Args)]
+pub struct InspectArguments {
+    /// A folder with a sub-folder per class, a CSV, TSV or JSONL of path and label, tar shards, Parquet, or `demo`; `PATH#SPLIT`
+    /// means a part of it
+    pub path: PathBuf,
+    /// From folder names to class names: a JSON object or list, a two-column CSV, or a list of ImageNet's synsets
+    #[arg(long, value_name = "FILE")]
+    pub class_names: Option<PathBuf>,
+    /// Decode every picture: finds what is broken behind a header
+    #[arg(long)]
+    pub decode: bool,
     /// How to print it
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,

@@ -1,4 +1,4 @@
-//! `embed`: embeddings of a folder's pictures and of a file's texts, as a safetensors file.
+//! `embed`: embeddings of a folder's pictures and of a file's texts, as a safetensors file or in clip-retrieval's layout.
 
 use super::arguments::{EmbedArguments, Global};
 use super::output::{Output, ProgressLine, warn_about};
@@ -13,6 +13,8 @@ pub fn run(command: &EmbedArguments, global: &Global, output: &mut Output) -> Re
         images: command.images.clone(),
         texts: command.texts.clone(),
         out: command.out.clone(),
+        form: command.form.into(),
+        numbers: command.dtype.map_or(command.form.numbers(), Into::into),
         strict: command.strict,
     };
     let store = open_store(global)?;

@@ -1,31 +1,72 @@
 //! `evaluate`: the workbench's numbers without a terminal.
 
-use super::arguments::{EvaluateArguments, Format, Global};
+use std::io::IsTerminal;
+
+use super::arguments::{EvaluateArguments, EvaluationFormat, Global};
 use super::experiment::{Opened, introduce, outcome};
 use super::output::Output;
 use super::table::{percent, points};
 use super::{CommandError, Outcome};
-use crate::workbench::{Session, SessionOptions, report};
+use crate::workbench::{
+    PredictionTable, RANKED, Session, SessionOptions, Unfinished, benchmark_lines, report,
+};
 
 pub fn run(
     command: &EvaluateArguments,
     global: &Global,
     output: &mut Output,
 ) -> Result<Outcome, CommandError> {
+    if command.format == EvaluationFormat::Parquet && command.out.is_none() && std::io::stdout().is_terminal()
+    {
+        let problem = "a Parquet file is no text for a terminal: name a file with --out FILE";
+        return Err(CommandError::Usage(problem.into()));
+    }
+    let file = command.out.as_deref().map(Unfinished::begin).transpose()?;
     let opened = Opened::with_strategies(&command.experiment, &command.strategies, global)?;
+    let is_predictions = matches!(command.format, EvaluationFormat::Jsonl | EvaluationFormat::Parquet);
     let ranked = match (command.predictions, command.top_k) {
+        _ if is_predictions => RANKED,
         (false, _) => 1,
         (true, 0) => usize::MAX,
         (true, top_k) => top_k,
     };
     let session = opened.evaluate(SessionOptions { strict: command.strict, ranked })?;
-    match (command.format, command.predictions) {
-        (Format::Table, _) => table(&session, output)?,
-        (Format::Json, predictions) => output.json(&report::of(&session, predictions))?,
-        (Format::Csv, false) => output.csv(per_class_records(&session))?,
-        (Format::Csv, true) => output.csv(prediction_records(&session))?,
+    match (file, &command.out) {
+        (Some(file), Some(path)) => {
+            let mut content = Output::plain(Box::new(file.writer()?));
+            print(&session, command, &mut content)?;
+            content.flush()?;
+            file.keep()?;
+            let (images, strategies) = (session.images.len(), session.strategies.len());
+            output.line(&format!("{}: {images} images, {strategies} strategies", path.display()))?;
+        }
+        _ => print(&session, command, output)?,
     }
     Ok(outcome(&session))
+}
+
+fn print(session: &Session, command: &EvaluateArguments, output: &mut Output) -> Result<(), CommandError> {
+    match (command.format, command.predictions) {
+        (EvaluationFormat::Table, _) => table(session, output)?,
+        (EvaluationFormat::Json, predictions) => output.json(&report::of(session, predictions))?,
+        (EvaluationFormat::Csv, false) => output.csv(per_class_records(session))?,
+        (EvaluationFormat::Csv, true) => output.csv(prediction_records(session))?,
+        (EvaluationFormat::Jsonl, _) => {
+            for row in PredictionTable(session).rows() {
+                output.json_line(&row)?;
+            }
+        }
+        (EvaluationFormat::Parquet, _) => {
+            let bytes = PredictionTable(session).parquet().map_err(std::io::Error::other)?;
+            output.bytes(&bytes)?;
+        }
+        (EvaluationFormat::ClipBenchmark, _) => {
+            for line in benchmark_lines(session) {
+                output.json_line(&line)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn table(session: &Session, output: &mut Output) -> Result<(), CommandError> {

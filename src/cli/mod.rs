@@ -8,6 +8,7 @@ mod compare;
 mod confusion;
 mod controls;
 mod curve;
+mod datasets;
 mod doctor;
 mod embed;
 mod evaluate;
@@ -155,6 +156,7 @@ fn run(arguments: Arguments, output: &mut Output) -> Result<Outcome, CommandErro
         Some(Command::Prompts(command)) => prompts::run(command, global, output),
         Some(Command::Runs(command)) => runs::run(command, global, output),
         Some(Command::Bench(command)) => bench::run(&command, output),
+        Some(Command::Datasets(command)) => datasets::run(&command, output),
         Some(Command::Doctor(command)) => doctor::run(&command, global, output),
     }
 }

@@ -1,7 +1,7 @@
 //! The one printer: results to standard output, progress and complaints to standard error.
 
 use std::cell::RefCell;
-use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use serde::{Serialize, Serializer};
@@ -10,9 +10,9 @@ use super::table::lines;
 use crate::tui::theme::{ColorChoice, ColorDepth};
 use crate::workbench::{Progress, SkippedImage};
 
-/// Standard output.
+/// Standard output, or a file in its place.
 pub struct Output {
-    out: BufWriter<StdoutLock<'static>>,
+    out: BufWriter<Box<dyn Write>>,
     colors: bool,
 }
 
@@ -26,7 +26,12 @@ impl Output {
             ColorChoice::Never => false,
             ColorChoice::Auto => out.is_terminal() && depth != ColorDepth::Mono,
         };
-        Self { out: BufWriter::new(out), colors }
+        Self { out: BufWriter::new(Box::new(out)), colors }
+    }
+
+    /// Something else in its place, without colours.
+    pub fn plain(out: Box<dyn Write>) -> Self {
+        Self { out: BufWriter::new(out), colors: false }
     }
 
     /// One line.
@@ -36,7 +41,12 @@ impl Output {
 
     /// A text as it is.
     pub fn text(&mut self, text: &str) -> io::Result<()> {
-        self.out.write_all(text.as_bytes())
+        self.bytes(text.as_bytes())
+    }
+
+    /// Bytes as they are.
+    pub fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.out.write_all(bytes)
     }
 
     /// Everything that was printed so far gets out.
@@ -52,6 +62,12 @@ impl Output {
     /// A JSON document, indented.
     pub fn json(&mut self, value: &impl Serialize) -> io::Result<()> {
         serde_json::to_writer_pretty(&mut self.out, value)?;
+        self.line("")
+    }
+
+    /// A JSON document on one line.
+    pub fn json_line(&mut self, value: &impl Serialize) -> io::Result<()> {
+        serde_json::to_writer(&mut self.out, value)?;
         self.line("")
     }
 

@@ -217,11 +217,11 @@ fn from_parts(
     parts.sort_by_key(|part| part.number);
     let mut splits: Vec<&str> = parts.iter().map(|part| part.split).collect();
     splits.dedup();
-    let (chosen, note) = split::choose(path, &splits, wanted)?;
+    let (splits, note) = split::choose(path, &splits, wanted)?;
     let kind = parts.first().map_or(Kind::Cifar10, |part| part.kind);
     let names: Vec<String> = text_file::lines(names).collect();
     let (mut images, mut labels, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
-    for part in parts.into_iter().filter(|part| Some(part.split) == chosen) {
+    for part in parts.into_iter().filter(|part| Some(part.split) == splits.used.as_deref()) {
         let failed =
             |error: io::Error| DatasetError::archive(path, format!("{} cannot be read: {error}", part.name));
         let length = part.file.length().map_err(failed)?;
@@ -248,6 +248,7 @@ fn from_parts(
     }
     let labelled = Labelled::new(&labels, Some(names), options)?;
     let mut dataset = Dataset::of_labelled(path, images, &labels, labelled, skipped)?;
+    dataset.splits = splits;
     dataset.name = kind.name().to_owned();
     dataset.notes.extend(note);
     Ok(dataset)

@@ -4,14 +4,16 @@
 //! |---|---|
 //! | JSON object | `{"folder": "class name"}` |
 //! | CSV or TSV | two columns, folder and class name, without a header |
+//! | ImageNet's lists of synsets | see `synsets.rs` |
 //! | JSON list, or `file.json#key` of an object of lists | class names in the order of the folders (CLIP_benchmark's form) |
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use serde_json::Value;
 
 use super::error::DatasetError;
+use super::synsets;
 use super::table::{Fields, rows};
 use crate::message::listed;
 use crate::text_file::{self, Json};
@@ -37,7 +39,11 @@ impl ClassNameMap {
         let (file, key) = text_file::split_key(path);
         let text = text_file::read(&file)?;
         if !file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json")) {
-            return Ok(ClassNameMap { names: Names::ByFolder(columns(&file, &text)?) });
+            let pairs = match synsets::of_lines(&text) {
+                Some(pairs) => pairs,
+                None => columns(&file, &text)?,
+            };
+            return Ok(ClassNameMap { names: Names::ByFolder(pairs) });
         }
         let names = names_of(Json::parse(&text, file.display())?, key.as_deref());
         let names = names.map_err(|problem| DatasetError::ClassNames { path: file, problem })?;
@@ -64,6 +70,29 @@ impl ClassNameMap {
             Names::ByFolder(pairs) => pairs,
             Names::InOrder(_) => Vec::new(),
         }
+    }
+
+    /// The same without what other folders are called.
+    pub(super) fn of_folders(mut self, folders: &[String]) -> Self {
+        if let Names::ByFolder(pairs) = &mut self.names {
+            let wanted: HashSet<&str> = folders.iter().map(String::as_str).collect();
+            pairs.retain(|(folder, _)| wanted.contains(folder.as_str()));
+        }
+        self
+    }
+
+    /// Names in order, if it has those.
+    pub(super) fn list(&self) -> Option<&[String]> {
+        match &self.names {
+            Names::InOrder(names) => Some(names),
+            Names::ByFolder(_) => None,
+        }
+    }
+
+    /// The first folder that gets this class name.
+    pub(super) fn folder_of(&self, class_name: &str) -> Option<&str> {
+        let Names::ByFolder(pairs) = &self.names else { return None };
+        pairs.iter().find(|(_, name)| name == class_name).map(|(folder, _)| folder.as_str())
     }
 
     /// The class names of bytewise sorted folder names, and notes on folders that only one side has. A folder that the
@@ -118,11 +147,14 @@ fn names_of(json: Json, key: Option<&str>) -> Result<Names, String> {
     match (json, key) {
         (Json::List(values), None) => in_order(&values),
         (Json::List(_), Some(key)) => Err(format!("there is no key {key:?}; the file is a list")),
-        (Json::Object(pairs), None) => pairs
-            .iter()
-            .map(|(folder, value)| Ok((folder.clone(), text(value, folder)?)))
-            .collect::<Result<_, _>>()
-            .map(Names::ByFolder),
+        (Json::Object(pairs), None) => match synsets::of_object(&pairs) {
+            Some(pairs) => Ok(Names::ByFolder(pairs)),
+            None => pairs
+                .iter()
+                .map(|(folder, value)| Ok((folder.clone(), text(value, folder)?)))
+                .collect::<Result<_, _>>()
+                .map(Names::ByFolder),
+        },
         (Json::Object(pairs), Some(key)) => match pairs.iter().find(|(name, _)| name == key) {
             Some((_, Value::Array(values))) => in_order(values),
             Some((_, value)) => {

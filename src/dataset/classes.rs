@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::error::DatasetError;
-use super::{Class, DatasetOptions};
+use super::{Class, DatasetImage, DatasetOptions};
 use crate::message::listed;
 
 /// The classes of bytewise sorted, distinct folder names, named and ordered as the options say, with notes on what is
@@ -23,6 +23,23 @@ pub(super) fn classes(
     }
     notes.extend(shared_names(&classes));
     Ok((classes, notes))
+}
+
+/// A note on the classes that have no image, if there are such.
+pub(super) fn note_on_empty(classes: &[Class], images: &[DatasetImage]) -> Option<String> {
+    let mut is_empty = vec![true; classes.len()];
+    images.iter().for_each(|image| is_empty[image.label] = false);
+    let empty = classes.iter().zip(is_empty).filter(|(_, is_empty)| *is_empty);
+    let empty: Vec<&str> = empty.map(|(class, _)| class.folder.as_str()).collect();
+    match empty.as_slice() {
+        [] => None,
+        [class] => Some(format!("the class {class:?} has no pictures; it stays a possible answer")),
+        _ => Some(format!(
+            "{} classes have no pictures; they stay possible answers: {}",
+            empty.len(),
+            listed(&empty, 10)
+        )),
+    }
 }
 
 /// Each wanted name is a folder name, or else a class name that one folder alone has.
@@ -68,7 +85,9 @@ fn shared_names(classes: &[Class]) -> Vec<String> {
         .filter(first)
         .map(|class| {
             format!(
-                "the classes {} share the name {:?}, so they get the same prompts and cannot be told apart",
+                "the classes {} share the name {:?}, so they get the same prompts and cannot be told apart; give them different \
+                 names (--class-names, or class_names in an experiment), and where a CuPL file has one key for them, say \
+                 so under prompt_keys",
                 listed(&folders[class.name.as_str()], 10),
                 class.name
             )
@@ -129,7 +148,9 @@ mod tests {
         assert_eq!(
             notes,
             [
-                "the classes \"a\", \"c\" share the name \"crane\", so they get the same prompts and cannot be told apart"
+                "the classes \"a\", \"c\" share the name \"crane\", so they get the same prompts and cannot be told apart; \
+                 give them different names (--class-names, or class_names in an experiment), and where a CuPL file has \
+                 one key for them, say so under prompt_keys"
             ]
         );
     }

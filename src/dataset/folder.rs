@@ -4,8 +4,10 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::classes::classes;
+use super::classes::{classes, note_on_empty};
+use super::companion::is_about_all;
 use super::error::DatasetError;
+use super::synsets;
 use super::{Dataset, DatasetImage, DatasetOptions, PictureSource, SkippedImage};
 
 /// The endings of the pictures that can be decoded, in lower case.
@@ -24,7 +26,7 @@ impl Dataset {
         for entry in entries(root).map_err(|error| DatasetError::Folder { path: root.to_owned(), error })? {
             if entry.path.is_dir() {
                 folders.push(entry.name);
-            } else {
+            } else if !is_about_all(&entry.name) {
                 found.ignored.push(entry.name);
             }
         }
@@ -34,17 +36,14 @@ impl Dataset {
             [class] => return Err(DatasetError::OneClass { path: root.to_owned(), class: class.clone() }),
             _ => {}
         }
+        let named = synsets::named(root, &folders, options)?;
+        let (options, note) = named.as_ref().map_or((options, None), |(own, note)| (own, Some(note.clone())));
         let (classes, mut notes) = classes(&folders, options)?;
+        notes.extend(note);
         let mut images = Vec::new();
         for (label, class) in classes.iter().enumerate() {
             found.pictures.clear();
             found.walk(&root.join(&class.folder), &class.folder, &mut Vec::new());
-            if found.pictures.is_empty() {
-                notes.push(format!(
-                    "the class {:?} has no pictures; it stays a possible answer",
-                    class.folder
-                ));
-            }
             found.pictures.sort();
             images.extend(found.pictures.drain(..).map(|(name, path)| DatasetImage {
                 name,
@@ -57,7 +56,15 @@ impl Dataset {
             let (skipped, ignored) = (skipped.len(), ignored.len());
             return Err(DatasetError::NoImages { path: root.to_owned(), skipped, ignored });
         }
-        Ok(Dataset { name: name_of(root), classes, images, skipped, ignored, notes })
+        notes.extend(note_on_empty(&classes, &images));
+        Ok(Dataset {
+            classes,
+            images,
+            skipped,
+            ignored,
+            notes,
+            ..Dataset::empty(name_of(root), "a folder per class")
+        })
     }
 }
 

@@ -6,7 +6,7 @@ use super::cifar;
 use super::error::DatasetError;
 use super::split;
 use super::webdataset::{expanded, sort_shards};
-use super::{Dataset, DatasetOptions};
+use super::{Dataset, DatasetOptions, Splits};
 use crate::text_file;
 
 /// The forms that are known.
@@ -30,8 +30,26 @@ struct Recognised {
     form: DatasetForm,
     /// What [`Dataset::open`] has still to choose by.
     split: Option<String>,
-    /// Which split was chosen already.
+    /// Which split was chosen already, and what to know about that.
+    chosen: Splits,
     note: Option<String>,
+}
+
+impl DatasetForm {
+    fn words(&self) -> String {
+        let files = |count: usize, what: &str| match count {
+            1 => format!("one {what}"),
+            _ => format!("{count} {what}s"),
+        };
+        match self {
+            Self::Folders(_) => "a folder per class".to_owned(),
+            Self::Manifest(_) => "a manifest of paths and labels".to_owned(),
+            Self::WebDataset(shards) => format!("WebDataset, {}", files(shards.len(), "tar shard")),
+            Self::Parquet(tables) => format!("Parquet, {}", files(tables.len(), "file")),
+            Self::CifarFolder(..) => "CIFAR's binary version".to_owned(),
+            Self::CifarArchive(_) => "CIFAR's binary version in its archive".to_owned(),
+        }
+    }
 }
 
 impl Dataset {
@@ -41,7 +59,7 @@ impl Dataset {
     /// # Errors
     /// What is wrong with it as a whole.
     pub fn open(path: &Path, options: &DatasetOptions) -> Result<Dataset, DatasetError> {
-        let Recognised { form, split, note } = recognise(path)?;
+        let Recognised { form, split, chosen, note } = recognise(path)?;
         let split = split.as_deref();
         let (root, _) = text_file::split_key(path);
         let mut dataset = match &form {
@@ -57,6 +75,10 @@ impl Dataset {
         {
             dataset.name = name.to_string_lossy().into_owned();
         }
+        dataset.form = form.words();
+        if chosen.used.is_some() {
+            dataset.splits = chosen;
+        }
         dataset.notes.extend(note);
         Ok(dataset)
     }
@@ -64,7 +86,8 @@ impl Dataset {
 
 fn recognise(path: &Path) -> Result<Recognised, DatasetError> {
     let (root, wanted) = text_file::split_key(path);
-    let of = |form: DatasetForm| Recognised { form, split: wanted.clone(), note: None };
+    let of =
+        |form: DatasetForm| Recognised { form, split: wanted.clone(), chosen: Splits::default(), note: None };
     if root.is_dir() {
         return folder(&root, wanted.as_deref());
     }
@@ -82,31 +105,32 @@ fn recognise(path: &Path) -> Result<Recognised, DatasetError> {
 
 fn folder(root: &Path, wanted: Option<&str>) -> Result<Recognised, DatasetError> {
     let split = wanted.map(str::to_owned);
+    let whole = |form, split| Recognised { form, split, chosen: Splits::default(), note: None };
     if let Some((folder, kind)) = cifar::folder_of(root) {
-        return Ok(Recognised { form: DatasetForm::CifarFolder(folder, kind), split, note: None });
+        return Ok(whole(DatasetForm::CifarFolder(folder, kind), split));
     }
     let tables = files_below(root, "parquet", 2);
     if !tables.is_empty() {
-        return Ok(Recognised { form: DatasetForm::Parquet(tables), split, note: None });
+        return Ok(whole(DatasetForm::Parquet(tables), split));
     }
     let mut shards = files_below(root, "tar", 0);
     if !shards.is_empty() && wanted.is_none() {
         sort_shards(&mut shards);
-        return Ok(Recognised { form: DatasetForm::WebDataset(shards), split: None, note: None });
+        return Ok(whole(DatasetForm::WebDataset(shards), None));
     }
     let folders = folders_in(root);
     let splits: Vec<&str> = folders.iter().map(String::as_str).collect();
     // Folders of splits have no class among them.
     let is_split = !splits.is_empty() && splits.iter().all(|name| split::is_split(name));
     let (chosen, note) = match (is_split, wanted) {
-        (false, None) => (None, None),
+        (false, None) => (Splits::default(), None),
         _ => split::choose(root, if is_split { &splits } else { &[] }, wanted)?,
     };
-    let folder = chosen.map_or_else(|| root.to_owned(), |name| root.join(name));
+    let folder = chosen.used.as_deref().map_or_else(|| root.to_owned(), |name| root.join(name));
     let mut shards = files_below(&folder, "tar", 0);
     sort_shards(&mut shards);
     let form = if shards.is_empty() { DatasetForm::Folders(folder) } else { DatasetForm::WebDataset(shards) };
-    Ok(Recognised { form, split: None, note })
+    Ok(Recognised { form, split: None, chosen, note })
 }
 
 /// The files with an ending in a folder and `depth` levels of folders below it, sorted.

@@ -140,7 +140,7 @@ impl Dataset {
             return Err(DatasetError::OneClass { path: path.to_owned(), class: class.name.clone() });
         }
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Dataset { name, classes, images: kept, skipped, ignored: Vec::new(), notes })
+        Ok(Dataset { classes, images: kept, skipped, notes, ..Dataset::empty(name, "labelled images") })
     }
 }
 

@@ -6,13 +6,17 @@
 //! | `split.rs` | which part is meant, as `PATH#test` |
 //! | `folder.rs` | a folder per class; all pictures below a folder |
 //! | `manifest.rs` | a CSV, TSV or JSONL file of paths and labels |
+//! | `manifest_rows.rs` | what a row of it has, and how its columns are called |
 //! | `webdataset.rs` | tar shards |
 //! | `parquet.rs` | Parquet files as Hugging Face has them |
+//! | `zstd_pages.rs` | unpacks what Zstandard compressed in them |
 //! | `cifar.rs` | CIFAR-10 and CIFAR-100, binary version |
 //! | `labels.rs` | labels that are numbers or names |
 //! | `sheets.rs` | the tile sheets of the embedded demo |
 //! | `table.rs` | rows of CSV and TSV files |
 //! | `class_names.rs` | a map from folder names to class names |
+//! | `synsets.rs` | what ImageNet's folders are called |
+//! | `companion.rs` | files beside the images that are about all of them |
 //! | `classes.rs` | the ordered classes that labels point to |
 //! | `picture/` | the bytes of one image and their pixels |
 //!
@@ -22,31 +26,43 @@
 mod cifar;
 mod class_names;
 mod classes;
+mod companion;
 mod error;
 mod folder;
 mod form;
 mod labels;
 mod manifest;
+mod manifest_rows;
 mod parquet;
 pub mod picture;
 mod sheets;
 mod split;
+mod synsets;
 mod table;
 mod webdataset;
+mod zstd_pages;
 
 use std::path::PathBuf;
 
+use serde::Serialize;
+
 pub use class_names::ClassNameMap;
+pub use companion::templates_beside;
 pub use error::DatasetError;
 pub use folder::list_pictures;
-pub use picture::{Picture, PictureArchive, PictureError, PictureSource};
+pub use picture::{Picture, PictureArchive, PictureError, PictureHeader, PictureSource};
 pub use sheets::SheetClass;
+pub use split::Splits;
 
 /// Images with a class each, and the ordered classes. There are at least two classes and one image; image names differ.
 #[derive(Debug, Clone)]
 pub struct Dataset {
     /// The folder's or the manifest's name.
     pub name: String,
+    /// What it was recognised as, in words.
+    pub form: String,
+    /// Which part of it this is.
+    pub splits: Splits,
     /// In the order that labels count in.
     pub classes: Vec<Class>,
     /// By class and then by name in a folder, by row in a manifest.
@@ -80,7 +96,7 @@ pub struct DatasetImage {
 }
 
 /// An image that is left out.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SkippedImage {
     /// The path from the root, with `/`.
     pub name: String,
@@ -94,13 +110,27 @@ pub struct DatasetOptions {
     /// Class names for folder names; without it they are the same.
     pub class_names: Option<ClassNameMap>,
     /// The classes in the wanted order, by folder or class name, each once. Without it they are sorted bytewise by
-    /// folder name.
+    /// folder name. For a manifest it may name further classes, which have no pictures.
     pub class_order: Option<Vec<String>>,
     /// Where the relative paths of a manifest start; without it, at the manifest's own folder.
     pub root: Option<PathBuf>,
 }
 
 impl Dataset {
+    /// Nothing yet, but a name and what the path was recognised as.
+    fn empty(name: String, form: &str) -> Self {
+        Self {
+            name,
+            form: form.to_owned(),
+            splits: Splits::default(),
+            classes: Vec::new(),
+            images: Vec::new(),
+            skipped: Vec::new(),
+            ignored: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
     /// The class names in class order, as prompts are made with.
     #[must_use]
     pub fn class_names(&self) -> Vec<String> {

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use parquet::basic::Type;
-use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
+use parquet::basic::{Compression, Type};
+use parquet::column::reader::{ColumnReader, ColumnReaderImpl, get_column_reader};
 use parquet::data_type::{ByteArray, ByteArrayType, DataType};
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, FileReader, Length, SerializedFileReader};
@@ -19,6 +19,7 @@ use serde_json::Value;
 use super::error::DatasetError;
 use super::labels::{Label, Labelled};
 use super::picture::{ArchiveFile, Picture, PictureArchive, PictureError};
+use super::zstd_pages::ZstdPages;
 use super::{Dataset, DatasetImage, DatasetOptions, PictureSource, split};
 
 /// Names of columns with pictures.
@@ -27,6 +28,7 @@ const IMAGES: [&str; 6] = ["image", "img", "picture", "image_bytes", "jpg", "png
 const LABELS: [&str; 6] = ["label", "labels", "fine_label", "cls", "class", "class_name"];
 
 /// Positioned reads, so that threads do not move one another's place in the file.
+#[derive(Clone)]
 struct Content(Arc<ArchiveFile>);
 
 /// Reads on from a place.
@@ -64,6 +66,7 @@ impl ChunkReader for Content {
 /// A file whose rows have pictures.
 struct Table {
     path: PathBuf,
+    content: Content,
     reader: SerializedFileReader<Content>,
     /// The place of the column with the bytes among the leaves of the schema.
     image: usize,
@@ -87,11 +90,7 @@ impl PictureArchive for Table {
         let row = (member - self.starts[group]) as usize;
         let broken =
             |error: ParquetError| PictureError::Broken { format: "Parquet", detail: error.to_string() };
-        let column = self
-            .reader
-            .get_row_group(group)
-            .and_then(|group| group.get_column_reader(self.image))
-            .map_err(broken)?;
+        let column = self.column(group, self.image).map_err(broken)?;
         let ColumnReader::ByteArrayColumnReader(mut column) = column else {
             return Err(PictureError::NotAPicture);
         };
@@ -138,7 +137,8 @@ impl Dataset {
         let mut splits: Vec<&str> = of_file.iter().flatten().map(String::as_str).collect();
         splits.sort_unstable();
         splits.dedup();
-        let (chosen, note) = split::choose(path, &splits, wanted)?;
+        let (splits, note) = split::choose(path, &splits, wanted)?;
+        let chosen = splits.used.as_deref();
         let (mut images, mut labels, mut names) = (Vec::new(), Vec::new(), None);
         for (file, _) in files.iter().zip(&of_file).filter(|(_, split)| split.as_deref() == chosen) {
             let failed = |problem: String| DatasetError::archive(file, problem);
@@ -157,6 +157,7 @@ impl Dataset {
         let labelled = Labelled::new(&labels, names, options)?;
         let mut dataset = Dataset::of_labelled(path, images, &labels, labelled, Vec::new())?;
         dataset.notes.extend(note);
+        dataset.splits = splits;
         Ok(dataset)
     }
 }
@@ -171,14 +172,30 @@ fn split_of(file: &Path) -> Option<String> {
 
 fn open(path: &Path) -> Result<(Table, Columns), String> {
     let file = ArchiveFile::open(path).map_err(|error| format!("cannot be read: {error}"))?;
-    let reader = SerializedFileReader::new(Content(Arc::new(file)))
+    let content = Content(Arc::new(file));
+    let reader = SerializedFileReader::new(content.clone())
         .map_err(|error| format!("not a whole Parquet file ({error}); get it anew"))?;
     let columns = columns(&reader)?;
     let mut starts = vec![0];
     for group in reader.metadata().row_groups() {
+        for column in [columns.image, columns.label] {
+            check_compression(group.column(column).compression())?;
+        }
         starts.push(starts.last().copied().unwrap_or(0) + group.num_rows().max(0) as u64);
     }
-    Ok((Table { path: path.to_owned(), reader, image: columns.image, starts }, columns))
+    Ok((Table { path: path.to_owned(), content, reader, image: columns.image, starts }, columns))
+}
+
+fn check_compression(compression: Compression) -> Result<(), String> {
+    let name = match compression {
+        Compression::BROTLI(_) => "Brotli",
+        Compression::LZO => "LZO",
+        _ => return Ok(()),
+    };
+    Err(format!(
+        "it is compressed with {name}, which cannot be unpacked here; write it again with Zstandard or Snappy, as \
+         pyarrow.parquet.write_table(table, file, compression=\"zstd\") does"
+    ))
 }
 
 fn columns(reader: &SerializedFileReader<Content>) -> Result<Columns, String> {
@@ -236,16 +253,24 @@ fn class_names(names: &Value) -> Option<Vec<String>> {
 }
 
 impl Table {
+    /// A column of a row group.
+    fn column(&self, group: usize, column: usize) -> Result<ColumnReader, ParquetError> {
+        let row_group = self.reader.get_row_group(group)?;
+        let metadata = row_group.metadata().column(column);
+        if !matches!(metadata.compression(), Compression::ZSTD(_)) {
+            return row_group.get_column_reader(column);
+        }
+        let rows = usize::try_from(row_group.metadata().num_rows())?;
+        let pages = ZstdPages::new(Arc::new(self.content.clone()), metadata, rows)?;
+        Ok(get_column_reader(metadata.column_descr_ptr(), Box::new(pages)))
+    }
+
     /// The labels of all rows. A row without one has a label that no class has.
     fn labels(&self, column: usize) -> Result<Vec<Label>, String> {
         let mut labels = Vec::new();
         for (group, window) in self.starts.windows(2).enumerate() {
             let rows = (window[1] - window[0]) as usize;
-            let read = self
-                .reader
-                .get_row_group(group)
-                .and_then(|group| group.get_column_reader(column))
-                .and_then(|column| group_labels(column, rows));
+            let read = self.column(group, column).and_then(|column| group_labels(column, rows));
             labels.extend(read.map_err(|error| format!("its labels cannot be read: {error}"))?);
         }
         Ok(labels)
@@ -429,5 +454,42 @@ mod tests {
         let dataset = Dataset::open(&path, &DatasetOptions::default()).unwrap();
         let error = content(&dataset.images[0]).unwrap_err();
         assert!(error.starts_with("broken Parquet ("), "{error}");
+    }
+
+    /// Written by pyarrow, see `experiments/golden-fixtures/make_parquet.py`: pictures 0 to 39 with labels in turns, the
+    /// third one missing, in two row groups and in pages of a few rows.
+    #[test]
+    fn pages_of_zstandard_are_unpacked_in_both_forms_of_a_page() {
+        for form in ["v1", "v2"] {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join(format!("tests/fixtures/parquet/zstd-{form}.parquet"));
+            let dataset = Dataset::open(&path, &DatasetOptions::default()).unwrap();
+            assert_eq!(dataset.class_names(), ["crane", "tree frog"], "{form}");
+            let labels: Vec<usize> = dataset.images.iter().map(|image| image.label).collect();
+            assert_eq!(labels, (0..40).map(|row| row % 2).collect::<Vec<_>>(), "{form}");
+            for (row, image) in dataset.images.iter().enumerate().rev() {
+                let expected = match row {
+                    2 => Err("empty file".to_owned()),
+                    _ => Ok(format!("picture {row} ").repeat(20 + row)),
+                };
+                assert_eq!(content(image), expected, "{form} {row}");
+            }
+            let mut bytes = std::fs::read(&path).unwrap();
+            let magic = bytes.windows(4).position(|four| four == [0x28, 0xb5, 0x2f, 0xfd]).unwrap();
+            bytes[magic + 6..magic + 30].fill(0xff);
+            let folder = tempfile::tempdir().unwrap();
+            let broken = folder.path().join("broken.parquet");
+            std::fs::write(&broken, bytes).unwrap();
+            let dataset = Dataset::open(&broken, &DatasetOptions::default()).unwrap();
+            let error = content(&dataset.images[0]).unwrap_err();
+            assert!(error.starts_with("broken Parquet (") && error.contains("Zstandard"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_compression_that_cannot_be_unpacked_names_the_remedy() {
+        let message = check_compression(Compression::LZO).unwrap_err();
+        assert!(message.contains("LZO") && message.contains("compression=\"zstd\""), "{message}");
+        assert_eq!(check_compression(Compression::SNAPPY), Ok(()));
     }
 }

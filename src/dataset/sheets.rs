@@ -41,12 +41,9 @@ impl Dataset {
         let class =
             |class: &SheetClass<'_>| Class { folder: class.name.to_owned(), name: class.name.to_owned() };
         Ok(Dataset {
-            name: name.to_owned(),
             classes: classes.iter().map(class).collect(),
             images,
-            skipped: Vec::new(),
-            ignored: Vec::new(),
-            notes: Vec::new(),
+            ..Dataset::empty(name.to_owned(), "tile sheets of the embedded demo")
         })
     }
 }

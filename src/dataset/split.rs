@@ -7,6 +7,15 @@ use super::error::DatasetError;
 /// Names of splits, the first ones are preferred where nobody asks for one.
 const SPLITS: [&str; 7] = ["test", "testing", "validation", "valid", "val", "train", "training"];
 
+/// The parts that a dataset has.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Splits {
+    /// The one that was opened; none where there are no parts.
+    pub used: Option<String>,
+    /// The others.
+    pub others: Vec<String>,
+}
+
 /// Whether a name is one that splits have.
 pub(super) fn is_split(name: &str) -> bool {
     SPLITS.contains(&name)
@@ -17,14 +26,17 @@ pub(super) fn is_split(name: &str) -> bool {
 ///
 /// # Errors
 /// When the wanted one is not there.
-pub(super) fn choose<'a>(
+pub(super) fn choose(
     path: &Path,
-    splits: &[&'a str],
+    splits: &[&str],
     wanted: Option<&str>,
-) -> Result<(Option<&'a str>, Option<String>), DatasetError> {
+) -> Result<(Splits, Option<String>), DatasetError> {
+    let others = |used: &str| -> Vec<String> {
+        splits.iter().filter(|split| **split != used).map(|split| (*split).to_owned()).collect()
+    };
     if let Some(wanted) = wanted {
         return match splits.iter().find(|split| **split == wanted) {
-            Some(split) => Ok((Some(split), None)),
+            Some(split) => Ok((Splits { used: Some(wanted.to_owned()), others: others(split) }, None)),
             None => Err(DatasetError::Split {
                 path: path.to_owned(),
                 wanted: wanted.to_owned(),
@@ -37,9 +49,9 @@ pub(super) fn choose<'a>(
     }
     let place = |split: &str| SPLITS.iter().position(|known| *known == split).unwrap_or(SPLITS.len());
     let Some(chosen) = splits.iter().copied().min_by_key(|split| place(split)) else {
-        return Ok((None, None));
+        return Ok((Splits::default(), None));
     };
-    let others: Vec<&str> = splits.iter().copied().filter(|split| *split != chosen).collect();
+    let others = others(chosen);
     let note = (!others.is_empty()).then(|| {
         format!(
             "of the splits {chosen} and {}, {chosen} is used; {}#{} means another one",
@@ -48,7 +60,7 @@ pub(super) fn choose<'a>(
             others[0]
         )
     });
-    Ok((Some(chosen), note))
+    Ok((Splits { used: Some(chosen.to_owned()), others }, note))
 }
 
 #[cfg(test)]
@@ -58,21 +70,25 @@ mod tests {
     #[test]
     fn the_split_for_testing_is_preferred() {
         let path = Path::new("pets");
-        let (split, note) = choose(path, &["train", "validation", "test"], None).unwrap();
-        assert_eq!(split, Some("test"));
+        let (splits, note) = choose(path, &["train", "validation", "test"], None).unwrap();
+        assert_eq!(splits.used.as_deref(), Some("test"));
+        assert_eq!(splits.others, ["train", "validation"]);
         assert_eq!(
             note.as_deref(),
             Some("of the splits test and train, validation, test is used; pets#train means another one")
         );
-        assert_eq!(choose(path, &["odd", "train"], None).unwrap().0, Some("train"));
-        assert_eq!(choose(path, &["train"], None).unwrap(), (Some("train"), None));
-        assert_eq!(choose(path, &[], None).unwrap(), (None, None));
+        let used = |splits: &[&str]| choose(path, splits, None).unwrap().0.used;
+        assert_eq!(used(&["odd", "train"]).as_deref(), Some("train"));
+        assert_eq!(used(&["train"]).as_deref(), Some("train"));
+        assert_eq!(choose(path, &[], None).unwrap(), (Splits::default(), None));
     }
 
     #[test]
     fn a_split_that_is_not_there_is_an_error() {
         let path = Path::new("pets");
-        assert_eq!(choose(path, &["train", "test"], Some("train")).unwrap().0, Some("train"));
+        let (splits, note) = choose(path, &["train", "test"], Some("train")).unwrap();
+        assert_eq!((splits.used.as_deref(), note), (Some("train"), None));
+        assert_eq!(splits.others, ["test"]);
         let message = |splits: &[&str]| choose(path, splits, Some("tset")).unwrap_err().to_string();
         assert_eq!(message(&["train", "test"]), "pets has no split \"tset\"; it has train, test");
         assert_eq!(message(&[]), "pets has no split \"tset\"; it has none");

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::companion::{CLASS_NAMES, companion};
 use super::error::DatasetError;
 use super::folder::is_picture;
 use super::labels::{Label, Labelled};
@@ -183,14 +184,10 @@ fn json_label(text: &str) -> Option<Label> {
 
 /// The lines of `classnames.txt` beside a shard or a folder above it.
 fn class_names(shard: &Path) -> Result<Option<Vec<String>>, DatasetError> {
-    let folder = shard.parent().unwrap_or(Path::new(""));
-    for folder in [Some(folder), folder.parent()].into_iter().flatten() {
-        let file = folder.join("classnames.txt");
-        if file.is_file() {
-            return Ok(Some(text_file::lines(&text_file::read(&file)?).collect()));
-        }
+    match companion(shard.parent().unwrap_or(Path::new("")), CLASS_NAMES) {
+        Some(file) => Ok(Some(text_file::lines(&text_file::read(&file)?).collect())),
+        None => Ok(None),
     }
-    Ok(None)
 }
 
 /// Shards in the order of their numbers: `2.tar` before `10.tar`.

@@ -170,7 +170,8 @@ impl fmt::Display for ClassMismatch {
             write!(formatter, "\n  left over: {}", listed(&self.left_over, 10))?;
         }
         formatter.write_str(
-            "\n  rename the keys, or give the dataset a class-name map from its folder names to these keys",
+            "\n  rename the keys, give the dataset a class-name map from its folder names to these keys, or name the key of a \
+             class under prompt_keys in the experiment file",
         )
     }
 }

@@ -180,7 +180,8 @@ mod tests {
              missing: \"Faces\" (nearest \"centered face\", \"off-center face\"), \"airplanes\" (nearest \"airplane\"), \
              \"brid\" (nearest \"bird\"), \"car_side\" (nearest \"side of a car\"), \"zebra\"\n  \
              left over: \"centered face\", \"off-center face\", \"airplane\", \"bird\", \"side of a car\"\n  \
-             rename the keys, or give the dataset a class-name map from its folder names to these keys"
+             rename the keys, give the dataset a class-name map from its folder names to these keys, or name the key of a \
+             class under prompt_keys in the experiment file"
         );
     }
 

@@ -10,6 +10,7 @@
 //! Prompts and templates are kept byte for byte, duplicates included, since both decide the embedding; only prompts that
 //! are blank are left out, and the notes say so.
 
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 use serde_json::Value;
@@ -150,6 +151,30 @@ impl PromptSet {
             ),
         };
         format!("{value:#}\n")
+    }
+
+    /// The same where classes have the prompts of the key that `keys` names for them, if the set has it. A key that was
+    /// named and is no class's name goes.
+    #[must_use]
+    pub fn with_keys(mut self, keys: &BTreeMap<String, String>, class_names: &[String]) -> PromptSet {
+        let PromptSetContent::PerClass(pairs) = &mut self.content else { return self };
+        let classes: HashSet<&str> = class_names.iter().map(String::as_str).collect();
+        let of_key = |wanted: &String| pairs.iter().find(|(key, _)| key == wanted);
+        let mut named = HashSet::new();
+        let mut own = Vec::new();
+        for class in &classes {
+            if let Some((key, prompts)) = keys.get(*class).and_then(of_key) {
+                named.insert(key.clone());
+                own.push(((*class).to_owned(), prompts.clone()));
+            }
+        }
+        own.sort();
+        pairs.retain(|(key, _)| match classes.contains(key.as_str()) {
+            true => own.iter().all(|(class, _)| class != key),
+            false => !named.contains(key),
+        });
+        pairs.extend(own);
+        self
     }
 
     /// The prompts of every class. A key is looked up by class name, exactly first, then ignoring case, `_`, `-` and
@@ -567,7 +592,8 @@ mod tests {
             error.to_string(),
             "prompt set \"pets\" has no prompts for 3 of 3 classes\n  \
              missing: \"tench\", \"Beagles\" (nearest \"beagle\"), \"goldfish\"\n  left over: \"beagle\"\n  \
-             rename the keys, or give the dataset a class-name map from its folder names to these keys"
+             rename the keys, give the dataset a class-name map from its folder names to these keys, or name the key of a \
+             class under prompt_keys in the experiment file"
         );
     }
 
@@ -607,5 +633,29 @@ mod tests {
             let set = PromptSet::from_templates("s", &texts).unwrap();
             prop_assert_eq!(PromptSet::from_json("s", &set.to_json()).unwrap(), set);
         }
+    }
+
+    #[test]
+    fn classes_get_the_prompts_of_the_key_that_is_named_for_them() {
+        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+        let pairs = ["crane", "maillot", "tench"].map(|key| (key.to_owned(), vec![format!("A {key}.")]));
+        let set = PromptSet::from_pairs("c", pairs.to_vec()).unwrap();
+        let classes = texts(&["crane", "construction crane", "tank suit", "swimsuit", "tench"]);
+        let keys = [
+            ("construction crane", "crane"),
+            ("tank suit", "maillot"),
+            ("swimsuit", "maillot"),
+            ("tench", "crane"),
+        ];
+        let keys: BTreeMap<String, String> =
+            keys.into_iter().map(|(class, key)| (class.to_owned(), key.to_owned())).collect();
+        assert!(set.clone().resolve(&classes).is_err());
+        let resolved = set.clone().with_keys(&keys, &classes).resolve(&classes).unwrap();
+        let prompts: Vec<&str> = resolved.per_class.iter().map(|prompts| prompts[0].as_str()).collect();
+        assert_eq!(prompts, ["A crane.", "A crane.", "A maillot.", "A maillot.", "A crane."]);
+        assert!(resolved.left_over.is_empty() && resolved.loosely_matched.is_empty(), "{resolved:?}");
+        let mistyped = [("construction crane".to_owned(), "crnae".to_owned())].into();
+        let error = set.with_keys(&mistyped, &classes).resolve(&classes).unwrap_err().to_string();
+        assert!(error.contains("construction crane"), "{error}");
     }
 }

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, TensorView};
 
-use super::embedding_file::Unfinished;
 use super::error::WorkbenchError;
+use super::npy::{NumberType, npy};
 use super::progress::Cancel;
 use super::session::{Session, SessionEmbeddings};
+use super::unfinished::Unfinished;
 use crate::evaluation::{Classifier, Matrix};
 use crate::prompts::Aggregation;
 
@@ -86,7 +87,7 @@ impl ClassifierFile {
         let names = match self.names {
             Some((path, file)) => {
                 file.finish(classes.as_bytes())?;
-                self.weights.finish(&npy(&weights))?;
+                self.weights.finish(&npy(&weights, NumberType::F32))?;
                 Some(path)
             }
             None => {
@@ -110,49 +111,16 @@ impl ClassifierFile {
     }
 }
 
-fn little_endian(matrix: &Matrix) -> Vec<u8> {
-    matrix.as_slice().iter().flat_map(|value| value.to_le_bytes()).collect()
-}
-
 fn safetensors(weights: &Matrix, metadata: HashMap<String, String>) -> Result<Vec<u8>, String> {
-    let data = little_endian(weights);
+    let data = NumberType::F32.bytes(weights);
     let view = TensorView::new(Dtype::F32, vec![weights.rows(), weights.cols()], &data)
         .map_err(|error| error.to_string())?;
     safetensors::serialize([("weights", view)], Some(metadata)).map_err(|error| error.to_string())
 }
 
-/// Version 1.0 of numpy's format (numpy.lib.format): a header in Python's words, filled up to 64 bytes.
-fn npy(matrix: &Matrix) -> Vec<u8> {
-    let shape = (matrix.rows(), matrix.cols());
-    let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape:?}, }}");
-    let before = b"\x93NUMPY\x01\x00".len() + 2;
-    let fill = 63 - (before + header.len()) % 64;
-    header.push_str(&" ".repeat(fill));
-    header.push('\n');
-    let length = (header.len() as u16).to_le_bytes();
-    [b"\x93NUMPY\x01\x00", &length[..], header.as_bytes(), &little_endian(matrix)].concat()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_array_is_what_numpy_writes() {
-        // `numpy.save` of `numpy.array([[1, 2, 3], [0.5, 0, -1]], "<f4")`.
-        let matrix = Matrix::from_rows(&[[1.0, 2.0, 3.0], [0.5, 0.0, -1.0]]).unwrap();
-        let bytes = npy(&matrix);
-        assert_eq!(bytes[..10], *b"\x93NUMPY\x01\x00v\x00");
-        let header = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }";
-        assert_eq!(bytes[10..128], *format!("{header:117}\n").as_bytes());
-        assert_eq!(bytes.len(), 128 + 24);
-        assert_eq!(bytes[128..132], 1.0_f32.to_le_bytes());
-        assert_eq!(bytes[148..], (-1.0_f32).to_le_bytes());
-        for rows in [1, 10, 99_999, 1_000_000] {
-            let empty = Matrix::new(rows, 0, Vec::new()).unwrap();
-            assert_eq!(npy(&empty).len() % 64, 0, "{rows}");
-        }
-    }
 
     #[test]
     fn what_cannot_be_written_is_refused_at_once() {

@@ -1,17 +1,20 @@
-//! Embeddings of a folder's pictures and of a file's texts, written to a safetensors file for other programs.
+//! Embeddings of a folder's pictures and of a file's texts, written for other programs: as a safetensors file, or as a folder
+//! of numpy arrays in clip-retrieval's layout.
 
 use std::collections::HashMap;
-use std::io::Write;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, TensorView};
-use tempfile::NamedTempFile;
 
 use super::embedding::{Embedder, NamedPicture, checkpoint_fingerprint};
 use super::error::WorkbenchError;
 use super::experiment::CheckpointChoice;
+use super::npy::{NumberType, npy};
 use super::opening::open_checkpoint;
+use super::parquet_table::{Column, write_parquet};
 use super::progress::{Cancel, Progress};
+use super::unfinished::{Unfinished, UnfinishedFolder};
 use crate::clip::Precision;
 use crate::dataset::{PictureSource, SkippedImage, list_pictures};
 use crate::evaluation::Matrix;
@@ -29,10 +32,24 @@ pub struct EmbeddingRequest {
     pub images: Option<PathBuf>,
     /// A text a line, or JSONL with the key `text`.
     pub texts: Option<PathBuf>,
-    /// The safetensors file to write.
+    /// The file or folder to write.
     pub out: PathBuf,
+    /// Which of them.
+    pub form: EmbeddingForm,
+    /// How its numbers are written.
+    pub numbers: NumberType,
     /// Unreadable images are an error.
     pub strict: bool,
+}
+
+/// What embeddings are written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EmbeddingForm {
+    /// A file with the tensors `image_embeds` and `text_embeds`.
+    Safetensors,
+    /// A folder as clip-retrieval lays it out: `img_emb/img_emb_0.npy`, `text_emb/text_emb_0.npy`, and
+    /// `metadata/metadata_0.parquet` with `image_path` and `caption`.
+    Npy,
 }
 
 /// What was written.
@@ -56,8 +73,25 @@ struct NamedRows {
     rows: Matrix,
 }
 
-/// Embeds and writes. The tensors are `image_embeds` and `text_embeds`, `f32`, unit rows `[n, dim]` in the order of the
-/// input; the metadata entries `images` and `texts` are JSON arrays of the rows' names.
+/// What is written to.
+enum Destination {
+    File(Unfinished),
+    Folder(UnfinishedFolder),
+}
+
+impl Destination {
+    fn begin(out: &Path, form: EmbeddingForm) -> Result<Self, WorkbenchError> {
+        Ok(match form {
+            EmbeddingForm::Safetensors => Self::File(Unfinished::begin(out)?),
+            EmbeddingForm::Npy => Self::Folder(UnfinishedFolder::begin(out)?),
+        })
+    }
+}
+
+/// Embeds and writes. All arrays have unit rows `[n, dim]` in the order of the input. In safetensors they are the tensors
+/// `image_embeds` and `text_embeds`, and the metadata entries `images` and `texts` are JSON arrays of the rows' names. In
+/// a folder of arrays, row `i` of all of them belongs together, so that pictures and texts are pairs: the text of a picture
+/// that cannot be read is left out.
 ///
 /// # Errors
 /// Before anything is embedded: an output that cannot be written, an input that cannot be read. Nothing is left of a
@@ -68,10 +102,15 @@ pub fn write_embeddings(
     cancel: &Cancel,
     notify: &dyn Fn(Progress),
 ) -> Result<EmbeddingSummary, WorkbenchError> {
-    let out = Unfinished::begin(&request.out)?;
+    let out = Destination::begin(&request.out, request.form)?;
     let checkpoint = open_checkpoint(&request.checkpoint)?;
     let texts = request.texts.as_deref().map(read_texts).transpose()?;
     let pictures = request.images.as_deref().map(list_pictures).transpose()?;
+    if let (EmbeddingForm::Npy, Some(pictures), Some(texts)) = (request.form, &pictures, &texts)
+        && pictures.len() != texts.len()
+    {
+        return Err(WorkbenchError::UnequalPairs { images: pictures.len(), texts: texts.len() });
+    }
     let fingerprint = checkpoint_fingerprint(&checkpoint, store)?;
     let embedder = Embedder::new(&checkpoint, fingerprint, request.precision, store);
     let dim = checkpoint.config().dim;
@@ -91,6 +130,7 @@ pub fn write_embeddings(
         text_rows = Some(NamedRows { names, rows });
     }
     let mut image_rows = None;
+    let mut kept = None;
     if let Some(pictures) = pictures {
         let sources: Vec<(String, PictureSource)> =
             pictures.into_iter().map(|(name, path)| (name, PictureSource::File(path))).collect();
@@ -106,14 +146,63 @@ pub fn write_embeddings(
         }
         summary.images = embeddings.contents.kept.len();
         let names = embeddings.contents.kept.iter().map(|&index| sources[index].0.clone()).collect();
+        kept = Some(embeddings.contents.kept);
         image_rows = Some(NamedRows { names, rows: embeddings.unit });
     }
     summary.warnings.extend(embedder.unsaved());
-    out.finish(
-        &serialize(image_rows.as_ref(), text_rows.as_ref())
-            .map_err(|message| WorkbenchError::Write { path: request.out.clone(), message })?,
-    )?;
+    let failed = |message: String| WorkbenchError::Write { path: request.out.clone(), message };
+    match out {
+        Destination::File(file) => {
+            let bytes =
+                serialize(image_rows.as_ref(), text_rows.as_ref(), request.numbers).map_err(failed)?;
+            file.finish(&bytes)?;
+        }
+        Destination::Folder(folder) => {
+            if let (Some(texts), Some(kept)) = (&mut text_rows, kept) {
+                texts.keep(&kept)?;
+                summary.texts = texts.names.len();
+            }
+            if let (Some(images), Some(root)) = (&mut image_rows, &request.images) {
+                images.names.iter_mut().for_each(|name| *name = root.join(&*name).display().to_string());
+            }
+            lay_out(folder.path(), image_rows, text_rows, request.numbers).map_err(failed)?;
+            folder.finish()?;
+        }
+    }
     Ok(summary)
+}
+
+impl NamedRows {
+    /// Leaves out every row but these, which are in ascending order.
+    fn keep(&mut self, kept: &[usize]) -> Result<(), WorkbenchError> {
+        let dim = self.rows.cols();
+        let values = kept.iter().flat_map(|&row| self.rows.row(row).iter().copied()).collect();
+        self.rows = Matrix::new(kept.len(), dim, values)?;
+        self.names = kept.iter().map(|&row| self.names[row].clone()).collect();
+        Ok(())
+    }
+}
+
+/// Writes the arrays and the table of their rows' names, as clip-retrieval's inference does it for one partition.
+fn lay_out(
+    folder: &Path,
+    images: Option<NamedRows>,
+    texts: Option<NamedRows>,
+    numbers: NumberType,
+) -> Result<(), String> {
+    let mut columns = Vec::new();
+    for (place, name, rows) in [("img_emb", "image_path", images), ("text_emb", "caption", texts)] {
+        let Some(NamedRows { names, rows }) = rows else { continue };
+        let within = folder.join(place);
+        fs::create_dir(&within).map_err(|error| error.to_string())?;
+        let file = within.join(format!("{place}_0.npy"));
+        fs::write(file, npy(&rows, numbers)).map_err(|error| error.to_string())?;
+        columns.push((name.to_owned(), Column::Texts(names)));
+    }
+    let within = folder.join("metadata");
+    fs::create_dir(&within).map_err(|error| error.to_string())?;
+    let file = fs::File::create(within.join("metadata_0.parquet")).map_err(|error| error.to_string())?;
+    write_parquet(file, [columns]).map_err(|error| error.to_string())
 }
 
 /// A text a line, blank ones included, so that row and line numbers agree; or, from `.jsonl`, the values of `text`.
@@ -140,71 +229,27 @@ pub(super) fn read_texts(path: &Path) -> Result<Vec<String>, WorkbenchError> {
         .collect()
 }
 
-fn serialize(images: Option<&NamedRows>, texts: Option<&NamedRows>) -> Result<Vec<u8>, String> {
+fn serialize(
+    images: Option<&NamedRows>,
+    texts: Option<&NamedRows>,
+    numbers: NumberType,
+) -> Result<Vec<u8>, String> {
+    let dtype = match numbers {
+        NumberType::F32 => Dtype::F32,
+        NumberType::F16 => Dtype::F16,
+    };
     let mut metadata = HashMap::new();
     let mut bytes = Vec::new();
     for (tensor, names, rows) in [("image_embeds", "images", images), ("text_embeds", "texts", texts)] {
         if let Some(rows) = rows {
             metadata.insert(names.to_owned(), serde_json::json!(rows.names).to_string());
-            let data: Vec<u8> = rows.rows.as_slice().iter().flat_map(|value| value.to_le_bytes()).collect();
-            bytes.push((tensor, vec![rows.rows.rows(), rows.rows.cols()], data));
+            bytes.push((tensor, vec![rows.rows.rows(), rows.rows.cols()], numbers.bytes(&rows.rows)));
         }
     }
     let mut tensors = Vec::new();
     for (name, shape, data) in &bytes {
-        let view = TensorView::new(Dtype::F32, shape.clone(), data).map_err(|error| error.to_string())?;
+        let view = TensorView::new(dtype, shape.clone(), data).map_err(|error| error.to_string())?;
         tensors.push((*name, view));
     }
     safetensors::serialize(tensors, Some(metadata)).map_err(|error| error.to_string())
-}
-
-/// A file that appears under its name only when it is whole.
-pub struct Unfinished {
-    target: PathBuf,
-    file: NamedTempFile,
-}
-
-impl Unfinished {
-    /// Opens a temporary file beside `target`, or beside the file that the link `target` leads to.
-    ///
-    /// # Errors
-    /// When `target` is a directory or a device, or its folder cannot be written to.
-    pub fn begin(target: &Path) -> Result<Self, WorkbenchError> {
-        let failed = |message: String| WorkbenchError::Write { path: target.to_owned(), message };
-        if target.is_dir() {
-            return Err(failed("it is a directory; name a file".to_owned()));
-        }
-        // Giving a pipe's or a device's name to a new file would take it away from everybody.
-        if target.exists() && !target.is_file() {
-            return Err(failed("it is no regular file; name one".to_owned()));
-        }
-        let target = &target.canonicalize().unwrap_or_else(|_| target.to_owned());
-        let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let file = temporary_file(folder.unwrap_or(Path::new(".")))
-            .map_err(|error| failed(format!("{error}; check that its folder is there and writable")))?;
-        Ok(Self { target: target.to_owned(), file })
-    }
-
-    /// Writes the whole content and gives the file its name, in place of an earlier one.
-    ///
-    /// # Errors
-    /// What prevents writing; the temporary file is removed.
-    pub fn finish(mut self, content: &[u8]) -> Result<(), WorkbenchError> {
-        let failed = |message: String| WorkbenchError::Write { path: self.target.clone(), message };
-        self.file.write_all(content).map_err(|error| failed(error.to_string()))?;
-        self.file.persist(&self.target).map_err(|error| failed(error.to_string()))?;
-        Ok(())
-    }
-}
-
-/// With the permissions of any new file: temporary ones are their owner's only by default.
-fn temporary_file(folder: &Path) -> std::io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // The process's umask is taken off.
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    builder.tempfile_in(folder)
 }

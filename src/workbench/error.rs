@@ -79,6 +79,17 @@ pub enum WorkbenchError {
         /// What is wrong with it.
         message: String,
     },
+    /// Pictures and texts that should be pairs.
+    #[error(
+        "{images} pictures and {texts} texts: in this layout row i of both belongs together, so they must be equally many, \
+         the texts in the order of the pictures' sorted paths; otherwise write them to two folders"
+    )]
+    UnequalPairs {
+        /// How many pictures there are.
+        images: usize,
+        /// How many texts.
+        texts: usize,
+    },
     /// A file cannot be written.
     #[error("cannot write {}: {message}", path.display())]
     Write {

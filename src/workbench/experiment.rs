@@ -1,5 +1,5 @@
 //! What an experiment names: a checkpoint, a dataset and prompt strategies; read from a TOML file or from flags.
-//! Nothing is opened here: paths are only made absolute to the experiment file's folder.
+//! Nothing is opened here: paths are only made absolute to the experiment file's folder, and templates beside images found.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::generation::GenerationSettings;
 use crate::clip::Precision;
+use crate::dataset::templates_beside;
 use crate::prompts::Aggregation;
 
 /// The word that names the embedded demo wherever a path may stand.
@@ -31,6 +32,9 @@ pub struct Experiment {
     /// The names of the strategies that the screens show with their controls.
     #[serde(default)]
     pub controls: Vec<String>,
+    /// From class names to the keys that prompts per class have for them, where the two differ.
+    #[serde(default)]
+    pub prompt_keys: BTreeMap<String, String>,
     /// How prompts for it are generated.
     #[serde(default)]
     pub generation: GenerationSettings,
@@ -59,7 +63,7 @@ impl CheckpointChoice {
 pub enum DatasetChoice {
     /// The embedded thousand.
     Demo,
-    /// A folder with a sub-folder per class, or a CSV/TSV manifest.
+    /// Images in any form that a dataset may have.
     Path {
         /// The folder or the manifest.
         images: PathBuf,
@@ -68,6 +72,17 @@ pub enum DatasetChoice {
         /// The classes in the wanted order; sorted bytewise without it.
         class_order: Option<Vec<String>>,
     },
+}
+
+impl DatasetChoice {
+    /// What a path means: `demo` is the embedded dataset, which has its class names, anything else is opened.
+    pub fn at(path: &Path, class_names: Option<ClassNamesChoice>) -> Self {
+        if path.as_os_str() == DEMO {
+            Self::Demo
+        } else {
+            Self::Path { images: path.to_owned(), class_names, class_order: None }
+        }
+    }
 }
 
 /// Where a map from folder names to class names stands.
@@ -158,6 +173,8 @@ struct ExperimentFile {
     controls: Vec<String>,
     #[serde(default)]
     strategy: Vec<StrategyEntry>,
+    #[serde(default)]
+    prompt_keys: BTreeMap<String, String>,
     #[serde(default)]
     generation: GenerationSettings,
 }
@@ -289,6 +306,7 @@ impl Experiment {
             strategies,
             baseline,
             controls: file.controls,
+            prompt_keys: file.prompt_keys,
             generation: file.generation.of_file(folder).map_err(invalid)?,
         })
     }
@@ -319,7 +337,7 @@ impl Experiment {
     }
 
     /// The experiment that flags describe. The strategies are called `templates`, `cupl`, and `both` when both
-    /// are given. An aggregation alone is that of the demo.
+    /// are given. Without either, templates that lie beside the images are taken. An aggregation alone is that of the demo.
     pub fn from_flags(flags: &ExperimentFlags) -> Result<Self, ExperimentError> {
         if let Some(aggregation) = flags.aggregation
             && *flags == (ExperimentFlags { aggregation: Some(aggregation), ..ExperimentFlags::default() })
@@ -362,21 +380,16 @@ impl Experiment {
         if let Some(set) = &cupl {
             add("cupl", vec![set.clone()]);
         }
-        if let (Some(templates), Some(cupl)) = (templates, cupl) {
-            add("both", vec![templates, cupl]);
+        if let (Some(templates), Some(cupl)) = (&templates, &cupl) {
+            add("both", vec![templates.clone(), cupl.clone()]);
+        }
+        if let (None, None, Some(file)) = (templates, cupl, templates_beside(images)) {
+            add("templates", vec![PromptSetChoice::TemplatesFile(file)]);
         }
         if strategies.is_empty() {
             return Err(invalid("say which prompts: --templates FILE, --cupl FILE, or both"));
         }
-        let dataset = if is_demo {
-            DatasetChoice::Demo
-        } else {
-            DatasetChoice::Path {
-                images: images.clone(),
-                class_names: flags.class_names.clone().map(ClassNamesChoice::File),
-                class_order: None,
-            }
-        };
+        let dataset = DatasetChoice::at(images, flags.class_names.clone().map(ClassNamesChoice::File));
         let name = images
             .file_name()
             .map_or_else(|| images.display().to_string(), |name| name.to_string_lossy().into_owned());
@@ -389,6 +402,7 @@ impl Experiment {
             strategies,
             baseline: 0,
             controls: Vec::new(),
+            prompt_keys: BTreeMap::new(),
             generation: GenerationSettings::default(),
         })
     }
@@ -618,5 +632,24 @@ mod tests {
         ] {
             assert!(Experiment::from_flags(&broken).unwrap_err().to_string().contains(remedy));
         }
+    }
+
+    #[test]
+    fn templates_beside_the_images_are_taken_where_no_prompts_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let templates = folder.path().join("zeroshot_classification_templates.txt");
+        std::fs::write(&templates, "a photo of a {c}.\n").unwrap();
+        let flags = ExperimentFlags {
+            checkpoint: Some("demo".into()),
+            images: Some(folder.path().to_owned()),
+            ..Default::default()
+        };
+        let sets = |flags: &ExperimentFlags| {
+            let experiment = Experiment::from_flags(flags).unwrap();
+            experiment.strategies.into_iter().map(|strategy| strategy.prompt_sets).collect::<Vec<_>>()
+        };
+        assert_eq!(sets(&flags), [[PromptSetChoice::TemplatesFile(templates)]]);
+        let named = ExperimentFlags { cupl: Some("c.json".into()), ..flags };
+        assert_eq!(sets(&named), [[PromptSetChoice::CuplFile("c.json".into())]]);
     }
 }

@@ -6,7 +6,9 @@ mod benchmark;
 mod calibration;
 mod class_table;
 mod classifier_file;
+mod clip_benchmark;
 mod controls;
+mod dataset_inspection;
 pub mod demo;
 mod desk_job;
 mod embedding;
@@ -24,9 +26,12 @@ mod jobs;
 mod known;
 mod label_doctor;
 mod learning_curve;
+mod npy;
 mod opening;
 mod parallel;
+mod parquet_table;
 mod picture_folder;
+mod prediction_table;
 mod progress;
 mod prompt_cleaning;
 mod prompt_desk;
@@ -46,6 +51,7 @@ mod runs;
 mod session;
 #[cfg(test)]
 pub mod test_session;
+mod unfinished;
 mod verdict;
 mod wanted_image;
 
@@ -65,12 +71,16 @@ pub use benchmark::{Benchmark, BenchmarkRequest, ImageRates, RescoringTimes, Tex
 pub use calibration::calibrate_strategy;
 pub use class_table::{Change, ClassColumn, ClassRow, class_table, sort_classes};
 pub use classifier_file::{ClassifierFile, WrittenClassifier};
+pub use clip_benchmark::{BenchmarkLine, benchmark_lines};
 pub use controls::{CONTROL_SEEDS, ControlAccuracy, ControlResult, Controls, Spread};
+pub use dataset_inspection::{
+    DatasetInspection, EqualPictures, InspectedClass, NumberRange, inspect_dataset,
+};
 pub use desk_job::{DeskJob, DeskNotice, DeskRequest};
 pub use embedding::{
     Embedder, ImageContents, ImageEmbeddings, NamedPicture, PromptEmbeddings, checkpoint_fingerprint,
 };
-pub use embedding_file::{EmbeddingRequest, EmbeddingSummary, Unfinished, write_embeddings};
+pub use embedding_file::{EmbeddingForm, EmbeddingRequest, EmbeddingSummary, write_embeddings};
 pub use error::WorkbenchError;
 pub use experiment::{
     CheckpointChoice, ClassNamesChoice, DEMO, DatasetChoice, Experiment, ExperimentError, ExperimentFlags,
@@ -85,8 +95,10 @@ pub use image_selection::{ConfusionCell, Focus, ImageFilter, ImageSelection, mar
 pub use jobs::{JobNotice, SessionJob, StorePlace, make_session};
 pub use label_doctor::label_findings;
 pub use learning_curve::strategy_curve;
+pub use npy::NumberType;
 pub use opening::{LeftOverKeys, Workbench, open_checkpoint, stored_prompt_set, unknown_prompt_set};
 pub use picture_folder::PictureFolder;
+pub use prediction_table::PredictionTable;
 pub use progress::{Cancel, Meter, Progress, Stage, short_duration};
 pub use prompt_cleaning::{CleanedSet, CleanedStrategy, Cleaning, save_cleaned};
 pub use prompt_desk::{DeskError, DeskState, LastChange, PromptDesk, SavedPrompts, check_prompt_set_name};
@@ -101,6 +113,7 @@ pub use replay::{Replay, ReplayFrom};
 pub use run_comparison::RunComparison;
 pub use runs::{Run, RunCheckpoint, RunClass, RunDataset, RunStrategy};
 pub use session::{RANKED, Session, SessionEmbeddings, SessionImage, SessionOptions, StrategyResult};
+pub use unfinished::Unfinished;
 pub use verdict::{
     control_verdict, helped_and_hurt, p_value, p_words, proven_words, verdict, verdict_between,
 };

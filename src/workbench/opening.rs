@@ -1,5 +1,6 @@
 //! Opens an experiment: every part is found, read and checked before anything is computed.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::controls::CONTROL_SEEDS;
@@ -40,6 +41,14 @@ pub struct LeftOverKeys {
     pub prompt_set: String,
     /// In the order of the set; at least one.
     pub keys: Vec<String>,
+}
+
+/// Classes, and how they find their prompts.
+#[derive(Clone, Copy)]
+struct NamedClasses<'a> {
+    names: &'a [String],
+    /// From class names to keys.
+    prompt_keys: &'a BTreeMap<String, String>,
 }
 
 /// What opening strategies brings to light.
@@ -88,7 +97,15 @@ impl Workbench {
         let mut notes = Notes { warnings, left_over: Vec::new() };
         let mut strategies = Vec::with_capacity(experiment.strategies.len());
         for choice in &experiment.strategies {
-            strategies.push(open_strategy(choice, &class_names, &store, &mut notes)?);
+            let classes = NamedClasses { names: &class_names, prompt_keys: &experiment.prompt_keys };
+            strategies.push(open_strategy(choice, classes, &store, &mut notes)?);
+        }
+        let absent: Vec<&String> =
+            experiment.prompt_keys.keys().filter(|class| !class_names.contains(class)).collect();
+        if !absent.is_empty() {
+            notes
+                .warnings
+                .push(format!("prompt_keys names classes that are not there: {}", listed(&absent, NAMED)));
         }
         let fingerprint = checkpoint_fingerprint(&checkpoint, &store)?;
         let Notes { warnings, left_over } = notes;
@@ -203,7 +220,7 @@ pub fn open_checkpoint(choice: &CheckpointChoice) -> Result<Checkpoint, Workbenc
     })?)
 }
 
-fn open_dataset(choice: &DatasetChoice) -> Result<Dataset, WorkbenchError> {
+pub(super) fn open_dataset(choice: &DatasetChoice) -> Result<Dataset, WorkbenchError> {
     let DatasetChoice::Path { images, class_names, class_order } = choice else {
         return Ok(demo::dataset()?);
     };
@@ -220,7 +237,7 @@ fn open_dataset(choice: &DatasetChoice) -> Result<Dataset, WorkbenchError> {
 
 fn open_strategy(
     choice: &StrategyChoice,
-    class_names: &[String],
+    NamedClasses { names: class_names, prompt_keys }: NamedClasses<'_>,
     store: &Store,
     notes: &mut Notes,
 ) -> Result<OpenStrategy, WorkbenchError> {
@@ -229,6 +246,8 @@ fn open_strategy(
     let mut names = Vec::with_capacity(choice.prompt_sets.len());
     for set in &choice.prompt_sets {
         let set = open_prompt_set(set, store, &choice.name)?;
+        names.push(format!("{}@{}", set.name, version_of(&set.to_json())));
+        let set = set.with_keys(prompt_keys, class_names);
         let on_set = notes_on(&set, class_names).map_err(in_strategy)?;
         // Strategies may share a prompt set.
         let is_new = |note: &String| !notes.warnings.contains(note);
@@ -239,7 +258,6 @@ fn open_strategy(
                 notes.left_over.push(keys);
             }
         }
-        names.push(format!("{}@{}", set.name, version_of(&set.to_json())));
         sets.push(set);
     }
     let strategy = Strategy { name: choice.name.clone(), prompt_sets: sets, aggregation: choice.aggregation };

@@ -5,10 +5,9 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::TempDir;
-
 use super::error::WorkbenchError;
 use super::session::SessionImage;
+use super::unfinished::UnfinishedFolder;
 use crate::dataset::{Picture, PictureError, PictureSource};
 
 /// Bytes that the name of a file or a folder may have at most; file systems stop at 255, and endings and numbers are
@@ -17,8 +16,7 @@ const NAME_LENGTH: usize = 200;
 
 /// A folder that is filled out of sight: what is in it appears when it is finished, or never.
 pub struct PictureFolder {
-    target: PathBuf,
-    unfinished: TempDir,
+    unfinished: UnfinishedFolder,
     /// The name of each class's folder, by the class's index.
     folders: HashMap<usize, String>,
     /// How often a name was given, to find the next number at once.
@@ -31,24 +29,8 @@ impl PictureFolder {
     /// # Errors
     /// When `target` is a file or not empty, or cannot be made or written to.
     pub fn begin(target: &Path) -> Result<Self, WorkbenchError> {
-        let failed = |message: String| WorkbenchError::Write { path: target.to_owned(), message };
-        match fs::read_dir(target).map(|mut entries| entries.next().is_none()) {
-            Ok(true) => {}
-            Ok(false) => {
-                return Err(failed(
-                    "there is something in it; name a new folder, or an empty one".to_owned(),
-                ));
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let hint =
-                    |error| failed(format!("{error}; check that the folder around it is there and writable"));
-                fs::create_dir(target).map_err(hint)?;
-            }
-            Err(error) => return Err(failed(format!("{error}; name a new folder, or an empty one"))),
-        }
-        let unfinished = tempfile::Builder::new().prefix(".unfinished-").tempdir_in(target);
-        let unfinished = unfinished.map_err(|error| failed(format!("{error}; check that it is writable")))?;
-        Ok(Self { target: target.to_owned(), unfinished, folders: HashMap::new(), given: HashMap::new() })
+        let unfinished = UnfinishedFolder::begin(target)?;
+        Ok(Self { unfinished, folders: HashMap::new(), given: HashMap::new() })
     }
 
     /// Makes an empty file beside the classes' folders.
@@ -104,20 +86,12 @@ impl PictureFolder {
     /// # Errors
     /// When the file system refuses.
     pub fn finish(self) -> Result<(), WorkbenchError> {
-        let appear = || -> io::Result<()> {
-            for entry in fs::read_dir(self.unfinished.path())? {
-                let entry = entry?;
-                fs::rename(entry.path(), self.target.join(entry.file_name()))?;
-            }
-            Ok(())
-        };
-        appear()
-            .map_err(|error| WorkbenchError::Write { path: self.target.clone(), message: error.to_string() })
+        self.unfinished.finish()
     }
 
     fn failed(&self, what: &str, error: &dyn std::fmt::Display) -> WorkbenchError {
         let message = format!("{what}: {error}; nothing was copied");
-        WorkbenchError::Write { path: self.target.clone(), message }
+        WorkbenchError::Write { path: self.unfinished.target().to_owned(), message }
     }
 }
 

@@ -36,6 +36,8 @@ pub enum Stage {
     Pruning,
     /// Comparing images with one another.
     Comparing,
+    /// Looking at the pictures of a dataset.
+    Inspecting,
     /// Drawing prompts and evaluating what is drawn.
     Drawing,
 }
@@ -44,7 +46,7 @@ impl Stage {
     /// What is counted, in the plural.
     pub fn unit(self) -> &'static str {
         match self {
-            Self::Images | Self::Comparing => "images",
+            Self::Images | Self::Comparing | Self::Inspecting => "images",
             Self::Prompts => "prompts",
             Self::Pruning => "classes",
             Self::Drawing => "draws",
@@ -57,6 +59,7 @@ impl Stage {
             Self::Images | Self::Prompts => "embedding",
             Self::Comparing => "comparing",
             Self::Pruning => "pruning",
+            Self::Inspecting => "inspecting",
             Self::Drawing => "evaluating",
         }
     }

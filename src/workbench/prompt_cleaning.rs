@@ -109,7 +109,7 @@ impl Workbench {
             let mut counts = vec![0; classes.len()];
             for set in &choice.prompt_sets {
                 let (set, _) = cleaned(&open_prompt_set(set, &self.store, &choice.name)?, rules)?;
-                let resolved = set.resolve(&classes)?;
+                let resolved = set.with_keys(&experiment.prompt_keys, &classes).resolve(&classes)?;
                 counts
                     .iter_mut()
                     .zip(&resolved.per_class)

@@ -431,6 +431,7 @@ pub(super) mod tests {
         };
         let templates = ["a photo of a {}.", "a {}."].map(str::to_owned).to_vec();
         Experiment {
+            prompt_keys: std::collections::BTreeMap::new(),
             name: "pond".into(),
             dataset: DatasetChoice::Path {
                 images: folder.to_owned(),

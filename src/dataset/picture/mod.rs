@@ -3,6 +3,7 @@
 //! | file | what it knows |
 //! |---|---|
 //! | `decode.rs` | which decoder takes which bytes, limits, the common pixel forms |
+//! | `header.rs` | format and size without decoding |
 //! | `gif.rs`, `tiff.rs` | what the common decoders do not pass on |
 //! | `jpeg.rs` | whether a JPEG ends too early |
 //! | `archive.rs` | files that hold many pictures |
@@ -16,6 +17,7 @@ mod archive;
 mod decode;
 mod error;
 mod gif;
+mod header;
 mod jpeg;
 mod tiff;
 
@@ -29,6 +31,7 @@ pub(in crate::dataset) use archive::ArchiveFile;
 pub use archive::PictureArchive;
 pub use decode::decode;
 pub use error::PictureError;
+pub use header::PictureHeader;
 
 /// Where an image comes from.
 #[derive(Debug, Clone)]
@@ -100,6 +103,19 @@ impl Picture {
                 content.extend(pixels.height().to_le_bytes());
                 content.extend(pixels.as_raw());
                 Cow::Owned(content)
+            }
+        }
+    }
+
+    /// Its format and size, without decoding it.
+    ///
+    /// # Errors
+    /// When the bytes are no picture of a known format, or end too early.
+    pub fn header(&self) -> Result<PictureHeader, PictureError> {
+        match self {
+            Picture::Encoded(bytes) => header::header(bytes),
+            Picture::Pixels(pixels) => {
+                Ok(PictureHeader { format: "pixels", width: pixels.width(), height: pixels.height() })
             }
         }
     }

@@ -56,6 +56,11 @@ fn as_grey(bytes: &[u8]) -> Option<Vec<u8>> {
     Some(copy)
 }
 
+/// Width and height of the first page.
+pub(super) fn dimensions(bytes: &[u8]) -> Result<(u32, u32), PictureError> {
+    open(bytes)?.dimensions().map_err(broken)
+}
+
 fn open(bytes: &[u8]) -> Result<Decoder<Cursor<&[u8]>>, PictureError> {
     let mut limits = Limits::default();
     limits.decoding_buffer_size = usize::try_from(MAX_BYTES).unwrap_or(usize::MAX);

@@ -1,0 +1,67 @@
+//! Datasets as the binary takes them in: what it says about them, and what it evaluates.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod program;
+
+use std::fs;
+
+use program::{Bench, PHOTOS, text};
+
+#[test]
+fn a_dataset_is_inspected_before_anything_is_embedded() {
+    let bench = Bench::new();
+    let whole = bench.json(0, &["datasets", "inspect", "photos", "--format", "json"]);
+    assert_eq!(whole["form"], "a folder per class");
+    assert_eq!(whole["readable"], 3 * PHOTOS);
+    assert_eq!(whole["classes"][1]["folder"], "frog");
+    assert_eq!(whole["width"], serde_json::json!({"min": 32, "median": 32.0, "max": 32}));
+    assert_eq!(whole["unreadable"], serde_json::json!([]));
+
+    fs::write(bench.path("photos/frog/broken.jpg"), b"no picture").unwrap();
+    fs::copy(bench.path("photos/cat/0.png"), bench.path("photos/frog/9.png")).unwrap();
+    let damaged = bench.json(1, &["datasets", "inspect", "photos", "--format", "json", "--decode"]);
+    assert_eq!(damaged["unreadable"][0]["name"], "frog/broken.jpg");
+    assert_eq!(damaged["duplicates"][0]["images"], serde_json::json!(["cat/0.png", "frog/9.png"]));
+    assert_eq!(damaged["duplicates"][0]["classes"], serde_json::json!(["cat", "frog"]));
+    assert_eq!(damaged["decoded"], true);
+    let table = bench.stdout(1, &["datasets", "inspect", "photos"]);
+    for part in [
+        "photos: a folder per class, 3 classes, 20 images",
+        "images a class: 6 to 8, median 6",
+        "formats: PNG 19",
+        "unreadable (by their headers; --decode looks further): 1",
+        "  frog/broken.jpg: not a picture",
+        "the same picture several times in one class: none",
+        "the same picture in several classes: labels contradict each other: 1",
+        "  cat/0.png = frog/9.png",
+    ] {
+        assert!(table.contains(part), "{part:?} is not in\n{table}");
+    }
+    let classes = bench.stdout(1, &["datasets", "inspect", "photos", "--format", "csv"]);
+    assert_eq!(classes.lines().nth(2), Some("frog,frog,8"));
+    let missing = bench.complaint(&["datasets", "inspect", "nowhere"]);
+    assert!(missing.contains("cannot read the folder nowhere"), "{missing}");
+    let demo = bench.complaint(&["datasets", "inspect", "demo", "--class-names", "names.json"]);
+    assert!(demo.contains("have their class names already"), "{demo}");
+}
+
+#[test]
+fn folders_of_imagenet_are_named_by_the_file_beside_them() {
+    let bench = Bench::new();
+    let ids = [("cat", "n02123045"), ("frog", "n01644373"), ("truck", "n03417042")];
+    fs::create_dir_all(bench.path("imagenet/val")).unwrap();
+    for (class, id) in ids {
+        fs::rename(bench.path("photos").join(class), bench.path("imagenet/val").join(id)).unwrap();
+    }
+    let mapping =
+        "n01644373 tree frog, tree-frog\nn02123045 cat, tabby\nn03417042 truck, lorry\nn99999999 gnu\n";
+    fs::write(bench.path("imagenet/LOC_synset_mapping.txt"), mapping).unwrap();
+    let arguments =
+        ["evaluate", "--checkpoint", "demo", "--images", "imagenet", "--templates", "templates.txt"];
+    let output = bench.run(&[&arguments[..], &["--format", "json"]].concat());
+    let err = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{err}");
+    assert!(err.contains("class names come from") && err.contains("LOC_synset_mapping.txt"), "{err}");
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["dataset"]["classes"], serde_json::json!(["tree frog", "cat", "truck"]));
+}
