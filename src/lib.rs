@@ -21,4 +21,5 @@ pub mod store;
 
 pub mod http;
 pub mod message;
+pub mod patience;
 pub mod text_file;
