@@ -12,6 +12,8 @@ pub mod clip;
 
 pub mod language_model;
 
+pub mod hub;
+
 pub mod kernels;
 
 pub mod dataset;
