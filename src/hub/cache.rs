@@ -92,25 +92,21 @@ impl Cache {
     }
 
     /// Puts a file's contents in its place in a snapshot: as a link, or as a copy where there are no links.
-    pub(super) fn place(&self, snapshot: &Path, name: &str, blob: &Blob) -> Result<(), HubError> {
-        let place = snapshot.join(name);
-        let folder = place.parent().unwrap_or(snapshot);
-        make_folder(folder)?;
+    pub(super) fn place(
+        &self,
+        repository: &Repository,
+        commit: &str,
+        name: &str,
+        blob: &Blob,
+    ) -> Result<(), HubError> {
+        let place = self.folder(repository, commit).join(name);
         // From the file's own folder up to the repository's.
         let ups = "../".repeat(name.matches('/').count() + 2);
-        let target = blob.path.file_name().unwrap_or_default().to_string_lossy();
-        let target = format!("{ups}blobs/{target}");
-        let put = || -> io::Result<()> {
-            // A folder of its own, so that whatever has to be made first has a free name.
-            let aside = tempfile::Builder::new().prefix(".placing-").tempdir_in(folder)?;
-            let new = aside.path().join("new");
-            if link(Path::new(&target), &new).is_err() {
-                fs::copy(&blob.path, &new)?;
-            }
-            fs::rename(&new, &place)?;
-            sync_folder(folder)
-        };
-        put().map_err(|source| HubError::Write { path: place.clone(), source })
+        let target = format!("{ups}blobs/{}", blob.path.file_name().unwrap_or_default().to_string_lossy());
+        self.put(repository, &place, |new| match link(Path::new(&target), new) {
+            Ok(()) => Ok(()),
+            Err(_) => fs::copy(&blob.path, new).and_then(|_| File::open(new)?.sync_all()),
+        })
     }
 
     /// Remembers the commit that a branch or tag is at.
@@ -122,18 +118,30 @@ impl Cache {
         if fs::read_to_string(&path).is_ok_and(|known| known == commit) {
             return Ok(());
         }
-        let folder = path.parent().unwrap_or(&self.root);
+        self.put(repository, &path, |new| {
+            let mut file = File::create(new)?;
+            file.write_all(commit.as_bytes())?;
+            file.sync_all()
+        })
+    }
+
+    /// Makes something where nobody looks, then moves it to its place at once.
+    fn put(
+        &self,
+        repository: &Repository,
+        place: &Path,
+        make: impl FnOnce(&Path) -> io::Result<()>,
+    ) -> Result<(), HubError> {
+        let folder = place.parent().unwrap_or(&self.root);
         make_folder(folder)?;
         let put = || -> io::Result<()> {
-            let aside = tempfile::Builder::new().prefix(".referring-").tempdir_in(folder)?;
+            let aside = tempfile::Builder::new().prefix(".aside-").tempdir_in(self.repository(repository))?;
             let new = aside.path().join("new");
-            let mut file = File::create(&new)?;
-            file.write_all(commit.as_bytes())?;
-            file.sync_all()?;
-            fs::rename(&new, &path)?;
+            make(&new)?;
+            fs::rename(&new, place)?;
             sync_folder(folder)
         };
-        put().map_err(|source| HubError::Write { path: path.clone(), source })
+        put().map_err(|source| HubError::Write { path: place.to_owned(), source })
     }
 }
 
@@ -306,15 +314,16 @@ mod tests {
         for name in ["model.bin", "deep/er/model.bin"] {
             // Whatever was there before makes room.
             for _ in 0..2 {
-                cache.place(&snapshot, name, &blob).unwrap();
+                cache.place(&repository, commit, name, &blob).unwrap();
                 assert_eq!(fs::read_to_string(snapshot.join(name)).unwrap(), "contents");
                 assert!(is_placed(&snapshot.join(name), &blob, 8));
             }
         }
         let target = fs::read_link(snapshot.join("model.bin")).unwrap();
         assert_eq!(target, Path::new("../../blobs").join(checksum().text()));
-        assert_eq!(fs::read_dir(&snapshot).unwrap().count(), 2, "something was left aside");
         cache.refer(&repository, commit).unwrap();
+        let left: Vec<_> = fs::read_dir(cache.repository(&repository)).unwrap().collect();
+        assert_eq!(left.len(), 3, "{left:?} beside blobs, refs and snapshots");
         assert_eq!(
             cache.snapshot(&repository),
             Some(Snapshot { commit: commit.to_owned(), folder: snapshot })

@@ -217,7 +217,7 @@ impl Hub {
             let wanted =
                 Wanted { repository, commit: &plan.commit, name: &file.name, size: file.size, checksum };
             let received = download::download(&self.client, &blob, &wanted, &mut on_step, is_cancelled)?;
-            self.cache.place(&plan.folder, &file.name, &blob)?;
+            self.cache.place(repository, &plan.commit, &file.name, &blob)?;
             sum = Transfer { done: others.done + file.size, received: others.received + received };
         }
         if !self.settings().offline {
