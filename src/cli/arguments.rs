@@ -150,7 +150,7 @@ pub struct ExperimentArguments {
 /// What an experiment is made of without a file.
 #[derive(Debug, Clone, Args)]
 pub struct FlagArguments {
-    /// A Hugging Face CLIP directory, or `demo`
+    /// A Hugging Face CLIP directory, OWNER/NAME of a hub (see `cupl-tui pull`), or `demo`
     #[arg(long, value_name = "DIR")]
     pub checkpoint: Option<PathBuf>,
     /// Images: a folder with a sub-folder per class, a CSV, TSV or JSONL of path and label, tar shards, Parquet, or `demo`
@@ -236,6 +236,7 @@ pub fn mistyped_command(file: &Path) -> Option<String> {
         "export",
         "datasets",
         "generate",
+        "pull",
         "bench",
         "prompts",
         "runs",
@@ -396,6 +397,26 @@ and texts are JSON arrays of the rows' names. --form npy makes a folder with img
 and metadata/metadata_0.parquet (image_path, caption), where row i of all belongs together: with both --images and --texts
 there is a text for each picture, in the order of the sorted paths.")]
     Embed(EmbedArguments),
+    /// Download checkpoints from a Hugging Face hub, into the cache that its Python library keeps
+    #[command(after_help = "Examples:
+  cupl-tui pull openai/clip-vit-base-patch32
+  cupl-tui pull openai/clip-vit-base-patch32 --dry-run       the files and their sizes
+  cupl-tui pull laion/CLIP-ViT-B-32-laion2B-s34B-b79K@main openai/clip-vit-large-patch14
+  cupl-tui pull openai/clip-vit-base-patch32 --revision refs/pr/66
+  cupl-tui evaluate --checkpoint openai/clip-vit-base-patch32 --images pets/ --templates templates.txt
+
+Only what a checkpoint needs is downloaded: its description, tokenizer, preprocessing and weights (safetensors, or
+pytorch_model.bin where there is nothing else). Each file's checksum is verified before it gets its name. After an interruption
+the same command goes on where it was. What is in the cache already, from here or from Python, is not downloaded again.
+
+  HF_HOME, HF_HUB_CACHE   where the cache is [default: ~/.cache/huggingface/hub]
+  HF_ENDPOINT             the hub [default: https://huggingface.co]
+  HF_TOKEN                for private and gated repositories; else the file $HF_HOME/token, which `hf auth login` writes
+  HF_HUB_OFFLINE=1        ask no hub
+  HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY
+
+Exit codes: 0 done, 2 not done or no checkpoint that can be used, 130 interrupted.")]
+    Pull(PullArguments),
     /// Write what other programs can use: a strategy's classifier
     #[command(subcommand)]
     Export(ExportCommand),
@@ -832,7 +853,7 @@ pub struct ReportArguments {
 /// `embed`.
 #[derive(Debug, Args)]
 pub struct EmbedArguments {
-    /// A Hugging Face CLIP directory, or `demo`
+    /// A Hugging Face CLIP directory, OWNER/NAME of a hub (see `cupl-tui pull`), or `demo`
     #[arg(long, value_name = "DIR")]
     pub checkpoint: PathBuf,
     /// A folder of pictures, searched recursively
@@ -904,6 +925,26 @@ impl From<NumberFlag> for NumberType {
     }
 }
 
+/// `pull`.
+#[derive(Debug, Args)]
+pub struct PullArguments {
+    /// OWNER/NAME, or OWNER/NAME@REVISION
+    #[arg(value_name = "REPOSITORY", required = true)]
+    pub repositories: Vec<String>,
+    /// A branch, a tag or a commit of those without @REVISION [default: main]
+    #[arg(long, value_name = "REVISION")]
+    pub revision: Option<String>,
+    /// Say what would be downloaded, and download nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Attempts in a row that bring nothing, before it is given up
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub attempts: Option<u32>,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
 /// `export`.
 #[derive(Debug, Subcommand)]
 pub enum ExportCommand {
@@ -939,7 +980,7 @@ pub struct ExportClassifierArguments {
 /// `bench`.
 #[derive(Debug, Args)]
 pub struct BenchArguments {
-    /// A Hugging Face CLIP directory, or `demo`
+    /// A Hugging Face CLIP directory, OWNER/NAME of a hub (see `cupl-tui pull`), or `demo`
     #[arg(long, value_name = "DIR", default_value = "demo")]
     pub checkpoint: PathBuf,
     /// A folder of pictures, searched recursively [default: the demo's, unless there are texts]
@@ -1226,7 +1267,7 @@ pub struct DoctorArguments {
     /// What to look at instead of the machine.
     #[command(subcommand)]
     pub what: Option<DoctorCommand>,
-    /// A checkpoint directory to look at [default: the demo's]
+    /// A checkpoint to look at: a directory, or OWNER/NAME of a hub [default: the demo's]
     #[arg(long, value_name = "DIR")]
     pub checkpoint: Option<PathBuf>,
     /// How to print it

@@ -23,6 +23,7 @@ mod misses;
 mod output;
 mod prompts;
 mod prune;
+mod pull;
 mod report;
 mod runs;
 mod settings;
@@ -152,6 +153,7 @@ fn run(arguments: Arguments, output: &mut Output) -> Result<Outcome, CommandErro
         Some(Command::Report(command)) => report::run(&command, global, output),
         Some(Command::Embed(command)) => embed::run(&command, global, output),
         Some(Command::Generate(command)) => generate::run(&command, global, output),
+        Some(Command::Pull(command)) => pull::run(&command, output),
         Some(Command::Export(command)) => export::run(&command, global, output),
         Some(Command::Prompts(command)) => prompts::run(command, global, output),
         Some(Command::Runs(command)) => runs::run(command, global, output),

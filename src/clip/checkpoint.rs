@@ -55,6 +55,12 @@ impl Checkpoint {
         &self.name
     }
 
+    /// The same under another name: a folder may be called something that nobody knows.
+    #[must_use]
+    pub fn called(self, name: &str) -> Self {
+        Self { name: name.to_owned(), ..self }
+    }
+
     /// Sizes of the model.
     pub fn config(&self) -> &ClipConfig {
         &self.config
