@@ -178,6 +178,13 @@ class Part(torch.nn.Module):
         return part
 
 
+def save_scripted(model, size, path):
+    """In f16, with the numbers that OpenAI's files have beside the tensors."""
+    beside = {"input_resolution": size, "context_length": model.context_length, "vocab_size": model.vocab_size}
+    state = half(model.state_dict()) | {name: torch.tensor(value) for name, value in beside.items()}
+    torch.jit.save(torch.jit.script(Part.of(state)), path)
+
+
 def make_openai(images, clip):
     """A ResNet as OpenAI's `.pt` files have it: scripted, in f16, heads of 64 channels."""
     folder = new_folder("openai-resnet")
@@ -189,9 +196,7 @@ def make_openai(images, clip):
     rows, ids = clip_ids(simple)
     with torch.no_grad():
         save_golden(folder, pixels, model.encode_image(pixels), model.encode_text(rows), ids, model.logit_scale, keep_pixels=False)
-    beside = {"input_resolution": 64, "context_length": 24, "vocab_size": len(vocabulary)}
-    state = half(model.state_dict()) | {name: torch.tensor(value) for name, value in beside.items()}
-    torch.jit.save(torch.jit.script(Part.of(state)), folder / "RN.pt")
+    save_scripted(model, 64, folder / "RN.pt")
     save_clip_parts(folder, vocabulary, merges)
 
 

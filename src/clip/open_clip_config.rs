@@ -358,7 +358,7 @@ impl<'a> Section<'a> {
             let allowed = tables.iter().flat_map(|table| table.iter()).find(|(known, _)| known == name);
             match allowed {
                 None => return Err(self.wrong(name, "is not known; models with it cannot be used")),
-                Some((_, values)) if values.is_empty() => {}
+                Some((_, [])) => {}
                 Some((_, values)) if values.contains(&value.to_string().as_str()) => {}
                 Some((_, values)) => {
                     let problem =

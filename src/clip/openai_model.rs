@@ -14,6 +14,8 @@ use super::weights::Weights;
 /// Channels of an attention head, in every model of OpenAI's.
 const HEAD_WIDTH: usize = 64;
 const EPS: f32 = 1e-5;
+/// A number that OpenAI's files have beside the model's tensors. Those of others, whose activation is not known, do not.
+const MARK: &str = "input_resolution";
 
 /// The configuration of the model whose weights these are; `file` has them.
 ///
@@ -21,6 +23,15 @@ const EPS: f32 = 1e-5;
 /// A tensor that every such model has is absent, or the shapes are no such model's.
 pub(super) fn config(file: &CheckpointFile, weights: &Weights) -> Result<ClipConfig, ClipError> {
     let names: HashSet<&str> = weights.names_in_file().collect();
+    if !names.contains(MARK) {
+        return Err(ClipError::NotOpenAi {
+            file: file.label(),
+            problem: format!(
+                "it has no {MARK}. If it was made with open_clip, call it open_clip_pytorch_model.bin and put the \
+                 open_clip_config.json of its model beside it"
+            ),
+        });
+    }
     let size = |tensor: &str, dimension: usize| -> Result<usize, ClipError> {
         Ok(weights.shape_in_file(tensor)?.get(dimension).copied().unwrap_or(0))
     };

@@ -51,7 +51,7 @@ impl ImageEncoder {
         self.batch
     }
 
-    /// As [`super::Checkpoint::operations_per_image`].
+    /// As [`ClipConfig::operations_per_image`].
     pub fn operations_per_image(&self) -> u64 {
         self.operations
     }

@@ -74,7 +74,7 @@ pub fn gelu(cpu: Cpu, values: &mut [f32]) {
 /// x / 2 · (1 + tanh(√(2/π) (x + 0.044715 x³))) of every value (Hendrycks & Gimpel, arXiv 1606.08415, section 2).
 pub fn gelu_tanh(cpu: Cpu, values: &mut [f32]) {
     /// 2 √(2/π): (1 + tanh y) / 2 is sigmoid(2 y).
-    const FACTOR: f32 = 1.595_769_1;
+    const FACTOR: f32 = 1.595_769_2;
     cpu.arch.dispatch(Each(values, |x| x / (1.0 + exp(-FACTOR * (x + 0.044_715 * x * x * x)))));
 }
 

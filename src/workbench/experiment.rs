@@ -42,7 +42,7 @@ pub struct Experiment {
 pub enum CheckpointChoice {
     /// The embedded one.
     Demo,
-    /// A Hugging Face CLIP directory.
+    /// A directory with a checkpoint in any form that is known.
     Directory(PathBuf),
 }
 
