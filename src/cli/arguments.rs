@@ -150,7 +150,7 @@ pub struct ExperimentArguments {
 /// What an experiment is made of without a file.
 #[derive(Debug, Clone, Args)]
 pub struct FlagArguments {
-    /// A Hugging Face CLIP directory, OWNER/NAME of a hub (see `cupl-tui pull`), or `demo`
+    /// A directory with CLIP or SigLIP, OWNER/NAME of a hub (see `cupl-tui pull`), or `demo`
     #[arg(long, value_name = "DIR")]
     pub checkpoint: Option<PathBuf>,
     /// Images: a folder with a sub-folder per class, a CSV, TSV or JSONL of path and label, tar shards, Parquet, or `demo`
@@ -373,8 +373,9 @@ TRUE-CLASS/FILE for each picture, and misses.csv.")]
 
 For the predicted class and the one it stands against (the true class of a miss, otherwise the best other one): each
 prompt's share of the class's logit, which is the sum of all shares, and its pull: that logit minus what it is without
-the prompt. For a miss also the prompts whose removal makes it right, and what that gains and loses on all images: the
-best single one where one is enough, otherwise a few that are found greedily.")]
+the prompt. (SigLIP's bias of logits, the same for all classes, is left out.) For a miss also the prompts whose removal
+makes it right, and what that gains and loses on all images: the best single one where one is enough, otherwise a few
+that are found greedily.")]
     Explain(ExplainArguments),
     /// Write everything to one HTML page
     #[command(after_help = "Examples:
@@ -853,7 +854,7 @@ pub struct ReportArguments {
 /// `embed`.
 #[derive(Debug, Args)]
 pub struct EmbedArguments {
-    /// A Hugging Face CLIP directory, OWNER/NAME of a hub (see `cupl-tui pull`), or `demo`
+    /// A directory with CLIP or SigLIP, OWNER/NAME of a hub (see `cupl-tui pull`), or `demo`
     #[arg(long, value_name = "DIR")]
     pub checkpoint: PathBuf,
     /// A folder of pictures, searched recursively
@@ -980,7 +981,7 @@ pub struct ExportClassifierArguments {
 /// `bench`.
 #[derive(Debug, Args)]
 pub struct BenchArguments {
-    /// A Hugging Face CLIP directory, OWNER/NAME of a hub (see `cupl-tui pull`), or `demo`
+    /// A directory with CLIP or SigLIP, OWNER/NAME of a hub (see `cupl-tui pull`), or `demo`
     #[arg(long, value_name = "DIR", default_value = "demo")]
     pub checkpoint: PathBuf,
     /// A folder of pictures, searched recursively [default: the demo's, unless there are texts]

@@ -157,11 +157,11 @@ pub(super) fn checkpoint(opened: Result<Checkpoint, WorkbenchError>) -> Result<S
         Ok(checkpoint) => Ok({
             let (name, config) = (checkpoint.name(), checkpoint.config());
             format!(
-                "{name}: images {0}x{0} in patches of {1}, {2} blocks of width {3}; text {4} tokens, {5} blocks of width {6}; {7} dimensions",
-                config.vision.image_size,
-                config.vision.patch_size,
-                config.vision.num_hidden_layers,
-                config.vision.hidden_size,
+                "{name}: {0}, {1:.1} million parameters; images {2}x{2}, {3:.2} GFLOP each; text of {4} tokens, {5} blocks of width {6}; {7} dimensions",
+                config.architecture(),
+                config.parameters() as f64 / 1e6,
+                config.vision.image_size(),
+                config.operations_per_image() as f64 / 1e9,
                 config.text.max_position_embeddings,
                 config.text.num_hidden_layers,
                 config.text.hidden_size,

@@ -10,7 +10,7 @@ use super::error::ClipError;
 /// A checkpoint's origin.
 #[derive(Debug, Clone)]
 pub enum CheckpointSource {
-    /// A directory in Hugging Face form.
+    /// A directory, in a form of transformers', open_clip's or OpenAI's.
     Directory(PathBuf),
     /// The same files, compiled into the program.
     Embedded {
@@ -55,6 +55,26 @@ impl CheckpointSource {
             }
         };
         content.map(|content| CheckpointFile { name: name.to_owned(), content })
+    }
+
+    /// The first of these files that is there.
+    pub(super) fn find_first(&self, names: &[&str]) -> Option<CheckpointFile> {
+        names.iter().find_map(|name| self.find(name))
+    }
+
+    /// The files whose names end so, in the order of their names.
+    pub(super) fn find_ending(&self, ending: &str) -> Vec<CheckpointFile> {
+        let mut names: Vec<String> = match self {
+            Self::Directory(root) => std::fs::read_dir(root)
+                .into_iter()
+                .flatten()
+                .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+                .collect(),
+            Self::Embedded { files, .. } => files.iter().map(|(name, _)| (*name).to_owned()).collect(),
+        };
+        names.retain(|name| name.ends_with(ending));
+        names.sort();
+        names.iter().filter_map(|name| self.find(name)).collect()
     }
 
     /// The file of that name.

@@ -2,6 +2,7 @@
 
 use super::error::ClipError;
 use super::files::CheckpointFile;
+use super::naming::Place;
 
 /// A tensor's elements in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +68,30 @@ impl StoredTensor {
             sum.checked_add((length - 1).checked_mul(*stride)?)
         };
         self.shape.iter().zip(&self.strides).try_fold(1, reach)
+    }
+
+    /// What lies at a place in it: a tensor of the same file. Rows that cannot be cut into so many equal parts stay whole,
+    /// and have a shape that nobody asks for.
+    pub(super) fn at(&self, place: &Place) -> Self {
+        let mut view = self.clone();
+        if let Some((part, of)) = place.part
+            && let (Some(rows), Some(stride)) = (view.shape.first_mut(), self.strides.first())
+            && rows.is_multiple_of(of)
+        {
+            *rows /= of;
+            let skipped = (part * *rows).saturating_mul(*stride);
+            let bytes = skipped.saturating_mul(self.element.bytes().unwrap_or(0));
+            view.start = view.start.saturating_add(bytes as u64);
+        }
+        if place.transposed {
+            view.shape.reverse();
+            view.strides.reverse();
+        }
+        if place.single && view.shape.first() == Some(&1) {
+            view.shape.remove(0);
+            view.strides.remove(0);
+        }
+        view
     }
 
     /// Its values as `f32`, row by row.
@@ -145,6 +170,21 @@ mod tests {
         assert_eq!(read(&tensor(&[], &[], 4)).unwrap(), [2.0]);
         assert_eq!(read(&tensor(&[0, 5], &[5, 1], 0)).unwrap(), [0.0; 0]);
         assert_eq!(read(&tensor(&[2, 2], &[0, 2], 0)).unwrap(), [0.0, 4.0, 0.0, 4.0]);
+    }
+
+    #[test]
+    fn parts_and_transposed_ones_are_views() {
+        let whole = tensor(&[3, 2], &[2, 1], 0);
+        let place = Place { tensor: String::new(), part: None, transposed: false, single: false };
+        let part = whole.at(&Place { part: Some((2, 3)), ..place.clone() });
+        assert_eq!((read(&part).unwrap(), part.shape), (vec![8.0, 10.0], vec![1, 2]));
+        let transposed = whole.at(&Place { transposed: true, ..place.clone() });
+        assert_eq!(read(&transposed).unwrap(), [0.0, 4.0, 8.0, 2.0, 6.0, 10.0]);
+        assert_eq!(transposed.shape, [2, 3]);
+        assert_eq!(whole.at(&Place { part: Some((0, 2)), ..place.clone() }).shape, [3, 2]);
+        let single = Place { single: true, ..place };
+        assert_eq!(whole.at(&single).shape, [3, 2]);
+        assert_eq!(tensor(&[1], &[1], 4).at(&single).shape, [0; 0]);
     }
 
     #[test]

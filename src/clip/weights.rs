@@ -3,21 +3,13 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
-use candle_core::{Device, Tensor};
 use serde::Deserialize;
 
 use super::error::ClipError;
 use super::files::{CheckpointFile, CheckpointSource};
+use super::naming::{Naming, Place};
 use super::stored_tensor::StoredTensor;
 use super::{safetensors_file, torch_file};
-
-/// Names of weight files, the first that is there counts: safetensors before PyTorch's own, which hold the same.
-const FILES: [&str; 4] = [
-    "model.safetensors",
-    "model.safetensors.index.json",
-    "pytorch_model.bin",
-    "pytorch_model.bin.index.json",
-];
 
 /// The opened weight files of one checkpoint. Only the descriptions of their tensors are in memory.
 #[derive(Debug, Clone)]
@@ -25,27 +17,34 @@ pub(super) struct Weights {
     /// The one weight file, or the index of several shards.
     entry: CheckpointFile,
     shards: Vec<Shard>,
-    /// Tensor name → place in `shards`.
+    /// The files' tensor names → place in `shards`.
     shard_of: HashMap<String, usize>,
+    naming: Naming,
 }
 
 impl Weights {
-    /// Opens the weight file, or the shards of its index.
+    /// Opens a weight file, or the shards of an index.
     ///
     /// # Errors
     /// An absent file, a header that cannot be read, or a file of another length than its header says.
-    pub(super) fn open(source: &CheckpointSource) -> Result<Self, ClipError> {
-        let entry =
-            FILES.into_iter().find_map(|name| source.find(name)).ok_or_else(|| absent_weights(source))?;
+    pub(super) fn open(
+        source: &CheckpointSource,
+        entry: CheckpointFile,
+        naming: Naming,
+    ) -> Result<Self, ClipError> {
         if entry.name.ends_with(".index.json") {
-            return Self::open_shards(source, entry);
+            return Self::open_shards(source, entry, naming);
         }
         let shard = Shard::open(entry.clone())?;
         let shard_of = shard.tensors.keys().map(|tensor| (tensor.clone(), 0)).collect();
-        Ok(Self { entry, shards: vec![shard], shard_of })
+        Ok(Self { entry, shards: vec![shard], shard_of, naming })
     }
 
-    fn open_shards(source: &CheckpointSource, entry: CheckpointFile) -> Result<Self, ClipError> {
+    fn open_shards(
+        source: &CheckpointSource,
+        entry: CheckpointFile,
+        naming: Naming,
+    ) -> Result<Self, ClipError> {
         #[derive(Deserialize)]
         struct Index {
             weight_map: HashMap<String, String>,
@@ -61,48 +60,53 @@ impl Weights {
             .collect::<Result<Vec<_>, _>>()?;
         let place: HashMap<&String, usize> = names.into_iter().zip(0..).collect();
         let shard_of = weight_map.iter().map(|(tensor, name)| (tensor.clone(), place[name])).collect();
-        Ok(Self { entry, shards, shard_of })
+        Ok(Self { entry, shards, shard_of, naming })
     }
 
     /// Checks that these tensors are there, with these shapes and with elements that can be converted. Others,
     /// like the `position_ids` of old checkpoints, may be there too.
     pub(super) fn verify(&self, expected: &[(String, Vec<usize>)]) -> Result<(), ClipError> {
         for (tensor, shape) in expected {
-            let (shard, stored) = self.stored(tensor)?;
+            let Found { shard, place, stored } = self.find(tensor)?;
             if stored.element.bytes().is_none() {
                 return Err(ClipError::ElementType {
                     file: shard.file.label(),
-                    tensor: tensor.clone(),
+                    tensor: place.tensor,
                     dtype: stored.element.to_string(),
                 });
             }
             if stored.shape != *shape {
                 return Err(ClipError::Shape {
                     file: shard.file.label(),
-                    tensor: tensor.clone(),
+                    tensor: place.to_string(),
                     expected: shape.clone(),
-                    found: stored.shape.clone(),
+                    found: stored.shape,
                 });
             }
         }
         Ok(())
     }
 
-    /// A tensor as `f32`, in the shape it has in the file.
-    pub(super) fn tensor(&self, name: &str) -> Result<Tensor, ClipError> {
-        let shape = self.stored(name)?.1.shape.as_slice();
-        Ok(Tensor::from_vec(self.values(name)?, shape, &Device::Cpu)?)
-    }
-
-    /// The shape of a tensor in the file.
-    pub(super) fn shape(&self, name: &str) -> Result<&[usize], ClipError> {
-        Ok(&self.stored(name)?.1.shape)
+    /// The shape of a tensor.
+    pub(super) fn shape(&self, name: &str) -> Result<Vec<usize>, ClipError> {
+        Ok(self.find(name)?.stored.shape)
     }
 
     /// A tensor's values as `f32`, row by row.
     pub(super) fn values(&self, name: &str) -> Result<Vec<f32>, ClipError> {
-        let (shard, stored) = self.stored(name)?;
-        stored.values(name, &shard.file)
+        let Found { shard, place, stored } = self.find(name)?;
+        stored.values(&place.tensor, &shard.file)
+    }
+
+    /// The names that the files have for their tensors.
+    pub(super) fn names_in_file(&self) -> impl Iterator<Item = &str> {
+        self.shard_of.keys().map(String::as_str)
+    }
+
+    /// The shape of a tensor in the file, by its name there.
+    pub(super) fn shape_in_file(&self, name: &str) -> Result<&[usize], ClipError> {
+        let place = self.shard_of.get(name).and_then(|at| self.shards[*at].tensors.get(name));
+        place.map(|stored| stored.shape.as_slice()).ok_or_else(|| self.missing(&self.entry, name))
     }
 
     /// The files that hold the weights, with the index where there is one.
@@ -111,28 +115,30 @@ impl Weights {
         std::iter::once(&self.entry).chain(shards.filter(|file| **file != self.entry))
     }
 
-    fn stored(&self, tensor: &str) -> Result<(&Shard, &StoredTensor), ClipError> {
-        let missing = |file: &CheckpointFile| ClipError::MissingTensor {
-            file: file.label(),
-            tensor: tensor.to_owned(),
+    /// The first of a tensor's places that is there.
+    fn find(&self, name: &str) -> Result<Found<'_>, ClipError> {
+        let places = self.naming.places(name);
+        let there = places.iter().find(|place| self.shard_of.contains_key(&place.tensor));
+        let Some(place) = there.or(places.first()) else {
+            return Err(self.missing(&self.entry, name));
         };
-        let place = self.shard_of.get(tensor).ok_or_else(|| missing(&self.entry))?;
-        let shard = &self.shards[*place];
-        Ok((shard, shard.tensors.get(tensor).ok_or_else(|| missing(&shard.file))?))
+        let at = self.shard_of.get(&place.tensor);
+        let shard = &self.shards[*at.ok_or_else(|| self.missing(&self.entry, &place.tensor))?];
+        let whole = shard.tensors.get(&place.tensor);
+        let whole = whole.ok_or_else(|| self.missing(&shard.file, &place.tensor))?;
+        Ok(Found { shard, place: place.clone(), stored: whole.at(place) })
+    }
+
+    fn missing(&self, file: &CheckpointFile, tensor: &str) -> ClipError {
+        ClipError::MissingTensor { file: file.label(), tensor: tensor.to_owned() }
     }
 }
 
-/// Says which other form of weights the directory has.
-fn absent_weights(source: &CheckpointSource) -> ClipError {
-    let remedy = if source.find("open_clip_model.safetensors").is_some()
-        || source.find("open_clip_pytorch_model.bin").is_some()
-    {
-        "there are only weights in open_clip's form: fetch the Hugging Face form of this checkpoint"
-            .to_owned()
-    } else {
-        "fetch it from where the rest of the checkpoint came from".to_owned()
-    };
-    ClipError::AbsentFile { file: source.label(FILES[0]), remedy }
+/// A tensor of the model in the files.
+struct Found<'a> {
+    shard: &'a Shard,
+    place: Place,
+    stored: StoredTensor,
 }
 
 /// One weight file.

@@ -48,7 +48,7 @@ pub struct Experiment {
 pub enum CheckpointChoice {
     /// The embedded one.
     Demo,
-    /// A Hugging Face CLIP directory.
+    /// A directory with a checkpoint in any form that is known.
     Directory(PathBuf),
     /// A repository of a Hugging Face hub, in its cache.
     Hub(Repository),
