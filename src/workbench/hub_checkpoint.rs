@@ -1,6 +1,5 @@
 //! A hub's checkpoints: found in the cache of this machine, offered and downloaded where they are not there.
 
-use std::cell::Cell;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -8,9 +7,6 @@ use super::error::WorkbenchError;
 use super::progress::{Cancel, Progress, Stage};
 use crate::clip::{Checkpoint, CheckpointSource, ClipError};
 use crate::hub::{Hub, HubSettings, Plan, PullNotice, Repository};
-
-/// How often progress is told.
-const INTERVAL: Duration = Duration::from_millis(50);
 
 /// A download that would help.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,17 +79,8 @@ pub fn pull(
     cancel: &Cancel,
     notify: &dyn Fn(Progress),
 ) -> Result<u64, WorkbenchError> {
-    let (started, told) = (Instant::now(), Cell::new(None::<(Stage, Instant)>));
-    let total = plan.size();
-    let on_notice = |notice| {
-        let progress = progress(notice, total, started.elapsed());
-        let is_news =
-            told.get().is_none_or(|(stage, at)| stage != progress.stage || at.elapsed() >= INTERVAL);
-        if is_news {
-            told.set(Some((progress.stage, Instant::now())));
-            notify(progress);
-        }
-    };
+    let (started, total) = (Instant::now(), plan.size());
+    let on_notice = |notice| notify(progress(notice, total, started.elapsed()));
     Ok(hub.pull(plan, &on_notice, &|| cancel.is_cancelled())?)
 }
 
