@@ -237,6 +237,7 @@ pub fn mistyped_command(file: &Path) -> Option<String> {
         "datasets",
         "generate",
         "pull",
+        "checkpoints",
         "bench",
         "prompts",
         "runs",
@@ -418,6 +419,15 @@ the same command goes on where it was. What is in the cache already, from here o
 
 Exit codes: 0 done, 2 not done or no checkpoint that can be used, 130 interrupted.")]
     Pull(PullArguments),
+    /// List the checkpoints that are in the hub's cache, with what an image costs on this machine
+    #[command(after_help = "Examples:
+  cupl-tui checkpoints
+  cupl-tui checkpoints --all                  what is there and cannot be used, and why
+  cupl-tui checkpoints --format json
+
+Images per second are those of the image tower in f32, expected from what this machine's processor multiplies and adds at
+most, measured at each call; `cupl-tui bench --checkpoint OWNER/NAME` measures them. The cache is that of `cupl-tui pull`.")]
+    Checkpoints(CheckpointsArguments),
     /// Write what other programs can use: a strategy's classifier
     #[command(subcommand)]
     Export(ExportCommand),
@@ -924,6 +934,17 @@ impl From<NumberFlag> for NumberType {
             NumberFlag::F16 => Self::F16,
         }
     }
+}
+
+/// `checkpoints`.
+#[derive(Debug, Args)]
+pub struct CheckpointsArguments {
+    /// Also what cannot be used, with the reason
+    #[arg(long)]
+    pub all: bool,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
 }
 
 /// `pull`.

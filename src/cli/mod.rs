@@ -3,6 +3,7 @@
 mod arguments;
 mod bench;
 mod calibrate;
+mod checkpoints;
 mod classes;
 mod compare;
 mod confusion;
@@ -154,6 +155,7 @@ fn run(arguments: Arguments, output: &mut Output) -> Result<Outcome, CommandErro
         Some(Command::Embed(command)) => embed::run(&command, global, output),
         Some(Command::Generate(command)) => generate::run(&command, global, output),
         Some(Command::Pull(command)) => pull::run(&command, output),
+        Some(Command::Checkpoints(command)) => checkpoints::run(&command, output),
         Some(Command::Export(command)) => export::run(&command, global, output),
         Some(Command::Prompts(command)) => prompts::run(command, global, output),
         Some(Command::Runs(command)) => runs::run(command, global, output),

@@ -61,6 +61,34 @@ impl Cache {
         if files::forms(&names).is_empty() { Err(lacking("only a part")) } else { Ok(snapshot) }
     }
 
+    /// Every state of a repository that lies there with a model's description and weights, by the names of the repositories.
+    /// A state is named by the branch or tag that leads to it, `main` before others, or else by its commit.
+    pub fn all(&self) -> Vec<(Repository, Snapshot)> {
+        let mut ids: Vec<String> = entries(&self.root)
+            .filter_map(|name| Some(name.strip_prefix("models--")?.replacen("--", "/", 1)))
+            .collect();
+        ids.sort();
+        ids.iter().filter_map(|id| Repository::parse(id).ok()).flat_map(|one| self.states(&one)).collect()
+    }
+
+    fn states(&self, repository: &Repository) -> Vec<(Repository, Snapshot)> {
+        let folder = self.repository(repository);
+        let mut names = vec![repository.clone()];
+        let mut revisions = references(&folder.join("refs"));
+        revisions.sort();
+        let mut commits: Vec<String> = entries(&folder.join("snapshots")).collect();
+        commits.sort();
+        names.extend(revisions.iter().chain(&commits).filter_map(|revision| repository.at(revision).ok()));
+        let mut known: Vec<(Repository, Snapshot)> = Vec::new();
+        for name in names {
+            let Ok(snapshot) = self.find(&name) else { continue };
+            if known.iter().all(|(_, before)| before.commit != snapshot.commit) {
+                known.push((name, snapshot));
+            }
+        }
+        known
+    }
+
     /// What lies there of a repository's state, whole or not.
     fn snapshot(&self, repository: &Repository) -> Option<Snapshot> {
         let folder = self.repository(repository);
@@ -148,9 +176,12 @@ impl Cache {
 impl Snapshot {
     /// The names of the files in it, not of those in its folders; broken links are none.
     pub(super) fn names(&self) -> Vec<String> {
-        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        let files = entries.filter(|entry| entry.path().is_file());
-        files.filter_map(|entry| entry.file_name().into_string().ok()).collect()
+        entries(&self.folder).filter(|name| self.folder.join(name).is_file()).collect()
+    }
+
+    /// Bytes of the files in it.
+    pub fn size(&self) -> u64 {
+        self.names().iter().filter_map(|name| length(&self.folder.join(name))).sum()
     }
 }
 
@@ -200,6 +231,21 @@ pub fn is_placed(place: &Path, blob: &Blob, size: u64) -> bool {
         Err(_) => true,
     };
     leads_there && length(place) == Some(size)
+}
+
+/// The names of what is in a folder.
+fn entries(folder: &Path) -> impl Iterator<Item = String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().into_string().ok())
+}
+
+/// The branches and tags of a repository: paths of files, as of `refs/pr/1`.
+fn references(folder: &Path) -> Vec<String> {
+    let below = |name: String| match folder.join(&name).is_dir() {
+        true => references(&folder.join(&name)).iter().map(|inner| format!("{name}/{inner}")).collect(),
+        false => vec![name],
+    };
+    entries(folder).flat_map(below).collect()
 }
 
 fn folder_name(repository: &Repository) -> String {
@@ -276,6 +322,32 @@ mod tests {
                 "{message}"
             );
         }
+    }
+
+    #[test]
+    fn all_states_are_listed_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let snapshot = written_by_python(dir.path());
+        let repository = dir.path().join("models--openai--clip");
+        fs::create_dir_all(repository.join("refs/refs/pr")).unwrap();
+        // Another name of the same commit, a commit of another branch, one without a name, and one without weights.
+        let [other, nameless, part] = ["1", "2", "3"].map(|digit| digit.repeat(40));
+        fs::write(repository.join("refs/stable"), COMMIT).unwrap();
+        fs::write(repository.join("refs/refs/pr/7"), &other).unwrap();
+        for commit in [&other, &nameless, &part] {
+            let folder = repository.join("snapshots").join(commit);
+            fs::create_dir_all(&folder).unwrap();
+            fs::copy(snapshot.join("config.json"), folder.join("config.json")).unwrap();
+            if commit != &part {
+                fs::copy(snapshot.join("model.safetensors"), folder.join("model.safetensors")).unwrap();
+            }
+        }
+        fs::create_dir_all(dir.path().join("datasets--openai--pictures")).unwrap();
+        let all = Cache::new(dir.path().to_owned()).all();
+        let names: Vec<String> = all.iter().map(|(name, _)| name.to_string()).collect();
+        assert_eq!(names, ["openai/clip", "openai/clip@refs/pr/7", &format!("openai/clip@{nameless}")]);
+        assert_eq!(all[0].1.size(), ("config.json".len() + "model.safetensors".len()) as u64);
+        assert!(Cache::new(dir.path().join("nowhere")).all().is_empty());
     }
 
     #[test]

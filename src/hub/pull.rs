@@ -97,6 +97,11 @@ impl Hub {
         self.cache.find(repository)
     }
 
+    /// Every checkpoint and other model in the cache. The hub is not asked.
+    pub fn cached(&self) -> Vec<(Repository, Snapshot)> {
+        self.cache.all()
+    }
+
     /// Asks what a checkpoint consists of. Offline, that is what the cache has.
     ///
     /// # Errors

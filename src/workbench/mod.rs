@@ -4,6 +4,7 @@
 mod analysis_job;
 mod benchmark;
 mod calibration;
+mod checkpoint_list;
 mod class_table;
 mod classifier_file;
 mod clip_benchmark;
@@ -70,6 +71,7 @@ pub use crate::store::OpenedStore;
 pub use analysis_job::{AnalysisAnswer, AnalysisJob, AnalysisNotice, AnalysisRequest};
 pub use benchmark::{Benchmark, BenchmarkRequest, ImageRates, RescoringTimes, TextRates, benchmark};
 pub use calibration::calibrate_strategy;
+pub use checkpoint_list::{ListedCheckpoint, ModelFigures, list_checkpoints};
 pub use class_table::{Change, ClassColumn, ClassRow, class_table, sort_classes};
 pub use classifier_file::{ClassifierFile, WrittenClassifier};
 pub use clip_benchmark::{BenchmarkLine, benchmark_lines};

@@ -18,7 +18,7 @@ pub(super) type Metadata = HashMap<String, Value>;
 /// A network with what it has read so far. Clones share the weights.
 #[derive(Debug, Clone)]
 pub(super) enum Network {
-    Llama(quantized_llama::ModelWeights),
+    Llama(Box<quantized_llama::ModelWeights>),
     Gemma3(Gemma3),
 }
 
@@ -63,9 +63,8 @@ pub(super) fn load(path: &Path) -> Result<Loaded, LanguageModelError> {
         .map_or(2048, |length| length as usize);
     let device = Device::Cpu;
     let network = match architecture.as_str() {
-        "llama" => {
-            quantized_llama::ModelWeights::from_gguf(content, &mut reader, &device).map(Network::Llama)
-        }
+        "llama" => quantized_llama::ModelWeights::from_gguf(content, &mut reader, &device)
+            .map(|network| Network::Llama(Box::new(network))),
         "gemma3" => Gemma3::read(content, &mut reader).map(Network::Gemma3),
         other => {
             return Err(bad(format!(
