@@ -65,3 +65,39 @@ fn folders_of_imagenet_are_named_by_the_file_beside_them() {
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["dataset"]["classes"], serde_json::json!(["tree frog", "cat", "truck"]));
 }
+
+#[test]
+fn the_worked_example_opens_with_one_photo_and_two_classes() {
+    let bench = Bench::new();
+    let experiments = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments");
+    let experiment = fs::read_to_string(experiments.join("tree-frog.toml")).unwrap();
+    assert!(experiment.contains("checkpoint = \"openai/clip-vit-base-patch32\""));
+    let own = experiment.replace("\"openai/clip-vit-base-patch32\"", "\"demo\"");
+    fs::write(bench.path("tree-frog.toml"), own).unwrap();
+    fs::copy(experiments.join("tree-frog.csv"), bench.path("tree-frog.csv")).unwrap();
+    // A picture is known by its content, not by its ending.
+    fs::copy(bench.path("photos/frog/0.png"), bench.path("tree-frog.jpg")).unwrap();
+    let prompts = serde_json::json!({
+        "tree frog": ["A tree frog is a small green frog.", "Its toes have round pads."],
+        "tailed frog": ["A tailed frog is brown.", "It lives in cold streams.", "It has a short tail."],
+        "tench": ["A tench is a fish."],
+    });
+    fs::write(bench.path("imagenet_prompts_base.json"), prompts.to_string()).unwrap();
+    let report = bench.json(0, &["evaluate", "tree-frog.toml", "--predictions", "--format", "json"]);
+    assert_eq!(report["dataset"]["images"], 1);
+    assert_eq!(report["dataset"]["classes"], serde_json::json!(["tree frog", "tailed frog"]));
+    let names: Vec<&str> =
+        report["strategies"].as_array().unwrap().iter().map(|s| s["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["template", "cupl"]);
+    for strategy in report["strategies"].as_array().unwrap() {
+        assert_eq!(strategy["aggregation"], "pooled-mean");
+        let ranked = strategy["predictions"][0]["ranked"].as_array().unwrap();
+        let both: f64 = ranked.iter().map(|class| class["probability"].as_f64().unwrap()).sum();
+        assert!(ranked.len() == 2 && (both - 1.0).abs() < 1e-5, "{strategy}");
+    }
+    let shown = bench.stdout(0, &["misses", "tree-frog.toml", "--filter", "all"]);
+    assert!(shown.contains("tree-frog.jpg") && shown.contains("1 of 1 images"), "{shown}");
+    let explained =
+        bench.json(0, &["explain", "tree-frog.toml", "--image", "tree-frog.jpg", "--format", "json"]);
+    assert!(explained.to_string().contains("round pads"), "{explained}");
+}

@@ -1,5 +1,5 @@
 //! What the binary writes for other programs, read back in Rust, and in Python where numpy and pyarrow are there.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 mod program;
 

@@ -235,6 +235,7 @@ pub fn mistyped_command(file: &Path) -> Option<String> {
         "embed",
         "export",
         "datasets",
+        "verify",
         "generate",
         "pull",
         "checkpoints",
@@ -431,6 +432,20 @@ most, measured at each call; `cupl-tui bench --checkpoint OWNER/NAME` measures t
     /// Write what other programs can use: a strategy's classifier
     #[command(subcommand)]
     Export(ExportCommand),
+    /// Whether a published zero-shot number comes out here too
+    #[command(after_help = "Examples:
+  cupl-tui verify --checkpoint clip-vit-base-patch32 --dataset cifar10 --images cifar-10-binary.tar.gz \\
+           --templates en_zeroshot_classification_templates.json#cifar10
+  cupl-tui verify --checkpoint my-clip --as ViT-B/16 --dataset pets --images pets/test --templates pets.txt \\
+           --class-names en_classnames.json#pets --format json
+
+The numbers are open_clip's table for OpenAI's weights on imagenet, cifar10, cifar100, pets, dtd, caltech101 and eurosat, or
+those of --published FILE (data/published-results.toml is an example). Some of its rows look like mean per-class recall and are
+compared with that; both are shown. Where it does not agree, the usual causes are listed, those that were seen here first:
+metric, images, classes, class order, class names, templates, preprocessing, precision.
+
+Exit codes: 0 agrees, 1 does not agree, or images were skipped, 2 usage or environment, 130 interrupted.")]
+    Verify(VerifyArguments),
     /// Look at images before anything is embedded
     #[command(subcommand)]
     Datasets(DatasetsCommand),
@@ -1018,6 +1033,69 @@ pub struct BenchArguments {
     /// How to print it
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
+}
+
+/// How `verify` prints its result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum VerifyFormat {
+    /// For people.
+    Table,
+    /// For programs.
+    Json,
+}
+
+/// `verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArguments {
+    /// A Hugging Face CLIP directory, or `demo`; its name says which model it is, unless --as does
+    #[arg(long, value_name = "DIR")]
+    pub checkpoint: PathBuf,
+    /// What the dataset is called in the table of results
+    #[arg(long, value_name = "NAME")]
+    pub dataset: String,
+    /// The images of its test split, in any form, or `demo`
+    #[arg(long, value_name = "DIR")]
+    pub images: PathBuf,
+    /// The templates that the number was made with; `file.json#key` picks one list of several [default:
+    /// zeroshot_classification_templates.txt beside the images]
+    #[arg(long, value_name = "FILE")]
+    pub templates: Option<PathBuf>,
+    /// From folder names to class names, or names in order; `file.json#key` picks one list of several
+    #[arg(long, value_name = "FILE")]
+    pub class_names: Option<PathBuf>,
+    /// Which model of the table the checkpoint is
+    #[arg(long = "as", value_name = "MODEL")]
+    pub model: Option<String>,
+    /// Another table of results
+    #[arg(long, value_name = "FILE")]
+    pub published: Option<PathBuf>,
+    /// Up to how many points of 100 both agree
+    #[arg(long, value_name = "POINTS", default_value_t = 0.3, value_parser = points)]
+    pub within: f64,
+    /// How the encoders compute: f32, or int8, which is faster and nearly the same
+    #[arg(long, value_name = "NAME", default_value_t = Precision::F32)]
+    pub precision: Precision,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = VerifyFormat::Table)]
+    pub format: VerifyFormat,
+}
+
+impl VerifyArguments {
+    /// The experiment behind it.
+    pub fn flags(&self) -> ExperimentFlags {
+        ExperimentFlags {
+            checkpoint: Some(self.checkpoint.clone()),
+            images: Some(self.images.clone()),
+            class_names: self.class_names.clone(),
+            templates: self.templates.clone(),
+            ..ExperimentFlags::default()
+        }
+    }
+}
+
+fn points(text: &str) -> Result<f64, String> {
+    let points = text.parse::<f64>().ok().filter(|points| (0.0..=100.0).contains(points));
+    points.ok_or_else(|| "a number from 0 to 100 is needed, as 0.3".to_owned())
 }
 
 /// `datasets`.

@@ -7,7 +7,8 @@ use super::output::{Output, ProgressLine, warn_about};
 use super::table::{percent, points};
 use super::{CommandError, Outcome, cancel_on_signals, open_store};
 use crate::workbench::{
-    Cancel, Comparison, Session, SessionEmbeddings, SessionOptions, Workbench, WorkbenchError, demo,
+    Cancel, Comparison, Experiment, Session, SessionEmbeddings, SessionOptions, Workbench, WorkbenchError,
+    demo,
 };
 
 /// An opened experiment; nothing is computed yet, so that mistyped names are found before a long wait.
@@ -25,8 +26,12 @@ pub struct Pair {
 
 impl Opened {
     pub fn new(arguments: &ExperimentArguments, global: &Global) -> Result<Self, CommandError> {
+        Self::of(arguments.experiment()?, global)
+    }
+
+    /// The same for an experiment that was put together elsewhere.
+    pub fn of(mut experiment: Experiment, global: &Global) -> Result<Self, CommandError> {
         let cancel = cancel_on_signals()?;
-        let mut experiment = arguments.experiment()?;
         // Only screens show those of the experiment; the command `controls` says itself which it wants.
         experiment.controls.clear();
         Ok(Self { workbench: Workbench::open(experiment, open_store(global)?)?, cancel })

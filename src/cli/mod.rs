@@ -29,6 +29,7 @@ mod report;
 mod runs;
 mod settings;
 mod table;
+mod verify;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -160,6 +161,7 @@ fn run(arguments: Arguments, output: &mut Output) -> Result<Outcome, CommandErro
         Some(Command::Prompts(command)) => prompts::run(command, global, output),
         Some(Command::Runs(command)) => runs::run(command, global, output),
         Some(Command::Bench(command)) => bench::run(&command, output),
+        Some(Command::Verify(command)) => verify::run(&command, global, output),
         Some(Command::Datasets(command)) => datasets::run(&command, output),
         Some(Command::Doctor(command)) => doctor::run(&command, global, output),
     }

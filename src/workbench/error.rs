@@ -91,6 +91,26 @@ pub enum WorkbenchError {
         /// What is wrong with it.
         message: String,
     },
+    /// A file of published results.
+    #[error("{}: {message}; data/published-results.toml is an example", path.display())]
+    Published {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// A result that is not there.
+    #[error("no result is known for the {what} {name:?}; there are {known}: {remedy}")]
+    NotPublished {
+        /// "dataset" or "model".
+        what: &'static str,
+        /// The wanted one.
+        name: String,
+        /// Those that are there.
+        known: String,
+        /// What to do.
+        remedy: &'static str,
+    },
     /// Pictures and texts that should be pairs.
     #[error(
         "{images} pictures and {texts} texts: in this layout row i of both belongs together, so they must be equally many, \

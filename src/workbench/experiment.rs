@@ -684,4 +684,25 @@ mod tests {
         let named = ExperimentFlags { cupl: Some("c.json".into()), ..flags };
         assert_eq!(sets(&named), [[PromptSetChoice::CuplFile("c.json".into())]]);
     }
+
+    #[test]
+    fn the_worked_example_is_the_article_s() {
+        let text = include_str!("../../experiments/tree-frog.toml");
+        let experiment = Experiment::parse(text, Path::new("/frogs/tree-frog.toml")).unwrap();
+        let DatasetChoice::Path { images, class_order, .. } = &experiment.dataset else {
+            panic!("{:?}", experiment.dataset)
+        };
+        assert_eq!(images, Path::new("/frogs/tree-frog.csv"));
+        assert_eq!(class_order.as_deref(), Some(&["tree frog", "tailed frog"].map(str::to_owned)[..]));
+        assert!(experiment.strategies.iter().all(|strategy| strategy.aggregation == Aggregation::PooledMean));
+        let sets: Vec<&PromptSetChoice> =
+            experiment.strategies.iter().flat_map(|strategy| &strategy.prompt_sets).collect();
+        assert_eq!(
+            sets,
+            [
+                &PromptSetChoice::InlineTemplates(vec!["a photo of a {}".to_owned()]),
+                &PromptSetChoice::CuplFile("/frogs/imagenet_prompts_base.json".into())
+            ]
+        );
+    }
 }

@@ -43,6 +43,7 @@ mod prompt_encoder;
 mod prompt_history;
 mod prompt_table;
 mod pruning;
+mod published_results;
 mod receipt;
 mod recent;
 mod reopening;
@@ -55,6 +56,7 @@ mod session;
 pub mod test_session;
 mod unfinished;
 mod verdict;
+mod verification;
 mod wanted_image;
 
 pub use crate::clip::Precision;
@@ -111,6 +113,7 @@ pub use prompt_edits::{ClassPrompts, Edit, EditError, EditedPrompt, PromptEdits,
 pub use prompt_history::{PromptChange, PromptHistory};
 pub use prompt_table::PromptTable;
 pub use pruning::{Pruning, PruningOptions};
+pub use published_results::{Metric, PublishedResult, PublishedResults};
 pub use receipt::{Receipt, ReceiptPart};
 pub use recent::{Memory, Origin, Recent, complete_path};
 pub use replay::{Replay, ReplayFrom};
@@ -121,4 +124,5 @@ pub use unfinished::Unfinished;
 pub use verdict::{
     control_verdict, helped_and_hurt, p_value, p_words, proven_words, verdict, verdict_between,
 };
+pub use verification::{Cause, Verification};
 pub use wanted_image::WantedImage;
