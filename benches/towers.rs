@@ -14,7 +14,7 @@ fn images(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("image tower");
     for precision in Precision::ALL {
         let encoder = checkpoint.image_encoder(precision).unwrap();
-        let side = checkpoint.config().vision.image_size;
+        let side = checkpoint.config().vision.image_size();
         let count = encoder.batch();
         let pixels: Vec<f32> =
             (0..count * 3 * side * side).map(|at| (at * 7919 % 1009) as f32 / 500.0 - 1.0).collect();

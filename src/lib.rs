@@ -12,6 +12,8 @@ pub mod clip;
 
 pub mod language_model;
 
+pub mod hub;
+
 pub mod kernels;
 
 pub mod dataset;
@@ -21,4 +23,5 @@ pub mod store;
 
 pub mod http;
 pub mod message;
+pub mod patience;
 pub mod text_file;

@@ -2,59 +2,25 @@
 //! with transformers and Pillow (experiments/golden-fixtures), and candle-transformers' towers run here.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)]
 
+mod reference;
+
 use std::collections::HashMap;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::{Module, VarBuilder};
 use candle_transformers::models::clip::text_model::{Activation, ClipTextConfig, ClipTextTransformer};
 use candle_transformers::models::clip::vision_model::{ClipVisionConfig, ClipVisionTransformer};
-use cupl_tui::clip::{Checkpoint, CheckpointSource, ClipError, Precision, TokenizedPrompt};
+use cupl_tui::clip::{Checkpoint, CheckpointSource, ClipError, Precision, TokenizedPrompt, VisionConfig};
 use image::RgbImage;
 use proptest::prelude::*;
+use reference::{Reference, largest_difference, lowest_cosine};
 use serde::Deserialize;
+use serde_json::Value;
 
 /// The standard deviation in all goldens' preprocessing.
 const STD: [f32; 3] = [0.2686, 0.2613, 0.2758];
-
-/// `golden.json` of a checkpoint directory.
-#[derive(Deserialize)]
-struct Golden {
-    /// File names without their ending; `photos`, with it, in the shared fixtures.
-    #[serde(alias = "photos")]
-    pictures: Vec<String>,
-    prompts: Vec<String>,
-    input_ids: Vec<Vec<u32>>,
-    truncated: Option<Vec<bool>>,
-}
-
-/// A checkpoint with what the reference computes with it.
-struct Reference {
-    checkpoint: Checkpoint,
-    golden: Golden,
-    tensors: HashMap<String, Tensor>,
-}
-
-impl Reference {
-    fn open(directory: &Path) -> Self {
-        let golden = std::fs::read(directory.join("golden.json")).unwrap();
-        Self {
-            checkpoint: Checkpoint::open(CheckpointSource::Directory(directory.to_owned())).unwrap(),
-            golden: serde_json::from_slice(&golden).unwrap(),
-            tensors: candle_core::safetensors::load(directory.join("golden.safetensors"), &Device::Cpu)
-                .unwrap(),
-        }
-    }
-
-    fn values(&self, name: &str) -> Vec<f32> {
-        self.tensors[name].flatten_all().unwrap().to_vec1().unwrap()
-    }
-
-    fn prompts(&self) -> Vec<TokenizedPrompt> {
-        let tokenizer = self.checkpoint.tokenizer().unwrap();
-        self.golden.prompts.iter().map(|prompt| tokenizer.tokenize(prompt).unwrap()).collect()
-    }
-}
 
 fn own_fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/clip")
@@ -80,23 +46,6 @@ fn shared_references(directory: &Path) -> [Reference; 2] {
 
 fn own_picture(name: &str) -> RgbImage {
     image::open(own_fixtures().join(format!("pictures/{name}.png"))).unwrap().to_rgb8()
-}
-
-/// The lowest cosine of corresponding rows.
-fn lowest_cosine(found: &[f32], expected: &[f32], dim: usize) -> f32 {
-    assert_eq!(found.len(), expected.len());
-    assert!(!found.is_empty());
-    let cosine = |(a, b): (&[f32], &[f32])| {
-        let dot =
-            |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
-        (dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()) as f32
-    };
-    found.chunks_exact(dim).zip(expected.chunks_exact(dim)).map(cosine).fold(1.0, f32::min)
-}
-
-fn largest_difference(found: &[f32], expected: &[f32]) -> f32 {
-    assert_eq!(found.len(), expected.len());
-    found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
 }
 
 fn check_tokens(reference: &Reference) {
@@ -151,6 +100,48 @@ fn tokens_are_the_references() {
     }
 }
 
+/// A checkpoint folder whose tokenizer is in its parts, or in the form that OpenAI published.
+fn with_parts_of_tokenizer(folder: &Path, published: bool) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    let tokenizer: Value =
+        serde_json::from_slice(&std::fs::read(folder.join("tokenizer.json")).unwrap()).unwrap();
+    let merge = |merge: &Value| match merge {
+        Value::Array(pair) => format!("{} {}", pair[0].as_str().unwrap(), pair[1].as_str().unwrap()),
+        merge => merge.as_str().unwrap().to_owned(),
+    };
+    let merges: Vec<String> = tokenizer["model"]["merges"].as_array().unwrap().iter().map(merge).collect();
+    let merges = format!("#version: 0.2\n{}\n", merges.join("\n"));
+    if published {
+        let file = std::fs::File::create(copy.path().join("bpe_simple_vocab_16e6.txt.gz")).unwrap();
+        let mut packed = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+        // The published file has merges that no tokenizer uses after those that count.
+        packed.write_all(format!("{merges}not used\nnot used\n").as_bytes()).unwrap();
+        packed.finish().unwrap();
+    } else {
+        std::fs::write(copy.path().join("vocab.json"), tokenizer["model"]["vocab"].to_string()).unwrap();
+        std::fs::write(copy.path().join("merges.txt"), merges).unwrap();
+    }
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap();
+        if name != "tokenizer.json" {
+            std::fs::copy(&path, copy.path().join(name)).unwrap();
+        }
+    }
+    copy
+}
+
+#[test]
+fn a_tokenizer_in_parts_is_the_same() {
+    for name in ["tiny-quickgelu", "tiny-gelu"] {
+        let folder = with_parts_of_tokenizer(&own_fixtures().join(name), false);
+        let reference = Reference::open(folder.path());
+        check_tokens(&reference);
+        let names: Vec<String> = reference.checkpoint.files().into_iter().map(|file| file.name).collect();
+        assert_eq!(names[1..3], ["vocab.json", "merges.txt"]);
+    }
+}
+
 #[test]
 fn tokens_of_published_prompts_are_the_references() {
     #[derive(Deserialize)]
@@ -159,13 +150,17 @@ fn tokens_of_published_prompts_are_the_references() {
         ids: Vec<u32>,
     }
     let Some(directory) = shared_fixtures() else { return };
-    let source = CheckpointSource::Directory(directory.join("tiny-quickgelu"));
-    let tokenizer = Checkpoint::open(source).unwrap().tokenizer().unwrap();
     let lines = std::fs::read_to_string(directory.join("tokenizer_golden.jsonl")).unwrap();
     let lines: Vec<Line> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.len(), 1500);
-    for line in lines {
-        assert_eq!(tokenizer.tokenize(&line.text).unwrap().ids, line.ids, "{}", line.text);
+    let whole = directory.join("tiny-quickgelu");
+    let parts = [false, true].map(|published| with_parts_of_tokenizer(&whole, published));
+    for folder in [whole.as_path(), parts[0].path(), parts[1].path()] {
+        let source = CheckpointSource::Directory(folder.to_owned());
+        let tokenizer = Checkpoint::open(source).unwrap().tokenizer().unwrap();
+        for line in &lines {
+            assert_eq!(tokenizer.tokenize(&line.text).unwrap().ids, line.ids, "{}", line.text);
+        }
     }
 }
 
@@ -371,21 +366,22 @@ fn embeddings_are_those_of_candle_transformers() {
         .collect();
     let weights = VarBuilder::from_tensors(weights, DType::F32, &Device::Cpu);
     let config = reference.checkpoint.config();
+    let VisionConfig::Transformer(sizes) = &config.vision else { panic!("a ResNet") };
     let project = |pooled: &Tensor, name: &str| -> Vec<f32> {
         let projection = weights.get((config.dim, pooled.dims()[1]), &format!("{name}.weight")).unwrap();
         pooled.matmul(&projection.t().unwrap()).unwrap().flatten_all().unwrap().to_vec1().unwrap()
     };
 
     let vision = ClipVisionConfig {
-        embed_dim: config.vision.hidden_size,
+        embed_dim: sizes.hidden_size,
         activation: Activation::QuickGelu,
-        intermediate_size: config.vision.intermediate_size,
-        num_hidden_layers: config.vision.num_hidden_layers,
-        num_attention_heads: config.vision.num_attention_heads,
+        intermediate_size: sizes.intermediate_size,
+        num_hidden_layers: sizes.num_hidden_layers,
+        num_attention_heads: sizes.num_attention_heads,
         projection_dim: config.dim,
-        num_channels: config.vision.num_channels,
-        image_size: config.vision.image_size,
-        patch_size: config.vision.patch_size,
+        num_channels: 3,
+        image_size: sizes.image_size,
+        patch_size: sizes.patch_size,
     };
     let tower = ClipVisionTransformer::new(weights.pp("vision_model"), &vision).unwrap();
     let expected = project(&tower.forward(&reference.tensors["pixel_values"]).unwrap(), "visual_projection");

@@ -1,5 +1,5 @@
 //! Prompts written by a language model: the client against a faulty server, and the real binary.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, dead_code)]
 
 mod loopback;
 mod program;

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 const GOLDENS: &str = include_str!("../experiments/parity/gguf_goldens.json");
 /// Words of an answer that are the same whether weights are dequantised or multiplied as they are.
-const WORDS: usize = 6;
+const WORDS: usize = 4;
 
 fn folder() -> PathBuf {
     let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/models");
@@ -51,11 +51,8 @@ fn real_models_answer_as_the_reference_does() {
             let greedy =
                 Sampling { temperature: 0.0, max_tokens: 16, stop: Vec::new(), ..Sampling::default() };
             let found = ask(&model, llm_prompt, 0..1, &greedy);
-            // What candle's gemma3 goes on with is not what the reference goes on with: its tokens are compared alone.
-            if !name.starts_with("gemma") {
-                let answer = golden["answer"].as_str().unwrap();
-                assert_eq!(words(&found[0].text), words(answer), "{name}: {llm_prompt}");
-            }
+            let answer = golden["answer"].as_str().unwrap();
+            assert_eq!(words(&found[0].text), words(answer), "{name}: {llm_prompt}");
         }
         // A seed decides an answer, alone and among others.
         let seeded = Sampling { seed: Some(1), ..Sampling::default() };

@@ -150,7 +150,7 @@ pub struct ExperimentArguments {
 /// What an experiment is made of without a file.
 #[derive(Debug, Clone, Args)]
 pub struct FlagArguments {
-    /// A Hugging Face CLIP directory, or `demo`
+    /// A directory with CLIP or SigLIP, OWNER/NAME of a hub (see `cupl-tui pull`), or `demo`
     #[arg(long, value_name = "DIR")]
     pub checkpoint: Option<PathBuf>,
     /// Images: a folder with a sub-folder per class, a CSV, TSV or JSONL of path and label, tar shards, Parquet, or `demo`
@@ -237,6 +237,8 @@ pub fn mistyped_command(file: &Path) -> Option<String> {
         "datasets",
         "verify",
         "generate",
+        "pull",
+        "checkpoints",
         "bench",
         "prompts",
         "runs",
@@ -373,8 +375,9 @@ TRUE-CLASS/FILE for each picture, and misses.csv.")]
 
 For the predicted class and the one it stands against (the true class of a miss, otherwise the best other one): each
 prompt's share of the class's logit, which is the sum of all shares, and its pull: that logit minus what it is without
-the prompt. For a miss also the prompts whose removal makes it right, and what that gains and loses on all images: the
-best single one where one is enough, otherwise a few that are found greedily.")]
+the prompt. (SigLIP's bias of logits, the same for all classes, is left out.) For a miss also the prompts whose removal
+makes it right, and what that gains and loses on all images: the best single one where one is enough, otherwise a few
+that are found greedily.")]
     Explain(ExplainArguments),
     /// Write everything to one HTML page
     #[command(after_help = "Examples:
@@ -397,6 +400,35 @@ and texts are JSON arrays of the rows' names. --form npy makes a folder with img
 and metadata/metadata_0.parquet (image_path, caption), where row i of all belongs together: with both --images and --texts
 there is a text for each picture, in the order of the sorted paths.")]
     Embed(EmbedArguments),
+    /// Download checkpoints from a Hugging Face hub, into the cache that its Python library keeps
+    #[command(after_help = "Examples:
+  cupl-tui pull openai/clip-vit-base-patch32
+  cupl-tui pull openai/clip-vit-base-patch32 --dry-run       the files and their sizes
+  cupl-tui pull laion/CLIP-ViT-B-32-laion2B-s34B-b79K@main openai/clip-vit-large-patch14
+  cupl-tui pull openai/clip-vit-base-patch32 --revision refs/pr/66
+  cupl-tui evaluate --checkpoint openai/clip-vit-base-patch32 --images pets/ --templates templates.txt
+
+Only what a checkpoint needs is downloaded: its description, tokenizer, preprocessing and weights (safetensors, or
+pytorch_model.bin where there is nothing else). Each file's checksum is verified before it gets its name. After an interruption
+the same command goes on where it was. What is in the cache already, from here or from Python, is not downloaded again.
+
+  HF_HOME, HF_HUB_CACHE   where the cache is [default: ~/.cache/huggingface/hub]
+  HF_ENDPOINT             the hub [default: https://huggingface.co]
+  HF_TOKEN                for private and gated repositories; else the file $HF_HOME/token, which `hf auth login` writes
+  HF_HUB_OFFLINE=1        ask no hub
+  HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY
+
+Exit codes: 0 done, 2 not done or no checkpoint that can be used, 130 interrupted.")]
+    Pull(PullArguments),
+    /// List the checkpoints that are in the hub's cache, with what an image costs on this machine
+    #[command(after_help = "Examples:
+  cupl-tui checkpoints
+  cupl-tui checkpoints --all                  what is there and cannot be used, and why
+  cupl-tui checkpoints --format json
+
+Images per second are those of the image tower in f32, expected from what this machine's processor multiplies and adds at
+most, measured at each call; `cupl-tui bench --checkpoint OWNER/NAME` measures them. The cache is that of `cupl-tui pull`.")]
+    Checkpoints(CheckpointsArguments),
     /// Write what other programs can use: a strategy's classifier
     #[command(subcommand)]
     Export(ExportCommand),
@@ -847,7 +879,7 @@ pub struct ReportArguments {
 /// `embed`.
 #[derive(Debug, Args)]
 pub struct EmbedArguments {
-    /// A Hugging Face CLIP directory, or `demo`
+    /// A directory with CLIP or SigLIP, OWNER/NAME of a hub (see `cupl-tui pull`), or `demo`
     #[arg(long, value_name = "DIR")]
     pub checkpoint: PathBuf,
     /// A folder of pictures, searched recursively
@@ -919,6 +951,37 @@ impl From<NumberFlag> for NumberType {
     }
 }
 
+/// `checkpoints`.
+#[derive(Debug, Args)]
+pub struct CheckpointsArguments {
+    /// Also what cannot be used, with the reason
+    #[arg(long)]
+    pub all: bool,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// `pull`.
+#[derive(Debug, Args)]
+pub struct PullArguments {
+    /// OWNER/NAME, or OWNER/NAME@REVISION
+    #[arg(value_name = "REPOSITORY", required = true)]
+    pub repositories: Vec<String>,
+    /// A branch, a tag or a commit of those without @REVISION [default: main]
+    #[arg(long, value_name = "REVISION")]
+    pub revision: Option<String>,
+    /// Say what would be downloaded, and download nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Attempts in a row that bring nothing, before it is given up
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub attempts: Option<u32>,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
 /// `export`.
 #[derive(Debug, Subcommand)]
 pub enum ExportCommand {
@@ -954,7 +1017,7 @@ pub struct ExportClassifierArguments {
 /// `bench`.
 #[derive(Debug, Args)]
 pub struct BenchArguments {
-    /// A Hugging Face CLIP directory, or `demo`
+    /// A directory with CLIP or SigLIP, OWNER/NAME of a hub (see `cupl-tui pull`), or `demo`
     #[arg(long, value_name = "DIR", default_value = "demo")]
     pub checkpoint: PathBuf,
     /// A folder of pictures, searched recursively [default: the demo's, unless there are texts]
@@ -1304,7 +1367,7 @@ pub struct DoctorArguments {
     /// What to look at instead of the machine.
     #[command(subcommand)]
     pub what: Option<DoctorCommand>,
-    /// A checkpoint directory to look at [default: the demo's]
+    /// A checkpoint to look at: a directory, or OWNER/NAME of a hub [default: the demo's]
     #[arg(long, value_name = "DIR")]
     pub checkpoint: Option<PathBuf>,
     /// How to print it

@@ -1,21 +1,23 @@
 //! `doctor`: what the program finds where it runs, for a question or a report.
 
 use std::io::IsTerminal;
-use std::path::Path;
 
 use serde_json::json;
 
 use super::arguments::{DoctorArguments, DoctorCommand, Format, Global};
 use super::output::Output;
 use super::{CommandError, Outcome, labels, store_place};
+use crate::clip::Checkpoint;
+use crate::hub::HubSettings;
 use crate::tui::theme::{ColorChoice, ColorDepth};
-use crate::workbench::{CheckpointChoice, StorePlace, open_checkpoint};
+use crate::workbench::{CheckpointChoice, StorePlace, WorkbenchError, open_checkpoint};
 
 pub fn run(command: &DoctorArguments, global: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
     if let Some(DoctorCommand::Labels(command)) = &command.what {
         return labels::run(command, global, output);
     }
-    let (store, checkpoint) = (store(&store_place(global)?), checkpoint(command.checkpoint.as_deref()));
+    let choice = command.checkpoint.as_deref().map_or(CheckpointChoice::Demo, CheckpointChoice::at);
+    let (store, checkpoint) = (store(&store_place(global)?), checkpoint(open_checkpoint(&choice)));
     let usable = store.is_ok() && checkpoint.is_ok();
     let either = |finding: Result<String, String>| finding.unwrap_or_else(|problem| problem);
     let findings = [
@@ -25,6 +27,7 @@ pub fn run(command: &DoctorArguments, global: &Global, output: &mut Output) -> R
         ("cpu features", cpu_features()),
         ("threads", threads(global)),
         ("store", either(store)),
+        ("hub", hub()),
         ("checkpoint", either(checkpoint)),
     ];
     match command.format {
@@ -137,16 +140,28 @@ fn store(place: &StorePlace) -> Result<String, String> {
     described.map_err(|error| format!("{path_text}: {error}"))
 }
 
-fn checkpoint(path: Option<&Path>) -> Result<String, String> {
-    match open_checkpoint(&path.map_or(CheckpointChoice::Demo, CheckpointChoice::at)) {
+fn hub() -> String {
+    let settings = match HubSettings::from_environment(variable) {
+        Ok(settings) => settings,
+        Err(error) => return error.to_string(),
+    };
+    let asked = if settings.offline { "not asked (HF_HUB_OFFLINE)" } else { &settings.endpoint };
+    let token = if settings.token.is_some() { ", with a token" } else { "" };
+    let there = if settings.cache.is_dir() { "" } else { " (not there yet)" };
+    format!("{asked}{token}; cache {}{there}", settings.cache.display())
+}
+
+/// What a checkpoint is, or what is wrong with it, in words.
+pub(super) fn checkpoint(opened: Result<Checkpoint, WorkbenchError>) -> Result<String, String> {
+    match opened {
         Ok(checkpoint) => Ok({
             let (name, config) = (checkpoint.name(), checkpoint.config());
             format!(
-                "{name}: images {0}x{0} in patches of {1}, {2} blocks of width {3}; text {4} tokens, {5} blocks of width {6}; {7} dimensions",
-                config.vision.image_size,
-                config.vision.patch_size,
-                config.vision.num_hidden_layers,
-                config.vision.hidden_size,
+                "{name}: {0}, {1:.1} million parameters; images {2}x{2}, {3:.2} GFLOP each; text of {4} tokens, {5} blocks of width {6}; {7} dimensions",
+                config.architecture(),
+                config.parameters() as f64 / 1e6,
+                config.vision.image_size(),
+                config.operations_per_image() as f64 / 1e9,
                 config.text.max_position_embeddings,
                 config.text.num_hidden_layers,
                 config.text.hidden_size,

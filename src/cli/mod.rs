@@ -3,6 +3,7 @@
 mod arguments;
 mod bench;
 mod calibrate;
+mod checkpoints;
 mod classes;
 mod compare;
 mod confusion;
@@ -23,6 +24,7 @@ mod misses;
 mod output;
 mod prompts;
 mod prune;
+mod pull;
 mod report;
 mod runs;
 mod settings;
@@ -153,6 +155,8 @@ fn run(arguments: Arguments, output: &mut Output) -> Result<Outcome, CommandErro
         Some(Command::Report(command)) => report::run(&command, global, output),
         Some(Command::Embed(command)) => embed::run(&command, global, output),
         Some(Command::Generate(command)) => generate::run(&command, global, output),
+        Some(Command::Pull(command)) => pull::run(&command, output),
+        Some(Command::Checkpoints(command)) => checkpoints::run(&command, output),
         Some(Command::Export(command)) => export::run(&command, global, output),
         Some(Command::Prompts(command)) => prompts::run(command, global, output),
         Some(Command::Runs(command)) => runs::run(command, global, output),

@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 
 use super::table::lines;
 use crate::tui::theme::{ColorChoice, ColorDepth};
-use crate::workbench::{Progress, SkippedImage};
+use crate::workbench::{Progress, SkippedImage, Stage};
 
 /// Standard output, or a file in its place.
 pub struct Output {
@@ -174,7 +174,8 @@ impl ProgressLine {
     pub fn show(&self, progress: &Progress) {
         let interval = if self.line.0 { TERMINAL_INTERVAL } else { LOG_INTERVAL };
         let mut written = self.written.borrow_mut();
-        if progress.rate.is_none() || written.is_some_and(|written| written.elapsed() < interval) {
+        let is_start = progress.rate.is_none() && progress.stage != Stage::Waiting;
+        if is_start || written.is_some_and(|written| written.elapsed() < interval) {
             return;
         }
         if self.line.0 {

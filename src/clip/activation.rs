@@ -1,4 +1,4 @@
-//! The two activations of CLIP's MLPs.
+//! The activations of the MLPs.
 
 use serde::Deserialize;
 
@@ -10,4 +10,7 @@ pub enum Activation {
     QuickGelu,
     /// x · Φ(x) with the exact normal distribution function, of the LAION and OpenCLIP checkpoints.
     Gelu,
+    /// The same with tanh in place of the normal distribution function (likewise there), of the SigLIP checkpoints.
+    #[serde(rename = "gelu_pytorch_tanh", alias = "gelu_new")]
+    GeluTanh,
 }

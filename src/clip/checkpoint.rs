@@ -1,53 +1,36 @@
 //! A checkpoint as a whole: opened and verified at little cost, then the source of everything that computes.
 
-use super::config::ClipConfig;
+use super::config::{ClipConfig, Family};
 use super::error::ClipError;
 use super::files::{CheckpointFile, CheckpointSource};
-use super::layout::expected_tensors;
+use super::form::{self, Form, Model};
 use super::preprocessing::Preprocessing;
 use super::text::TextEncoder;
-use super::tokenizer::PromptTokenizer;
+use super::tokenizer::{Cleaning, PromptTokenizer, TokenizerFiles};
 use super::vision::ImageEncoder;
-use super::weights::Weights;
 use crate::kernels::Precision;
 
 /// A CLIP checkpoint whose files were found and verified. No weight is in memory yet.
 #[derive(Debug, Clone)]
 pub struct Checkpoint {
     name: String,
-    config: ClipConfig,
-    config_file: CheckpointFile,
-    preprocessing: Preprocessing,
-    preprocessing_file: Option<CheckpointFile>,
-    tokenizer_file: CheckpointFile,
-    weights: Weights,
+    model: Model,
+    tokenizer_files: TokenizerFiles,
 }
 
 impl Checkpoint {
     /// Opens a checkpoint: parses its configuration and verifies every tensor's name, shape and element type from
     /// the headers of the weight files.
     ///
-    /// Without `preprocessor_config.json`, CLIP's own preprocessing at the model's `image_size` is used.
+    /// Without `preprocessor_config.json`, the family's own preprocessing at the model's `image_size` is used.
     ///
     /// # Errors
     /// Whatever is absent, malformed, cut short or does not belong to a CLIP model.
     pub fn open(source: CheckpointSource) -> Result<Self, ClipError> {
         let name = source.name()?;
-        let config_file = source.require(
-            "config.json",
-            "a checkpoint is a folder with config.json, model.safetensors, tokenizer.json and preprocessor_config.json",
-        )?;
-        let config = ClipConfig::read(&config_file)?;
-        let weights = Weights::open(&source)?;
-        weights.verify(&expected_tensors(&config))?;
-        let tokenizer_file = source.require("tokenizer.json", tokenizer_remedy(&source))?;
-        let preprocessing_file = source.find("preprocessor_config.json");
-        let image_size = config.vision.image_size;
-        let preprocessing = match &preprocessing_file {
-            Some(file) => Preprocessing::read(file, image_size)?,
-            None => Preprocessing::clip(image_size),
-        };
-        Ok(Self { name, config, config_file, preprocessing, preprocessing_file, tokenizer_file, weights })
+        let model = form::read(&source)?;
+        let tokenizer_files = TokenizerFiles::find(&source, model.config.family)?;
+        Ok(Self { name, model, tokenizer_files })
     }
 
     /// The last part of the directory's path, or the embedded checkpoint's name.
@@ -55,47 +38,58 @@ impl Checkpoint {
         &self.name
     }
 
-    /// Sizes of the model.
+    /// The same under another name: a folder may be called something that nobody knows.
+    #[must_use]
+    pub fn called(self, name: &str) -> Self {
+        Self { name: name.to_owned(), ..self }
+    }
+
+    /// What the model is like.
     pub fn config(&self) -> &ClipConfig {
-        &self.config
+        &self.model.config
     }
 
     /// How a picture becomes pixel values.
     pub fn preprocessing(&self) -> &Preprocessing {
-        &self.preprocessing
+        &self.model.preprocessing
     }
 
-    /// Every file that decides results: configuration, preprocessing (where there is a file), tokenizer, weights.
+    /// Every file that decides results: configuration, tokenizer, preprocessing (where there is a file), weights.
     pub fn files(&self) -> Vec<CheckpointFile> {
-        [&self.config_file, &self.tokenizer_file]
-            .into_iter()
-            .chain(&self.preprocessing_file)
-            .chain(self.weights.files())
-            .cloned()
-            .collect()
+        let preprocessing = self.model.preprocessing_file.iter();
+        self.before_weights().chain(preprocessing).chain(self.model.weights.files()).cloned().collect()
     }
 
     /// Those of them that decide what the encoders are: all but that of the preprocessing.
     pub fn encoder_files(&self) -> Vec<CheckpointFile> {
-        let files = [&self.config_file, &self.tokenizer_file].into_iter();
-        files.chain(self.weights.files()).cloned().collect()
+        self.before_weights().chain(self.model.weights.files()).cloned().collect()
+    }
+
+    fn before_weights(&self) -> impl Iterator<Item = &CheckpointFile> {
+        self.model.config_file.iter().chain(self.tokenizer_files.files())
     }
 
     /// The learned `logit_scale`, as it is stored: cosine similarities are multiplied by its exponential before the
-    /// softmax.
+    /// softmax. (SigLIP adds a learned bias too, the same for all classes, which cancels in a softmax over them.)
     ///
     /// # Errors
     /// The weight file cannot be read any more.
     pub fn logit_scale(&self) -> Result<f32, ClipError> {
-        Ok(self.weights.tensor("logit_scale")?.to_scalar::<f32>()?)
+        let values = self.model.weights.values("logit_scale")?;
+        values.first().copied().ok_or_else(|| ClipError::Compute("logit_scale has no value".to_owned()))
     }
 
     /// Loads the tokenizer.
     ///
     /// # Errors
-    /// `tokenizer.json` cannot be read, or does not fit the model.
+    /// Its files cannot be read, or do not fit the model.
     pub fn tokenizer(&self) -> Result<PromptTokenizer, ClipError> {
-        PromptTokenizer::read(&self.tokenizer_file, &self.config.text)
+        let cleaning = match (self.model.config.family, self.model.form) {
+            (Family::Clip, _) => Cleaning::None,
+            (Family::Siglip, Form::OpenClip) => Cleaning::Canonical { underscore: " " },
+            (Family::Siglip, _) => Cleaning::Canonical { underscore: "" },
+        };
+        PromptTokenizer::read(&self.tokenizer_files, &self.model.config, cleaning)
     }
 
     /// Loads the text tower; what `int8` quantises is quantised now.
@@ -103,24 +97,15 @@ impl Checkpoint {
     /// # Errors
     /// The weight files cannot be read any more.
     pub fn text_encoder(&self, precision: Precision) -> Result<TextEncoder, ClipError> {
-        TextEncoder::load(&self.weights, &self.config, precision)
+        TextEncoder::load(&self.model.weights, &self.model.config, precision)
     }
 
-    /// Loads the image tower; what `int8` quantises is quantised now.
+    /// Loads the image tower; what `int8` quantises is quantised now. A ResNet is `f32` always.
     ///
     /// # Errors
     /// The weight files cannot be read any more.
     pub fn image_encoder(&self, precision: Precision) -> Result<ImageEncoder, ClipError> {
-        ImageEncoder::load(&self.weights, &self.config, precision)
-    }
-}
-
-fn tokenizer_remedy(source: &CheckpointSource) -> &'static str {
-    if source.find("vocab.json").is_some() && source.find("merges.txt").is_some() {
-        "there are only vocab.json and merges.txt: load the tokenizer with CLIPTokenizerFast.from_pretrained of the \
-         Python package transformers and write it with save_pretrained, which makes tokenizer.json"
-    } else {
-        "fetch it from where the rest of the checkpoint came from"
+        ImageEncoder::load(&self.model.weights, &self.model.config, precision)
     }
 }
 
@@ -226,7 +211,7 @@ mod tests {
     #[test]
     fn an_empty_directory() {
         let copy = Copy(tempfile::tempdir().unwrap());
-        copy.complains(&["config.json is absent", "model.safetensors"]);
+        copy.complains(&["config.json is absent", "model.safetensors", "open_clip_config.json", ".pt"]);
     }
 
     #[test]
@@ -328,18 +313,38 @@ mod tests {
     #[test]
     fn weights_in_another_form_only() {
         let copy = quick().remove("model.safetensors").write("pytorch_model.bin", "");
-        copy.complains(&["model.safetensors is absent", "pytorch_model.bin", "save_pretrained"]);
+        copy.complains(&["pytorch_model.bin", "neither a ZIP archive", "save the model as safetensors"]);
         let copy = quick().remove("model.safetensors").write("open_clip_model.safetensors", "");
-        copy.complains(&["model.safetensors is absent", "open_clip"]);
+        copy.complains(&["model.safetensors is absent", "fetch open_clip_config.json"]);
         quick().remove("model.safetensors").complains(&["model.safetensors is absent"]);
+    }
+
+    #[test]
+    fn weights_of_pytorch_are_those_of_safetensors() {
+        let torch = fixture("../torch/tiny-quickgelu.bin");
+        let copy = quick().remove("model.safetensors").write("pytorch_model.bin", fs::read(torch).unwrap());
+        let other = quick();
+        let (torch, safetensors) = (copy.open().unwrap(), other.open().unwrap());
+        let prompts = ["a frog", "a photo of a ship."]
+            .map(|prompt| torch.tokenizer().unwrap().tokenize(prompt).unwrap());
+        let embed = |checkpoint: &Checkpoint| {
+            checkpoint.text_encoder(Precision::F32).unwrap().encode(&prompts).unwrap()
+        };
+        assert_eq!(embed(&torch), embed(&safetensors));
+        assert_eq!(torch.logit_scale().unwrap(), safetensors.logit_scale().unwrap());
+        assert!(torch.files().iter().any(|file| file.name == "pytorch_model.bin"));
+        // Where both are there, safetensors count.
+        let both =
+            copy.write("model.safetensors", fs::read(fixture("tiny-quickgelu/model.safetensors")).unwrap());
+        assert!(both.open().unwrap().files().iter().any(|file| file.name == "model.safetensors"));
     }
 
     #[test]
     fn an_absent_tokenizer() {
         let copy = quick().remove("tokenizer.json");
-        copy.complains(&["tokenizer.json is absent", "fetch"]);
+        copy.complains(&["tokenizer.json is absent", "fetch", "vocab.json and merges.txt"]);
         let copy = copy.write("vocab.json", "{}").write("merges.txt", "");
-        copy.complains(&["tokenizer.json is absent", "vocab.json", "save_pretrained"]);
+        copy.tokenizer_complains(&["vocab.json", "no token <|startoftext|>"]);
     }
 
     #[test]

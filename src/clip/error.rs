@@ -5,7 +5,7 @@
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ClipError {
     /// The checkpoint's directory does not exist, or is a file.
-    #[error("{path} is not a directory; give the folder of a Hugging Face CLIP checkpoint")]
+    #[error("{path} is not a directory; give the folder of a CLIP checkpoint")]
     NoDirectory {
         /// As it was given.
         path: String,
@@ -36,13 +36,21 @@ pub enum ClipError {
     },
     /// `config.json` describes some other kind of model.
     #[error(
-        "{file} describes {found}, not a CLIP model; only checkpoints with model_type \"clip\" can be used"
+        "{file} describes {found}, not a CLIP model; only checkpoints with model_type \"clip\" or \"siglip\" can be used"
     )]
     NotClip {
         /// Its path.
         file: String,
         /// What it is instead.
         found: String,
+    },
+    /// A file of OpenAI's form holds some other model.
+    #[error("{file} is not one of OpenAI's CLIP models: {problem}")]
+    NotOpenAi {
+        /// Its path.
+        file: String,
+        /// What follows from the shapes of its tensors.
+        problem: String,
     },
     /// A configuration file has a value that cannot be used.
     #[error("{file}: `{key}` {problem}")]
@@ -64,6 +72,16 @@ pub enum ClipError {
         /// What is wrong with its header.
         problem: String,
     },
+    /// A weight file is not one of PyTorch's, or not one that can be read without executing it.
+    #[error(
+        "{file} is not a PyTorch weight file that can be read: {problem}; fetch it again, or save the model as safetensors"
+    )]
+    Torch {
+        /// Its path.
+        file: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A weight file is shorter or longer than its header says.
     #[error(
         "{file} has {actual} bytes where its header announces {expected}: it is cut short or damaged; fetch it again"
@@ -77,21 +95,25 @@ pub enum ClipError {
         actual: u64,
     },
     /// The weight files lack a tensor of the model.
-    #[error("{file} lacks the tensor {tensor}, which config.json calls for; it is not the whole CLIP model")]
+    #[error(
+        "{file} lacks the tensor {tensor}, which the configuration calls for; it is not the whole CLIP model"
+    )]
     MissingTensor {
         /// The weight file, or the index of the shards.
         file: String,
         /// Its name.
         tensor: String,
     },
-    /// A tensor's shape does not follow from `config.json`.
-    #[error("{file}: the tensor {tensor} has the shape {found:?} where config.json calls for {expected:?}")]
+    /// A tensor's shape does not follow from the configuration.
+    #[error(
+        "{file}: the tensor {tensor} has the shape {found:?} where the configuration calls for {expected:?}"
+    )]
     Shape {
         /// The weight file.
         file: String,
         /// Its name.
         tensor: String,
-        /// By `config.json`.
+        /// By the configuration.
         expected: Vec<usize>,
         /// By the weight file.
         found: Vec<usize>,
@@ -108,7 +130,7 @@ pub enum ClipError {
         /// By the weight file.
         dtype: String,
     },
-    /// `tokenizer.json` cannot be used with this model.
+    /// The tokenizer's files cannot be used with this model.
     #[error("{file}: {problem}")]
     Tokenizer {
         /// Its path.

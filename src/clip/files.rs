@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{Cursor, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::error::ClipError;
@@ -10,7 +10,7 @@ use super::error::ClipError;
 /// A checkpoint's origin.
 #[derive(Debug, Clone)]
 pub enum CheckpointSource {
-    /// A directory in Hugging Face form.
+    /// A directory, in a form of transformers', open_clip's or OpenAI's.
     Directory(PathBuf),
     /// The same files, compiled into the program.
     Embedded {
@@ -57,6 +57,26 @@ impl CheckpointSource {
         content.map(|content| CheckpointFile { name: name.to_owned(), content })
     }
 
+    /// The first of these files that is there.
+    pub(super) fn find_first(&self, names: &[&str]) -> Option<CheckpointFile> {
+        names.iter().find_map(|name| self.find(name))
+    }
+
+    /// The files whose names end so, in the order of their names.
+    pub(super) fn find_ending(&self, ending: &str) -> Vec<CheckpointFile> {
+        let mut names: Vec<String> = match self {
+            Self::Directory(root) => std::fs::read_dir(root)
+                .into_iter()
+                .flatten()
+                .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+                .collect(),
+            Self::Embedded { files, .. } => files.iter().map(|(name, _)| (*name).to_owned()).collect(),
+        };
+        names.retain(|name| name.ends_with(ending));
+        names.sort();
+        names.iter().filter_map(|name| self.find(name)).collect()
+    }
+
     /// The file of that name.
     ///
     /// # Errors
@@ -93,6 +113,31 @@ pub enum FileContent {
     Bytes(&'static [u8]),
 }
 
+/// Reads a file's bytes from anywhere in it.
+#[derive(Debug)]
+pub(super) enum FileReader {
+    File(File),
+    Bytes(Cursor<&'static [u8]>),
+}
+
+impl Read for FileReader {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        match self {
+            Self::File(file) => file.read(buffer),
+            Self::Bytes(bytes) => bytes.read(buffer),
+        }
+    }
+}
+
+impl Seek for FileReader {
+    fn seek(&mut self, to: SeekFrom) -> std::io::Result<u64> {
+        match self {
+            Self::File(file) => file.seek(to),
+            Self::Bytes(bytes) => bytes.seek(to),
+        }
+    }
+}
+
 impl CheckpointFile {
     /// How messages call it.
     pub(super) fn label(&self) -> String {
@@ -109,6 +154,16 @@ impl CheckpointFile {
                 std::fs::read(path).map(Cow::Owned).map_err(|error| self.unreadable(&error))
             }
             FileContent::Bytes(bytes) => Ok(Cow::Borrowed(bytes)),
+        }
+    }
+
+    /// A reader of its bytes.
+    pub(super) fn open(&self) -> Result<FileReader, ClipError> {
+        match &self.content {
+            FileContent::Path(path) => {
+                File::open(path).map(FileReader::File).map_err(|error| self.unreadable(&error))
+            }
+            FileContent::Bytes(bytes) => Ok(FileReader::Bytes(Cursor::new(bytes))),
         }
     }
 

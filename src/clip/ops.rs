@@ -41,6 +41,7 @@ pub(super) fn pack_activated(
         match activation {
             Activation::QuickGelu => kernels::quick_gelu(cpu, out),
             Activation::Gelu => kernels::gelu(cpu, out),
+            Activation::GeluTanh => kernels::gelu_tanh(cpu, out),
         }
     })
 }

@@ -1,4 +1,4 @@
-//! `preprocessor_config.json`: from a picture to pixel values.
+//! From a picture to pixel values, as `preprocessor_config.json` or open_clip's `preprocess_cfg` says.
 //!
 //! Follows OpenAI's CLIP and open_clip, with which published numbers were made: the shorter side is resized in
 //! 8-bit pixels with antialiasing, and the centre crop's offset is (side − S) / 2 with halves rounded to even.
@@ -10,6 +10,7 @@ use image::RgbImage;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::config::Family;
 use super::error::ClipError;
 use super::files::CheckpointFile;
 use super::resize::{Resample, Window, resize};
@@ -31,6 +32,8 @@ pub struct Preprocessing {
 enum Resize {
     /// The shorter side to this many pixels; the aspect ratio stays.
     ShortestEdge(usize),
+    /// The longer side to the model's image size; the aspect ratio stays, and this grey level fills up the shorter.
+    LongestEdge { fill: u8 },
     /// To exactly the model's image size.
     Exact,
 }
@@ -39,6 +42,19 @@ enum Resize {
 const CLIP_MEAN: [f64; 3] = [0.48145466, 0.4578275, 0.40821073];
 const CLIP_STD: [f64; 3] = [0.26862954, 0.26130258, 0.27577711];
 const CLIP_RESCALE_FACTOR: f64 = 1.0 / 255.0;
+
+/// Mean and standard deviation of SigLIP's pixels, likewise (`IMAGENET_STANDARD_MEAN` of transformers).
+const SIGLIP_CENTRE: [f64; 3] = [0.5; 3];
+
+/// `preprocess_cfg` of open_clip; what is `None` has its default.
+#[derive(Debug, Clone, Default)]
+pub(super) struct OpenClipPicture {
+    pub mean: Option<[f64; 3]>,
+    pub std: Option<[f64; 3]>,
+    pub interpolation: Option<String>,
+    pub resize_mode: Option<String>,
+    pub fill_color: Option<u64>,
+}
 
 impl Preprocessing {
     /// Changes whenever the same picture and configuration give other pixel values than before: a part of every
@@ -57,14 +73,63 @@ impl Preprocessing {
         }
     }
 
-    /// Reads `preprocessor_config.json`; absent keys have CLIP's values, sizes the model's `image_size`.
+    /// SigLIP's own: bicubic to exactly the image size, pixel values from −1 to 1.
+    pub(super) fn siglip(image_size: usize) -> Self {
+        Self {
+            resize: Some(Resize::Exact),
+            mean: SIGLIP_CENTRE,
+            std: SIGLIP_CENTRE,
+            ..Self::clip(image_size)
+        }
+    }
+
+    /// open_clip's for evaluation (`image_transform` in its `transform.py`). Its `size` does not count there: the model's
+    /// `image_size` does.
+    ///
+    /// # Errors
+    /// The key, and what is wrong with its value.
+    pub(super) fn open_clip(picture: OpenClipPicture, image_size: usize) -> Result<Self, Problem> {
+        let clip = Self::clip(image_size);
+        let resize = match picture.resize_mode.as_deref() {
+            None | Some("shortest") => Resize::ShortestEdge(image_size),
+            Some("longest") => {
+                let fill = picture.fill_color.unwrap_or(0);
+                let fill = u8::try_from(fill)
+                    .map_err(|_| ("fill_color", format!("is {fill}; it should be a level from 0 to 255")))?;
+                Resize::LongestEdge { fill }
+            }
+            Some("squash") => Resize::Exact,
+            Some(other) => {
+                return Err((
+                    "resize_mode",
+                    format!("is {other:?}; it should be shortest, longest or squash"),
+                ));
+            }
+        };
+        let resample = match picture.interpolation.as_deref() {
+            // At evaluation, a random filter is the bicubic one.
+            None | Some("bicubic" | "random") => Resample::Bicubic,
+            Some("bilinear") => Resample::Bilinear,
+            Some(other) => {
+                return Err(("interpolation", format!("is {other:?}; it should be bicubic or bilinear")));
+            }
+        };
+        let std = picture.std.unwrap_or(CLIP_STD);
+        if std.contains(&0.0) {
+            return Err(("std", NO_DIVISOR.to_owned()));
+        }
+        Ok(Self { resize: Some(resize), resample, mean: picture.mean.unwrap_or(CLIP_MEAN), std, ..clip })
+    }
+
+    /// Reads `preprocessor_config.json`; absent keys have the values of the image processor that it names, or of the
+    /// family's where it names none; sizes are the model's `image_size`.
     ///
     /// # Errors
     /// Malformed JSON, another model's image processor, or a result that is not `image_size` × `image_size`.
-    pub(super) fn read(file: &CheckpointFile, image_size: usize) -> Result<Self, ClipError> {
+    pub(super) fn read(file: &CheckpointFile, image_size: usize, family: Family) -> Result<Self, ClipError> {
         let parsed: PreprocessorFile = serde_json::from_slice(&file.read()?)
             .map_err(|error| ClipError::Json { file: file.label(), problem: error.to_string() })?;
-        parsed.into_preprocessing(image_size).map_err(|(key, problem)| ClipError::Setting {
+        parsed.into_preprocessing(image_size, family).map_err(|(key, problem)| ClipError::Setting {
             file: file.label(),
             key: key.to_owned(),
             problem,
@@ -76,11 +141,15 @@ impl Preprocessing {
         self.image_size
     }
 
-    /// The 8-bit picture that the model sees, `image_size` × `image_size`. Black where the picture does not reach,
-    /// which only happens where the configuration asks for no resizing.
+    /// The 8-bit picture that the model sees, `image_size` × `image_size`. Where the picture does not reach, because the
+    /// configuration asks for no resizing or only of the longer side, it is black or as the configuration says.
     pub fn resize_and_crop(&self, image: &RgbImage) -> RgbImage {
         let side = self.image_size;
-        let mut seen = RgbImage::new(side as u32, side as u32);
+        let fill = match self.resize {
+            Some(Resize::LongestEdge { fill }) => fill,
+            _ => 0,
+        };
+        let mut seen = RgbImage::from_pixel(side as u32, side as u32, image::Rgb([fill; 3]));
         let (source_width, source_height) = (image.width() as usize, image.height() as usize);
         if source_width == 0 || source_height == 0 {
             return seen;
@@ -119,6 +188,9 @@ impl Preprocessing {
             Some(Resize::ShortestEdge(side)) => {
                 write!(signature, " shortest-edge {side} {:?}", self.resample)
             }
+            Some(Resize::LongestEdge { fill }) => {
+                write!(signature, " longest-edge {:?} fill {fill}", self.resample)
+            }
             Some(Resize::Exact) => write!(signature, " exact {:?}", self.resample),
         };
         let Self { rescale_factor, mean, std, .. } = self;
@@ -131,6 +203,11 @@ impl Preprocessing {
         match self.resize {
             None => (width, height),
             Some(Resize::Exact) => (self.image_size, self.image_size),
+            Some(Resize::LongestEdge { .. }) => {
+                let longest = width.max(height) as f64 / self.image_size as f64;
+                let scaled = |length: usize| (length as f64 / longest).round_ties_even().max(1.0) as usize;
+                (scaled(width), scaled(height))
+            }
             Some(Resize::ShortestEdge(side)) if width <= height => (side, side * height / width),
             Some(Resize::ShortestEdge(side)) => (side * width / height, side),
         }
@@ -168,10 +245,15 @@ struct PreprocessorFile {
 /// A key, and what is wrong with its value.
 type Problem = (&'static str, String);
 
+const NO_DIVISOR: &str = "has a 0, by which pixels cannot be divided";
+
 impl PreprocessorFile {
-    fn into_preprocessing(self, image_size: usize) -> Result<Preprocessing, Problem> {
-        self.check_processor()?;
-        let cropped = self.do_center_crop.unwrap_or(true);
+    fn into_preprocessing(self, image_size: usize, family: Family) -> Result<Preprocessing, Problem> {
+        let default = match self.processor(family)? {
+            Family::Clip => Preprocessing::clip(image_size),
+            Family::Siglip => Preprocessing::siglip(image_size),
+        };
+        let cropped = self.do_center_crop.unwrap_or(default.resize != Some(Resize::Exact));
         if cropped && let Some(value) = &self.crop_size {
             let size = Size::read("crop_size", value)?;
             if size != Size::Side(image_size) && size != Size::Exact(image_size, image_size) {
@@ -179,16 +261,16 @@ impl PreprocessorFile {
             }
         }
         let resize = if self.do_resize.unwrap_or(true) {
-            Some(match &self.size {
-                None => Resize::ShortestEdge(image_size),
-                Some(value) => match Size::read("size", value)? {
+            match &self.size {
+                None => default.resize,
+                Some(value) => Some(match Size::read("size", value)? {
                     Size::Side(side) => Resize::ShortestEdge(side),
                     Size::Exact(height, width) if (height, width) == (image_size, image_size) => {
                         Resize::Exact
                     }
                     Size::Exact(..) => return Err(not_the_models("size", value, image_size)),
-                },
-            })
+                }),
+            }
         } else {
             None
         };
@@ -203,12 +285,12 @@ impl PreprocessorFile {
             return Err(("size", format!("makes pictures of {side} pixels, the model takes {image_size}")));
         }
         let (mean, std) = if self.do_normalize.unwrap_or(true) {
-            (self.image_mean.unwrap_or(CLIP_MEAN), self.image_std.unwrap_or(CLIP_STD))
+            (self.image_mean.unwrap_or(default.mean), self.image_std.unwrap_or(default.std))
         } else {
             ([0.0; 3], [1.0; 3])
         };
         if std.contains(&0.0) {
-            return Err(("image_std", "has a 0, by which pixels cannot be divided".to_owned()));
+            return Err(("image_std", NO_DIVISOR.to_owned()));
         }
         Ok(Preprocessing {
             image_size,
@@ -235,17 +317,22 @@ impl PreprocessorFile {
         }
     }
 
-    /// Other processors have other defaults, and read `size` in another way.
-    fn check_processor(&self) -> Result<(), Problem> {
+    /// Whose processor this is. Others have other defaults, and read `size` in another way.
+    fn processor(&self, family: Family) -> Result<Family, Problem> {
         let (key, kind) = match (&self.image_processor_type, &self.feature_extractor_type) {
             (Some(kind), _) => ("image_processor_type", kind),
             (None, Some(kind)) => ("feature_extractor_type", kind),
-            (None, None) => return Ok(()),
+            (None, None) => return Ok(family),
         };
         if kind.starts_with("CLIPImageProcessor") || kind == "CLIPFeatureExtractor" {
-            return Ok(());
+            return Ok(Family::Clip);
         }
-        Err((key, format!("is {kind:?}; only CLIPImageProcessor is known, so rewrite the file for it")))
+        if kind.starts_with("SiglipImageProcessor") {
+            return Ok(Family::Siglip);
+        }
+        let known =
+            "only CLIPImageProcessor and SiglipImageProcessor are known, so rewrite the file for one of them";
+        Err((key, format!("is {kind:?}; {known}")))
     }
 }
 
@@ -289,7 +376,49 @@ mod tests {
 
     fn read(json: &'static str) -> Result<Preprocessing, ClipError> {
         let content = FileContent::Bytes(json.as_bytes());
-        Preprocessing::read(&CheckpointFile { name: "preprocessor_config.json".to_owned(), content }, 32)
+        let file = CheckpointFile { name: "preprocessor_config.json".to_owned(), content };
+        Preprocessing::read(&file, 32, Family::Clip)
+    }
+
+    #[test]
+    fn siglips_settings() {
+        let written = r#"{"image_processor_type": "SiglipImageProcessor", "size": {"height": 32, "width": 32},
+            "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5], "resample": 3}"#;
+        for json in [written, r#"{"image_processor_type": "SiglipImageProcessorFast"}"#] {
+            assert_eq!(read(json).unwrap(), Preprocessing::siglip(32), "{json}");
+        }
+        let content = FileContent::Bytes(b"{}");
+        let file = CheckpointFile { name: String::new(), content };
+        assert_eq!(Preprocessing::read(&file, 32, Family::Siglip).unwrap(), Preprocessing::siglip(32));
+    }
+
+    #[test]
+    fn settings_of_open_clip() {
+        let picture = |mode: &str, filter: &str, fill| OpenClipPicture {
+            resize_mode: Some(mode.to_owned()),
+            interpolation: Some(filter.to_owned()),
+            fill_color: fill,
+            ..OpenClipPicture::default()
+        };
+        assert_eq!(
+            Preprocessing::open_clip(OpenClipPicture::default(), 32).unwrap(),
+            Preprocessing::clip(32)
+        );
+        let squashed = Preprocessing::open_clip(picture("squash", "bilinear", None), 32).unwrap();
+        assert_eq!((squashed.resize, squashed.resample), (Some(Resize::Exact), Resample::Bilinear));
+        let longest = Preprocessing::open_clip(picture("longest", "bicubic", Some(9)), 32).unwrap();
+        let seen = longest.resize_and_crop(&RgbImage::from_pixel(640, 210, image::Rgb([200; 3])));
+        // 210 / 20 = 10.5 rows, rounded to 10, 11 above and below.
+        let column: Vec<u8> = (0..32).map(|y| seen.get_pixel(7, y)[0]).collect();
+        assert_eq!(column, [[9; 11].as_slice(), &[200; 10], &[9; 11]].concat());
+        for (picture, key) in [
+            (picture("crop", "bicubic", None), "resize_mode"),
+            (picture("squash", "lanczos", None), "interpolation"),
+            (picture("longest", "bicubic", Some(256)), "fill_color"),
+            (OpenClipPicture { std: Some([0.0; 3]), ..OpenClipPicture::default() }, "std"),
+        ] {
+            assert_eq!(Preprocessing::open_clip(picture, 32).unwrap_err().0, key);
+        }
     }
 
     #[test]

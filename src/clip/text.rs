@@ -2,7 +2,7 @@
 
 use candle_core::{Device, Tensor};
 
-use super::config::{ClipConfig, TextConfig};
+use super::config::{ClipConfig, Family, TextConfig};
 use super::error::ClipError;
 use super::ops;
 use super::prompt_tree::{PromptOrder, PromptTree};
@@ -17,6 +17,8 @@ pub struct TextEncoder {
     cpu: Cpu,
     config: TextConfig,
     dim: usize,
+    /// Tokens that a prompt is filled up to, in SigLIP.
+    filled: Option<usize>,
     /// `[vocab_size, hidden_size]`
     token_embedding: Vec<f32>,
     /// `[max_position_embeddings, hidden_size]`
@@ -29,10 +31,10 @@ pub struct TextEncoder {
 /// Embeddings of some prompts, in their order.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TextEmbeddings {
-    /// `[n, hidden_size]`: at the end-of-text token, after the final layer norm.
+    /// `[n, hidden_size]`: at the end-of-text token, or in SigLIP at the last one, after the final layer norm.
     pub pooled: Vec<f32>,
-    /// `[n, dim]`: `pooled` · `text_projection`ᵀ, not normalised. The projection is linear without a bias, so the mean
-    /// of these is the projected mean of `pooled`.
+    /// `[n, dim]`: `pooled` · `text_projection`ᵀ (and SigLIP's bias), not normalised. The projection is linear, so the
+    /// mean of these is the projected mean of `pooled`.
     pub projected: Vec<f32>,
 }
 
@@ -43,15 +45,21 @@ impl TextEncoder {
         precision: Precision,
     ) -> Result<Self, ClipError> {
         let (text, cpu) = (&config.text, Cpu::detect());
+        let causal = config.family == Family::Clip;
+        let projection = match config.family {
+            Family::Clip => Linear::load_unbiased(weights, "text_projection", cpu, Precision::F32)?,
+            Family::Siglip => Linear::load(weights, "text_model.head", cpu, Precision::F32)?,
+        };
         Ok(Self {
             cpu,
             config: text.clone(),
             dim: config.dim,
+            filled: (!causal).then_some(text.max_position_embeddings),
             token_embedding: weights.values("text_model.embeddings.token_embedding.weight")?,
             position_embedding: weights.values("text_model.embeddings.position_embedding.weight")?,
-            transformer: Transformer::load(weights, "text_model", text.transformer(), true, precision)?,
+            transformer: Transformer::load(weights, "text_model", text.transformer(), causal, precision)?,
             final_norm: LayerNorm::load(weights, "text_model.final_layer_norm", text.layer_norm_eps)?,
-            projection: Linear::load_unbiased(weights, "text_projection", cpu, Precision::F32)?,
+            projection,
         })
     }
 
@@ -66,8 +74,8 @@ impl TextEncoder {
     }
 
     /// Cuts prompts into groups that are best encoded in one call each, by several threads: prompts that begin alike
-    /// are together, and a group has at most about 500 tokens that differ, fewer where `threads` would be idle. Gives
-    /// the indices of each group's prompts.
+    /// are together, and a group has at most about 500 tokens that differ, fewer where `threads` would be idle; in SigLIP
+    /// every prompt has the context length of them. Gives the indices of each group's prompts.
     ///
     /// # Errors
     /// As [`TextEncoder::encode`].
@@ -77,7 +85,8 @@ impl TextEncoder {
         Ok(order.groups(order.nodes().div_ceil(threads.max(1)).min(NODES)))
     }
 
-    /// Tokens that encoding all these prompts takes: the nodes of their prefix tree.
+    /// Tokens that encoding all these prompts takes: the nodes of their prefix tree, or in SigLIP all of each distinct
+    /// prompt's.
     ///
     /// # Errors
     /// As [`TextEncoder::encode`].
@@ -89,8 +98,9 @@ impl TextEncoder {
     /// of threads may do so at once; memory is needed for all tokens that differ, so give
     /// [groups](TextEncoder::groups).
     ///
-    /// Attention is causal and the result is taken at the end-of-text token, so that nothing after it changes the
-    /// result: prompts are cut there and not filled up.
+    /// In CLIP, attention is causal and the result is taken at the end-of-text token, so that nothing after it changes the
+    /// result: prompts are cut there and not filled up. In SigLIP they are filled up with their last token, and share
+    /// nothing.
     ///
     /// # Errors
     /// [`ClipError::Input`] for ids that the model does not have, no ids, or more than the context length.
@@ -109,7 +119,7 @@ impl TextEncoder {
 
     fn order<'a>(&self, prompts: &'a [TokenizedPrompt]) -> Result<PromptOrder<'a>, ClipError> {
         let seen = prompts.iter().map(|prompt| self.seen(&prompt.ids)).collect::<Result<Vec<_>, _>>()?;
-        Ok(PromptOrder::new(seen))
+        Ok(PromptOrder::new(seen, self.filled))
     }
 
     fn encode_tree(&self, tree: &PromptTree) -> Result<TextEmbeddings, ClipError> {
@@ -128,9 +138,9 @@ impl TextEncoder {
         })
     }
 
-    /// The ids up to the one where the result is taken.
+    /// The ids up to the one where the result is taken; in SigLIP, all of them.
     ///
-    /// That is the first end-of-text token, even where a prompt's own words contain it, or the first of the highest
+    /// In CLIP that is the first end-of-text token, even where a prompt's own words contain it, or the first of the highest
     /// ids where the configuration does not know the end-of-text token: both as in transformers' `CLIPTextModel`.
     fn seen<'a>(&self, ids: &'a [u32]) -> Result<&'a [u32], ClipError> {
         let TextConfig { vocab_size, max_position_embeddings, .. } = self.config;
@@ -145,6 +155,9 @@ impl TextEncoder {
         if highest as usize >= vocab_size {
             let problem = format!("a prompt has the token id {highest}, the model has {vocab_size} tokens");
             return Err(ClipError::Input(problem));
+        }
+        if self.filled.is_some() {
+            return Ok(ids);
         }
         let end = self.config.end_of_text_id().unwrap_or(highest);
         match ids.iter().position(|id| *id == end) {

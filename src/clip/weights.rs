@@ -1,45 +1,50 @@
-//! The weight files: safetensors headers, verified when opened, and tensors, read and converted when asked for.
+//! The weight files: what tensors they have, verified when opened, and the tensors, read and converted when asked for.
 
 use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
 
-use candle_core::{Device, Tensor};
-use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use serde::Deserialize;
 
 use super::error::ClipError;
 use super::files::{CheckpointFile, CheckpointSource};
+use super::naming::{Naming, Place};
+use super::stored_tensor::StoredTensor;
+use super::{safetensors_file, torch_file};
 
-const SINGLE: &str = "model.safetensors";
-const INDEX: &str = "model.safetensors.index.json";
-
-/// The opened weight files of one checkpoint. Only their headers are in memory.
+/// The opened weight files of one checkpoint. Only the descriptions of their tensors are in memory.
 #[derive(Debug, Clone)]
 pub(super) struct Weights {
     /// The one weight file, or the index of several shards.
     entry: CheckpointFile,
     shards: Vec<Shard>,
-    /// Tensor name → place in `shards`.
+    /// The files' tensor names → place in `shards`.
     shard_of: HashMap<String, usize>,
+    naming: Naming,
 }
 
 impl Weights {
-    /// Opens `model.safetensors`, or else the shards of `model.safetensors.index.json`.
+    /// Opens a weight file, or the shards of an index.
     ///
     /// # Errors
     /// An absent file, a header that cannot be read, or a file of another length than its header says.
-    pub(super) fn open(source: &CheckpointSource) -> Result<Self, ClipError> {
-        if let Some(entry) = source.find(SINGLE) {
-            let shard = Shard::open(entry.clone())?;
-            let shard_of = shard.header.tensors().into_keys().map(|tensor| (tensor, 0)).collect();
-            return Ok(Self { entry, shards: vec![shard], shard_of });
+    pub(super) fn open(
+        source: &CheckpointSource,
+        entry: CheckpointFile,
+        naming: Naming,
+    ) -> Result<Self, ClipError> {
+        if entry.name.ends_with(".index.json") {
+            return Self::open_shards(source, entry, naming);
         }
-        match source.find(INDEX) {
-            Some(index) => Self::open_shards(source, index),
-            None => Err(absent_weights(source)),
-        }
+        let shard = Shard::open(entry.clone())?;
+        let shard_of = shard.tensors.keys().map(|tensor| (tensor.clone(), 0)).collect();
+        Ok(Self { entry, shards: vec![shard], shard_of, naming })
     }
 
-    fn open_shards(source: &CheckpointSource, entry: CheckpointFile) -> Result<Self, ClipError> {
+    fn open_shards(
+        source: &CheckpointSource,
+        entry: CheckpointFile,
+        naming: Naming,
+    ) -> Result<Self, ClipError> {
         #[derive(Deserialize)]
         struct Index {
             weight_map: HashMap<String, String>,
@@ -47,7 +52,7 @@ impl Weights {
         let Index { weight_map } = serde_json::from_slice(&entry.read()?)
             .map_err(|error| ClipError::Json { file: entry.label(), problem: error.to_string() })?;
 
-        let remedy = format!("{INDEX} names it, so fetch every file that it names");
+        let remedy = format!("{} names it, so fetch every file that it names", entry.name);
         let names: BTreeSet<&String> = weight_map.values().collect();
         let shards = names
             .iter()
@@ -55,51 +60,53 @@ impl Weights {
             .collect::<Result<Vec<_>, _>>()?;
         let place: HashMap<&String, usize> = names.into_iter().zip(0..).collect();
         let shard_of = weight_map.iter().map(|(tensor, name)| (tensor.clone(), place[name])).collect();
-        Ok(Self { entry, shards, shard_of })
+        Ok(Self { entry, shards, shard_of, naming })
     }
 
     /// Checks that these tensors are there, with these shapes and with elements that can be converted. Others,
     /// like the `position_ids` of old checkpoints, may be there too.
     pub(super) fn verify(&self, expected: &[(String, Vec<usize>)]) -> Result<(), ClipError> {
         for (tensor, shape) in expected {
-            let (shard, info) = self.info(tensor)?;
-            if !matches!(info.dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16) {
-                return Err(shard.element_type(tensor, info.dtype));
+            let Found { shard, place, stored } = self.find(tensor)?;
+            if stored.element.bytes().is_none() {
+                return Err(ClipError::ElementType {
+                    file: shard.file.label(),
+                    tensor: place.tensor,
+                    dtype: stored.element.to_string(),
+                });
             }
-            if info.shape != *shape {
+            if stored.shape != *shape {
                 return Err(ClipError::Shape {
                     file: shard.file.label(),
-                    tensor: tensor.clone(),
+                    tensor: place.to_string(),
                     expected: shape.clone(),
-                    found: info.shape.clone(),
+                    found: stored.shape,
                 });
             }
         }
         Ok(())
     }
 
-    /// A tensor as `f32`, in the shape it has in the file.
-    pub(super) fn tensor(&self, name: &str) -> Result<Tensor, ClipError> {
-        let shape = self.info(name)?.1.shape.as_slice();
-        Ok(Tensor::from_vec(self.values(name)?, shape, &Device::Cpu)?)
-    }
-
-    /// The shape of a tensor in the file.
-    pub(super) fn shape(&self, name: &str) -> Result<&[usize], ClipError> {
-        Ok(&self.info(name)?.1.shape)
+    /// The shape of a tensor.
+    pub(super) fn shape(&self, name: &str) -> Result<Vec<usize>, ClipError> {
+        Ok(self.find(name)?.stored.shape)
     }
 
     /// A tensor's values as `f32`, row by row.
     pub(super) fn values(&self, name: &str) -> Result<Vec<f32>, ClipError> {
-        let (shard, info) = self.info(name)?;
-        let (start, end) = info.data_offsets;
-        let bytes = shard.file.read_range(shard.data_start + start as u64, end - start)?;
-        match info.dtype {
-            Dtype::F32 => Ok(convert(&bytes, f32::from_le_bytes)),
-            Dtype::F16 => Ok(convert(&bytes, |pair| half::f16::from_le_bytes(pair).to_f32())),
-            Dtype::BF16 => Ok(convert(&bytes, |pair| half::bf16::from_le_bytes(pair).to_f32())),
-            other => Err(shard.element_type(name, other)),
-        }
+        let Found { shard, place, stored } = self.find(name)?;
+        stored.values(&place.tensor, &shard.file)
+    }
+
+    /// The names that the files have for their tensors.
+    pub(super) fn names_in_file(&self) -> impl Iterator<Item = &str> {
+        self.shard_of.keys().map(String::as_str)
+    }
+
+    /// The shape of a tensor in the file, by its name there.
+    pub(super) fn shape_in_file(&self, name: &str) -> Result<&[usize], ClipError> {
+        let place = self.shard_of.get(name).and_then(|at| self.shards[*at].tensors.get(name));
+        place.map(|stored| stored.shape.as_slice()).ok_or_else(|| self.missing(&self.entry, name))
     }
 
     /// The files that hold the weights, with the index where there is one.
@@ -108,79 +115,45 @@ impl Weights {
         std::iter::once(&self.entry).chain(shards.filter(|file| **file != self.entry))
     }
 
-    fn info(&self, tensor: &str) -> Result<(&Shard, &TensorInfo), ClipError> {
-        let missing = |file: &CheckpointFile| ClipError::MissingTensor {
-            file: file.label(),
-            tensor: tensor.to_owned(),
+    /// The first of a tensor's places that is there.
+    fn find(&self, name: &str) -> Result<Found<'_>, ClipError> {
+        let places = self.naming.places(name);
+        let there = places.iter().find(|place| self.shard_of.contains_key(&place.tensor));
+        let Some(place) = there.or(places.first()) else {
+            return Err(self.missing(&self.entry, name));
         };
-        let place = self.shard_of.get(tensor).ok_or_else(|| missing(&self.entry))?;
-        let shard = &self.shards[*place];
-        Ok((shard, shard.header.info(tensor).ok_or_else(|| missing(&shard.file))?))
+        let at = self.shard_of.get(&place.tensor);
+        let shard = &self.shards[*at.ok_or_else(|| self.missing(&self.entry, &place.tensor))?];
+        let whole = shard.tensors.get(&place.tensor);
+        let whole = whole.ok_or_else(|| self.missing(&shard.file, &place.tensor))?;
+        Ok(Found { shard, place: place.clone(), stored: whole.at(place) })
+    }
+
+    fn missing(&self, file: &CheckpointFile, tensor: &str) -> ClipError {
+        ClipError::MissingTensor { file: file.label(), tensor: tensor.to_owned() }
     }
 }
 
-fn convert<const N: usize>(bytes: &[u8], value: impl Fn([u8; N]) -> f32) -> Vec<f32> {
-    bytes.as_chunks::<N>().0.iter().map(|chunk| value(*chunk)).collect()
+/// A tensor of the model in the files.
+struct Found<'a> {
+    shard: &'a Shard,
+    place: Place,
+    stored: StoredTensor,
 }
 
-/// Says which other form of weights the directory has.
-fn absent_weights(source: &CheckpointSource) -> ClipError {
-    let convert = "load the checkpoint with CLIPModel.from_pretrained of the Python package transformers and write it \
-                   with save_pretrained, which makes model.safetensors";
-    let remedy = if source.find("pytorch_model.bin").is_some()
-        || source.find("pytorch_model.bin.index.json").is_some()
-    {
-        format!("there are only PyTorch weights (pytorch_model.bin): {convert}")
-    } else if source.find("open_clip_model.safetensors").is_some()
-        || source.find("open_clip_pytorch_model.bin").is_some()
-    {
-        "there are only weights in open_clip's form: fetch the Hugging Face form of this checkpoint"
-            .to_owned()
-    } else {
-        "fetch it from where the rest of the checkpoint came from".to_owned()
-    };
-    ClipError::AbsentFile { file: source.label(SINGLE), remedy }
-}
-
-/// One safetensors file: 8 bytes with the header's length, the header (JSON), the tensors' bytes.
+/// One weight file.
 #[derive(Debug, Clone)]
 struct Shard {
     file: CheckpointFile,
-    header: Metadata,
-    /// Where the tensors' bytes start.
-    data_start: u64,
+    tensors: HashMap<String, StoredTensor>,
 }
 
 impl Shard {
+    /// Reads what tensors a file has; its name's ending says which format it has.
     fn open(file: CheckpointFile) -> Result<Self, ClipError> {
-        const LENGTH_BYTES: usize = 8;
-        let bad = |problem: String| ClipError::Header { file: file.label(), problem };
-        let actual = file.len()?;
-        if actual < LENGTH_BYTES as u64 {
-            return Err(bad(format!("it has {actual} bytes")));
-        }
-        let prefix = file.read_range(0, LENGTH_BYTES)?;
-        let header_length = <[u8; LENGTH_BYTES]>::try_from(&*prefix).map_or(u64::MAX, u64::from_le_bytes);
-        let data_start = header_length.saturating_add(LENGTH_BYTES as u64);
-        if data_start > actual {
-            return Err(bad(format!("its header should have {header_length} bytes, the file has {actual}")));
-        }
-        let length = usize::try_from(header_length).map_err(|error| bad(error.to_string()))?;
-        let bytes = file.read_range(LENGTH_BYTES as u64, length)?;
-        let header: Metadata = serde_json::from_slice(&bytes)
-            .map_err(|error| bad(format!("its header is malformed: {error}")))?;
-        let expected = data_start + header.data_len() as u64;
-        if expected != actual {
-            return Err(ClipError::Length { file: file.label(), expected, actual });
-        }
-        Ok(Self { file, header, data_start })
-    }
-
-    fn element_type(&self, tensor: &str, dtype: Dtype) -> ClipError {
-        ClipError::ElementType {
-            file: self.file.label(),
-            tensor: tensor.to_owned(),
-            dtype: format!("{dtype:?}"),
-        }
+        let is_safetensors = Path::new(&file.name).extension().is_some_and(|ending| ending == "safetensors");
+        let tensors =
+            if is_safetensors { safetensors_file::tensors(&file) } else { torch_file::tensors(&file) }?;
+        Ok(Self { file, tensors })
     }
 }

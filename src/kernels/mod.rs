@@ -17,7 +17,7 @@ mod x86;
 
 pub use attention::{Attention, AttentionBuffers, Queries, Segment};
 pub use product::{PackedRows, PackedWeights, Store};
-pub use rows::{exp_sum, gelu, layer_norm, quick_gelu};
+pub use rows::{exp_sum, gelu, gelu_tanh, layer_norm, quick_gelu};
 
 use serde::{Deserialize, Serialize};
 

@@ -71,6 +71,13 @@ pub fn gelu(cpu: Cpu, values: &mut [f32]) {
     cpu.arch.dispatch(Each(values, |x| x * normal_distribution(x)));
 }
 
+/// x / 2 · (1 + tanh(√(2/π) (x + 0.044715 x³))) of every value (Hendrycks & Gimpel, arXiv 1606.08415, section 2).
+pub fn gelu_tanh(cpu: Cpu, values: &mut [f32]) {
+    /// 2 √(2/π): (1 + tanh y) / 2 is sigmoid(2 y).
+    const FACTOR: f32 = 1.595_769_2;
+    cpu.arch.dispatch(Each(values, |x| x / (1.0 + exp(-FACTOR * (x + 0.044_715 * x * x * x)))));
+}
+
 /// A function of every value, in place.
 struct Each<'a, F: Fn(f32) -> f32>(&'a mut [f32], F);
 
@@ -267,6 +274,10 @@ mod tests {
                 gelu(cpu, &mut out);
                 let exact = |x: &f32| error_function(f64::from(*x) / 2.0_f64.sqrt());
                 check(&out, row.iter().map(|x| f64::from(*x) * 0.5 * (1.0 + exact(x))), 3e-7);
+                let mut out = row.clone();
+                gelu_tanh(cpu, &mut out);
+                let inner = |x: f64| (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x.powi(3));
+                check(&out, row.iter().map(|x| f64::from(*x) * 0.5 * (1.0 + inner(f64::from(*x)).tanh())), 1e-6);
             }
         }
     }
@@ -282,6 +293,7 @@ mod tests {
         };
         check(quick_gelu, [0.0, -0.154_204_23, 0.0, 0.350_388_44, 2.981_928_8]);
         check(gelu, [0.0, -0.158_655_26, 0.0, 0.345_731_23, 2.995_949_7]);
+        check(gelu_tanh, [0.0, -0.158_808, 0.0, 0.345_714, 2.996_362_7]);
     }
 
     #[test]
@@ -300,6 +312,9 @@ mod tests {
         assert!(values.iter().all(|value| value.is_nan()));
         let mut values = [f32::NAN; 20];
         gelu(Cpu::detect(), &mut values);
+        assert!(values.iter().all(|value| value.is_nan()));
+        let mut values = [f32::NAN; 20];
+        gelu_tanh(Cpu::detect(), &mut values);
         assert!(values.iter().all(|value| value.is_nan()));
         let mut row = [1.0, f32::NAN, 2.0];
         softmax(Cpu::detect(), &mut row);

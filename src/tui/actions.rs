@@ -122,6 +122,10 @@ pub enum Action {
     Retry,
     /// A store in memory.
     MemoryStore,
+    /// Download the checkpoint that is not there.
+    Pull,
+    /// Do without it.
+    Decline,
     /// Another experiment.
     OpenOther,
     /// One step back.
@@ -179,6 +183,8 @@ pub enum Context {
     Problem,
     /// The store cannot be opened.
     StoreProblem,
+    /// The question whether to download the checkpoint.
+    AbsentCheckpoint,
     /// The list of commands over a screen.
     Commands,
     /// The question whether to quit.
@@ -729,6 +735,22 @@ pub const BINDINGS: &[Binding] = &[
         description: "Go on with a store in memory: nothing is kept for the next start",
     },
     Binding {
+        action: Action::Pull,
+        name: "pull",
+        keys: &["y"],
+        contexts: &[C::AbsentCheckpoint],
+        hint: "download",
+        description: "Download the checkpoint from its hub, then open the experiment",
+    },
+    Binding {
+        action: Action::Decline,
+        name: "decline",
+        keys: &["n"],
+        contexts: &[C::AbsentCheckpoint],
+        hint: "no",
+        description: "Download nothing and open something else",
+    },
+    Binding {
         action: Action::OpenOther,
         name: "open-other",
         keys: &["O"],
@@ -749,6 +771,7 @@ pub const BINDINGS: &[Binding] = &[
             C::Stopped,
             C::Problem,
             C::StoreProblem,
+            C::AbsentCheckpoint,
         ],
         hint: "",
         description: "Open another experiment: the demo, a recent one, or files of yours",
@@ -846,7 +869,7 @@ pub fn markdown_table() -> String {
 }
 
 #[cfg(test)]
-pub(super) const CONTEXTS: [Context; 20] = [
+pub(super) const CONTEXTS: [Context; 21] = [
     C::Strategies,
     C::StrategiesPage,
     C::Classes,
@@ -865,6 +888,7 @@ pub(super) const CONTEXTS: [Context; 20] = [
     C::Stopped,
     C::Problem,
     C::StoreProblem,
+    C::AbsentCheckpoint,
     C::Commands,
     C::Leaving,
 ];

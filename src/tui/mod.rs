@@ -118,6 +118,7 @@ pub fn run(
         pictures,
         state,
         job: None,
+        may_pull: false,
         job_id: 0,
         desk: None,
         desk_id: 0,
@@ -159,6 +160,8 @@ struct Loop {
     pictures: PictureThreads,
     state: State,
     job: Option<SessionJob>,
+    /// The user agreed to download the checkpoint of what is open.
+    may_pull: bool,
     /// Notices of earlier jobs are stale.
     job_id: u64,
     desk: Option<DeskJob>,
@@ -294,7 +297,7 @@ impl Loop {
                 Event::Opened(session, self.open.as_ref().and_then(|(origin, _)| self.left(origin)))
             }
             JobNotice::Stopped => Event::Stopped,
-            JobNotice::Failed { message, store } => Event::Failed(Problem { message, store }),
+            JobNotice::Failed { message, remedy } => Event::Failed(Problem { message, remedy }),
         };
         (id == self.job_id).then_some(event)
     }
@@ -308,6 +311,10 @@ impl Loop {
             Effect::StartInMemory => {
                 self.resume_attempt();
                 self.start_job(self.in_memory.clone())?;
+            }
+            Effect::Pull => {
+                self.may_pull = true;
+                self.start_job(self.store_place())?;
             }
             Effect::StopSession => {
                 if let Some(job) = &self.job {
@@ -412,6 +419,7 @@ impl Loop {
                     job.stop();
                 }
                 self.open = Some((origin, experiment));
+                self.may_pull = false;
                 (self.before, self.attempt) = (None, None);
                 self.desk = None;
                 self.desk_id += 1;
@@ -536,7 +544,7 @@ impl Loop {
         let id = self.job_id;
         let sender = self.sender.clone();
         let notify = move |notice| send(&sender, Message::Job { id, notice });
-        self.job = Some(SessionJob::start(experiment, place, notify)?);
+        self.job = Some(SessionJob::start(experiment, place, self.may_pull, notify)?);
         Ok(())
     }
 }

@@ -28,8 +28,8 @@ use crate::workbench::{
     AnalysisAnswer, AnalysisNotice, AnalysisRequest, Calibration, ChangedPrediction, Competitor, Correction,
     CurvePoint, DeskNotice, DeskRequest, DeskState, Edit, EditedPrompt, ExplainedClass, Explanation, Finding,
     FindingKind, Fitted, FlawedPrompt, LastChange, LearningCurve, LikelyClass, PictureSource, Progress,
-    PromptOrigin, PromptShare, PromptSimilarity, Recent, Reliability, ReliabilityBin, RemovedPrompt,
-    SavedPrompts, Session, SessionImage, SkippedImage, Stage, StrategyResult, test_session,
+    PromptOrigin, PromptShare, PromptSimilarity, PullOffer, Recent, Reliability, ReliabilityBin, Remedy,
+    RemovedPrompt, SavedPrompts, Session, SessionImage, SkippedImage, Stage, StrategyResult, test_session,
 };
 
 const CLASSES: [&str; 4] = ["cat", "deer", "frog", "カエル"];
@@ -1126,7 +1126,7 @@ fn a_question_that_is_out_of_date_goes_away() {
     assert_eq!(state.overlay, None);
     let mut state = waiting(80, 24);
     press(&mut state, "q");
-    update(&mut state, Event::Failed(Problem { message: "no".into(), store: false }));
+    update(&mut state, Event::Failed(Problem { message: "no".into(), remedy: None }));
     assert_eq!(state.overlay, None);
 }
 
@@ -1146,7 +1146,7 @@ fn a_job_that_fails_beside_a_session_leaves_it_there() {
     let mut state = opened(80, 24);
     state.begin_session();
     assert_eq!(press(&mut state, "6 x"), [Effect::StopSession]);
-    update(&mut state, Event::Failed(Problem { message: "no such prompt set\nmore".into(), store: false }));
+    update(&mut state, Event::Failed(Problem { message: "no such prompt set\nmore".into(), remedy: None }));
     assert_eq!(state.notice.as_deref(), Some("no such prompt set"));
     assert!(drawn(&state, COLORED).contains("no such prompt set"));
     assert_eq!(press(&mut state, "r"), [Effect::StartSession]);
@@ -1158,16 +1158,71 @@ fn a_job_that_fails_beside_a_session_leaves_it_there() {
 fn a_held_store_can_be_done_without() {
     let mut state = waiting(80, 24);
     let message = "the store is in use by process 12".to_owned();
-    update(&mut state, Event::Failed(Problem { message: message.clone(), store: true }));
+    update(
+        &mut state,
+        Event::Failed(Problem { message: message.clone(), remedy: Some(Remedy::MemoryStore) }),
+    );
     assert_eq!(press(&mut state, "i"), [Effect::StartInMemory]);
     assert!(state.in_memory);
     update(&mut state, Event::Stopped);
     assert_eq!(press(&mut state, "r"), [Effect::StartInMemory]);
     // What fails in memory may work with the store, once it is free.
-    update(&mut state, Event::Failed(Problem { message, store: false }));
+    update(&mut state, Event::Failed(Problem { message, remedy: None }));
     assert_eq!(press(&mut state, "i"), []);
     assert_eq!(press(&mut state, "r"), [Effect::StartSession]);
     assert!(!state.in_memory);
+}
+
+/// A checkpoint that is not on this machine.
+fn absent_checkpoint() -> Problem {
+    let offer = PullOffer {
+        repository: "openai/clip-vit-base-patch32".into(),
+        bytes: 607_600_000,
+        host: "huggingface.co".into(),
+        cache: "/home/ada/.cache/huggingface/hub".into(),
+    };
+    let message = "nothing of it is there: get it with `cupl-tui pull`".to_owned();
+    Problem { message, remedy: Some(Remedy::Pull(offer)) }
+}
+
+#[test]
+fn a_download_is_offered_and_the_opening_goes_on() {
+    let mut state = waiting(80, 24);
+    update(&mut state, Event::Failed(absent_checkpoint()));
+    insta::assert_snapshot!("absent-checkpoint", drawn(&state, COLORED));
+    assert_eq!(press(&mut state, "j r Enter i"), []);
+    assert_eq!(press(&mut state, "y"), [Effect::Pull]);
+    let bytes = Progress {
+        stage: Stage::Download,
+        done: 123_400_000,
+        total: 607_600_000,
+        cached: 0,
+        rate: Some(11_000_000.0),
+        left: Some(std::time::Duration::from_secs(44)),
+    };
+    update(&mut state, Event::Progress(bytes));
+    insta::assert_snapshot!("pulling", drawn(&state, COLORED));
+    // What was stopped or failed in the middle goes on; nobody is asked again.
+    assert_eq!(press(&mut state, "x"), [Effect::StopSession]);
+    update(&mut state, Event::Stopped);
+    assert_eq!(press(&mut state, "r"), [Effect::StartSession]);
+    update(&mut state, Event::Failed(Problem { message: "the answer was cut off".into(), remedy: None }));
+    assert_eq!(press(&mut state, "r"), [Effect::StartSession]);
+    update(&mut state, Event::Opened(Arc::new(session()), None));
+    assert_eq!(summary(&state), "A templates B cupl: strategies at cupl");
+}
+
+#[test]
+fn a_download_can_be_declined() {
+    let mut state = waiting(60, 20);
+    update(&mut state, Event::Failed(absent_checkpoint()));
+    insta::assert_snapshot!("absent-checkpoint-60x20", drawn(&state, COLORED));
+    assert_eq!(press(&mut state, "n"), []);
+    assert_eq!(state.place(), Context::Opening);
+    press(&mut state, "Esc");
+    assert_eq!(state.place(), Context::AbsentCheckpoint);
+    assert_eq!(press(&mut state, "O j Enter"), []);
+    assert_eq!(press(&mut state, "Esc k Enter"), [Effect::OpenExperiment(Wanted::Demo)]);
 }
 
 /// The session with controls of a strategy.
@@ -1405,8 +1460,11 @@ fn without_utf8_everything_is_ascii() {
         press(&mut state, keys);
         screens.push(drawn(&state, PLAIN));
     }
-    update(&mut state, Event::Failed(Problem { message: "no".into(), store: true }));
-    screens.push(drawn(&state, PLAIN));
+    for problem in [Problem { message: "no".into(), remedy: Some(Remedy::MemoryStore) }, absent_checkpoint()]
+    {
+        update(&mut state, Event::Failed(problem));
+        screens.push(drawn(&state, PLAIN));
+    }
     for strategies in [1, 3] {
         for (_, keys) in SCREENS {
             let mut state = opened_with(generated(&numbered("class ", 6), strategies), 80, 24);
@@ -1423,7 +1481,7 @@ fn without_utf8_everything_is_ascii() {
 fn a_long_problem_is_scrolled() {
     let message = (1..=200).map(|line| format!("line {line}")).collect::<Vec<_>>().join("\n");
     let mut state = waiting(80, 24);
-    update(&mut state, Event::Failed(Problem { message, store: false }));
+    update(&mut state, Event::Failed(Problem { message, remedy: None }));
     assert!(drawn(&state, COLORED).contains("from 1 of 200"));
     press(&mut state, "j j");
     insta::assert_snapshot!("problem-scrolled", drawn(&state, COLORED));
@@ -1432,12 +1490,12 @@ fn a_long_problem_is_scrolled() {
     // One long line is scrolled as it is wrapped.
     press(&mut state, "r");
     let message = numbered("class ", 1000).join(", ");
-    update(&mut state, Event::Failed(Problem { message, store: false }));
+    update(&mut state, Event::Failed(Problem { message, remedy: None }));
     assert!(!drawn(&state, COLORED).contains("class 999"));
     press(&mut state, "G");
     assert!(drawn(&state, COLORED).contains("class 999"));
     press(&mut state, "r");
-    update(&mut state, Event::Failed(Problem { message: "another".into(), store: false }));
+    update(&mut state, Event::Failed(Problem { message: "another".into(), remedy: None }));
     assert!(drawn(&state, COLORED).contains("another"));
 }
 
@@ -1475,7 +1533,7 @@ fn waiting_looks_like_this() {
     update(&mut state, Event::Stopped);
     insta::assert_snapshot!("waiting-stopped", drawn(&state, COLORED));
     let message = "the store /data/cupl-tui is in use by process 1234.\nClose it there.".to_owned();
-    update(&mut state, Event::Failed(Problem { message, store: true }));
+    update(&mut state, Event::Failed(Problem { message, remedy: Some(Remedy::MemoryStore) }));
     insta::assert_snapshot!("waiting-store", drawn(&state, COLORED));
     let mut state = opened(80, 24);
     state.begin_session();

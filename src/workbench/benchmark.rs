@@ -338,7 +338,7 @@ fn all<T: Sync, R: Send>(
 }
 
 /// What all threads together can do at most, in operations per second.
-fn peak_flops() -> f64 {
+pub(super) fn peak_flops() -> f64 {
     const TRIALS: usize = 20;
     std::thread::scope(|scope| {
         let running: Vec<_> =

@@ -6,6 +6,7 @@ use super::experiment::ExperimentError;
 use crate::clip::ClipError;
 use crate::dataset::{DatasetError, SkippedImage};
 use crate::evaluation::EvaluationError;
+use crate::hub::{HubError, Repository};
 use crate::prompts::{Aggregation, PromptError};
 use crate::store::StoreError;
 
@@ -18,6 +19,17 @@ pub enum WorkbenchError {
     /// The checkpoint or an encoder.
     #[error(transparent)]
     Clip(#[from] ClipError),
+    /// A checkpoint of a hub.
+    #[error(transparent)]
+    Hub(Box<HubError>),
+    /// A checkpoint of a hub of which the cache lacks a file.
+    #[error("{source}\n`cupl-tui pull {repository}` fetches what the hub has of it.")]
+    PartOfCheckpoint {
+        /// Which.
+        repository: Box<Repository>,
+        /// What is missing.
+        source: ClipError,
+    },
     /// The images or their classes.
     #[error(transparent)]
     Dataset(#[from] DatasetError),
@@ -244,6 +256,29 @@ pub enum WorkbenchError {
     /// Somebody stopped the work; what was finished is kept.
     #[error("stopped; everything finished so far is kept and the next start continues there")]
     Cancelled,
+}
+
+impl WorkbenchError {
+    /// The checkpoint that is not, or not wholly, on this machine: to pull it may help.
+    pub(super) fn absent_checkpoint(&self) -> Option<&Repository> {
+        match self {
+            Self::PartOfCheckpoint { repository, .. } => Some(repository),
+            Self::Hub(error) => match &**error {
+                HubError::NotCached { repository, .. } => Some(repository),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+impl From<HubError> for WorkbenchError {
+    fn from(error: HubError) -> Self {
+        match error {
+            HubError::Cancelled => Self::Cancelled,
+            other => Self::Hub(Box::new(other)),
+        }
+    }
 }
 
 fn first(skipped: &[SkippedImage]) -> (&str, &str) {

@@ -1,5 +1,6 @@
 //! What an experiment names: a checkpoint, a dataset and prompt strategies; read from a TOML file or from flags.
 //! Nothing is opened here: paths are only made absolute to the experiment file's folder, and templates beside images found.
+//! Whether a folder is there decides between it and a hub's repository of the same name.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::generation::GenerationSettings;
 use crate::clip::Precision;
 use crate::dataset::templates_beside;
+use crate::hub::Repository;
 use crate::prompts::Aggregation;
 
 /// The word that names the embedded demo wherever a path may stand.
@@ -46,14 +48,30 @@ pub struct Experiment {
 pub enum CheckpointChoice {
     /// The embedded one.
     Demo,
-    /// A Hugging Face CLIP directory.
+    /// A directory with a checkpoint in any form that is known.
     Directory(PathBuf),
+    /// A repository of a Hugging Face hub, in its cache.
+    Hub(Repository),
 }
 
 impl CheckpointChoice {
-    /// What a path means: `demo` is the embedded checkpoint, anything else a directory.
+    /// What a path means: `demo` is the embedded checkpoint; `owner/name` and `owner/name@revision` are a hub's, unless
+    /// there is such a folder; anything else is a directory.
     pub fn at(path: &Path) -> Self {
-        if path.as_os_str() == DEMO { Self::Demo } else { Self::Directory(path.to_owned()) }
+        Self::within(path, Path::new(""))
+    }
+
+    /// The same of a path that is relative to a folder.
+    fn within(path: &Path, folder: &Path) -> Self {
+        if path.as_os_str() == DEMO {
+            return Self::Demo;
+        }
+        let directory = folder.join(path);
+        let repository = path.to_str().and_then(|text| Repository::parse(text).ok());
+        match repository.filter(|_| !directory.exists()) {
+            Some(repository) => Self::Hub(repository),
+            None => Self::Directory(directory),
+        }
     }
 }
 
@@ -207,7 +225,7 @@ enum TemplatesEntry {
 /// An experiment given by flags instead of a file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExperimentFlags {
-    /// A checkpoint directory, or `demo`.
+    /// A checkpoint directory, `owner/name` of a hub, or `demo`.
     pub checkpoint: Option<PathBuf>,
     /// A folder of images, a manifest, or `demo`.
     pub images: Option<PathBuf>,
@@ -300,7 +318,7 @@ impl Experiment {
         });
         Ok(Self {
             name,
-            checkpoint: checkpoint(Path::new(&file.checkpoint), folder),
+            checkpoint: CheckpointChoice::within(Path::new(&file.checkpoint), folder),
             precision: file.precision,
             dataset,
             strategies,
@@ -350,9 +368,8 @@ impl Experiment {
             path: PathBuf::from("command line"),
             message: message.to_owned(),
         };
-        let here = Path::new("");
         let Some(checkpoint_path) = &flags.checkpoint else {
-            return Err(invalid("say which model: --checkpoint DIR (or --checkpoint demo)"));
+            return Err(invalid("say which model: --checkpoint DIR, OWNER/NAME of a hub, or demo"));
         };
         let Some(images) = &flags.images else {
             return Err(invalid("say which images: --images DIR (or --images demo)"));
@@ -393,7 +410,7 @@ impl Experiment {
         let name = images
             .file_name()
             .map_or_else(|| images.display().to_string(), |name| name.to_string_lossy().into_owned());
-        let (checkpoint, precision) = (checkpoint(checkpoint_path, here), Precision::default());
+        let (checkpoint, precision) = (CheckpointChoice::at(checkpoint_path), Precision::default());
         Ok(Self {
             name,
             checkpoint,
@@ -405,13 +422,6 @@ impl Experiment {
             prompt_keys: BTreeMap::new(),
             generation: GenerationSettings::default(),
         })
-    }
-}
-
-fn checkpoint(path: &Path, folder: &Path) -> CheckpointChoice {
-    match CheckpointChoice::at(path) {
-        CheckpointChoice::Demo => CheckpointChoice::Demo,
-        CheckpointChoice::Directory(path) => CheckpointChoice::Directory(folder.join(path)),
     }
 }
 
@@ -565,6 +575,28 @@ mod tests {
                 PromptSetChoice::Stored { name: "other".into(), version: None },
             ]
         );
+    }
+
+    #[test]
+    fn folders_come_before_repositories_of_the_same_name() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(dir.path().join("openai/clip")).unwrap();
+        let of = |text: &str| CheckpointChoice::within(Path::new(text), dir.path());
+        let directory = |text: &str| CheckpointChoice::Directory(dir.path().join(text));
+        let hub = |text: &str| CheckpointChoice::Hub(Repository::parse(text).unwrap());
+        for path in
+            ["openai/clip", "./laion/clip", "clip", "a/b/c", "/models/clip", "laion/clip/", "../laion/clip"]
+        {
+            assert_eq!(of(path), directory(path), "{path}");
+        }
+        for name in ["laion/clip", "openai/clip@v1", "laion/clip@refs/pr/1"] {
+            assert_eq!(of(name), hub(name), "{name}");
+        }
+        assert_eq!(of("demo"), CheckpointChoice::Demo);
+        // What is a repository stays one, from whatever folder it is looked at.
+        let experiment =
+            parse("checkpoint = 'laion/clip'\nimages = 'b'\n[[strategy]]\nname = 'x'\ncupl = 'c'\n").unwrap();
+        assert_eq!(experiment.absolute().checkpoint, hub("laion/clip"));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::thread;
 
 use super::error::WorkbenchError;
 use super::experiment::Experiment;
+use super::hub_checkpoint::{PullOffer, hub, offer, pull_missing};
 use super::opening::Workbench;
 use super::progress::{Cancel, Progress};
 use super::prompt_desk::DeskError;
@@ -56,9 +57,18 @@ pub enum JobNotice {
     Failed {
         /// The whole message.
         message: String,
-        /// The store is why: one in memory would do.
-        store: bool,
+        /// What would help.
+        remedy: Option<Remedy>,
     },
+}
+
+/// What would help a job that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remedy {
+    /// A store in memory: the one that was wanted cannot be opened.
+    MemoryStore,
+    /// To download the checkpoint.
+    Pull(PullOffer),
 }
 
 /// Opens the store and the experiment, embeds what is missing and evaluates.
@@ -83,10 +93,12 @@ pub struct SessionJob {
 }
 
 impl SessionJob {
-    /// Starts the job; `notify` is called on its thread, the last time with anything but `Progress`.
+    /// Starts the job; `notify` is called on its thread, the last time with anything but `Progress`. A hub's checkpoint that
+    /// is not on this machine is only downloaded where the job may.
     pub fn start(
         experiment: Experiment,
         place: StorePlace,
+        may_pull: bool,
         notify: impl Fn(JobNotice) + Send + 'static,
     ) -> std::io::Result<Self> {
         let cancel = Cancel::default();
@@ -94,20 +106,24 @@ impl SessionJob {
         thread::Builder::new().name("job-session".into()).spawn(move || {
             let made = catch_unwind(AssertUnwindSafe(|| {
                 debug_assert!(std::env::var_os("CUPL_TUI_PANIC_IN_JOB").is_none(), "a test asks for a panic");
-                make_session(&experiment, &place, SessionOptions::default(), &its_cancel, &|progress| {
-                    notify(JobNotice::Progress(progress));
-                })
+                let notify = |progress| notify(JobNotice::Progress(progress));
+                let make =
+                    || make_session(&experiment, &place, SessionOptions::default(), &its_cancel, &notify);
+                match make().map_err(|error| (error.absent_checkpoint().cloned(), error)) {
+                    Err((Some(absent), _)) if may_pull => {
+                        pull_missing(&hub()?, &absent, &its_cancel, &notify)?;
+                        make()
+                    }
+                    made => made.map_err(|(_, error)| error),
+                }
             }));
             notify(match made {
                 Ok(Ok(session)) => JobNotice::Opened(Arc::new(session)),
                 Ok(Err(WorkbenchError::Cancelled)) => JobNotice::Stopped,
-                Ok(Err(error)) => JobNotice::Failed {
-                    message: error.to_string(),
-                    store: matches!(error, WorkbenchError::Store(_)),
-                },
+                Ok(Err(error)) => failed(&error, may_pull, &its_cancel),
                 Err(panic) => JobNotice::Failed {
                     message: format!("{}\nWhat it had finished is kept.", panic_message(panic.as_ref())),
-                    store: false,
+                    remedy: None,
                 },
             });
         })?;
@@ -117,6 +133,22 @@ impl SessionJob {
     /// Asks the job to stop: it does within a batch, and everything it has finished is kept.
     pub fn stop(&self) {
         self.cancel.cancel();
+    }
+}
+
+/// A failure, and what would help: what a download comes to is asked of the hub.
+fn failed(error: &WorkbenchError, may_pull: bool, cancel: &Cancel) -> JobNotice {
+    let message = error.to_string();
+    if matches!(error, WorkbenchError::Store(_)) {
+        return JobNotice::Failed { message, remedy: Some(Remedy::MemoryStore) };
+    }
+    let Some(repository) = error.absent_checkpoint().filter(|_| !may_pull) else {
+        return JobNotice::Failed { message, remedy: None };
+    };
+    match offer(repository, cancel) {
+        Ok(offer) => JobNotice::Failed { message, remedy: offer.map(Remedy::Pull) },
+        Err(WorkbenchError::Cancelled) => JobNotice::Stopped,
+        Err(error) => JobNotice::Failed { message: format!("{message}\n{error}"), remedy: None },
     }
 }
 
@@ -181,7 +213,8 @@ mod tests {
     /// The notices of a job until its last one, which is not progress.
     fn run(experiment: Experiment, place: StorePlace, stop_at: Option<usize>) -> Vec<JobNotice> {
         let (sender, receiver) = crossbeam_channel::unbounded();
-        let job = SessionJob::start(experiment, place, move |notice| sender.send(notice).unwrap()).unwrap();
+        let job =
+            SessionJob::start(experiment, place, false, move |notice| sender.send(notice).unwrap()).unwrap();
         let mut notices = Vec::new();
         for notice in receiver {
             notices.push(notice);
@@ -215,9 +248,10 @@ mod tests {
         let mut experiment = Experiment::demo().unwrap();
         experiment.checkpoint = super::super::CheckpointChoice::Directory("/nowhere".into());
         let notices = run(experiment, StorePlace::in_memory(), None);
-        let [JobNotice::Failed { message, store: false }] = &notices[..] else { panic!("{notices:?}") };
+        let [JobNotice::Failed { message, remedy: None }] = &notices[..] else { panic!("{notices:?}") };
         assert!(message.contains("/nowhere"), "{message}");
         let notices = run(Experiment::demo().unwrap(), StorePlace::Directory("/dev/null/store".into()), None);
-        assert!(matches!(&notices[..], [JobNotice::Failed { store: true, .. }]), "{notices:?}");
+        let [JobNotice::Failed { remedy, .. }] = &notices[..] else { panic!("{notices:?}") };
+        assert_eq!(*remedy, Some(Remedy::MemoryStore));
     }
 }

@@ -10,6 +10,7 @@ use super::error::WorkbenchError;
 use super::experiment::{
     CheckpointChoice, ClassNamesChoice, DatasetChoice, Experiment, PromptSetChoice, StrategyChoice,
 };
+use super::hub_checkpoint::open_cached;
 use crate::clip::{Checkpoint, CheckpointSource};
 use crate::dataset::{ClassNameMap, Dataset, DatasetOptions};
 use crate::message::{joined, listed};
@@ -217,6 +218,7 @@ pub fn open_checkpoint(choice: &CheckpointChoice) -> Result<Checkpoint, Workbenc
     Ok(Checkpoint::open(match choice {
         CheckpointChoice::Demo => demo::checkpoint(),
         CheckpointChoice::Directory(path) => CheckpointSource::Directory(path.clone()),
+        CheckpointChoice::Hub(repository) => return open_cached(repository),
     })?)
 }
 

@@ -40,6 +40,12 @@ pub enum Stage {
     Inspecting,
     /// Drawing prompts and evaluating what is drawn.
     Drawing,
+    /// Downloading a checkpoint; its bytes are counted.
+    Download,
+    /// Waiting while another process downloads it.
+    Waiting,
+    /// Verifying what was downloaded.
+    Verification,
 }
 
 impl Stage {
@@ -50,7 +56,12 @@ impl Stage {
             Self::Prompts => "prompts",
             Self::Pruning => "classes",
             Self::Drawing => "draws",
+            Self::Download | Self::Waiting | Self::Verification => "bytes",
         }
+    }
+
+    fn counts_bytes(self) -> bool {
+        matches!(self, Self::Download | Self::Waiting | Self::Verification)
     }
 
     /// What is done to them.
@@ -61,6 +72,9 @@ impl Stage {
             Self::Pruning => "pruning",
             Self::Inspecting => "inspecting",
             Self::Drawing => "evaluating",
+            Self::Download => "downloading",
+            Self::Waiting => "another process downloads the same,",
+            Self::Verification => "verifying",
         }
     }
 }
@@ -91,10 +105,16 @@ impl Progress {
 
 impl std::fmt::Display for Progress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let unit = self.stage.unit();
-        write!(f, "{} {unit} {}/{}", self.stage.verb(), self.done, self.total)?;
-        if let Some(rate) = self.rate {
-            write!(f, ", {} {unit}/s", short_rate(rate))?;
+        let (verb, unit) = (self.stage.verb(), self.stage.unit());
+        if self.stage.counts_bytes() {
+            write!(f, "{verb} {} of {}", short_size(self.done as u64), short_size(self.total as u64))?;
+        } else {
+            write!(f, "{verb} {unit} {}/{}", self.done, self.total)?;
+        }
+        match self.rate {
+            Some(rate) if self.stage.counts_bytes() => write!(f, ", {}/s", short_size(rate as u64))?,
+            Some(rate) => write!(f, ", {} {unit}/s", short_rate(rate))?,
+            None => {}
         }
         if let Some(left) = self.left {
             write!(f, ", {} left", short_duration(left))?;
@@ -111,6 +131,19 @@ fn short_rate(rate: f64) -> String {
     } else {
         format!("{rate:.2}")
     }
+}
+
+/// A number of bytes in decimal units: `512 B`, `4.2 kB`, `605.2 MB`, `1.7 GB`.
+pub fn short_size(bytes: u64) -> String {
+    let units = ["kB", "MB", "GB", "TB"];
+    let mut size = bytes as f64 / 1e3;
+    // What would be shown as 1000.0 of a unit is 1.0 of the next one.
+    let unit = units.into_iter().find(|unit| {
+        let fits = size < 999.95 || *unit == "TB";
+        size = if fits { size } else { size / 1e3 };
+        fits
+    });
+    if bytes < 1000 { format!("{bytes} B") } else { format!("{size:.1} {}", unit.unwrap_or_default()) }
 }
 
 /// A duration in at most two units: `8s`, `3m 05s`, `2h 10m`.
@@ -181,6 +214,26 @@ mod tests {
         assert_eq!(progress.left, Some(Duration::from_secs(20)));
         assert_eq!(progress.to_string(), "embedding images 600/1000, 20.0 images/s, 20s left");
         assert!((progress.fraction() - 0.6).abs() < 1e-12);
+    }
+
+    #[test]
+    fn bytes_have_units() {
+        let sizes =
+            [(0, "0 B"), (999, "999 B"), (4186, "4.2 kB"), (605_157_884, "605.2 MB"), (999_999, "1.0 MB")];
+        for (bytes, text) in
+            sizes.into_iter().chain([(1_710_540_580, "1.7 GB"), (2_000_000_000_000, "2.0 TB")])
+        {
+            assert_eq!(short_size(bytes), text);
+        }
+        let progress = Progress {
+            stage: Stage::Download,
+            done: 302_000_000,
+            total: 605_157_884,
+            cached: 0,
+            rate: Some(12_340_000.0),
+            left: Some(Duration::from_secs(25)),
+        };
+        assert_eq!(progress.to_string(), "downloading 302.0 MB of 605.2 MB, 12.3 MB/s, 25s left");
     }
 
     #[test]

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::embedding::{ImageContents, files_hash};
 use super::error::WorkbenchError;
-use super::experiment::{Experiment, PromptSetChoice};
+use super::experiment::{CheckpointChoice, Experiment, PromptSetChoice};
+use super::hub_checkpoint::as_cached;
 use super::opening::{OpenStrategy, Workbench};
 use super::session::Session;
 use super::split_reference;
@@ -113,12 +114,15 @@ impl Workbench {
     }
 
     /// The experiment with this strategy alone, as it can be opened again from anywhere: prompt sets of the store in the
-    /// version that was used.
+    /// version that was used, a hub's checkpoint in its commit.
     pub(super) fn source_of(&self, strategy: usize) -> Experiment {
         let mut source = self.experiment.clone().absolute();
         source.strategies = source.strategies.into_iter().skip(strategy).take(1).collect();
         source.baseline = 0;
         source.controls.clear();
+        if let CheckpointChoice::Hub(repository) = &mut source.checkpoint {
+            *repository = as_cached(repository);
+        }
         let used = self.strategies[strategy].prompt_sets.iter().map(|reference| split_reference(reference).1);
         let choices = source.strategies.iter_mut().flat_map(|strategy| &mut strategy.prompt_sets);
         for (choice, used) in choices.zip(used) {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::experiment::{Experiment, ExperimentError, ExperimentFlags};
+use super::experiment::{CheckpointChoice, Experiment, ExperimentError, ExperimentFlags};
 
 /// Experiments kept at most.
 const MOST: usize = 20;
@@ -53,11 +53,15 @@ impl Origin {
             let is_word = is_stored || path.as_os_str() == super::experiment::DEMO;
             if is_word { path } else { std::path::absolute(&path).unwrap_or(path) }
         };
+        let checkpoint = |path: PathBuf| match CheckpointChoice::at(&path) {
+            CheckpointChoice::Directory(path) => absolute(path),
+            CheckpointChoice::Demo | CheckpointChoice::Hub(_) => path,
+        };
         match self {
             Self::Demo => Self::Demo,
             Self::File(path) => Self::File(absolute(path)),
             Self::Flags(flags) => Self::Flags(Box::new(ExperimentFlags {
-                checkpoint: flags.checkpoint.map(absolute),
+                checkpoint: flags.checkpoint.map(checkpoint),
                 images: flags.images.map(absolute),
                 class_names: flags.class_names.map(absolute),
                 templates: flags.templates.map(absolute),
@@ -215,6 +219,22 @@ mod tests {
         let nowhere = Memory::new(None);
         nowhere.leave(&pets, "{}").unwrap();
         assert_eq!(nowhere.left(&pets), None);
+    }
+
+    #[test]
+    fn words_are_not_made_absolute() {
+        let flags = ExperimentFlags {
+            checkpoint: Some("openai/clip".into()),
+            images: Some("photos".into()),
+            templates: Some("stored:mine".into()),
+            cupl: Some("demo".into()),
+            ..ExperimentFlags::default()
+        };
+        let Origin::Flags(absolute) = Origin::Flags(Box::new(flags.clone())).absolute() else { panic!() };
+        assert_eq!(
+            *absolute,
+            ExperimentFlags { images: Some(std::path::absolute("photos").unwrap()), ..flags }
+        );
     }
 
     #[test]

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 /// What somebody asked for.
 #[derive(Debug, Clone)]
 pub struct Asked {
+    pub method: String,
     pub path: String,
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
@@ -33,6 +34,8 @@ pub enum Reply {
     Answer { status: u16, content_type: &'static str, headers: Vec<(&'static str, String)>, body: Vec<u8> },
     /// The same, but the connection ends after so many bytes of the body.
     Cut { after: usize, body: Vec<u8> },
+    /// Only so many bytes of the body; then nothing more comes until whoever asked is gone.
+    Stall { status: u16, headers: Vec<(&'static str, String)>, after: usize, body: Vec<u8> },
     /// In pieces of this many bytes, without a length.
     Chunked { size: usize, content_type: &'static str, body: Vec<u8> },
     /// No answer at all: the connection ends.
@@ -75,7 +78,7 @@ impl Loopback {
                             record.push(asked.clone());
                             record.len() - 1
                         };
-                        if !send(&stream, reply(before, &asked)) {
+                        if !send(&stream, &asked, reply(before, &asked)) {
                             return;
                         }
                     }
@@ -94,7 +97,8 @@ impl Loopback {
 fn read_request(reader: &mut BufReader<TcpStream>) -> Option<Asked> {
     let mut line = String::new();
     reader.read_line(&mut line).ok().filter(|read| *read > 0)?;
-    let path = line.split_whitespace().nth(1)?.to_owned();
+    let mut words = line.split_whitespace().map(str::to_owned);
+    let (method, path) = (words.next()?, words.next()?);
     let mut headers = Vec::new();
     loop {
         let mut line = String::new();
@@ -108,11 +112,11 @@ fn read_request(reader: &mut BufReader<TcpStream>) -> Option<Asked> {
     let length = length.and_then(|(_, value)| value.parse().ok()).unwrap_or(0);
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    Some(Asked { path, headers, body: String::from_utf8(body).unwrap() })
+    Some(Asked { method, path, headers, body: String::from_utf8(body).unwrap() })
 }
 
 /// Whether the connection is still of use.
-fn send(mut stream: &TcpStream, reply: Reply) -> bool {
+fn send(mut stream: &TcpStream, asked: &Asked, reply: Reply) -> bool {
     let head = |status: u16, content_type: &str, more: &[(&str, String)]| {
         let mut head = format!("HTTP/1.1 {status} .\r\nContent-Type: {content_type}\r\n");
         for (name, value) in more {
@@ -126,11 +130,20 @@ fn send(mut stream: &TcpStream, reply: Reply) -> bool {
         Reply::Answer { status, content_type, mut headers, body } => {
             headers.push(length(&body));
             let head = head(status, content_type, &headers);
+            // A head is asked for to know what a body would be.
+            let body = if asked.method == "HEAD" { Vec::new() } else { body };
             stream.write_all(&head).and_then(|()| stream.write_all(&body)).is_ok()
         }
         Reply::Cut { after, body } => {
             let head = head(200, "application/json", &[length(&body)]);
             let _sent = stream.write_all(&head).and_then(|()| stream.write_all(&body[..after]));
+            false
+        }
+        Reply::Stall { status, mut headers, after, body } => {
+            headers.push(length(&body));
+            let head = head(status, "application/octet-stream", &headers);
+            let sent = stream.write_all(&head).and_then(|()| stream.write_all(&body[..after]));
+            let _gone = sent.and_then(|()| stream.read(&mut [0]));
             false
         }
         Reply::Chunked { size, content_type, body } => {

@@ -245,7 +245,7 @@ impl Session {
         Self::start_in(terminal, home, arguments, &[], rows, cols)
     }
 
-    fn start_in(
+    pub fn start_in(
         terminal: Terminal,
         home: &Path,
         arguments: &[&str],

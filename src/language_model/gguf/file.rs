@@ -7,8 +7,9 @@ use std::path::Path;
 
 use candle_core::quantized::gguf_file::{Content, Value};
 use candle_core::{Device, Tensor};
-use candle_transformers::models::{quantized_gemma3, quantized_llama};
+use candle_transformers::models::quantized_llama;
 
+use super::gemma3::Gemma3;
 use crate::language_model::LanguageModelError;
 
 /// Metadata by their keys.
@@ -17,8 +18,8 @@ pub(super) type Metadata = HashMap<String, Value>;
 /// A network with what it has read so far. Clones share the weights.
 #[derive(Debug, Clone)]
 pub(super) enum Network {
-    Llama(quantized_llama::ModelWeights),
-    Gemma3(quantized_gemma3::ModelWeights),
+    Llama(Box<quantized_llama::ModelWeights>),
+    Gemma3(Gemma3),
 }
 
 impl Network {
@@ -62,12 +63,9 @@ pub(super) fn load(path: &Path) -> Result<Loaded, LanguageModelError> {
         .map_or(2048, |length| length as usize);
     let device = Device::Cpu;
     let network = match architecture.as_str() {
-        "llama" => {
-            quantized_llama::ModelWeights::from_gguf(content, &mut reader, &device).map(Network::Llama)
-        }
-        "gemma3" => {
-            quantized_gemma3::ModelWeights::from_gguf(content, &mut reader, &device).map(Network::Gemma3)
-        }
+        "llama" => quantized_llama::ModelWeights::from_gguf(content, &mut reader, &device)
+            .map(|network| Network::Llama(Box::new(network))),
+        "gemma3" => Gemma3::read(content, &mut reader).map(Network::Gemma3),
         other => {
             return Err(bad(format!(
                 "the architecture {other:?} is not known here; llama and gemma3 are. A server such as llama.cpp's runs others: \

@@ -1,9 +1,10 @@
-//! Language models in GGUF files, on this machine's processor. The networks are candle-transformers'; what is around them is
-//! here.
+//! Language models in GGUF files, on this machine's processor. What is around the networks is here; llama's is
+//! candle-transformers'.
 //!
 //! | file | what it knows |
 //! |---|---|
 //! | `file.rs` | which networks there are, and what a file must have |
+//! | `gemma3.rs` | the network that is not candle-transformers' |
 //! | `tokenizer.rs` | the tokenizer in a file's metadata |
 //! | `conversation.rs` | the form of a conversation in a file's metadata |
 //! | `drawing.rs` | from logits to a token |
@@ -11,6 +12,7 @@
 mod conversation;
 mod drawing;
 mod file;
+mod gemma3;
 #[cfg(test)]
 mod tests;
 mod tokenizer;

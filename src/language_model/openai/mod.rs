@@ -5,10 +5,8 @@
 //! | `settings.rs` | where the server is, the model, the key |
 //! | `request.rs` | bodies of requests, and what a server does not understand of them |
 //! | `answer.rs` | answers and streams of their parts |
-//! | `patience.rs` | when to try again |
 
 mod answer;
-mod patience;
 mod request;
 mod settings;
 
@@ -16,22 +14,21 @@ use std::io::Read;
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use crossbeam_channel::{RecvTimeoutError, bounded};
 use serde_json::Value;
 use ureq::Agent;
 
 use super::{Backend, LanguageModel, LanguageModelError, Preview, Sample, SampleRequest, sample_seed};
-use crate::http;
+use crate::http::{self, Limit};
+use crate::patience::{self, GLANCE};
 use answer::Answer;
 use request::Refused;
 pub use settings::{ApiKey, OPENAI, OpenAiSettings, RequestForm};
 
 /// Bytes of an answer at most: ten answers of fifty tokens have some thousands.
 const LARGEST_ANSWER: u64 = 8 << 20;
-/// How often a wait looks whether somebody wants to stop.
-const GLANCE: Duration = Duration::from_millis(50);
 /// Characters of a server's message that are shown.
 const SHOWN: usize = 300;
 
@@ -62,7 +59,7 @@ impl OpenAi {
     /// [`LanguageModelError::Settings`].
     pub fn new(settings: OpenAiSettings) -> Result<Self, LanguageModelError> {
         settings.check()?;
-        let agent = http::agent(&settings.base_url, settings.timeout)
+        let agent = http::agent(&settings.base_url, Limit::Whole(settings.timeout))
             .map_err(|reason| LanguageModelError::Connection { url: settings.base_url.clone(), reason })?;
         Ok(Self { settings, agent, refused: Mutex::default() })
     }
@@ -95,7 +92,10 @@ impl OpenAi {
                 Attempt::Again { retry_after, .. } => {
                     let chance = sample_seed(u64::from(attempt), &request.llm_prompt, request.samples.start);
                     let chance = chance as f64 / u64::MAX as f64;
-                    pause(patience::wait(self.settings.backoff, attempt, retry_after, chance), is_cancelled)?;
+                    let wait = patience::wait(self.settings.backoff, attempt, retry_after, chance);
+                    if !patience::pause(wait, is_cancelled) {
+                        return Err(LanguageModelError::Cancelled);
+                    }
                     attempt += 1;
                 }
             }
@@ -254,7 +254,7 @@ fn exchange(agent: &Agent, url: &str, key: Option<&str>, body: Option<&str>) -> 
             None => agent.get(url).call(),
         },
     };
-    let mut response = sent.map_err(|error| failure(&error))?;
+    let mut response = sent.map_err(|error| http::failure(&error))?;
     let header =
         |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let content_type = header("content-type").unwrap_or_default().to_ascii_lowercase();
@@ -278,18 +278,6 @@ fn exchange(agent: &Agent, url: &str, key: Option<&str>, body: Option<&str>) -> 
     Ok(Response { status, content_type, retry_after, body })
 }
 
-fn failure(error: &ureq::Error) -> String {
-    match error {
-        ureq::Error::HostNotFound => "there is no such host: check the base URL".to_owned(),
-        ureq::Error::Timeout(_) => "no answer in time".to_owned(),
-        ureq::Error::ConnectionFailed => "no connection: does the server run?".to_owned(),
-        ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
-            "no connection (refused): does the server run?".to_owned()
-        }
-        other => other.to_string(),
-    }
-}
-
 /// What a server says in an answer with an error status.
 fn said(content_type: &str, body: &[u8]) -> String {
     let value: Option<Value> = serde_json::from_slice(body).ok();
@@ -297,21 +285,6 @@ fn said(content_type: &str, body: &[u8]) -> String {
         Some(message) => message,
         None if content_type.starts_with("text/html") => String::new(),
         None => String::from_utf8_lossy(&body[..body.len().min(4 * SHOWN)]).into_owned(),
-    }
-}
-
-/// Waits, unless somebody wants to stop.
-fn pause(wait: Duration, is_cancelled: &(dyn Fn() -> bool + Sync)) -> Result<(), LanguageModelError> {
-    let until = Instant::now() + wait;
-    loop {
-        if is_cancelled() {
-            return Err(LanguageModelError::Cancelled);
-        }
-        let left = until.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Ok(());
-        }
-        thread::sleep(left.min(GLANCE));
     }
 }
 

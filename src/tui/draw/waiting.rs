@@ -6,9 +6,10 @@ use ratatui::text::Line;
 
 use super::overlay::{place, scrolled};
 use super::{bar, put};
-use crate::tui::state::{Job, State};
+use crate::tui::state::{Job, Problem, State};
 use crate::tui::text;
 use crate::tui::theme::Theme;
+use crate::workbench::{Remedy, short_size};
 
 /// A problem's message as it is wrapped on a screen of this width.
 pub fn problem_lines(message: &str, screen_width: u16) -> Vec<String> {
@@ -41,6 +42,19 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &The
         Job::Stopped => {
             line(frame, "stopped".into(), theme.heading());
             line(frame, "What is finished is kept; r goes on from there.".into(), theme.dim());
+        }
+        Job::Failed(Problem { remedy: Some(Remedy::Pull(offer)), .. }) => {
+            let (size, host) = (short_size(offer.bytes), &offer.host);
+            line(frame, format!("Download {size} from {host}?"), theme.heading());
+            let what = format!(
+                "The checkpoint {} is not, or not wholly, in {}, where it would be kept for this and other programs.",
+                offer.repository,
+                offer.cache.display()
+            );
+            for part in text::wrap(&what, width) {
+                line(frame, part, theme.dim());
+            }
+            return;
         }
         Job::Failed(problem) => {
             let lines = problem_lines(&problem.message, area.width);

@@ -100,7 +100,7 @@ impl State {
                 self.messages.push(message);
             }
             AnalysisNotice::Failed(message) => {
-                let problem = Problem { message: message.clone(), store: false };
+                let problem = Problem { message: message.clone(), remedy: None };
                 self.jobs.set(ANALYSIS_JOB, &Job::Failed(problem));
                 self.messages.push(message.clone());
                 self.findings.give_up(&message);

@@ -75,6 +75,8 @@ pub enum Effect {
     StartSession,
     /// The same, with a store in memory.
     StartInMemory,
+    /// The same, and its checkpoint is downloaded first.
+    Pull,
     /// Stop the job.
     StopSession,
     /// Another experiment.

@@ -91,7 +91,7 @@ impl Form {
         let row = |label| text(label, true);
         Self::new(
             FormKind::OpenFiles,
-            "Open files of yours",
+            "Open files of yours; a checkpoint may be OWNER/NAME of a hub",
             vec![row("images"), row("checkpoint"), row("templates"), row("CuPL prompts"), row("class names")],
         )
     }

@@ -236,7 +236,7 @@ impl State {
             }
             GenerationJobNotice::Failed(message) => {
                 view.status = GenerationStatus::Failed(message.clone());
-                let problem = Problem { message: message.clone(), store: false };
+                let problem = Problem { message: message.clone(), remedy: None };
                 self.jobs.set(GENERATION_JOB, &Job::Failed(problem));
                 self.messages.push(message);
             }

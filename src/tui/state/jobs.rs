@@ -1,6 +1,6 @@
 //! What has run, what runs, and what was said: the jobs and the messages.
 
-use crate::workbench::Progress;
+use crate::workbench::{Progress, Remedy};
 
 /// How far a job is.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,8 +31,8 @@ impl Job {
 pub struct Problem {
     /// The whole message.
     pub message: String,
-    /// The store could not be opened: memory would do.
-    pub store: bool,
+    /// What would help.
+    pub remedy: Option<Remedy>,
 }
 
 /// One job of the list.

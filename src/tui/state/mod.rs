@@ -47,7 +47,7 @@ use super::pictures::cache::PictureCache;
 use super::text_input::TextInput;
 use crate::workbench::generation::GenerationSettings;
 use crate::workbench::{
-    Aggregation, ConfusionCell, DeskRequest, Edit, ImageFilter, SavedPrompts, Session, demo,
+    Aggregation, ConfusionCell, DeskRequest, Edit, ImageFilter, Remedy, SavedPrompts, Session, demo,
 };
 pub use analysis::Analysis;
 use classes::{ClassPage, ClassesView};
@@ -306,8 +306,11 @@ impl State {
             return Context::Opening;
         }
         match (&self.job, &self.session) {
-            (Job::Failed(problem), None) if problem.store => Context::StoreProblem,
-            (Job::Failed(_), None) => Context::Problem,
+            (Job::Failed(problem), None) => match problem.remedy {
+                Some(Remedy::MemoryStore) => Context::StoreProblem,
+                Some(Remedy::Pull(_)) => Context::AbsentCheckpoint,
+                None => Context::Problem,
+            },
             (Job::Stopped, None) => Context::Stopped,
             (_, None) => Context::Loading,
             (_, Some(_)) => match self.screen {
@@ -565,7 +568,11 @@ impl State {
             Context::Jobs => {
                 self.jobs.selected = step.apply(self.jobs.selected, self.messages.len(), half);
             }
-            Context::Loading | Context::Stopped | Context::Commands | Context::Leaving => {}
+            Context::Loading
+            | Context::Stopped
+            | Context::AbsentCheckpoint
+            | Context::Commands
+            | Context::Leaving => {}
         }
     }
 

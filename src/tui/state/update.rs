@@ -181,7 +181,7 @@ fn desk(state: &mut State, notice: DeskNotice) -> Vec<Effect> {
             state.messages.push(message);
         }
         DeskNotice::Failed(message) => {
-            let problem = Problem { message: message.clone(), store: false };
+            let problem = Problem { message: message.clone(), remedy: None };
             state.jobs.set(DESK_JOB, &Job::Failed(problem));
             state.messages.push(message.clone());
             set(state, DeskStatus::Failed(message));
@@ -544,7 +544,11 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
             state.in_memory = true;
             return vec![Effect::StartInMemory];
         }
-        Action::OpenOther => state.visit(Screen::Opening),
+        Action::Pull => {
+            state.begin_session();
+            return vec![Effect::Pull];
+        }
+        Action::OpenOther | Action::Decline => state.visit(Screen::Opening),
         Action::Quit => {
             let something_lost = state.jobs.any_runs() || state.prompts.is_unsaved();
             if something_lost && state.overlay != Some(Overlay::Leaving) {

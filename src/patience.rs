@@ -1,24 +1,42 @@
 //! When to try a request again, and how long to wait before.
 
-use std::time::{Duration, SystemTime};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
 
 /// The longest wait, whatever a server asks for.
 const LONGEST: Duration = Duration::from_secs(300);
+/// How often whoever waits looks whether somebody wants to stop.
+pub const GLANCE: Duration = Duration::from_millis(50);
 
 /// Whether a later attempt may get another answer.
-pub(super) fn is_worth_another_try(status: u16) -> bool {
+pub fn is_worth_another_try(status: u16) -> bool {
     matches!(status, 408 | 409 | 425 | 429) || status >= 500
 }
 
 /// The wait before the attempt after `attempt`, from 1: what the server asks for, else twice as long as the one before. Up
 /// to a quarter is added, so that clients that failed together do not come back together; `chance` is from 0 to 1.
-pub(super) fn wait(backoff: Duration, attempt: u32, retry_after: Option<Duration>, chance: f64) -> Duration {
+pub fn wait(backoff: Duration, attempt: u32, retry_after: Option<Duration>, chance: f64) -> Duration {
     let doubled = backoff.saturating_mul(1 << attempt.saturating_sub(1).min(16));
     retry_after.unwrap_or_else(|| doubled.mul_f64(1.0 + chance.clamp(0.0, 1.0) / 4.0)).min(LONGEST)
 }
 
+/// Waits; `false` where somebody wanted to stop before it was over.
+pub fn pause(wait: Duration, is_cancelled: &dyn Fn() -> bool) -> bool {
+    let until = Instant::now() + wait;
+    loop {
+        if is_cancelled() {
+            return false;
+        }
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return true;
+        }
+        thread::sleep(left.min(GLANCE));
+    }
+}
+
 /// The wait that a `Retry-After` header asks for: seconds, or the time of day when to come back.
-pub(super) fn retry_after(header: &str, now: SystemTime) -> Option<Duration> {
+pub fn retry_after(header: &str, now: SystemTime) -> Option<Duration> {
     if let Ok(seconds) = header.trim().parse::<f64>() {
         return Duration::try_from_secs_f64(seconds).ok();
     }

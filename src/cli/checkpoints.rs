@@ -1,0 +1,65 @@
+//! `checkpoints`: what is in the hub's cache, and what an image costs with it.
+
+use super::arguments::{CheckpointsArguments, Format};
+use super::output::Output;
+use super::{CommandError, Outcome};
+use crate::workbench::{ListedCheckpoint, ModelFigures, list_checkpoints, short_size};
+
+pub fn run(command: &CheckpointsArguments, output: &mut Output) -> Result<Outcome, CommandError> {
+    let all = list_checkpoints()?;
+    let (usable, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|listed| listed.model.is_some());
+    let shown: Vec<&ListedCheckpoint> = usable.iter().chain(others.iter().filter(|_| command.all)).collect();
+    match command.format {
+        Format::Json => output.json(&serde_json::to_value(&shown).map_err(std::io::Error::from)?)?,
+        Format::Csv => {
+            output.csv(std::iter::once(heading()).chain(shown.iter().map(|listed| row(listed))))?
+        }
+        Format::Table => {
+            let rows: Vec<Vec<String>> = std::iter::once(heading()).chain(usable.iter().map(row)).collect();
+            output.table(&rows)?;
+            for other in others.iter().filter(|_| command.all) {
+                output.line("")?;
+                output.line(&format!(
+                    "{} cannot be used: {}",
+                    other.name,
+                    other.problem.as_deref().unwrap_or_default()
+                ))?;
+            }
+            if !others.is_empty() && !command.all {
+                output.line("")?;
+                output
+                    .line(&format!("{} more in the cache cannot be used; --all says why.", others.len()))?;
+            }
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+fn heading() -> Vec<String> {
+    ["checkpoint", "architecture", "parameters", "size", "GFLOP/image", "images/s", "commit"]
+        .map(str::to_owned)
+        .to_vec()
+}
+
+fn row(listed: &ListedCheckpoint) -> Vec<String> {
+    let of_model =
+        |figure: &dyn Fn(&ModelFigures) -> String| listed.model.as_ref().map(figure).unwrap_or_default();
+    vec![
+        listed.name.clone(),
+        of_model(&|model| model.architecture.clone()),
+        of_model(&|model| format!("{:.1} M", model.parameters as f64 / 1e6)),
+        listed.bytes.map(short_size).unwrap_or_default(),
+        of_model(&|model| format!("{:.2}", model.gflop_per_image)),
+        of_model(&|model| rate(model.expected_images_per_s)),
+        listed.commit.as_deref().map(|commit| commit.chars().take(12).collect()).unwrap_or_default(),
+    ]
+}
+
+/// Two digits: more would be more than is known.
+fn rate(per_second: f64) -> String {
+    match per_second {
+        rate if rate >= 100.0 => format!("about {}", (rate / 10.0).round() * 10.0),
+        rate if rate >= 10.0 => format!("about {rate:.0}"),
+        rate => format!("about {rate:.1}"),
+    }
+}

@@ -1,0 +1,176 @@
+//! What the environment says of the hub, in the variables of its Python library.
+//!
+//! | variable | without it |
+//! |---|---|
+//! | `HF_ENDPOINT` | `https://huggingface.co` |
+//! | `HF_HUB_CACHE` | `$HF_HOME/hub` |
+//! | `HF_HOME` | `$XDG_CACHE_HOME/huggingface`, or `~/.cache/huggingface` |
+//! | `HF_TOKEN` | the file `HF_TOKEN_PATH`, or `$HF_HOME/token`; without one, no token |
+//! | `HF_HUB_OFFLINE` | the hub is asked |
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ureq::http::Uri;
+
+use super::error::HubError;
+
+const ENDPOINT: &str = "https://huggingface.co";
+/// Attempts in a row that bring nothing.
+const ATTEMPTS: u32 = 6;
+/// The wait before the second attempt.
+const BACKOFF: Duration = Duration::from_millis(250);
+
+/// A token that is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token(String);
+
+impl Token {
+    /// A token; `None` for a blank one.
+    pub fn new(text: &str) -> Option<Self> {
+        Some(text.trim()).filter(|text| !text.is_empty()).map(|text| Self(text.to_owned()))
+    }
+
+    pub(super) fn header(&self) -> String {
+        format!("Bearer {}", self.0)
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(***)")
+    }
+}
+
+/// Where the hub and its cache are.
+#[derive(Debug, Clone)]
+pub struct HubSettings {
+    /// An address without a slash at its end.
+    pub endpoint: String,
+    /// The folder with a folder for each repository.
+    pub cache: PathBuf,
+    /// Sent to the hub, and to nobody else.
+    pub token: Option<Token>,
+    /// The hub must not be asked.
+    pub offline: bool,
+    /// Attempts in a row that bring nothing, before it is given up; at least 1.
+    pub attempts: u32,
+    /// The wait before the second attempt; it doubles.
+    pub backoff: Duration,
+}
+
+impl HubSettings {
+    /// Those of the environment.
+    ///
+    /// # Errors
+    /// [`HubError::NoCache`]; [`HubError::Setting`] for an endpoint that is no address.
+    pub fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Result<Self, HubError> {
+        let variable = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
+        let user = variable("HOME").or_else(|| variable("USERPROFILE")).map(PathBuf::from);
+        let folder = |name: &str| {
+            variable(name).map(|value| match (value.strip_prefix("~/"), &user) {
+                (Some(rest), Some(user)) => user.join(rest),
+                _ => PathBuf::from(value),
+            })
+        };
+        let home = folder("HF_HOME").or_else(|| {
+            let caches = folder("XDG_CACHE_HOME").or_else(|| user.as_ref().map(|user| user.join(".cache")));
+            caches.map(|caches| caches.join("huggingface"))
+        });
+        let at_home = |name: &str| home.as_ref().map(|home| home.join(name));
+        let cache = folder("HF_HUB_CACHE").or_else(|| at_home("hub")).ok_or(HubError::NoCache)?;
+        let token_file = folder("HF_TOKEN_PATH").or_else(|| at_home("token"));
+        let token = match variable("HF_TOKEN") {
+            Some(token) => Token::new(&token),
+            None => token_file.as_deref().and_then(read_token),
+        };
+        Ok(Self {
+            endpoint: endpoint(variable("HF_ENDPOINT"))?,
+            cache,
+            token,
+            offline: variable("HF_HUB_OFFLINE").is_some_and(|value| is_true(&value)),
+            attempts: ATTEMPTS,
+            backoff: BACKOFF,
+        })
+    }
+
+    /// The hub's name, as messages have it.
+    pub fn host(&self) -> &str {
+        self.endpoint.split_once("://").map_or(self.endpoint.as_str(), |(_, rest)| rest)
+    }
+}
+
+fn endpoint(given: Option<String>) -> Result<String, HubError> {
+    let Some(given) = given else { return Ok(ENDPOINT.to_owned()) };
+    let address = given.trim().trim_end_matches('/');
+    let uri: Option<Uri> = address.parse().ok();
+    let is_address =
+        uri.is_some_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some());
+    if !is_address {
+        let problem = "it has to be an address such as https://huggingface.co";
+        return Err(HubError::Setting { name: "HF_ENDPOINT", value: given, problem });
+    }
+    Ok(address.to_owned())
+}
+
+/// A file that cannot be read is as good as none: most people have none.
+fn read_token(path: &Path) -> Option<Token> {
+    std::fs::read_to_string(path).ok().and_then(|text| Token::new(&text))
+}
+
+fn is_true(value: &str) -> bool {
+    matches!(value.trim().to_ascii_uppercase().as_str(), "1" | "ON" | "YES" | "TRUE")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(variables: &[(&str, &str)]) -> Result<HubSettings, HubError> {
+        HubSettings::from_environment(|name| {
+            let pair = variables.iter().find(|(known, _)| *known == name);
+            pair.map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn the_cache_is_where_python_has_it() {
+        let cache = |variables: &[(&str, &str)]| settings(variables).unwrap().cache;
+        let home = ("HOME", "/home/ada");
+        assert_eq!(cache(&[home]), Path::new("/home/ada/.cache/huggingface/hub"));
+        assert_eq!(cache(&[home, ("XDG_CACHE_HOME", "/var/x")]), Path::new("/var/x/huggingface/hub"));
+        assert_eq!(cache(&[home, ("HF_HOME", "~/hf")]), Path::new("/home/ada/hf/hub"));
+        assert_eq!(cache(&[home, ("HF_HOME", "/hf"), ("HF_HUB_CACHE", "/big")]), Path::new("/big"));
+        assert_eq!(cache(&[home, ("HF_HUB_CACHE", " ")]), Path::new("/home/ada/.cache/huggingface/hub"));
+        assert!(matches!(settings(&[]), Err(HubError::NoCache)));
+    }
+
+    #[test]
+    fn the_token_is_read_and_never_shown() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = dir.path().to_str().unwrap();
+        assert_eq!(settings(&[("HF_HOME", home)]).unwrap().token, None);
+        std::fs::write(dir.path().join("token"), "hf_file\n").unwrap();
+        assert_eq!(settings(&[("HF_HOME", home)]).unwrap().token, Token::new("hf_file"));
+        let both = settings(&[("HF_HOME", home), ("HF_TOKEN", "hf_variable")]).unwrap();
+        assert_eq!(both.token.as_ref().unwrap().header(), "Bearer hf_variable");
+        assert!(!format!("{both:?}").contains("hf_variable"));
+    }
+
+    #[test]
+    fn endpoints_are_addresses() {
+        let endpoint = |value| settings(&[("HOME", "/h"), ("HF_ENDPOINT", value)]);
+        assert_eq!(settings(&[("HOME", "/h")]).unwrap().host(), "huggingface.co");
+        assert_eq!(endpoint("http://localhost:8000/hub//").unwrap().endpoint, "http://localhost:8000/hub");
+        for wrong in ["huggingface.co", "ftp://x", "https://"] {
+            assert!(endpoint(wrong).unwrap_err().to_string().contains("HF_ENDPOINT"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn offline_has_several_words() {
+        let offline = |value| settings(&[("HOME", "/h"), ("HF_HUB_OFFLINE", value)]).unwrap().offline;
+        assert_eq!(["1", "true", "ON", "0", "no", ""].map(offline), [true, true, true, false, false, false]);
+    }
+}

@@ -1,0 +1,324 @@
+//! Architectures and forms beyond `CLIPModel`'s own against their reference implementations, open_clip and transformers
+//! (experiments/parity/make_architectures.py), and the errors for what is not known.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod reference;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use cupl_tui::clip::{Checkpoint, CheckpointSource, Precision};
+use image::RgbImage;
+use reference::{Reference, largest_difference, lowest_cosine};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// Every fixture: its folder, the architecture in words, and how near int8 must come.
+const ALL: [(&str, &str, f32); 6] = [
+    ("open-clip-gelu", "ViT-2x48/8 at 32 pixels", 0.995),
+    ("open-clip-quickgelu", "ViT-1x64/7 at 30 pixels", 0.995),
+    ("openai-resnet", "ResNet 1-2-1-1 of width 4", 0.995),
+    ("siglip", "SigLIP 2x48/8 at 32 pixels", 0.995),
+    ("open-clip-siglip", "SigLIP 2x48/8 at 32 pixels", 0.995),
+    ("tinyclip", "ViT-2x56/16 at 32 pixels", 0.995),
+];
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/architectures").join(name)
+}
+
+fn pictures(reference: &Reference) -> Vec<RgbImage> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/clip/pictures");
+    let open = |name: &String| image::open(folder.join(format!("{name}.png"))).unwrap().to_rgb8();
+    reference.golden.pictures.iter().map(open).collect()
+}
+
+fn pixel_values(reference: &Reference) -> Vec<f32> {
+    let preprocessing = reference.checkpoint.preprocessing();
+    pictures(reference).iter().flat_map(|picture| preprocessing.pixel_values(picture)).collect()
+}
+
+/// From pictures and texts to embeddings.
+fn check(name: &str, reference: &Reference) {
+    for (at, (prompt, ids)) in reference.prompts().iter().zip(&reference.golden.input_ids).enumerate() {
+        assert_eq!(prompt.ids, *ids, "{name}: {:?}", reference.golden.prompts[at]);
+    }
+    let values = pixel_values(reference);
+    if reference.tensors.contains_key("pixel_values") {
+        assert!(largest_difference(&values, &reference.values("pixel_values")) < 1e-5, "{name}");
+    }
+    let checkpoint = &reference.checkpoint;
+    let dim = checkpoint.config().dim;
+    let images = checkpoint.image_encoder(Precision::F32).unwrap().encode(&values).unwrap();
+    let texts = checkpoint.text_encoder(Precision::F32).unwrap().encode(&reference.prompts()).unwrap();
+    for (found, golden) in [(&images, "image_embeds"), (&texts.projected, "text_embeds")] {
+        let cosine = lowest_cosine(found, &reference.values(golden), dim);
+        assert!(cosine >= 0.99999, "{name}: {golden} {cosine}");
+        // Cosines say nothing about lengths.
+        let difference = largest_difference(found, &reference.values(golden));
+        assert!(difference < 1e-3, "{name}: {golden} differs by {difference}");
+    }
+    assert_eq!(checkpoint.logit_scale().unwrap(), reference.values("logit_scale")[0], "{name}");
+}
+
+#[test]
+fn embeddings_are_the_references() {
+    for (name, architecture, _) in ALL {
+        let reference = Reference::open(&fixture(name));
+        assert_eq!(reference.checkpoint.config().architecture(), architecture);
+        check(name, &reference);
+    }
+}
+
+#[test]
+fn a_batch_gives_what_single_inputs_give() {
+    for (name, ..) in ALL {
+        let reference = Reference::open(&fixture(name));
+        let (prompts, values) = (reference.prompts(), pixel_values(&reference));
+        for precision in Precision::ALL {
+            let texts = reference.checkpoint.text_encoder(precision).unwrap();
+            let batch = texts.encode(&prompts).unwrap().projected;
+            let single: Vec<f32> = prompts
+                .iter()
+                .flat_map(|prompt| texts.encode(std::slice::from_ref(prompt)).unwrap().projected)
+                .collect();
+            assert_eq!(batch, single, "{name}");
+            assert_eq!(texts.encode_separately(&prompts).unwrap().projected.len(), batch.len());
+            let groups = texts.groups(&prompts, 3).unwrap();
+            assert_eq!(groups.concat().len(), prompts.len(), "{name}");
+
+            let images = reference.checkpoint.image_encoder(precision).unwrap();
+            let one = values.len() / reference.golden.pictures.len();
+            let single: Vec<f32> =
+                values.chunks_exact(one).flat_map(|image| images.encode(image).unwrap()).collect();
+            assert_eq!(images.encode(&values).unwrap(), single, "{name}");
+        }
+    }
+}
+
+#[test]
+fn int8_is_near_f32() {
+    for (name, _, least) in ALL {
+        let reference = Reference::open(&fixture(name));
+        let checkpoint = &reference.checkpoint;
+        let dim = checkpoint.config().dim;
+        let values = pixel_values(&reference);
+        let images = |precision| checkpoint.image_encoder(precision).unwrap().encode(&values).unwrap();
+        let texts = |precision| {
+            checkpoint.text_encoder(precision).unwrap().encode(&reference.prompts()).unwrap().projected
+        };
+        let cosine = lowest_cosine(&images(Precision::Int8), &images(Precision::F32), dim);
+        assert!(cosine >= least, "{name}: images {cosine}");
+        let cosine = lowest_cosine(&texts(Precision::Int8), &texts(Precision::F32), dim);
+        assert!(cosine >= least, "{name}: texts {cosine}");
+    }
+}
+
+#[test]
+fn siglip_fills_prompts_up_and_shares_nothing_between_them() {
+    let reference = Reference::open(&fixture("siglip"));
+    let encoder = reference.checkpoint.text_encoder(Precision::F32).unwrap();
+    let tokenizer = reference.checkpoint.tokenizer().unwrap();
+    let prompts = ["a photo of a frog", "a photo of a cat", "A photo of a frog!"]
+        .map(|prompt| tokenizer.tokenize(prompt).unwrap());
+    assert_eq!(prompts[0], prompts[2]);
+    assert_eq!(encoder.nodes(&prompts).unwrap(), 2 * 16);
+    let long = tokenizer.tokenize(&"frog ".repeat(40)).unwrap();
+    assert!(long.truncated && long.ids.len() == 16 && long.ids.ends_with(&[1]));
+    // A token at the end changes what comes before it: nothing is causal.
+    let mut other = prompts[0].clone();
+    *other.ids.last_mut().unwrap() = 2;
+    assert_ne!(encoder.encode(&[other]).unwrap(), encoder.encode(&prompts[..1]).unwrap());
+}
+
+#[test]
+fn every_file_that_decides_is_named() {
+    let names = |name: &str| {
+        let checkpoint = Checkpoint::open(CheckpointSource::Directory(fixture(name))).unwrap();
+        checkpoint.files().into_iter().map(|file| file.name).collect::<Vec<_>>()
+    };
+    let parts = ["vocab.json", "merges.txt"];
+    assert_eq!(
+        names("open-clip-gelu"),
+        [&["open_clip_config.json"], &parts[..], &["open_clip_model.safetensors"]].concat()
+    );
+    assert_eq!(names("openai-resnet"), [&parts[..], &["RN.pt"]].concat());
+    assert_eq!(
+        names("siglip"),
+        ["config.json", "tokenizer.json", "preprocessor_config.json", "model.safetensors"]
+    );
+}
+
+/// A copy of a fixture, for changes.
+struct Copy(TempDir);
+
+impl Copy {
+    fn of(name: &str) -> Self {
+        let copy = Self(tempfile::tempdir().unwrap());
+        for entry in fs::read_dir(fixture(name)).unwrap() {
+            let path = entry.unwrap().path();
+            fs::copy(&path, copy.path(path.file_name().unwrap().to_str().unwrap())).unwrap();
+        }
+        copy
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn rename(self, from: &str, to: &str) -> Self {
+        fs::rename(self.path(from), self.path(to)).unwrap();
+        self
+    }
+
+    fn write(self, name: &str, contents: &Value) -> Self {
+        fs::write(self.path(name), contents.to_string()).unwrap();
+        self
+    }
+
+    /// With another value in `open_clip_config.json`.
+    fn set(self, path: &str, value: Value) -> Self {
+        let mut config: Value =
+            serde_json::from_slice(&fs::read(self.path("open_clip_config.json")).unwrap()).unwrap();
+        let (parent, key) = path.rsplit_once('/').unwrap();
+        let object = config.pointer_mut(parent).unwrap().as_object_mut().unwrap();
+        object.insert(key.to_owned(), value);
+        self.write("open_clip_config.json", &config)
+    }
+
+    fn message(&self) -> String {
+        match Checkpoint::open(CheckpointSource::Directory(self.0.path().to_owned())) {
+            Ok(checkpoint) => panic!("opened {:?}", checkpoint.config()),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    fn complains(&self, parts: &[&str]) {
+        let message = self.message();
+        for part in parts {
+            assert!(message.contains(part), "no {part:?} in {message:?}");
+        }
+    }
+}
+
+#[test]
+fn a_resnet_in_open_clips_form_is_the_same() {
+    let vision = json!({"image_size": 64, "layers": [1, 2, 1, 1], "width": 4, "patch_size": null});
+    let vocabulary = fs::read(fixture("openai-resnet/vocab.json")).unwrap();
+    let vocabulary = serde_json::from_slice::<Value>(&vocabulary).unwrap().as_object().unwrap().len();
+    let text = json!({"context_length": 24, "vocab_size": vocabulary, "width": 64, "heads": 1, "layers": 1});
+    let config = json!({"embed_dim": 20, "quick_gelu": true, "vision_cfg": vision, "text_cfg": text});
+    let copy = Copy::of("openai-resnet")
+        .rename("RN.pt", "open_clip_pytorch_model.bin")
+        .write("open_clip_config.json", &json!({ "model_cfg": config }));
+    let reference = Reference::open(copy.0.path());
+    check("open_clip's form", &reference);
+    copy.set("/model_cfg/vision_cfg/layers", json!([1, 1, 1])).complains(&["vision_cfg.layers", "four"]);
+}
+
+#[test]
+fn transformers_files_count_before_open_clips() {
+    let copy = Copy::of("tinyclip").write("open_clip_config.json", &json!({}));
+    assert!(Reference::open(copy.0.path()).checkpoint.files().iter().any(|file| file.name == "config.json"));
+    // But not those of another program, as repositories of timm's have them.
+    let copy = Copy::of("open-clip-gelu").write("config.json", &json!({"architecture": "vit_tiny"}));
+    fs::copy(copy.path("open_clip_model.safetensors"), copy.path("model.safetensors")).unwrap();
+    check("beside timm's files", &Reference::open(copy.0.path()));
+}
+
+#[test]
+fn models_that_open_clip_has_and_the_towers_do_not_are_named() {
+    for (path, value, parts) in [
+        ("/model_cfg/multimodal_cfg", json!({"width": 8}), &["model_cfg.multimodal_cfg"][..]),
+        (
+            "/model_cfg/vision_cfg/ls_init_value",
+            json!(0.1),
+            &["model_cfg.vision_cfg.ls_init_value", "is 0.1", "null"],
+        ),
+        ("/model_cfg/vision_cfg/no_ln_pre", json!(true), &["vision_cfg.no_ln_pre", "is true", "false"]),
+        ("/model_cfg/vision_cfg/attentional_pool", json!(true), &["vision_cfg.attentional_pool"]),
+        ("/model_cfg/vision_cfg/pool_type", json!("avg"), &["vision_cfg.pool_type", "\"tok\""]),
+        ("/model_cfg/vision_cfg/qk_norm", json!(true), &["vision_cfg.qk_norm"]),
+        (
+            "/model_cfg/vision_cfg/image_size",
+            json!([32, 48]),
+            &["vision_cfg.image_size", "[32,48]", "squares"],
+        ),
+        (
+            "/model_cfg/vision_cfg/timm_model_name",
+            json!("convnext_base"),
+            &["timm_model_name", "convnext_base"],
+        ),
+        ("/model_cfg/vision_cfg/eva_model_name", json!("eva"), &["vision_cfg.eva_model_name", "not known"]),
+        ("/model_cfg/vision_cfg/head_width", json!(64), &["vision_cfg.head_width", "is 0"]),
+        ("/model_cfg/vision_cfg/head_width", json!(9), &["vision_cfg.width", "48", "5 attention heads"]),
+        (
+            "/model_cfg/text_cfg/hf_model_name",
+            json!("roberta-base"),
+            &["text_cfg.hf_model_name", "roberta-base"],
+        ),
+        ("/model_cfg/text_cfg/no_causal_mask", json!(true), &["text_cfg.no_causal_mask"]),
+        ("/model_cfg/text_cfg/pool_type", json!("last"), &["text_cfg.pool_type", "argmax"]),
+        ("/model_cfg/text_cfg/embed_cls", json!(true), &["text_cfg.embed_cls"]),
+        ("/model_cfg/text_cfg/act_kwargs", json!({"slope": 1}), &["text_cfg.act_kwargs", "slope"]),
+        ("/model_cfg/text_cfg/norm_kwargs", json!({"affine": false}), &["norm_kwargs.affine"]),
+        ("/model_cfg/text_cfg/width", json!("wide"), &["text_cfg.width", "\"wide\"", "whole number"]),
+        ("/model_cfg/quick_gelu", json!(1), &["model_cfg.quick_gelu", "true or false"]),
+        ("/model_cfg/vision_cfg", json!(5), &["model_cfg.vision_cfg", "not a JSON object"]),
+        (
+            "/model_cfg/text_cfg/layers",
+            json!(3),
+            &["open_clip_model.safetensors", "lacks", "transformer.resblocks.2.ln_1.weight"],
+        ),
+        ("/model_cfg/embed_dim", json!(25), &["text_projection (transposed)", "[24, 32]", "[25, 32]"]),
+        ("/preprocess_cfg/resize_mode", json!("crop"), &["preprocess_cfg.resize_mode", "squash"]),
+        ("/preprocess_cfg/mean", json!([0.5, 0.5]), &["preprocess_cfg.mean", "three numbers"]),
+        ("/preprocess_cfg/mode", json!("L"), &["preprocess_cfg.mode", "RGB"]),
+    ] {
+        let copy = Copy::of("open-clip-gelu").set(path, value);
+        copy.complains(&[&["open_clip"], parts].concat());
+    }
+    let copy = Copy::of("open-clip-siglip");
+    copy.set("/model_cfg/text_cfg/proj_bias", json!(false)).complains(&["text_cfg.proj_bias", "is false"]);
+    let copy = Copy::of("open-clip-siglip");
+    copy.set("/model_cfg/vision_cfg/timm_pool", json!("avg")).complains(&["vision_cfg.timm_pool", "\"map\""]);
+}
+
+#[test]
+fn files_that_are_missing_or_too_many_are_named() {
+    let copy = Copy::of("open-clip-gelu").rename("open_clip_model.safetensors", "other.safetensors");
+    copy.complains(&["open_clip_model.safetensors is absent", "open_clip_config.json came from"]);
+    let copy = Copy::of("open-clip-gelu").rename("merges.txt", "merges");
+    copy.complains(&[
+        "tokenizer.json is absent",
+        "vocab.json and merges.txt",
+        "bpe_simple_vocab_16e6.txt.gz",
+    ]);
+    let copy = Copy::of("siglip").rename("tokenizer.json", "spiece.model");
+    copy.complains(&["tokenizer.json is absent", "save_pretrained"]);
+    let copy = Copy::of("openai-resnet");
+    fs::copy(copy.path("RN.pt"), copy.path("RN2.pt")).unwrap();
+    copy.complains(&["config.json is absent", "RN.pt and RN2.pt"]);
+    let copy = Copy::of("open-clip-siglip").rename("open_clip_config.json", "config");
+    copy.complains(&["config.json is absent", "open_clip_config.json"]);
+}
+
+#[test]
+fn a_pt_file_of_another_model_is_named() {
+    let copy = Copy::of("openai-resnet");
+    fs::copy(fixture("../torch/scripted.pt"), copy.path("RN.pt")).unwrap();
+    copy.complains(&["RN.pt", "lacks the tensor visual.layer1.0.conv1.weight"]);
+    // Nothing says which activation this has.
+    let copy = Copy::of("open-clip-quickgelu").rename("open_clip_pytorch_model.bin", "epoch_32.pt");
+    fs::remove_file(copy.path("open_clip_config.json")).unwrap();
+    copy.complains(&["epoch_32.pt is not one of OpenAI's", "input_resolution", "open_clip_config.json"]);
+}
+
+#[test]
+fn a_tokenizer_of_another_family_is_named() {
+    let copy = Copy::of("open-clip-gelu");
+    fs::copy(fixture("siglip/tokenizer.json"), copy.path("tokenizer.json")).unwrap();
+    let checkpoint = Checkpoint::open(CheckpointSource::Directory(copy.0.path().to_owned())).unwrap();
+    let message = checkpoint.tokenizer().unwrap_err().to_string();
+    assert!(message.contains("no token <|startoftext|>"), "{message}");
+}
