@@ -434,7 +434,7 @@ most, measured at each call; `cupl-tui bench --checkpoint OWNER/NAME` measures t
     Export(ExportCommand),
     /// Whether a published zero-shot number comes out here too
     #[command(after_help = "Examples:
-  cupl-tui verify --checkpoint clip-vit-base-patch32 --dataset cifar10 --images cifar-10-binary.tar.gz \\
+  cupl-tui verify --checkpoint openai/clip-vit-base-patch32 --dataset cifar10 --images cifar-10-binary.tar.gz \\
            --templates en_zeroshot_classification_templates.json#cifar10
   cupl-tui verify --checkpoint my-clip --as ViT-B/16 --dataset pets --images pets/test --templates pets.txt \\
            --class-names en_classnames.json#pets --format json
@@ -1047,7 +1047,8 @@ pub enum VerifyFormat {
 /// `verify`.
 #[derive(Debug, Args)]
 pub struct VerifyArguments {
-    /// A Hugging Face CLIP directory, or `demo`; its name says which model it is, unless --as does
+    /// A directory with CLIP, OWNER/NAME of a hub (see `cupl-tui pull`), or `demo`; its name says which model it is, unless
+    /// --as does
     #[arg(long, value_name = "DIR")]
     pub checkpoint: PathBuf,
     /// What the dataset is called in the table of results

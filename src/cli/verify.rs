@@ -1,5 +1,7 @@
 //! `verify`: whether a published number comes out here too.
 
+use std::path::Path;
+
 use super::arguments::{Global, VerifyArguments, VerifyFormat};
 use super::experiment::{Opened, introduce};
 use super::output::Output;
@@ -11,9 +13,8 @@ pub fn run(command: &VerifyArguments, global: &Global, output: &mut Output) -> R
         Some(path) => PublishedResults::read(path)?,
         None => PublishedResults::known()?,
     };
-    let name = command.checkpoint.file_name().unwrap_or(command.checkpoint.as_os_str()).to_string_lossy();
-    let model = command.model.as_deref().unwrap_or(&name);
-    let published = results.find(model, &command.dataset)?;
+    let name = model_name(&command.checkpoint);
+    let published = results.find(command.model.as_deref().unwrap_or(&name), &command.dataset)?;
     let mut experiment = Experiment::from_flags(&command.flags()).map_err(WorkbenchError::from)?;
     experiment.precision = command.precision;
     let opened = Opened::of(experiment, global)?;
@@ -31,6 +32,16 @@ pub fn run(command: &VerifyArguments, global: &Global, output: &mut Output) -> R
         (true, false) => Outcome::Skipped,
         (true, true) => Outcome::Done,
     })
+}
+
+/// What a checkpoint's path calls its model: the last part, without the revision of a hub's and the ending of a file.
+fn model_name(checkpoint: &Path) -> String {
+    let last = checkpoint.file_name().unwrap_or(checkpoint.as_os_str()).to_string_lossy();
+    let name = last.split_once('@').map_or(last.as_ref(), |(name, _)| name);
+    match name.rsplit_once('.') {
+        Some((stem, "pt" | "bin" | "safetensors")) => stem.to_owned(),
+        _ => name.to_owned(),
+    }
 }
 
 fn table(verification: &Verification, output: &mut Output) -> Result<(), CommandError> {
@@ -73,4 +84,17 @@ fn table(verification: &Verification, output: &mut Output) -> Result<(), Command
         )?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_is_called_by_its_folder_its_file_or_its_name_on_a_hub() {
+        for path in ["models/ViT-B-32", "ViT-B-32.pt", "openai/ViT-B-32@main", "ViT-B-32"] {
+            assert_eq!(model_name(Path::new(path)), "ViT-B-32", "{path}");
+        }
+        assert_eq!(model_name(Path::new("clip.v2")), "clip.v2");
+    }
 }
