@@ -1,9 +1,4 @@
 //! Checkpoints from a hub: the real binary against a faulty hub on this machine.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, dead_code)]
-
-mod loopback;
-mod loopback_hub;
-mod program;
 
 use std::fs;
 use std::path::Path;
@@ -11,9 +6,9 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use loopback::{Asked, Loopback, Reply};
-use loopback_hub::{LoopbackHub, REPOSITORY, Repository, Wanted, cached, checkpoint, error, git_blob};
-use program::{Bench, text};
+use crate::loopback::{Asked, Loopback, Reply};
+use crate::loopback_hub::{LoopbackHub, REPOSITORY, Repository, Wanted, cached, checkpoint, error, git_blob};
+use crate::program::{Bench, text};
 use serde_json::Value;
 
 const WEIGHTS: &str = "model.safetensors";

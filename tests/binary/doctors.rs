@@ -1,16 +1,13 @@
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 //! The doctors of labels and prompts through the real binary and on published prompts: planted mistakes are found, good
 //! data has no findings.
-
-mod program;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use crate::program::{Bench, data, text};
 use cupl_tui::prompts::lint::{Rule, lint_class};
 use cupl_tui::prompts::{PromptSet, PromptSetContent};
-use program::{Bench, data, text};
 use serde_json::Value;
 
 fn kinds(report: &Value, key: &str) -> Vec<String> {
@@ -107,7 +104,7 @@ fn prompts_are_linted_cleaned_and_measured() {
     );
     let strategy = &cleaning["strategies"][0];
     let number = |key: &str| strategy[key].as_f64().unwrap();
-    let images = 3.0 * program::PHOTOS as f64;
+    let images = 3.0 * crate::program::PHOTOS as f64;
     let difference = (number("gained") - number("lost")) / images;
     assert!((number("top1_after") - number("top1_before") - difference).abs() < 1e-9);
 

@@ -3,8 +3,6 @@
 //! Pictures are painted as `PIXEL` into the cells that they cover, so that a test sees whether they are written over.
 
 // Each test file is a program of its own, and not every one of them uses everything.
-#![allow(dead_code)]
-
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::path::Path;

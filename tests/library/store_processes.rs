@@ -2,9 +2,6 @@
 //!
 //! The children are this same program: `child` is a test that runs only when a test here starts it, with its task in an
 //! environment variable. It reports on its standard error.
-#![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
-
 use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader, Lines, Read};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -109,7 +106,7 @@ impl Drop for Running {
     }
 }
 
-const CHILD_ARGUMENTS: [&str; 4] = ["--ignored", "--exact", "--nocapture", "child"];
+const CHILD_ARGUMENTS: [&str; 4] = ["--ignored", "--exact", "--nocapture", "store_processes::child"];
 
 fn child_command() -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());

@@ -1,15 +1,12 @@
 //! Architectures and forms beyond `CLIPModel`'s own against their reference implementations, open_clip and transformers
 //! (experiments/parity/make_architectures.py), and the errors for what is not known.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod reference;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::reference::{Reference, largest_difference, lowest_cosine};
 use cupl_tui::clip::{Checkpoint, CheckpointSource, Precision};
 use image::RgbImage;
-use reference::{Reference, largest_difference, lowest_cosine};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

@@ -1,10 +1,6 @@
 //! The real binary in a pseudo-terminal, as its user has it.
-#![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod pseudo_terminal;
-
-use pseudo_terminal::{Session, signal};
+use crate::pseudo_terminal::{Session, signal};
 
 /// The tour of the README, key by key; then the next start.
 #[test]
@@ -125,7 +121,7 @@ fn a_resize_in_the_middle_of_embedding_and_a_suspension_lose_nothing() {
     #[cfg(target_os = "linux")]
     {
         session.press("\x1a");
-        pseudo_terminal::wait_until_stopped(&session);
+        crate::pseudo_terminal::wait_until_stopped(&session);
         session.wait_until(|now| !now.parser.screen().alternate_screen()).unwrap();
         signal("-CONT", &session.pid());
     }
@@ -170,7 +166,7 @@ fn suspended_and_continued_it_draws_itself_again() {
     let mut session = Session::start(home.path(), &arguments, 24, 80);
     session.wait_for("try again");
     session.press("\x1a");
-    pseudo_terminal::wait_until_stopped(&session);
+    crate::pseudo_terminal::wait_until_stopped(&session);
     session.wait(|text| !text.contains("try again")).unwrap();
     assert!(!session.look().parser.screen().alternate_screen());
     signal("-CONT", &session.pid());

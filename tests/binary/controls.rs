@@ -1,12 +1,9 @@
 //! `controls` and `export classifier` of the real binary: their output, and what other programs make of the files.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod program;
 
 use std::fs;
 use std::process::Command;
 
-use program::{Bench, PHOTOS, data, text};
+use crate::program::{Bench, PHOTOS, data, text};
 use safetensors::SafeTensors;
 use serde_json::Value;
 

@@ -1,11 +1,8 @@
 //! Datasets as the binary takes them in: what it says about them, and what it evaluates.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod program;
 
 use std::fs;
 
-use program::{Bench, PHOTOS, text};
+use crate::program::{Bench, PHOTOS, text};
 
 #[test]
 fn a_dataset_is_inspected_before_anything_is_embedded() {

@@ -1,12 +1,9 @@
 //! The subcommands that show what the screens show: their numbers follow from the predictions that `evaluate` prints.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod program;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use program::{Bench, PHOTOS, data, text};
+use crate::program::{Bench, PHOTOS, data, text};
 use safetensors::SafeTensors;
 use serde_json::Value;
 

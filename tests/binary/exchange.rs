@@ -1,15 +1,12 @@
 //! What the binary writes for other programs, read back in Rust, and in Python where numpy and pyarrow are there.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
-
-mod program;
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use crate::program::{Bench, PHOTOS, text};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
-use program::{Bench, PHOTOS, text};
 use serde_json::Value;
 
 /// Runs a script of Python in a folder, or says that it cannot.
@@ -106,7 +103,7 @@ fn predictions_are_the_same_in_every_form() {
     let evaluate = |more: &[&str]| {
         let fixed =
             ["evaluate", "--checkpoint", "demo", "--images", "photos", "--templates", "templates.txt"];
-        let cupl = program::data("cupl.json").display().to_string();
+        let cupl = crate::program::data("cupl.json").display().to_string();
         bench.stdout(0, &[&fixed[..], &["--cupl", &cupl], more].concat())
     };
     let json: Value =

@@ -1,7 +1,5 @@
 //! What int8 may cost: embeddings and accuracies next to those of f32, on the demo and on the fixtures, and on real
 //! photos where they are there.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)]
-
 use std::path::{Path, PathBuf};
 
 use cupl_tui::clip::{Checkpoint, CheckpointSource, Precision, TokenizedPrompt};

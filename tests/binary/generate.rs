@@ -1,8 +1,4 @@
 //! Prompts written by a language model: the client against a faulty server, and the real binary.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, dead_code)]
-
-mod loopback;
-mod program;
 
 use std::collections::HashMap;
 use std::process::{Command, Stdio};
@@ -10,10 +6,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
+use crate::loopback::{Loopback, Reply, sentences};
+use crate::program::{Bench, text};
 use cupl_tui::language_model::openai::{ApiKey, OpenAi, OpenAiSettings};
 use cupl_tui::language_model::{LanguageModel, LanguageModelError, Sample, SampleRequest, Sampling};
-use loopback::{Loopback, Reply, sentences};
-use program::{Bench, text};
 use serde_json::{Value, json};
 
 const KEY: &str = "sk-very-secret";

@@ -1,15 +1,8 @@
 //! A checkpoint of a hub in the real workbench: it is offered, downloaded, stopped, and the opening goes on.
-#![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, dead_code)]
 
-mod loopback;
-mod loopback_hub;
-mod program;
-mod pseudo_terminal;
-
-use loopback_hub::{LoopbackHub, Wanted, cached, checkpoint};
-use program::Bench;
-use pseudo_terminal::{PLAIN, Session};
+use crate::loopback_hub::{LoopbackHub, Wanted, cached, checkpoint};
+use crate::program::Bench;
+use crate::pseudo_terminal::{PLAIN, Session};
 
 const EXPERIMENT: &str = "checkpoint = 'pond/clip'\nimages = 'photos'\n\
                           [[strategy]]\nname = 'templates'\ntemplates = 'templates.txt'\n";

@@ -1,12 +1,8 @@
 //! Pictures on terminals of all kinds, and what goes over the wire: the real binary in a pseudo-terminal.
-#![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod pseudo_terminal;
 
 use std::time::Duration;
 
-use pseudo_terminal::{
+use crate::pseudo_terminal::{
     BEGIN, Command, END, GARBAGE, ITERM2_TERMINAL, KITTY_TERMINAL, LATE, MUTE, PIXEL, PLAIN, SIXEL_TERMINAL,
     Session, Terminal,
 };
@@ -172,11 +168,11 @@ fn pictures_outlive_a_resize_and_are_gone_while_suspended(home: &tempfile::TempD
         #[cfg(target_os = "linux")]
         {
             session.press("\x1a");
-            pseudo_terminal::wait_until_stopped(&session);
+            crate::pseudo_terminal::wait_until_stopped(&session);
             session.wait_until(|now| !now.parser.screen().alternate_screen() && now.held.is_empty()).unwrap();
             assert!(!session.look().text().contains(shown));
             let commands = session.look().commands.len();
-            pseudo_terminal::signal("-CONT", &session.pid());
+            crate::pseudo_terminal::signal("-CONT", &session.pid());
             session.wait_until(|now| now.text().contains(shown) && now.commands.len() > commands).unwrap();
         }
         session.press(steps::QUIT);

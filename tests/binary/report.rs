@@ -1,11 +1,8 @@
 //! The page that `report` writes: well-formed, needing nothing else, with the numbers of `evaluate`.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod program;
 
 use std::fs;
 
-use program::{Bench, data, text};
+use crate::program::{Bench, data, text};
 use serde_json::Value;
 
 /// Elements that are written without content.

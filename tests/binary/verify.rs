@@ -1,11 +1,8 @@
 //! Published numbers against those of the binary, with a made-up table of results for what the demo's checkpoint reaches.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod program;
 
 use std::fs;
 
-use program::{Bench, PHOTOS};
+use crate::program::{Bench, PHOTOS};
 use serde_json::Value;
 
 /// A table with one result for the model `small` on the dataset `photos`.

@@ -1,12 +1,7 @@
 //! Prompts by a language model in the real workbench: a server on this machine plays the model.
-#![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, dead_code)]
 
-mod loopback;
-mod pseudo_terminal;
-
-use loopback::{Loopback, Reply, sentences};
-use pseudo_terminal::Session;
+use crate::loopback::{Loopback, Reply, sentences};
+use crate::pseudo_terminal::Session;
 
 #[test]
 fn prompts_are_written_looked_at_and_become_a_strategy() {

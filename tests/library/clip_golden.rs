@@ -1,13 +1,11 @@
 //! The `clip` module against the reference implementations: token ids, pixels, pixel values and embeddings computed
 //! with transformers and Pillow (experiments/golden-fixtures), and candle-transformers' towers run here.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)]
-
-mod reference;
 
 use std::collections::HashMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use crate::reference::{Reference, largest_difference, lowest_cosine};
 use candle_core::{DType, Device, Tensor};
 use candle_nn::{Module, VarBuilder};
 use candle_transformers::models::clip::text_model::{Activation, ClipTextConfig, ClipTextTransformer};
@@ -15,7 +13,6 @@ use candle_transformers::models::clip::vision_model::{ClipVisionConfig, ClipVisi
 use cupl_tui::clip::{Checkpoint, CheckpointSource, ClipError, Precision, TokenizedPrompt, VisionConfig};
 use image::RgbImage;
 use proptest::prelude::*;
-use reference::{Reference, largest_difference, lowest_cosine};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -418,7 +415,7 @@ fn embeddings_are_those_of_candle_transformers() {
 fn an_embedded_checkpoint_is_the_directory() {
     macro_rules! file {
         ($name:literal) => {
-            ($name, include_bytes!(concat!("fixtures/clip/tiny-gelu/", $name)).as_slice())
+            ($name, include_bytes!(concat!("../fixtures/clip/tiny-gelu/", $name)).as_slice())
         };
     }
     static FILES: &[(&str, &[u8])] = &[
