@@ -179,6 +179,21 @@ impl Preprocessing {
         values
     }
 
+    /// In what pictures are treated another way than OpenAI's CLIP treats them for a model of this size.
+    pub fn unlike_clip(&self) -> Vec<&'static str> {
+        let clip = Self::clip(self.image_size);
+        let parts = [
+            (
+                (self.resize, self.resample) == (clip.resize, clip.resample),
+                "the shorter side is not resized bicubically to the model's size",
+            ),
+            (self.rescale_factor == clip.rescale_factor, "pixels are not divided by 255"),
+            (self.mean == clip.mean, "the mean is not CLIP's"),
+            (self.std == clip.std, "the standard deviation is not CLIP's"),
+        ];
+        parts.into_iter().filter(|(is_alike, _)| !is_alike).map(|(_, problem)| problem).collect()
+    }
+
     /// Everything that decides [`Self::pixel_values`], with [`Self::VERSION`], as text for cache keys.
     pub fn signature(&self) -> String {
         let mut signature = format!("preprocessing {} size {}", Self::VERSION, self.image_size);
@@ -491,6 +506,13 @@ mod tests {
         let seen =
             Preprocessing::clip(32).resize_and_crop(&RgbImage::from_pixel(60_000, 1, image::Rgb([9, 8, 7])));
         assert_eq!(seen, RgbImage::from_pixel(32, 32, image::Rgb([9, 8, 7])));
+    }
+
+    #[test]
+    fn what_is_unlike_clip_is_named() {
+        assert!(read("{}").unwrap().unlike_clip().is_empty());
+        let other = read(r#"{"resample": 2, "image_mean": [0.5, 0.5, 0.5], "rescale_factor": 1.0}"#).unwrap();
+        assert_eq!(other.unlike_clip().len(), 3, "{:?}", other.unlike_clip());
     }
 
     #[test]

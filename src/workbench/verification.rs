@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::opening::Workbench;
 use super::published_results::{Metric, PublishedResult};
 use super::session::Session;
-use crate::clip::{Precision, Preprocessing};
+use crate::clip::Precision;
 use crate::message::{count, listed};
 
 /// How many class names a cause shows.
@@ -81,7 +81,7 @@ impl Workbench {
     }
 
     fn preprocessing(&self) -> Cause {
-        let unlike = unlike_clip(self.checkpoint.preprocessing());
+        let unlike = self.checkpoint.preprocessing().unlike_clip();
         let evidence = match unlike.is_empty() {
             true => "it is CLIP's".to_owned(),
             false => format!("{}; look at preprocessor_config.json", unlike.join(", ")),
@@ -106,24 +106,6 @@ fn class_names(session: &Session) -> Cause {
 fn is_wordnet_id(name: &str) -> bool {
     name.strip_prefix('n')
         .is_some_and(|rest| rest.len() == 8 && rest.bytes().all(|byte| byte.is_ascii_digit()))
-}
-
-/// In what pictures are treated another way than OpenAI's CLIP does.
-fn unlike_clip(preprocessing: &Preprocessing) -> Vec<&'static str> {
-    let (signature, side) = (preprocessing.signature(), preprocessing.image_size());
-    let parts = [
-        (
-            "the shorter side is not resized bicubically to the model's size",
-            format!(" shortest-edge {side} Bicubic "),
-        ),
-        ("the mean is not CLIP's", " mean [0.48145466, 0.4578275, 0.40821073] ".to_owned()),
-        ("the standard deviation is not CLIP's", " std [0.26862954, 0.26130258, 0.27577711]".to_owned()),
-    ];
-    parts
-        .into_iter()
-        .filter(|(_, part)| !signature.contains(part.as_str()))
-        .map(|(problem, _)| problem)
-        .collect()
 }
 
 fn metric(published: &PublishedResult, here: f64, other: f64, is_near: bool) -> Cause {
