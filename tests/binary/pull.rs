@@ -154,7 +154,7 @@ fn a_checkpoint_is_pulled_and_used() {
     let doctor = run(&bench, &hub, &["doctor", "--checkpoint", REPOSITORY]);
     contains(
         &text(&doctor.stdout),
-        &[&hub.hub.url, ".cache/huggingface/hub", "checkpoint    pond/clip: images 32x32"],
+        &[&hub.hub.url, ".cache/huggingface/hub", "checkpoint    pond/clip: ViT-2x48/8 at 32 pixels"],
     );
 }
 
