@@ -74,6 +74,18 @@ impl Norm {
     }
 }
 
+/// `x`, `[rows, …, inputs]`, by a matrix. Quantised ones take each row by itself; others are made to, since candle rounds
+/// products of several rows otherwise than those of one, and what is drawn must not depend on what is beside it.
+fn product(matrix: &QMatMul, x: &Tensor) -> Result<Tensor> {
+    match matrix {
+        QMatMul::QTensor(_) => matrix.forward(x),
+        QMatMul::Tensor(_) | QMatMul::TensorF16(_) => {
+            let of_row = |row| matrix.forward(&x.narrow(0, row, 1)?);
+            Tensor::cat(&(0..x.dim(0)?).map(of_row).collect::<Result<Vec<_>>>()?, 0)
+        }
+    }
+}
+
 /// Reads a file's metadata and tensors.
 struct Reader<'a, R> {
     content: Content,
@@ -142,7 +154,7 @@ impl Gemma3 {
             x = layer.forward(&x, before)?;
         }
         let last = x.narrow(1, length - 1, 1)?.squeeze(1)?;
-        self.output.forward(&self.norm.forward(&last)?)
+        product(&self.output, &self.norm.forward(&last)?)
     }
 }
 
@@ -174,8 +186,8 @@ impl Layer {
         let attended = self.attend(&self.before_attention.forward(x)?, before)?;
         let x = (x + self.after_attention.forward(&attended)?)?;
         let normed = self.before_mlp.forward(&x)?;
-        let inner = (self.gate.forward(&normed)?.gelu()? * self.up.forward(&normed)?)?;
-        x + self.after_mlp.forward(&self.down.forward(&inner)?)?
+        let inner = (product(&self.gate, &normed)?.gelu()? * product(&self.up, &normed)?)?;
+        x + self.after_mlp.forward(&product(&self.down, &inner)?)?
     }
 
     fn attend(&mut self, x: &Tensor, before: usize) -> Result<Tensor> {
@@ -183,9 +195,9 @@ impl Layer {
         let Heads { n, n_kv, width, .. } = self.heads;
         let by_head =
             |y: Tensor, heads| y.reshape((rows, length, heads, width))?.transpose(1, 2)?.contiguous();
-        let queries = self.query_norm.forward(&by_head(self.queries.forward(x)?, n)?)?;
-        let keys = self.key_norm.forward(&by_head(self.keys.forward(x)?, n_kv)?)?;
-        let values = by_head(self.values.forward(x)?, n_kv)?;
+        let queries = self.query_norm.forward(&by_head(product(&self.queries, x)?, n)?)?;
+        let keys = self.key_norm.forward(&by_head(product(&self.keys, x)?, n_kv)?)?;
+        let values = by_head(product(&self.values, x)?, n_kv)?;
         let (cos, sin) = self.heads.rotations(before, length)?;
         let (queries, keys) = (rope(&queries, &cos, &sin)?, rope(&keys, &cos, &sin)?);
         let (keys, values) = match self.read.take().filter(|_| before > 0) {
@@ -196,19 +208,14 @@ impl Layer {
         };
         self.read = Some((keys.clone(), values.clone()));
 
-        // Heads that share keys stand one after the other, so that their queries are rows of one product.
-        let group = n / n_kv;
-        let queries = queries.reshape((rows, n_kv, group * length, width))?;
-        let scores = (queries.matmul(&keys.transpose(2, 3)?)? * self.heads.scale)?;
-        let total = before + length;
-        let scores = scores.reshape((rows, n_kv, group, length, total))?;
-        let scores = match self.heads.unseen(before, length)? {
-            Some(unseen) => scores.broadcast_add(&unseen)?,
-            None => scores,
+        // Row by row, as in `product`.
+        let unseen = self.heads.unseen(before, length)?;
+        let of_row = |row: usize| {
+            let [queries, keys, values] = [&queries, &keys, &values].map(|tensor| tensor.narrow(0, row, 1));
+            self.heads.attended(&queries?, &keys?, &values?, unseen.as_ref())
         };
-        let shares = softmax_last_dim(&scores)?.reshape((rows, n_kv, group * length, total))?;
-        let attended = shares.matmul(&values)?.reshape((rows, n, length, width))?;
-        self.out.forward(&attended.transpose(1, 2)?.reshape((rows, length, n * width))?)
+        let attended = Tensor::cat(&(0..rows).map(of_row).collect::<Result<Vec<_>>>()?, 0)?;
+        product(&self.out, &attended.transpose(1, 2)?.reshape((rows, length, n * width))?)
     }
 }
 
@@ -247,6 +254,28 @@ impl Heads {
             .collect();
         let angles = Tensor::from_vec(angles, (length, self.turns.len()), &Device::Cpu)?;
         Ok((angles.cos()?, angles.sin()?))
+    }
+
+    /// What queries make of keys and values, of one row: `[1, n, length, width]`.
+    fn attended(
+        &self,
+        queries: &Tensor,
+        keys: &Tensor,
+        values: &Tensor,
+        unseen: Option<&Tensor>,
+    ) -> Result<Tensor> {
+        let Self { n, n_kv, width, scale, .. } = *self;
+        // Heads that share keys stand one after the other, so that their queries are rows of one product.
+        let (group, length, total) = (n / n_kv, queries.dim(2)?, keys.dim(2)?);
+        let queries = queries.reshape((1, n_kv, group * length, width))?;
+        let scores = (queries.matmul(&keys.transpose(2, 3)?)? * scale)?;
+        let scores = scores.reshape((1, n_kv, group, length, total))?;
+        let scores = match unseen {
+            Some(unseen) => scores.broadcast_add(unseen)?,
+            None => scores,
+        };
+        let shares = softmax_last_dim(&scores)?.reshape((1, n_kv, group * length, total))?;
+        shares.matmul(values)?.reshape((1, n, length, width))
     }
 
     /// `[length, before + length]`: −∞ where a token does not see another; nothing where each sees all.
@@ -314,12 +343,17 @@ mod tests {
         let (mut network, Golden { tokens: all, logits }) = fixture();
         let mut other = all.clone();
         other.reverse();
-        let mut read = 0;
+        let (mut read, mut alone) = (0, network.clone());
         for length in [3, 1, 1, 5, 2] {
             let part = read..read + length;
-            let found = network.forward(&tokens(&[&all[part.clone()], &other[part]]), read).unwrap();
+            let rows = [&all[part.clone()], &other[part.clone()], &all[part.clone()]];
+            let found = network.forward(&tokens(&rows), read).unwrap();
+            let single = alone.forward(&tokens(&[&other[part]]), read).unwrap();
             read += length;
             assert_close(&found.narrow(0, 0, 1).unwrap(), &logits[read - 1]);
+            // To the last bit: what is drawn must not depend on what is beside it.
+            let beside = found.narrow(0, 1, 1).unwrap().to_vec2::<f32>().unwrap();
+            assert_eq!(beside, single.to_vec2::<f32>().unwrap());
         }
         // What begins at the start forgets what was read before.
         assert_close(&network.forward(&tokens(&[&all]), 0).unwrap(), &logits[11]);
