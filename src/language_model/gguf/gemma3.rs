@@ -74,16 +74,11 @@ impl Norm {
     }
 }
 
-/// `x`, `[rows, …, inputs]`, by a matrix. Quantised ones take each row by itself; others are made to, since candle rounds
-/// products of several rows otherwise than those of one, and what is drawn must not depend on what is beside it.
+/// `x`, `[rows, …, inputs]`, by a matrix: row by row, since candle rounds products of several rows otherwise than those of
+/// one, and what is drawn must not depend on what is beside it.
 fn product(matrix: &QMatMul, x: &Tensor) -> Result<Tensor> {
-    match matrix {
-        QMatMul::QTensor(_) => matrix.forward(x),
-        QMatMul::Tensor(_) | QMatMul::TensorF16(_) => {
-            let of_row = |row| matrix.forward(&x.narrow(0, row, 1)?);
-            Tensor::cat(&(0..x.dim(0)?).map(of_row).collect::<Result<Vec<_>>>()?, 0)
-        }
-    }
+    let of_row = |row| matrix.forward(&x.narrow(0, row, 1)?.contiguous()?);
+    Tensor::cat(&(0..x.dim(0)?).map(of_row).collect::<Result<Vec<_>>>()?, 0)
 }
 
 /// Reads a file's metadata and tensors.
