@@ -43,8 +43,8 @@ struct Layer {
     up: QMatMul,
     down: QMatMul,
     after_mlp: Norm,
-    /// Keys and values of the tokens so far, `[rows, n_kv, tokens, width of a head]`.
-    read: Option<(Tensor, Tensor)>,
+    /// Keys and values of each row's tokens so far, `[1, n_kv, tokens, width of a head]`.
+    read: Vec<(Tensor, Tensor)>,
 }
 
 /// How a layer's attention is laid out.
@@ -72,13 +72,6 @@ impl Norm {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
         rms_norm(&x.contiguous()?, &self.weight, self.eps)
     }
-}
-
-/// `x`, `[rows, …, inputs]`, by a matrix: row by row, since candle rounds products of several rows otherwise than those of
-/// one, and what is drawn must not depend on what is beside it.
-fn product(matrix: &QMatMul, x: &Tensor) -> Result<Tensor> {
-    let of_row = |row| matrix.forward(&x.narrow(0, row, 1)?.contiguous()?);
-    Tensor::cat(&(0..x.dim(0)?).map(of_row).collect::<Result<Vec<_>>>()?, 0)
 }
 
 /// Reads a file's metadata and tensors.
@@ -140,16 +133,24 @@ impl Gemma3 {
     }
 
     /// The logits after the last of `tokens`, `[rows, length]`: `[rows, n_vocabulary]`. `before` tokens were read already.
+    ///
+    /// Row by row, since candle rounds products of several rows otherwise than those of one, and what is drawn must not
+    /// depend on what is beside it.
     pub(super) fn forward(&mut self, tokens: &Tensor, before: usize) -> Result<Tensor> {
-        let (rows, length) = tokens.dims2()?;
-        let width = self.embedding.dim(1)?;
-        let embedded = self.embedding.index_select(&tokens.flatten_all()?, 0)?;
-        let mut x = (embedded.reshape((rows, length, width))? * (width as f64).sqrt())?;
+        let of_row = |row| self.forward_row(&tokens.get(row)?, row, before);
+        Tensor::cat(&(0..tokens.dim(0)?).map(of_row).collect::<Result<Vec<_>>>()?, 0)
+    }
+
+    /// `tokens` is `[length]`, the result `[1, n_vocabulary]`.
+    fn forward_row(&mut self, tokens: &Tensor, row: usize, before: usize) -> Result<Tensor> {
+        let (length, width) = (tokens.dim(0)?, self.embedding.dim(1)?);
+        let embedded = self.embedding.index_select(tokens, 0)?.unsqueeze(0)?;
+        let mut x = (embedded * (width as f64).sqrt())?;
         for layer in &mut self.layers {
-            x = layer.forward(&x, before)?;
+            x = layer.forward(&x, row, before)?;
         }
         let last = x.narrow(1, length - 1, 1)?.squeeze(1)?;
-        product(&self.output, &self.norm.forward(&last)?)
+        self.output.forward(&self.norm.forward(&last)?)
     }
 }
 
@@ -172,45 +173,54 @@ impl Layer {
             up: reader.matrix(&name("ffn_up"))?,
             down: reader.matrix(&name("ffn_down"))?,
             after_mlp: reader.norm(&name("post_ffw_norm"))?,
-            read: None,
+            read: Vec::new(),
         })
     }
 
-    /// `x` and the result are `[rows, length, width]`.
-    fn forward(&mut self, x: &Tensor, before: usize) -> Result<Tensor> {
-        let attended = self.attend(&self.before_attention.forward(x)?, before)?;
+    /// `x` and the result are `[1, length, width]`.
+    fn forward(&mut self, x: &Tensor, row: usize, before: usize) -> Result<Tensor> {
+        let attended = self.attend(&self.before_attention.forward(x)?, row, before)?;
         let x = (x + self.after_attention.forward(&attended)?)?;
         let normed = self.before_mlp.forward(&x)?;
-        let inner = (product(&self.gate, &normed)?.gelu()? * product(&self.up, &normed)?)?;
-        x + self.after_mlp.forward(&product(&self.down, &inner)?)?
+        let inner = (self.gate.forward(&normed)?.gelu()? * self.up.forward(&normed)?)?;
+        x + self.after_mlp.forward(&self.down.forward(&inner)?)?
     }
 
-    fn attend(&mut self, x: &Tensor, before: usize) -> Result<Tensor> {
-        let (rows, length, _) = x.dims3()?;
-        let Heads { n, n_kv, width, .. } = self.heads;
-        let by_head =
-            |y: Tensor, heads| y.reshape((rows, length, heads, width))?.transpose(1, 2)?.contiguous();
-        let queries = self.query_norm.forward(&by_head(product(&self.queries, x)?, n)?)?;
-        let keys = self.key_norm.forward(&by_head(product(&self.keys, x)?, n_kv)?)?;
-        let values = by_head(product(&self.values, x)?, n_kv)?;
+    fn attend(&mut self, x: &Tensor, row: usize, before: usize) -> Result<Tensor> {
+        let length = x.dim(1)?;
+        let Heads { n, n_kv, width, scale, .. } = self.heads;
+        let by_head = |y: Tensor, heads| y.reshape((1, length, heads, width))?.transpose(1, 2)?.contiguous();
+        let queries = self.query_norm.forward(&by_head(self.queries.forward(x)?, n)?)?;
+        let keys = self.key_norm.forward(&by_head(self.keys.forward(x)?, n_kv)?)?;
+        let values = by_head(self.values.forward(x)?, n_kv)?;
         let (cos, sin) = self.heads.rotations(before, length)?;
         let (queries, keys) = (rope(&queries, &cos, &sin)?, rope(&keys, &cos, &sin)?);
-        let (keys, values) = match self.read.take().filter(|_| before > 0) {
+        // What begins at the start forgets what was read before.
+        self.read.truncate(if before == 0 { row } else { usize::MAX });
+        let (keys, values) = match self.read.get(row) {
             Some((earlier_keys, earlier_values)) => {
-                (Tensor::cat(&[&earlier_keys, &keys], 2)?, Tensor::cat(&[&earlier_values, &values], 2)?)
+                (Tensor::cat(&[earlier_keys, &keys], 2)?, Tensor::cat(&[earlier_values, &values], 2)?)
             }
             None => (keys, values),
         };
-        self.read = Some((keys.clone(), values.clone()));
+        let read = (keys.clone(), values.clone());
+        match self.read.get_mut(row) {
+            Some(known) => *known = read,
+            None => self.read.push(read),
+        }
 
-        // Row by row, as in `product`.
-        let unseen = self.heads.unseen(before, length)?;
-        let of_row = |row: usize| {
-            let [queries, keys, values] = [&queries, &keys, &values].map(|tensor| tensor.narrow(0, row, 1));
-            self.heads.attended(&queries?, &keys?, &values?, unseen.as_ref())
+        // Heads that share keys stand one after the other, so that their queries are rows of one product.
+        let (group, total) = (n / n_kv, before + length);
+        let queries = queries.reshape((1, n_kv, group * length, width))?;
+        let scores = (queries.matmul(&keys.transpose(2, 3)?)? * scale)?;
+        let scores = scores.reshape((1, n_kv, group, length, total))?;
+        let scores = match self.heads.unseen(before, length)? {
+            Some(unseen) => scores.broadcast_add(&unseen)?,
+            None => scores,
         };
-        let attended = Tensor::cat(&(0..rows).map(of_row).collect::<Result<Vec<_>>>()?, 0)?;
-        product(&self.out, &attended.transpose(1, 2)?.reshape((rows, length, n * width))?)
+        let shares = softmax_last_dim(&scores)?.reshape((1, n_kv, group * length, total))?;
+        let attended = shares.matmul(&values)?.reshape((1, n, length, width))?;
+        self.out.forward(&attended.transpose(1, 2)?.reshape((1, length, n * width))?)
     }
 }
 
@@ -249,28 +259,6 @@ impl Heads {
             .collect();
         let angles = Tensor::from_vec(angles, (length, self.turns.len()), &Device::Cpu)?;
         Ok((angles.cos()?, angles.sin()?))
-    }
-
-    /// What queries make of keys and values, of one row: `[1, n, length, width]`.
-    fn attended(
-        &self,
-        queries: &Tensor,
-        keys: &Tensor,
-        values: &Tensor,
-        unseen: Option<&Tensor>,
-    ) -> Result<Tensor> {
-        let Self { n, n_kv, width, scale, .. } = *self;
-        // Heads that share keys stand one after the other, so that their queries are rows of one product.
-        let (group, length, total) = (n / n_kv, queries.dim(2)?, keys.dim(2)?);
-        let queries = queries.reshape((1, n_kv, group * length, width))?;
-        let scores = (queries.matmul(&keys.transpose(2, 3)?)? * scale)?;
-        let scores = scores.reshape((1, n_kv, group, length, total))?;
-        let scores = match unseen {
-            Some(unseen) => scores.broadcast_add(unseen)?,
-            None => scores,
-        };
-        let shares = softmax_last_dim(&scores)?.reshape((1, n_kv, group * length, total))?;
-        shares.matmul(values)?.reshape((1, n, length, width))
     }
 
     /// `[length, before + length]`: −∞ where a token does not see another; nothing where each sees all.
