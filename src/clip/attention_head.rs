@@ -51,7 +51,7 @@ impl AttentionHead {
 
     /// From `[rows, width]`, in segments, to `[segments, width]`.
     pub(super) fn forward(&self, x: &Tensor, segments: &[Segment]) -> Result<Tensor> {
-        let TransformerConfig { hidden_size, intermediate_size, heads, activation, .. } = self.config;
+        let TransformerConfig { hidden_size, heads, activation, .. } = self.config;
         let zeros = |rows: usize, width: usize| Tensor::zeros((rows, width), DType::F32, &Device::Cpu);
         let mut packed = PackedRows::new(self.cpu, Precision::F32);
         let (rows, images) = (x.dim(0)?, segments.len());
@@ -68,11 +68,10 @@ impl AttentionHead {
         ops::attend(self.cpu, attention, segments, operands, Queries::First, &mut buffers, &attended)?;
 
         let pooled = self.out.forward(self.cpu, &attended)?;
-        let inner = zeros(images, intermediate_size)?;
+        let mut inner = PackedRows::new(self.cpu, Precision::F32);
         ops::pack_normed(self.cpu, &pooled, &self.norm, &mut packed)?;
-        ops::linear(&packed, &self.fc1, Store::Replace, &inner)?;
-        ops::pack_activated(self.cpu, &inner, activation, &mut packed)?;
-        ops::linear(&packed, &self.fc2, Store::Add, &pooled)?;
+        ops::linear_activated(self.cpu, &packed, &self.fc1, activation, &mut inner);
+        ops::linear(&inner, &self.fc2, Store::Add, &pooled)?;
         Ok(pooled)
     }
 }

@@ -18,6 +18,22 @@ pub(super) fn linear(rows: &PackedRows, layer: &Linear, store: Store, out: &Tens
     change(out, |out| weights.multiply(rows, bias, store, out))
 }
 
+/// Packs the activations of `rows` · weightᵀ + bias, `[rows, outputs]`.
+pub(super) fn linear_activated(
+    cpu: Cpu,
+    rows: &PackedRows,
+    layer: &Linear,
+    activation: Activation,
+    packed: &mut PackedRows,
+) {
+    let activate = match activation {
+        Activation::QuickGelu => kernels::quick_gelu,
+        Activation::Gelu => kernels::gelu,
+        Activation::GeluTanh => kernels::gelu_tanh,
+    };
+    layer.weights.multiply_and_pack(rows, &layer.bias, |values| activate(cpu, values), packed);
+}
+
 /// Packs the rows of `x`, `[rows, width]`.
 pub(super) fn pack(x: &Tensor, packed: &mut PackedRows) -> Result<()> {
     pack_changed(x, packed, |row, out| out.copy_from_slice(row))
@@ -27,23 +43,6 @@ pub(super) fn pack(x: &Tensor, packed: &mut PackedRows) -> Result<()> {
 pub(super) fn pack_normed(cpu: Cpu, x: &Tensor, norm: &LayerNorm, packed: &mut PackedRows) -> Result<()> {
     let LayerNorm { weight, bias, eps } = norm;
     pack_changed(x, packed, |row, out| kernels::layer_norm(cpu, row, weight, bias, *eps, out))
-}
-
-/// Packs the rows of `x`, `[rows, width]`, after the activation.
-pub(super) fn pack_activated(
-    cpu: Cpu,
-    x: &Tensor,
-    activation: Activation,
-    packed: &mut PackedRows,
-) -> Result<()> {
-    pack_changed(x, packed, |row, out| {
-        out.copy_from_slice(row);
-        match activation {
-            Activation::QuickGelu => kernels::quick_gelu(cpu, out),
-            Activation::Gelu => kernels::gelu(cpu, out),
-            Activation::GeluTanh => kernels::gelu_tanh(cpu, out),
-        }
-    })
 }
 
 fn pack_changed(x: &Tensor, packed: &mut PackedRows, change: impl Fn(&[f32], &mut [f32])) -> Result<()> {

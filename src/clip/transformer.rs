@@ -82,8 +82,8 @@ struct Buffers {
     keys: Tensor,
     values: Tensor,
     attended: Tensor,
-    /// `[rows, intermediate_size]`
-    inner: Tensor,
+    /// Rows inside the MLP, `[rows, intermediate_size]`.
+    inner: PackedRows,
     attention: AttentionBuffers,
 }
 
@@ -98,7 +98,7 @@ impl Buffers {
             keys: zeros(width)?,
             values: zeros(width)?,
             attended: zeros(width)?,
-            inner: zeros(config.intermediate_size)?,
+            inner: PackedRows::new(cpu, precision),
             attention: AttentionBuffers::default(),
         })
     }
@@ -154,7 +154,7 @@ impl Block {
         asking: Queries,
         buffers: &mut Buffers,
     ) -> Result<Tensor> {
-        let Buffers { packed, attention, .. } = buffers;
+        let Buffers { packed, inner, attention, .. } = buffers;
         let rows = x.dim(0)?;
         let (keys, values) = (buffers.keys.narrow(0, 0, rows)?, buffers.values.narrow(0, 0, rows)?);
         ops::pack_normed(self.cpu, x, &self.norm1, packed)?;
@@ -173,11 +173,9 @@ impl Block {
         ops::pack(&attended, packed)?;
         ops::linear(packed, &self.out, Store::Add, &x)?;
 
-        let inner = buffers.inner.narrow(0, 0, rows)?;
         ops::pack_normed(self.cpu, &x, &self.norm2, packed)?;
-        ops::linear(packed, &self.fc1, Store::Replace, &inner)?;
-        ops::pack_activated(self.cpu, &inner, self.activation, packed)?;
-        ops::linear(packed, &self.fc2, Store::Add, &x)?;
+        ops::linear_activated(self.cpu, packed, &self.fc1, self.activation, inner);
+        ops::linear(inner, &self.fc2, Store::Add, &x)?;
         Ok(x)
     }
 }
@@ -224,10 +222,27 @@ impl Linear {
         cpu: Cpu,
         precision: Precision,
     ) -> std::result::Result<Self, ClipError> {
+        let (values, inputs) = Self::values(weights, name)?;
+        Ok(Self { weights: PackedWeights::new(cpu, precision, &values, inputs), bias: Vec::new() })
+    }
+
+    /// What the weight of a layer loses in this precision, as a layer to be added to it; `None` where nothing is lost.
+    pub(super) fn load_remainder(
+        weights: &Weights,
+        name: &str,
+        cpu: Cpu,
+        precision: Precision,
+    ) -> std::result::Result<Option<Self>, ClipError> {
+        let (values, inputs) = Self::values(weights, name)?;
+        let remainder = PackedWeights::remainder(precision, &values, inputs);
+        let layer = |values: Vec<f32>| PackedWeights::new(cpu, precision, &values, inputs);
+        Ok(remainder.map(|values| Self { weights: layer(values), bias: Vec::new() }))
+    }
+
+    /// A layer's weight, `[outputs, inputs]`, and the number of inputs.
+    fn values(weights: &Weights, name: &str) -> std::result::Result<(Vec<f32>, usize), ClipError> {
         let name = format!("{name}.weight");
-        let inputs = weights.shape(&name)?.iter().skip(1).product();
-        let weights = PackedWeights::new(cpu, precision, &weights.values(&name)?, inputs);
-        Ok(Self { weights, bias: Vec::new() })
+        Ok((weights.values(&name)?, weights.shape(&name)?.iter().skip(1).product()))
     }
 
     /// What a layer in `f32` makes of the rows of `x`, `[rows, inputs]`, as `[rows, outputs]`.

@@ -14,10 +14,12 @@ use crate::kernels::{Cpu, PackedRows, Precision, Queries, Segment, Store};
 #[derive(Debug)]
 pub(super) struct VisionTransformer {
     cpu: Cpu,
+    precision: Precision,
     config: VisionTransformerConfig,
-    /// The patch convolution as a layer, from `3 · patch_size²` values to `hidden_size`; in `f32` always, since what is
-    /// lost at the pixels is lost for all layers.
+    /// The patch convolution as a layer, from `3 · patch_size²` values to `hidden_size`, and what its weights
+    /// lose in this precision: what is lost at the pixels is lost for all layers.
     patch_embedding: Linear,
+    patch_remainder: Option<Linear>,
     /// `[tokens, hidden_size]`: the position embeddings, with the class embedding added to the first.
     positions: Vec<f32>,
     /// CLIP has a layer norm before its blocks.
@@ -54,8 +56,10 @@ impl VisionTransformer {
         let load = if clip { Linear::load_unbiased } else { Linear::load };
         Ok(Self {
             cpu,
+            precision,
             config: config.clone(),
-            patch_embedding: load(weights, patch_embedding, cpu, Precision::F32)?,
+            patch_embedding: load(weights, patch_embedding, cpu, precision)?,
+            patch_remainder: Linear::load_remainder(weights, patch_embedding, cpu, precision)?,
             positions,
             pre_norm: clip.then(|| LayerNorm::load(weights, "vision_model.pre_layrnorm", eps)).transpose()?,
             transformer: Transformer::load(weights, "vision_model", config.transformer(), false, precision)?,
@@ -75,12 +79,15 @@ impl VisionTransformer {
         let VisionTransformerConfig { image_size, hidden_size, .. } = self.config;
         let image_values = 3 * image_size * image_size;
         let (images, tokens) = (pixel_values.len() / image_values, self.config.tokens());
-        let mut packed = PackedRows::new(self.cpu, Precision::F32);
+        let mut packed = PackedRows::new(self.cpu, self.precision);
         packed.pack(images * tokens, self.patch_embedding.weights.inputs(), |row, out| {
             self.patch(&pixel_values[row / tokens * image_values..][..image_values], row % tokens, out);
         });
         let x = Tensor::zeros((images * tokens, hidden_size), DType::F32, &Device::Cpu)?;
         ops::linear(&packed, &self.patch_embedding, Store::Replace, &x)?;
+        if let Some(remainder) = &self.patch_remainder {
+            ops::linear(&packed, remainder, Store::Add, &x)?;
+        }
         ops::add_repeated(&x, &self.positions)?;
         if let Some(norm) = &self.pre_norm {
             ops::norm(self.cpu, &x, norm)?;

@@ -8,8 +8,8 @@
 use pulp::Simd;
 
 use super::Cpu;
-use super::panels::{COLS, ColSlice, ROWS, RowSlice, ZERO, pack_rows, put_column, rows_of};
-use super::product::tile;
+use super::panels::{COLS, ColSlice, ROWS, RowSlice, pack_rows, put_column, rows_of, zero_tile};
+use super::product::add_tile;
 use super::rows::softmax_lanes;
 
 /// Tokens that follow one another and are not yet on the path.
@@ -118,7 +118,6 @@ impl pulp::WithSimd for Attend<'_> {
         buffers.scores.resize(ROWS * path, 0.0);
         buffers.weights.resize(path, [0.0; ROWS]);
         let scale = (head_width as f32).sqrt().recip();
-        let mut sums = ZERO;
 
         for head in (0..width).step_by(head_width) {
             let mut next_query = 0;
@@ -148,7 +147,8 @@ impl pulp::WithSimd for Attend<'_> {
                     for (panel, keys) in
                         buffers.keys.chunks_exact(head_width).take(length.div_ceil(COLS)).enumerate()
                     {
-                        tile(simd, &buffers.queries, keys, &mut sums);
+                        let mut sums = zero_tile();
+                        add_tile(simd, &buffers.queries, keys, &mut sums);
                         for (scores, sums) in scores.chunks_exact_mut(path).zip(&sums).take(rows) {
                             scores[panel * COLS..][..COLS].copy_from_slice(&sums.0);
                         }
@@ -159,7 +159,8 @@ impl pulp::WithSimd for Attend<'_> {
                     }
                     pack_rows(rows_of(scores, path), &mut buffers.weights[..length]);
                     for (panel, values) in buffers.values.chunks_exact(path).enumerate() {
-                        tile(simd, &buffers.weights[..length], &values[..length], &mut sums);
+                        let mut sums = zero_tile();
+                        add_tile(simd, &buffers.weights[..length], &values[..length], &mut sums);
                         let columns = COLS.min(head_width - panel * COLS);
                         for (out, sums) in self.out[at..].chunks_mut(width).zip(&sums).take(rows) {
                             out[panel * COLS..][..columns].copy_from_slice(&sums.0[..columns]);

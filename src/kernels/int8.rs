@@ -5,21 +5,29 @@
 //! contain 0, fills 0 to 255 (asymmetric). One outlying channel coarsens its own group only. With s the scales, z the
 //! zero point, a and w the integers: Σ x·w ≈ s_row · s_output · (Σ a·w − z · Σ w), and the bracket is exact.
 //!
-//! Where a processor has no 8-bit products, the same integers are multiplied as floats: a bracket is below 2²⁴, so
-//! that is exact too, and results are the same to the last bit.
+//! Where a processor has no 8-bit products, the same integers are multiplied as floats: all sums are below 2²⁴, so that
+//! is exact too, and results are the same to the last bit.
 
 use pulp::Simd;
 
-use super::panels::{ColSlice, ROWS, RowSlice, Tile, ZERO, pack_columns, pack_rows, rows_of};
-use super::product::{self, Target};
+use super::panels::{ColSlice, ROWS, RowSlice, Tile, pack_columns, pack_rows, rows_of, zero_tile};
+use super::product::{self, Place, Sink, Target};
+#[cfg(target_arch = "x86_64")]
+use super::{
+    panels::TALL,
+    product::{Shape, Step},
+    x86::{Amx, Line, Panels, TILE_BYTES, Vnni},
+};
 
-/// Inputs that share their scales.
-pub(super) const GROUP: usize = 128;
+/// Inputs that share their scales: at most 512, or sums would not be exact.
+pub(super) const GROUP: usize = 256;
 
 /// Weights `[outputs, inputs]`, a column for each output, `N` inputs in each `T`.
 #[derive(Debug, Clone)]
 pub(super) struct QuantisedColumns<T, const N: usize> {
-    /// `[panels, inputs / N]`
+    /// Elements of a panel: `inputs / N`, and what fills up the last step of a product.
+    pub elements: usize,
+    /// `[panels, elements]`
     pub values: Vec<ColSlice<T>>,
     /// `[panels, groups]`
     pub scales: Vec<ColSlice<f32>>,
@@ -28,94 +36,129 @@ pub(super) struct QuantisedColumns<T, const N: usize> {
 }
 
 impl<T: Copy + Default, const N: usize> QuantisedColumns<T, N> {
-    /// Quantises and packs `weights`, `[outputs, inputs]`; `join` makes a `T` of the bytes of `N` inputs.
-    pub(super) fn new(weights: &[f32], inputs: usize, join: impl Fn([u8; N]) -> T) -> Self {
+    /// Quantises and packs `weights`, `[outputs, inputs]`, for a product that takes `step` inputs at once; `join` makes
+    /// a `T` of the bytes of `N` inputs.
+    pub(super) fn new(weights: &[f32], inputs: usize, step: usize, join: impl Fn([u8; N]) -> T) -> Self {
         let (mut values, mut scales, mut sums) = (Vec::new(), Vec::new(), Vec::new());
         let mut bytes = Vec::with_capacity(GROUP);
         for group in weights.chunks_exact(inputs).flat_map(|weights| weights.chunks(GROUP)) {
-            let range = Range::of(pulp::Scalar, group);
-            let scale = range.spoilt + range.high.max(-range.low) / 127.0;
-            let factor = reciprocal(scale);
-            bytes.clear();
-            bytes.extend(group.iter().map(|weight| byte(*weight, factor, 128.0).wrapping_sub(128)));
-            scales.push(scale);
+            scales.push(quantise(group, &mut bytes));
             sums.push(bytes.iter().map(|byte| f32::from(*byte as i8)).sum());
-            bytes.resize(group.len().next_multiple_of(N), 0);
+            bytes.resize(group.len().next_multiple_of(step), 0);
             values.extend(bytes.as_chunks::<N>().0.iter().map(|part| join(*part)));
         }
         let groups = inputs.div_ceil(GROUP);
+        let elements = inputs.next_multiple_of(step) / N;
         Self {
-            values: pack_columns(&values, inputs.div_ceil(N), T::default()),
+            elements,
+            values: pack_columns(&values, elements, T::default()),
             scales: pack_columns(&scales, groups, 0.0),
             sums: pack_columns(&sums, groups, 0.0),
         }
     }
 }
 
+/// What quantising leaves of `weights`, `[outputs, inputs]`: each less its integer times the scale.
+pub(super) fn remainder(weights: &[f32], inputs: usize) -> Vec<f32> {
+    let mut bytes = Vec::with_capacity(GROUP);
+    let mut remainder = Vec::with_capacity(weights.len());
+    for group in weights.chunks_exact(inputs).flat_map(|weights| weights.chunks(GROUP)) {
+        let scale = quantise(group, &mut bytes);
+        let pairs = group.iter().zip(&bytes);
+        remainder.extend(pairs.map(|(weight, byte)| weight - scale * f32::from(*byte as i8)));
+    }
+    remainder
+}
+
+/// Puts the integers of a group of weights into `bytes`, as 8 bits with a sign, and gives their scale.
+fn quantise(group: &[f32], bytes: &mut Vec<u8>) -> f32 {
+    let range = Range::of(pulp::Scalar, group);
+    let scale = range.spoilt + range.high.max(-range.low) / 127.0;
+    let factor = reciprocal(scale);
+    bytes.clear();
+    bytes.extend(group.iter().map(|weight| byte(*weight, factor, 128.0).wrapping_sub(128)));
+    scale
+}
+
 /// Activations `[rows, inputs]`, `N` inputs in each `T`.
 #[derive(Debug, Clone, Default)]
-pub(super) struct QuantisedRows<T, const N: usize> {
+pub(super) struct QuantisedRows<T, const N: usize, const R: usize = ROWS> {
     /// `[panels, inputs / N]`
-    pub values: Vec<RowSlice<T>>,
+    pub values: Vec<[T; R]>,
     /// `[panels, groups]`
-    pub scales: Vec<RowSlice<f32>>,
+    pub scales: Vec<[f32; R]>,
     /// Zero points, `[panels, groups]`.
-    pub zeros: Vec<RowSlice<f32>>,
-    /// The integers of one group, and then what fills up the last `T`.
+    pub zeros: Vec<[f32; R]>,
+    /// The integers of one group; beyond a short one's end anything, since no weights stand against it.
     bytes: Vec<u8>,
     /// One panel's integers before they are packed.
     scratch: Vec<T>,
 }
 
-impl<T: Copy + Default, const N: usize> QuantisedRows<T, N> {
-    /// Makes room for `panels` panels.
-    pub(super) fn resize(&mut self, panels: usize, inputs: usize) {
+impl<T: Copy + Default, const N: usize, const R: usize> QuantisedRows<T, N, R> {
+    /// Makes room for `rows` rows.
+    pub(super) fn resize(&mut self, rows: usize, inputs: usize) {
+        let panels = rows.div_ceil(R);
         let (elements, groups) = (inputs.div_ceil(N), inputs.div_ceil(GROUP));
-        self.values.resize(panels * elements, [T::default(); ROWS]);
-        self.scales.resize(panels * groups, [0.0; ROWS]);
-        self.zeros.resize(panels * groups, [0.0; ROWS]);
+        self.values.resize(panels * elements, [T::default(); R]);
+        self.scales.resize(panels * groups, [0.0; R]);
+        self.zeros.resize(panels * groups, [0.0; R]);
         self.bytes.resize(GROUP, 0);
-        self.scratch.resize(ROWS * elements, T::default());
+        self.scratch.resize(R * elements, T::default());
     }
 }
 
-/// Quantises and packs one panel, `[ROWS, inputs]`; `join` makes a `T` of the bytes of `N` inputs.
-pub(super) struct Quantise<'a, T, const N: usize, J: Fn([u8; N]) -> T> {
-    pub rows: &'a mut QuantisedRows<T, N>,
-    pub panel: usize,
+/// Rows that are quantised together.
+const TOGETHER: usize = 4;
+
+/// Quantises and packs part of one panel, `[R, count]`; `join` makes a `T` of the bytes of `N` inputs.
+pub(super) struct Quantise<'a, T, const N: usize, const R: usize, J: Fn([u8; N]) -> T> {
+    pub rows: &'a mut QuantisedRows<T, N, R>,
+    pub place: Place,
     pub values: &'a [f32],
-    pub inputs: usize,
     pub join: J,
 }
 
-impl<T: Copy, const N: usize, J: Fn([u8; N]) -> T> pulp::WithSimd for Quantise<'_, T, N, J> {
+impl<T: Copy, const N: usize, const R: usize, J: Fn([u8; N]) -> T> pulp::WithSimd
+    for Quantise<'_, T, N, R, J>
+{
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { rows: QuantisedRows { values: packed, scales, zeros, bytes, scratch }, .. } = self;
-        let (panel, inputs) = (self.panel, self.inputs);
-        let (elements, groups) = (inputs.div_ceil(N), inputs.div_ceil(GROUP));
-        let rows = self.values.chunks_exact(inputs).zip(scratch.chunks_exact_mut(elements));
-        for (row, (values, joined)) in rows.enumerate() {
-            for (group, (values, joined)) in
-                values.chunks(GROUP).zip(joined.chunks_mut(GROUP / N)).enumerate()
-            {
-                let range = Range::of(simd, values);
-                let scale = range.spoilt + (range.high - range.low) / 255.0;
-                let factor = reciprocal(scale);
-                let zero = f32::from(byte(-range.low, factor, 0.0));
-                scales[panel * groups + group][row] = scale;
-                zeros[panel * groups + group][row] = zero;
-                for (byte_of, value) in bytes.iter_mut().zip(values) {
-                    *byte_of = byte(*value, factor, zero);
+        let Self { rows: QuantisedRows { values: packed, scales, zeros, bytes, scratch }, place, .. } = self;
+        let Place { panel, first, count, inputs } = place;
+        let elements = count.div_ceil(N);
+        let scratch = &mut scratch[..R * elements];
+        let first_group = panel * inputs.div_ceil(GROUP) + first / GROUP;
+        // Ranges of some rows first: each of them waits for the end of its row, and none for another one's.
+        for first_row in (0..R).step_by(TOGETHER) {
+            let rows = first_row..R.min(first_row + TOGETHER);
+            for row in rows.clone() {
+                for (group, values) in self.values[row * count..][..count].chunks(GROUP).enumerate() {
+                    let range = Range::of(simd, values);
+                    let scale = range.spoilt + (range.high - range.low) * (1.0 / 255.0);
+                    scales[first_group + group][row] = scale;
+                    zeros[first_group + group][row] = f32::from(byte(-range.low, reciprocal(scale), 0.0));
                 }
-                for (joined, bytes) in joined.iter_mut().zip(bytes.as_chunks::<N>().0) {
-                    *joined = (self.join)(*bytes);
+            }
+            for row in rows {
+                let values = self.values[row * count..][..count].chunks(GROUP);
+                let joined = scratch[row * elements..][..elements].chunks_mut(GROUP / N);
+                for (group, (values, joined)) in values.zip(joined).enumerate() {
+                    let factor = reciprocal(scales[first_group + group][row]);
+                    let zero = zeros[first_group + group][row];
+                    for (byte_of, value) in bytes.iter_mut().zip(values) {
+                        *byte_of = byte(*value, factor, zero);
+                    }
+                    for (joined, bytes) in joined.iter_mut().zip(bytes.as_chunks::<N>().0) {
+                        *joined = (self.join)(*bytes);
+                    }
                 }
             }
         }
-        pack_rows(rows_of(scratch, elements), &mut packed[panel * elements..][..elements]);
+        let packed = &mut packed[panel * inputs.div_ceil(N) + first / N..][..elements];
+        pack_rows::<T, R>(rows_of(scratch, elements), packed);
     }
 }
 
@@ -148,17 +191,25 @@ impl Range {
     #[inline(always)]
     fn of<S: Simd>(simd: S, values: &[f32]) -> Self {
         let zero = simd.splat_f32s(0.0);
-        let (mut low, mut high, mut spoilt) = (zero, zero, zero);
+        // Two of each, since every step waits for the one before.
+        let (mut low, mut high, mut spoilt) = ([zero; 2], [zero; 2], [zero; 2]);
+        let mut take = |at: usize, values| {
+            low[at] = simd.min_f32s(low[at], values);
+            high[at] = simd.max_f32s(high[at], values);
+            spoilt[at] = simd.mul_add_e_f32s(values, zero, spoilt[at]);
+        };
         let (whole, rest) = S::as_simd_f32s(values);
-        for &values in whole.iter().chain([&simd.partial_load_f32s(rest)]) {
-            low = simd.min_f32s(low, values);
-            high = simd.max_f32s(high, values);
-            spoilt = simd.add_f32s(spoilt, simd.sub_f32s(values, values));
+        let (pairs, last) = whole.as_chunks::<2>();
+        for [left, right] in pairs {
+            take(0, *left);
+            take(1, *right);
         }
+        last.iter().for_each(|values| take(0, *values));
+        take(1, simd.partial_load_f32s(rest));
         Self {
-            low: simd.reduce_min_f32s(low),
-            high: simd.reduce_max_f32s(high),
-            spoilt: simd.reduce_sum_f32s(spoilt),
+            low: simd.reduce_min_f32s(simd.min_f32s(low[0], low[1])),
+            high: simd.reduce_max_f32s(simd.max_f32s(high[0], high[1])),
+            spoilt: simd.reduce_sum_f32s(simd.add_f32s(spoilt[0], spoilt[1])),
         }
     }
 }
@@ -182,64 +233,105 @@ fn add_group(
 }
 
 /// A product of integers that are held as floats.
-pub(super) struct WholeProduct<'a> {
+pub(super) struct WholeProduct<'a, K> {
     pub rows: &'a QuantisedRows<f32, 1>,
     pub columns: &'a QuantisedColumns<f32, 1>,
-    pub inputs: usize,
-    pub target: Target<'a>,
+    pub target: Target<'a, K>,
 }
 
-impl pulp::WithSimd for WholeProduct<'_> {
+impl<K: Sink> pulp::WithSimd for WholeProduct<'_, K> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { rows, columns, inputs, target } = self;
+        let Self { rows, columns, target } = self;
+        let inputs = target.shape.inputs;
         let groups = inputs.div_ceil(GROUP);
-        let mut sums = ZERO;
-        target.fill(&columns.values, |row_panel, column_panel, tile| {
-            *tile = ZERO;
-            let rows_of_panel = rows.values[row_panel * inputs..][..inputs].chunks(GROUP);
-            let columns_of_panel = columns.values[column_panel * inputs..][..inputs].chunks(GROUP);
-            for (group, (row_values, column_values)) in rows_of_panel.zip(columns_of_panel).enumerate() {
-                product::tile(simd, row_values, column_values, &mut sums);
-                let (row, column) = (row_panel * groups + group, column_panel * groups + group);
-                let (row_scales, zeros) = (&rows.scales[row], &rows.zeros[row]);
-                add_group(tile, &sums, row_scales, zeros, &columns.scales[column], &columns.sums[column]);
+        target.fill(&columns.values, 1, |step, tile| {
+            let first_group = step.inputs.start / GROUP;
+            let row = step.row_panel * groups + first_group;
+            let column = step.column_panel * groups + first_group;
+            let row_values = &rows.values[step.row_panel * inputs..][step.inputs.clone()];
+            let column_values = &columns.values[step.column_panel * inputs..][step.inputs];
+            let values = row_values.chunks(GROUP).zip(column_values.chunks(GROUP));
+            for (group, (row_values, column_values)) in values.enumerate() {
+                let mut sums = zero_tile();
+                product::add_tile(simd, row_values, column_values, &mut sums);
+                let (row_scales, zeros) = (&rows.scales[row + group], &rows.zeros[row + group]);
+                let (column_scales, column_sums) =
+                    (&columns.scales[column + group], &columns.sums[column + group]);
+                add_group(tile, &sums, row_scales, zeros, column_scales, column_sums);
             }
         });
     }
 }
 
+/// The part of the operands that a step takes.
+#[cfg(target_arch = "x86_64")]
+fn panels<'a, T, const N: usize, const R: usize>(
+    rows: &'a QuantisedRows<T, N, R>,
+    columns: &'a QuantisedColumns<i32, 4>,
+    inputs: usize,
+    step: &Step,
+) -> Panels<'a, T, R> {
+    let groups = inputs.div_ceil(GROUP);
+    let of_step = step.inputs.start / GROUP..step.inputs.end.div_ceil(GROUP);
+    let in_rows = step.inputs.start / N..step.inputs.end.div_ceil(N);
+    let in_columns = step.inputs.start / 4..columns.elements.min(in_rows.end * N / 4);
+    let (row, column) = (step.row_panel * groups, step.column_panel * groups);
+    Panels {
+        rows: &rows.values[step.row_panel * inputs.div_ceil(N)..][in_rows],
+        row_scales: &rows.scales[row..][of_step.clone()],
+        zeros: &rows.zeros[row..][of_step.clone()],
+        columns: &columns.values[step.column_panel * columns.elements..][in_columns],
+        column_scales: &columns.scales[column..][of_step.clone()],
+        column_sums: &columns.sums[column..][of_step],
+    }
+}
+
 /// A product of bytes, four to an element, for AVX-512 VNNI.
 #[cfg(target_arch = "x86_64")]
-pub(super) struct ByteProduct<'a> {
-    pub vnni: super::x86::Vnni,
+pub(super) struct ByteProduct<'a, K> {
+    pub vnni: Vnni,
     pub rows: &'a QuantisedRows<u32, 4>,
     pub columns: &'a QuantisedColumns<i32, 4>,
-    pub inputs: usize,
-    pub target: Target<'a>,
+    pub target: Target<'a, K>,
 }
 
 #[cfg(target_arch = "x86_64")]
-impl pulp::WithSimd for ByteProduct<'_> {
+impl<K: Sink> pulp::WithSimd for ByteProduct<'_, K> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        let Self { vnni, rows, columns, inputs, target } = self;
-        let (elements, groups) = (inputs.div_ceil(4), inputs.div_ceil(GROUP));
-        target.fill(&columns.values, |row_panel, column_panel, tile| {
-            let (row, column) = (row_panel * groups, column_panel * groups);
-            let panels = super::x86::Panels {
-                rows: &rows.values[row_panel * elements..][..elements],
-                row_scales: &rows.scales[row..][..groups],
-                zeros: &rows.zeros[row..][..groups],
-                columns: &columns.values[column_panel * elements..][..elements],
-                column_scales: &columns.scales[column..][..groups],
-                column_sums: &columns.sums[column..][..groups],
-            };
-            vnni.tile(panels, tile);
+        let Self { vnni, rows, columns, target } = self;
+        let inputs = target.shape.inputs;
+        target
+            .fill(&columns.values, 4, |step, tile| vnni.add_tile(panels(rows, columns, inputs, &step), tile));
+    }
+}
+
+/// A product of bytes, a row of a tile register to an element, for AMX.
+#[cfg(target_arch = "x86_64")]
+pub(super) struct TileProduct<'a, K> {
+    pub amx: Amx,
+    pub rows: &'a QuantisedRows<Line, TILE_BYTES, TALL>,
+    pub columns: &'a QuantisedColumns<i32, 4>,
+    pub target: Target<'a, K>,
+}
+
+#[cfg(target_arch = "x86_64")]
+impl<K: Sink> pulp::WithSimd for TileProduct<'_, K> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self { amx, rows, columns, target } = self;
+        let Shape { rows: row_count, inputs, .. } = target.shape;
+        let mut tiles = amx.tiles();
+        target.fill(&columns.values, 4, |step, tile| {
+            let wanted = row_count - step.row_panel * TALL;
+            tiles.add_tile(panels(rows, columns, inputs, &step), wanted, tile);
         });
     }
 }

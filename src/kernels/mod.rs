@@ -2,8 +2,8 @@
 //! attention, layer norm, softmax and activations.
 //!
 //! One binary serves every processor: the instruction set is found at run time ([`Cpu::detect`]) and each kernel is
-//! compiled for all of them from the same generic code, through `pulp`. The one exception is the 8-bit product of
-//! AVX-512 VNNI in `x86.rs`, the only unsafe code of the project.
+//! compiled for all of them from the same generic code, through `pulp`. The one exception are the 8-bit products of
+//! AVX-512 VNNI and of AMX in `x86.rs`, the only unsafe code of the project.
 //!
 //! Every result depends on its own row alone, to the last bit: not on the other rows of a call, nor on threads.
 
@@ -28,7 +28,7 @@ pub enum Precision {
     /// 32-bit floats.
     #[default]
     F32,
-    /// 8-bit integers with a scale for every row and every output, in groups of 128 inputs; sums are exact.
+    /// 8-bit integers with a scale for every row and every output, in groups of 256 inputs; sums are exact.
     Int8,
 }
 
@@ -64,35 +64,43 @@ impl std::str::FromStr for Precision {
 #[derive(Debug, Clone, Copy)]
 pub struct Cpu {
     arch: pulp::Arch,
+    bytes: Bytes,
+}
+
+/// What multiplies bytes.
+#[derive(Debug, Clone, Copy)]
+enum Bytes {
+    /// Nothing.
+    None,
     #[cfg(target_arch = "x86_64")]
-    vnni: Option<x86::Vnni>,
+    Vnni(x86::Vnni),
+    #[cfg(target_arch = "x86_64")]
+    Amx(x86::Amx),
 }
 
 impl Cpu {
     /// The best one that this processor has.
     pub fn detect() -> Self {
-        Self {
-            arch: pulp::Arch::new(),
-            #[cfg(target_arch = "x86_64")]
-            vnni: x86::Vnni::detect(),
-        }
-    }
-
-    /// Whether it multiplies bytes.
-    fn has_bytes(self) -> bool {
         #[cfg(target_arch = "x86_64")]
-        return self.vnni.is_some();
+        let bytes = match (x86::Amx::detect(), x86::Vnni::detect()) {
+            (Some(amx), _) => Bytes::Amx(amx),
+            (None, Some(vnni)) => Bytes::Vnni(vnni),
+            (None, None) => Bytes::None,
+        };
         #[cfg(not(target_arch = "x86_64"))]
-        false
+        let bytes = Bytes::None;
+        Self { arch: pulp::Arch::new(), bytes }
     }
 
     /// Its name, for reports.
     pub fn name(self) -> &'static str {
         match self.arch {
             #[cfg(target_arch = "x86_64")]
-            pulp::Arch::V4(_) if self.has_bytes() => "AVX-512 with VNNI",
-            #[cfg(target_arch = "x86_64")]
-            pulp::Arch::V4(_) => "AVX-512",
+            pulp::Arch::V4(_) => match self.bytes {
+                Bytes::None => "AVX-512",
+                Bytes::Vnni(_) => "AVX-512 with VNNI",
+                Bytes::Amx(_) => "AVX-512 with AMX",
+            },
             #[cfg(target_arch = "x86_64")]
             pulp::Arch::V3(_) => "AVX2 with FMA",
             #[cfg(target_arch = "aarch64")]
@@ -110,12 +118,13 @@ impl Cpu {
     /// Every instruction set that this processor has, for tests: all give the same results.
     #[cfg(test)]
     fn all() -> Vec<Self> {
-        let with = |arch| Self { arch, ..Self::plain() };
         let mut all = vec![Self::plain()];
         #[cfg(target_arch = "x86_64")]
         {
+            let with = |arch| Self { arch, ..Self::plain() };
             all.extend(pulp::x86::V3::try_new().map(|v3| with(pulp::Arch::V3(v3))));
             all.extend(pulp::x86::V4::try_new().map(|v4| with(pulp::Arch::V4(v4))));
+            all.extend(x86::Vnni::detect().map(|vnni| Self { bytes: Bytes::Vnni(vnni), ..Self::detect() }));
         }
         all.push(Self::detect());
         all
@@ -123,11 +132,7 @@ impl Cpu {
 
     #[cfg(test)]
     fn plain() -> Self {
-        Self {
-            arch: pulp::Arch::Scalar,
-            #[cfg(target_arch = "x86_64")]
-            vnni: None,
-        }
+        Self { arch: pulp::Arch::Scalar, bytes: Bytes::None }
     }
 }
 

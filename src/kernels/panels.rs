@@ -5,6 +5,9 @@
 
 /// Rows of a tile.
 pub(super) const ROWS: usize = 12;
+/// Rows of a tile of AMX.
+#[cfg(target_arch = "x86_64")]
+pub(super) const TALL: usize = 32;
 /// Columns of a tile.
 pub(super) const COLS: usize = 32;
 
@@ -17,20 +20,24 @@ pub(super) type RowSlice<T> = [T; ROWS];
 pub(super) struct ColSlice<T>(pub [T; COLS]);
 
 /// Sums of a tile.
-pub(super) type Tile = [ColSlice<f32>; ROWS];
+pub(super) type Tile<const R: usize = ROWS> = [ColSlice<f32>; R];
 
 /// A tile of zeros.
-pub(super) const ZERO: Tile = [ColSlice([0.0; COLS]); ROWS];
+pub(super) const fn zero_tile<const R: usize>() -> Tile<R> {
+    [ColSlice([0.0; COLS]); R]
+}
 
 /// Writes rows `[inputs]` as a panel `[inputs]`.
 ///
 /// Not inlined, like [`put_column`], and so compiled for the plain processor: with wider vectors the compiler scatters,
 /// which takes twice as long.
 #[inline(never)]
-pub(super) fn pack_rows<T: Copy>(rows: [&[T]; ROWS], panel: &mut [RowSlice<T>]) {
+pub(super) fn pack_rows<T: Copy, const R: usize>(rows: [&[T]; R], panel: &mut [[T; R]]) {
     let rows = rows.map(|row| &row[..panel.len()]);
     for (input, values) in panel.iter_mut().enumerate() {
-        *values = std::array::from_fn(|row| rows[row][input]);
+        for (value, row) in values.iter_mut().zip(&rows) {
+            *value = row[input];
+        }
     }
 }
 
@@ -42,8 +49,8 @@ pub(super) fn put_column<T: Copy>(column: &[T], at: usize, panel: &mut [ColSlice
     }
 }
 
-/// `ROWS` rows of `inputs` that lie one after the other.
-pub(super) fn rows_of<T>(values: &[T], inputs: usize) -> [&[T]; ROWS] {
+/// `R` rows of `inputs` that lie one after the other.
+pub(super) fn rows_of<T, const R: usize>(values: &[T], inputs: usize) -> [&[T]; R] {
     std::array::from_fn(|row| &values[row * inputs..][..inputs])
 }
 

@@ -1,10 +1,25 @@
 //! Products of packed rows with packed weights, in both precisions: out = rows · weightsᵀ + bias.
+//!
+//! A product goes through its columns block by block, and through a panel of a block chunk by chunk: a chunk of weights
+//! stays in the nearest cache while all rows meet it, and what it gives is added to tiles that stay in the next one. A
+//! block that is complete is stored, or becomes rows of the next product before it leaves the cache.
+
+use std::ops::Range;
 
 use pulp::Simd;
 
-use super::int8::{self, QuantisedColumns, QuantisedRows};
-use super::panels::{COLS, ColSlice, ROWS, RowSlice, Tile, ZERO, pack_columns, pack_rows, rows_of};
-use super::{Cpu, Precision};
+use super::int8::{self, GROUP, QuantisedColumns, QuantisedRows};
+use super::panels::{COLS, ColSlice, ROWS, RowSlice, Tile, pack_columns, pack_rows, rows_of, zero_tile};
+use super::{Bytes, Cpu, Precision};
+#[cfg(target_arch = "x86_64")]
+use super::{panels::TALL, x86};
+
+/// Panels of a block of columns: the outputs of a block are a group of inputs of the next product.
+const PANELS: usize = GROUP / COLS;
+/// Rows whose tiles are kept at once, about.
+const ROWS_AT_ONCE: usize = 512;
+/// Bytes of a chunk of weights.
+const CHUNK_BYTES: usize = 24 << 10;
 
 /// A layer's weights, packed once.
 #[derive(Debug, Clone)]
@@ -19,6 +34,7 @@ pub struct PackedWeights {
 enum Columns {
     F32(Vec<ColSlice<f32>>),
     /// Four 8-bit weights in each element.
+    #[cfg(target_arch = "x86_64")]
     Bytes(QuantisedColumns<i32, 4>),
     /// The same integers as floats, for processors without 8-bit products.
     Whole(QuantisedColumns<f32, 1>),
@@ -30,7 +46,7 @@ pub struct PackedRows {
     cpu: Cpu,
     rows: usize,
     inputs: usize,
-    /// One panel's rows before they are packed.
+    /// Some rows before they are packed.
     scratch: Vec<f32>,
     form: Rows,
 }
@@ -38,7 +54,13 @@ pub struct PackedRows {
 #[derive(Debug, Clone)]
 enum Rows {
     F32(Vec<RowSlice<f32>>),
-    Bytes(QuantisedRows<u32, 4>),
+    /// Four bytes in each element.
+    #[cfg(target_arch = "x86_64")]
+    Bytes(x86::Vnni, QuantisedRows<u32, 4>),
+    /// A row of a tile register in each element.
+    #[cfg(target_arch = "x86_64")]
+    Lines(x86::Amx, QuantisedRows<x86::Line, { x86::TILE_BYTES }, TALL>),
+    /// The same integers as floats.
     Whole(QuantisedRows<f32, 1>),
 }
 
@@ -51,15 +73,78 @@ pub enum Store {
     Add,
 }
 
+impl Rows {
+    fn new(cpu: Cpu, precision: Precision) -> Self {
+        match precision {
+            Precision::F32 => Self::F32(Vec::new()),
+            Precision::Int8 => match cpu.bytes {
+                #[cfg(target_arch = "x86_64")]
+                Bytes::Vnni(vnni) => Self::Bytes(vnni, QuantisedRows::default()),
+                #[cfg(target_arch = "x86_64")]
+                Bytes::Amx(amx) => Self::Lines(amx, QuantisedRows::default()),
+                Bytes::None => Self::Whole(QuantisedRows::default()),
+            },
+        }
+    }
+
+    /// Rows of a panel.
+    fn panel_rows(&self) -> usize {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Lines(..) => TALL,
+            _ => ROWS,
+        }
+    }
+
+    fn resize(&mut self, rows: usize, inputs: usize) {
+        match self {
+            Self::F32(values) => values.resize(rows.div_ceil(ROWS) * inputs, [0.0; ROWS]),
+            #[cfg(target_arch = "x86_64")]
+            Self::Bytes(_, quantised) => quantised.resize(rows, inputs),
+            #[cfg(target_arch = "x86_64")]
+            Self::Lines(_, quantised) => quantised.resize(rows, inputs),
+            Self::Whole(quantised) => quantised.resize(rows, inputs),
+        }
+    }
+
+    /// Packs some inputs of the rows of one panel, `[panel_rows, place.count]`.
+    fn put(&mut self, arch: pulp::Arch, place: Place, values: &[f32]) {
+        match self {
+            Self::F32(packed) => {
+                let panel = &mut packed[place.panel * place.inputs + place.first..][..place.count];
+                pack_rows::<_, ROWS>(rows_of(values, place.count), panel);
+            }
+            #[cfg(target_arch = "x86_64")]
+            Self::Bytes(_, rows) => {
+                let join = u32::from_le_bytes;
+                arch.dispatch(int8::Quantise { rows, place, values, join });
+            }
+            #[cfg(target_arch = "x86_64")]
+            Self::Lines(_, rows) => arch.dispatch(int8::Quantise { rows, place, values, join: x86::Line }),
+            Self::Whole(rows) => {
+                let join = |[byte]: [u8; 1]| f32::from(byte);
+                arch.dispatch(int8::Quantise { rows, place, values, join });
+            }
+        }
+    }
+}
+
+/// Some inputs of the rows of a panel.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub panel: usize,
+    /// The first input, with which a group begins.
+    pub first: usize,
+    /// Number of inputs: up to the end of a group or of all.
+    pub count: usize,
+    /// Number of all inputs.
+    pub inputs: usize,
+}
+
 impl PackedRows {
     /// Without rows yet.
     pub fn new(cpu: Cpu, precision: Precision) -> Self {
-        let form = match precision {
-            Precision::F32 => Rows::F32(Vec::new()),
-            Precision::Int8 if cpu.has_bytes() => Rows::Bytes(QuantisedRows::default()),
-            Precision::Int8 => Rows::Whole(QuantisedRows::default()),
-        };
-        Self { cpu, rows: 0, inputs: 0, scratch: Vec::new(), form }
+        Self { cpu, rows: 0, inputs: 0, scratch: Vec::new(), form: Rows::new(cpu, precision) }
     }
 
     /// Number of rows packed.
@@ -69,53 +154,58 @@ impl PackedRows {
 
     /// Packs `rows` rows `[inputs]`, each as `fill` writes it; replaces those packed before.
     pub fn pack(&mut self, rows: usize, inputs: usize, mut fill: impl FnMut(usize, &mut [f32])) {
-        let panels = rows.div_ceil(ROWS);
-        (self.rows, self.inputs) = (rows, inputs);
-        self.scratch.resize(ROWS * inputs, 0.0);
-        match &mut self.form {
-            Rows::F32(values) => values.resize(panels * inputs, [0.0; ROWS]),
-            Rows::Bytes(quantised) => quantised.resize(panels, inputs),
-            Rows::Whole(quantised) => quantised.resize(panels, inputs),
-        }
-        for panel in 0..panels {
-            for (at, row) in self.scratch.chunks_exact_mut(inputs).enumerate() {
-                match panel * ROWS + at {
+        self.resize(rows, inputs);
+        let panel_rows = self.form.panel_rows();
+        let mut scratch = std::mem::take(&mut self.scratch);
+        scratch.resize(panel_rows * inputs, 0.0);
+        for panel in 0..rows.div_ceil(panel_rows) {
+            for (at, row) in scratch.chunks_exact_mut(inputs).enumerate() {
+                match panel * panel_rows + at {
                     row_index if row_index < rows => fill(row_index, row),
                     _ => row.fill(0.0),
                 }
             }
-            let scratch = &self.scratch[..];
-            match &mut self.form {
-                Rows::F32(values) => {
-                    pack_rows(rows_of(scratch, inputs), &mut values[panel * inputs..][..inputs]);
-                }
-                Rows::Bytes(rows) => {
-                    let values =
-                        int8::Quantise { rows, panel, values: scratch, inputs, join: u32::from_le_bytes };
-                    self.cpu.arch.dispatch(values);
-                }
-                Rows::Whole(rows) => {
-                    let join = |[byte]: [u8; 1]| f32::from(byte);
-                    self.cpu.arch.dispatch(int8::Quantise { rows, panel, values: scratch, inputs, join });
-                }
-            }
+            let place = Place { panel, first: 0, count: inputs, inputs };
+            self.form.put(self.cpu.arch, place, &scratch);
         }
+        self.scratch = scratch;
+    }
+
+    /// Makes room for `rows` rows `[inputs]`.
+    fn resize(&mut self, rows: usize, inputs: usize) {
+        (self.rows, self.inputs) = (rows, inputs);
+        self.form.resize(rows, inputs);
     }
 }
 
 impl PackedWeights {
     /// Packs `weights`, `[outputs, inputs]`.
     pub fn new(cpu: Cpu, precision: Precision, weights: &[f32], inputs: usize) -> Self {
+        #[cfg(target_arch = "x86_64")]
+        let bytes = |step| Columns::Bytes(QuantisedColumns::new(weights, inputs, step, i32::from_le_bytes));
         let form = match precision {
             Precision::F32 => Columns::F32(pack_columns(weights, inputs, 0.0)),
-            Precision::Int8 if cpu.has_bytes() => {
-                Columns::Bytes(QuantisedColumns::new(weights, inputs, i32::from_le_bytes))
-            }
-            Precision::Int8 => {
-                Columns::Whole(QuantisedColumns::new(weights, inputs, |[value]| f32::from(value as i8)))
-            }
+            Precision::Int8 => match cpu.bytes {
+                #[cfg(target_arch = "x86_64")]
+                Bytes::Vnni(_) => bytes(4),
+                #[cfg(target_arch = "x86_64")]
+                Bytes::Amx(_) => bytes(x86::TILE_BYTES),
+                Bytes::None => {
+                    let join = |[value]: [u8; 1]| f32::from(value as i8);
+                    Columns::Whole(QuantisedColumns::new(weights, inputs, 1, join))
+                }
+            },
         };
         Self { cpu, outputs: weights.len() / inputs, inputs, form }
+    }
+
+    /// What rounding to `precision` leaves of `weights`, `[outputs, inputs]`; nothing in `f32`. A product with the weights
+    /// and one with what is left of them, added up, are nearly exact.
+    pub fn remainder(precision: Precision, weights: &[f32], inputs: usize) -> Option<Vec<f32>> {
+        match precision {
+            Precision::F32 => None,
+            Precision::Int8 => Some(int8::remainder(weights, inputs)),
+        }
     }
 
     /// Length of a result's row.
@@ -134,70 +224,189 @@ impl PackedWeights {
     /// # Panics
     /// Where the shapes or the precisions of the operands differ.
     pub fn multiply(&self, rows: &PackedRows, bias: &[f32], store: Store, out: &mut [f32]) {
-        assert_eq!((rows.inputs, rows.rows * self.outputs), (self.inputs, out.len()), "shapes differ");
-        let target = Target { outputs: self.outputs, bias, store, out };
+        assert_eq!(rows.rows * self.outputs, out.len(), "shapes differ");
+        self.run(rows, bias, StoreRows { outputs: self.outputs, store, out });
+    }
+
+    /// As [`Self::multiply`], and packs the result for the next product: each row of it in parts of some outputs, after
+    /// `change`, a function of every value alone.
+    ///
+    /// # Panics
+    /// Where the shapes or the precisions of the operands differ.
+    pub fn multiply_and_pack(
+        &self,
+        rows: &PackedRows,
+        bias: &[f32],
+        change: impl Fn(&mut [f32]),
+        packed: &mut PackedRows,
+    ) {
+        packed.resize(rows.rows, self.outputs);
+        self.run(rows, bias, PackRows { change: &change, packed });
+    }
+
+    fn run(&self, rows: &PackedRows, bias: &[f32], sink: impl Sink) {
+        assert_eq!(rows.inputs, self.inputs, "shapes differ");
+        let shape = Shape { rows: rows.rows, inputs: self.inputs, outputs: self.outputs };
+        let target = Target { shape, bias, sink };
         match (&rows.form, &self.form) {
             (Rows::F32(rows), Columns::F32(columns)) => {
-                self.cpu.arch.dispatch(F32Product { rows, columns, inputs: self.inputs, target });
+                self.cpu.arch.dispatch(F32Product { rows, columns, target });
             }
             (Rows::Whole(rows), Columns::Whole(columns)) => {
-                self.cpu.arch.dispatch(int8::WholeProduct { rows, columns, inputs: self.inputs, target });
+                self.cpu.arch.dispatch(int8::WholeProduct { rows, columns, target });
             }
             #[cfg(target_arch = "x86_64")]
-            (Rows::Bytes(rows), Columns::Bytes(columns)) => {
-                if let Some(vnni) = self.cpu.vnni {
-                    let inputs = self.inputs;
-                    self.cpu.arch.dispatch(int8::ByteProduct { vnni, rows, columns, inputs, target });
-                }
+            (Rows::Bytes(vnni, rows), Columns::Bytes(columns)) => {
+                self.cpu.arch.dispatch(int8::ByteProduct { vnni: *vnni, rows, columns, target });
+            }
+            #[cfg(target_arch = "x86_64")]
+            (Rows::Lines(amx, rows), Columns::Bytes(columns)) => {
+                self.cpu.arch.dispatch(int8::TileProduct { amx: *amx, rows, columns, target });
             }
             _ => unreachable!("rows and weights are packed in different precisions"),
         }
     }
 }
 
-/// Where the tiles of a product go.
-pub(super) struct Target<'a> {
+/// Numbers of a product.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shape {
+    pub rows: usize,
+    pub inputs: usize,
     pub outputs: usize,
-    pub bias: &'a [f32],
-    pub store: Store,
-    pub out: &'a mut [f32],
 }
 
-impl Target<'_> {
-    /// Computes every tile, named by its panels of rows and of columns, and stores it.
+/// One step of a product.
+pub(super) struct Step {
+    pub row_panel: usize,
+    pub column_panel: usize,
+    /// A whole number of groups, but for the last one.
+    pub inputs: Range<usize>,
+}
+
+/// What becomes of a product.
+pub(super) struct Target<'a, K> {
+    pub shape: Shape,
+    pub bias: &'a [f32],
+    pub sink: K,
+}
+
+/// Takes a product block by block.
+pub(super) trait Sink {
+    /// The rows of a panel from row `row` on, as many as `tiles` have or the product has left; their columns from `first`
+    /// on, as many as `bias` has, without the bias.
+    fn take<const R: usize>(&mut self, row: usize, first: usize, tiles: &[Tile<R>], bias: &[f32]);
+}
+
+impl<K: Sink> Target<'_, K> {
+    /// Computes the product: `add` adds the products of one step to a tile.
     ///
-    /// A panel of weights meets all rows before the next one is read: weights come from far memory once, and the next
-    /// panel is on its way while one is multiplied. `columns` are the weights' panels.
+    /// `columns` are the weights' panels, each input in `1 / in_element` elements.
     #[inline(always)]
-    pub(super) fn fill<T>(self, columns: &[ColSlice<T>], mut compute: impl FnMut(usize, usize, &mut Tile)) {
-        let Self { outputs, bias, store, out } = self;
-        let mut tile = ZERO;
-        let in_panel = columns.len() / outputs.div_ceil(COLS);
-        let in_tile = in_panel.div_ceil((out.len() / outputs).div_ceil(ROWS).max(1));
-        for (column_panel, first) in (0..outputs).step_by(COLS).enumerate() {
-            let last = (first + COLS).min(outputs);
-            let mut added = [0.0; COLS];
-            if !bias.is_empty() {
-                added[..last - first].copy_from_slice(&bias[first..last]);
-            }
-            let mut next = columns[(column_panel + 1) * in_panel..].iter().take(in_panel);
-            for (row_panel, out) in out.chunks_mut(ROWS * outputs).enumerate() {
-                next.by_ref().take(in_tile).for_each(prefetch);
-                compute(row_panel, column_panel, &mut tile);
-                for (sums, out) in tile.iter().zip(out.chunks_exact_mut(outputs)) {
-                    let out = &mut out[first..last];
-                    match <&mut [f32; COLS]>::try_from(&mut *out) {
-                        Ok(out) => store_row(&sums.0, &added, store, out),
-                        Err(_) => {
-                            let mut padded = [0.0; COLS];
-                            padded[..out.len()].copy_from_slice(out);
-                            store_row(&sums.0, &added, store, &mut padded);
-                            out.copy_from_slice(&padded[..out.len()]);
+    pub(super) fn fill<T, const R: usize>(
+        mut self,
+        columns: &[ColSlice<T>],
+        in_element: usize,
+        mut add: impl FnMut(Step, &mut Tile<R>),
+    ) {
+        let Shape { rows, inputs, outputs } = self.shape;
+        let chunk = (CHUNK_BYTES / size_of::<ColSlice<T>>() * in_element).next_multiple_of(GROUP);
+        let in_panel = columns.len() / outputs.div_ceil(COLS).max(1);
+        let row_panels = rows.div_ceil(R);
+        let at_once = row_panels.div_ceil((row_panels * R).div_ceil(ROWS_AT_ONCE).max(1)).max(1);
+        let panels = PANELS.min(outputs.div_ceil(COLS));
+        let mut tiles = vec![zero_tile::<R>(); at_once * panels];
+        let no_bias = [0.0; COLS * PANELS];
+        for first_row_panel in (0..row_panels).step_by(at_once) {
+            let row_panels = first_row_panel..row_panels.min(first_row_panel + at_once);
+            for first in (0..outputs).step_by(COLS * PANELS) {
+                let last = outputs.min(first + COLS * PANELS);
+                for (at, column_panel) in (first / COLS..last.div_ceil(COLS)).enumerate() {
+                    for first_input in (0..inputs).step_by(chunk) {
+                        let inputs = first_input..inputs.min(first_input + chunk);
+                        let next = column_panel * in_panel + inputs.end.div_ceil(in_element);
+                        let mut next = columns[next..].iter().take(chunk / in_element);
+                        let in_step = next.len().div_ceil(row_panels.len());
+                        for (row_panel, tiles) in row_panels.clone().zip(tiles.chunks_exact_mut(panels)) {
+                            next.by_ref().take(in_step).for_each(prefetch);
+                            let tile = &mut tiles[at];
+                            if first_input == 0 {
+                                *tile = zero_tile();
+                            }
+                            add(Step { row_panel, column_panel, inputs: inputs.clone() }, tile);
                         }
                     }
                 }
+                let bias =
+                    if self.bias.is_empty() { &no_bias[..last - first] } else { &self.bias[first..last] };
+                for (row_panel, tiles) in row_panels.clone().zip(tiles.chunks_exact(panels)) {
+                    self.sink.take(row_panel * R, first, tiles, bias);
+                }
             }
         }
+    }
+}
+
+/// Stores a product as it is.
+struct StoreRows<'a> {
+    outputs: usize,
+    store: Store,
+    out: &'a mut [f32],
+}
+
+impl Sink for StoreRows<'_> {
+    #[inline(always)]
+    fn take<const R: usize>(&mut self, row: usize, first: usize, tiles: &[Tile<R>], bias: &[f32]) {
+        let rows = self.out[row * self.outputs..].chunks_exact_mut(self.outputs).take(R);
+        for (row, out) in rows.enumerate() {
+            let out = &mut out[first..first + bias.len()];
+            for ((tile, bias), out) in tiles.iter().zip(bias.chunks(COLS)).zip(out.chunks_mut(COLS)) {
+                store(&tile[row], bias, self.store, out);
+            }
+        }
+    }
+}
+
+/// Stores as many sums as `out` and `bias` have, with the bias.
+#[inline(always)]
+fn store(sums: &ColSlice<f32>, bias: &[f32], store: Store, out: &mut [f32]) {
+    match (<&[f32; COLS]>::try_from(bias), <&mut [f32; COLS]>::try_from(&mut *out)) {
+        (Ok(bias), Ok(out)) => {
+            let mut results = *sums;
+            results.0.iter_mut().zip(bias).for_each(|(result, bias)| *result += bias);
+            if store == Store::Add {
+                results.0.iter_mut().zip(&*out).for_each(|(result, out)| *result += out);
+            }
+            *out = results.0;
+        }
+        _ => {
+            for ((out, sum), bias) in out.iter_mut().zip(&sums.0).zip(bias) {
+                *out = if store == Store::Add { *out } else { 0.0 } + (sum + bias);
+            }
+        }
+    }
+}
+
+/// Packs a product for the next one.
+struct PackRows<'a> {
+    change: &'a dyn Fn(&mut [f32]),
+    packed: &'a mut PackedRows,
+}
+
+impl Sink for PackRows<'_> {
+    #[inline(always)]
+    fn take<const R: usize>(&mut self, row: usize, first: usize, tiles: &[Tile<R>], bias: &[f32]) {
+        let mut block = [[0.0; COLS * PANELS]; R];
+        let block = &mut block.as_flattened_mut()[..R * bias.len()];
+        for (row, values) in block.chunks_exact_mut(bias.len()).enumerate() {
+            for ((tile, bias), values) in tiles.iter().zip(bias.chunks(COLS)).zip(values.chunks_mut(COLS)) {
+                store(&tile[row], bias, Store::Replace, values);
+            }
+        }
+        (self.change)(block);
+        let packed = &mut *self.packed;
+        let place = Place { panel: row / R, first, count: bias.len(), inputs: packed.inputs };
+        packed.form.put(packed.cpu.arch, place, block);
     }
 }
 
@@ -210,45 +419,29 @@ fn prefetch<T>(values: &ColSlice<T>) {
     let _ = values;
 }
 
-#[inline(always)]
-fn store_row(sums: &[f32; COLS], added: &[f32; COLS], store: Store, out: &mut [f32; COLS]) {
-    match store {
-        Store::Replace => {
-            for at in 0..COLS {
-                out[at] = sums[at] + added[at];
-            }
-        }
-        Store::Add => {
-            for at in 0..COLS {
-                out[at] += sums[at] + added[at];
-            }
-        }
-    }
-}
-
-struct F32Product<'a> {
+struct F32Product<'a, K> {
     rows: &'a [RowSlice<f32>],
     columns: &'a [ColSlice<f32>],
-    inputs: usize,
-    target: Target<'a>,
+    target: Target<'a, K>,
 }
 
-impl pulp::WithSimd for F32Product<'_> {
+impl<K: Sink> pulp::WithSimd for F32Product<'_, K> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { rows, columns, inputs, target } = self;
-        target.fill(columns, |row_panel, column_panel, sums| {
-            let rows = &rows[row_panel * inputs..][..inputs];
-            tile(simd, rows, &columns[column_panel * inputs..][..inputs], sums);
+        let Self { rows, columns, target } = self;
+        let inputs = target.shape.inputs;
+        target.fill(columns, 1, |step, sums: &mut Tile| {
+            let rows = &rows[step.row_panel * inputs..][step.inputs.clone()];
+            add_tile(simd, rows, &columns[step.column_panel * inputs..][step.inputs], sums);
         });
     }
 }
 
-/// The sums of a panel of rows with a panel of columns.
+/// Adds the products of a panel of rows with a panel of columns to `sums`.
 #[inline(always)]
-pub(super) fn tile<S: Simd>(simd: S, rows: &[RowSlice<f32>], columns: &[ColSlice<f32>], sums: &mut Tile) {
+pub(super) fn add_tile<S: Simd>(simd: S, rows: &[RowSlice<f32>], columns: &[ColSlice<f32>], sums: &mut Tile) {
     if S::REGISTER_COUNT >= 32 {
         part::<S, ROWS>(simd, rows, columns, 0, sums);
     } else {
@@ -269,6 +462,10 @@ fn part<S: Simd, const N: usize>(
     let vectors = COLS / S::F32_LANES;
     for vector in (0..vectors).step_by(2) {
         let mut sums = [[simd.splat_f32s(0.0); 2]; N];
+        for (sums, tile) in sums.iter_mut().zip(&tile[first..first + N]) {
+            let tile = S::as_simd_f32s(&tile.0).0;
+            *sums = [tile[vector], tile[vector + 1]];
+        }
         for (row, columns) in rows.iter().zip(columns) {
             let columns = S::as_simd_f32s(&columns.0).0;
             let (left, right) = (columns[vector], columns[vector + 1]);
@@ -363,7 +560,7 @@ mod tests {
 
         #[test]
         fn int8_is_the_same_on_every_processor(
-            n in 1usize..30, outputs in 1usize..70, inputs in 1usize..600, seed: u64,
+            n in 1usize..70, outputs in 1usize..70, inputs in 1usize..600, seed: u64,
         ) {
             let (rows, weights) = (random(n * inputs, seed), random(outputs * inputs, !seed));
             let plain = product(Cpu::all()[0], Precision::Int8, &rows, &weights, inputs);
@@ -383,6 +580,85 @@ mod tests {
                     prop_assert_eq!(&product(Cpu::detect(), precision, row, &weights, inputs), together);
                 }
             }
+        }
+    }
+
+    /// Several panels of rows, blocks of columns and chunks of inputs, each with a ragged end.
+    const LARGE: [[usize; 3]; 4] =
+        [[70, 300, 1700], [33, 257, 769], [ROWS_AT_ONCE + 9, 33, 257], [17, 520, 64]];
+
+    #[test]
+    fn large_products_are_those_of_the_plain_version() {
+        for [n, outputs, inputs] in LARGE {
+            let (rows, weights) = (random(n * inputs, 5), random(outputs * inputs, 6));
+            let exact = plain(&rows, &weights, inputs);
+            for cpu in Cpu::all() {
+                for (found, exact) in product(cpu, Precision::F32, &rows, &weights, inputs).iter().zip(&exact)
+                {
+                    assert!((f64::from(*found) - exact).abs() < 1e-4, "{}: {found} for {exact}", cpu.name());
+                }
+            }
+            let all = Cpu::all();
+            let int8 = product(all[0], Precision::Int8, &rows, &weights, inputs);
+            for (found, exact) in int8.iter().zip(&exact) {
+                assert!(
+                    (f64::from(*found) - exact).abs() < 0.004 * (inputs as f64).sqrt(),
+                    "{found} for {exact}"
+                );
+            }
+            for cpu in all {
+                assert!(product(cpu, Precision::Int8, &rows, &weights, inputs) == int8, "{}", cpu.name());
+            }
+        }
+    }
+
+    #[test]
+    fn products_that_are_packed_are_those_that_are_stored_and_then_packed() {
+        for [n, outputs, inputs] in LARGE {
+            let (values, bias) = (random(n * inputs, 7), random(outputs, 8));
+            for (cpu, precision) in Cpu::all().into_iter().flat_map(|cpu| Precision::ALL.map(|p| (cpu, p))) {
+                let weights = PackedWeights::new(cpu, precision, &random(outputs * inputs, 9), inputs);
+                let next = PackedWeights::new(cpu, precision, &random(5 * outputs, 10), outputs);
+                let rows = packed(cpu, precision, &values, inputs);
+                let double = |values: &mut [f32]| values.iter_mut().for_each(|value| *value *= 2.0);
+
+                let mut stored = vec![f32::NAN; n * outputs];
+                weights.multiply(&rows, &bias, Store::Replace, &mut stored);
+                double(&mut stored);
+                let mut expected = vec![f32::NAN; n * 5];
+                next.multiply(&packed(cpu, precision, &stored, outputs), &[], Store::Replace, &mut expected);
+
+                // Of more rows and inputs before, so that what is left of them would be seen.
+                let mut at_once =
+                    packed(cpu, precision, &random((n + 40) * (outputs + 300), 11), outputs + 300);
+                weights.multiply_and_pack(&rows, &bias, double, &mut at_once);
+                let mut found = vec![f32::NAN; n * 5];
+                next.multiply(&at_once, &[], Store::Replace, &mut found);
+                assert!(found == expected, "{} {precision}", cpu.name());
+            }
+        }
+    }
+
+    #[test]
+    fn a_product_and_that_of_the_remainder_are_nearly_exact() {
+        let (n, outputs, inputs) = (5, 40, 700);
+        // Whole numbers from 0 to 255 are 8-bit integers themselves, so that only weights are rounded.
+        let rows = random(n * inputs, 1).iter().map(|x| (x * 255.0 + 127.5).round()).collect::<Vec<_>>();
+        let groups = rows.chunks(inputs).flat_map(|row| row.chunks(GROUP));
+        let rows: Vec<f32> = groups.flat_map(|group| [&[0.0, 255.0], &group[2..]].concat()).collect();
+        let weights = random(outputs * inputs, 2);
+        let exact = plain(&rows, &weights, inputs);
+        assert_eq!(PackedWeights::remainder(Precision::F32, &weights, inputs), None);
+        let remainder = PackedWeights::remainder(Precision::Int8, &weights, inputs).unwrap();
+        for cpu in Cpu::all() {
+            let rounded = product(cpu, Precision::Int8, &rows, &weights, inputs);
+            let rest = product(cpu, Precision::Int8, &rows, &remainder, inputs);
+            let error = |of: &dyn Fn(usize) -> f32| {
+                let errors = exact.iter().enumerate().map(|(at, exact)| (f64::from(of(at)) - exact).abs());
+                errors.fold(0.0, f64::max)
+            };
+            let (before, after) = (error(&|at| rounded[at]), error(&|at| rounded[at] + rest[at]));
+            assert!(after < before / 50.0, "{}: {before} to {after}", cpu.name());
         }
     }
 
