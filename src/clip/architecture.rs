@@ -81,7 +81,7 @@ impl ClipConfig {
 impl VisionTransformerConfig {
     /// Images to encode in one call.
     pub(super) fn batch(&self) -> usize {
-        const ROWS: usize = 200;
+        const ROWS: usize = 400;
         (ROWS / self.tokens()).max(1)
     }
 
