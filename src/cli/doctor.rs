@@ -9,6 +9,7 @@ use super::output::Output;
 use super::{CommandError, Outcome, labels, store_place};
 use crate::clip::Checkpoint;
 use crate::hub::HubSettings;
+use crate::kernels::Cpu;
 use crate::tui::theme::{ColorChoice, ColorDepth};
 use crate::workbench::{CheckpointChoice, StorePlace, WorkbenchError, open_checkpoint};
 
@@ -100,7 +101,8 @@ fn cpu_features() -> String {
     #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     let found: [(&str, bool); 0] = [];
     let names: Vec<&str> = found.iter().filter(|(_, has)| *has).map(|(name, _)| *name).collect();
-    format!("{}: {}", std::env::consts::ARCH, if names.is_empty() { "none".into() } else { names.join(" ") })
+    let names = if names.is_empty() { "none".into() } else { names.join(" ") };
+    format!("{}: {names}; computes with {}", std::env::consts::ARCH, Cpu::detect().name())
 }
 
 fn threads(global: &Global) -> String {
