@@ -226,8 +226,8 @@ fn add_tall_tile(
 /// The sums of 32 rows and 32 columns, in four tiles.
 #[inline(always)]
 fn multiply_all_rows(rows: &[[Line; TALL]], columns: &[ColSlice<i32>], sums: &mut [ColSlice<i32>; TALL]) {
-    assert_eq!(columns.len() * 4, rows.len() * TILE_BYTES);
-    // SAFETY: the callers have a `Tiles`. Each step reads an element of `rows` and, by the assertion, as many bytes of
+    assert!(!rows.is_empty() && columns.len() * 4 == rows.len() * TILE_BYTES);
+    // SAFETY: the callers have a `Tiles`. Each step, of at least one, reads an element of `rows` and, by the assertion, as many bytes of
     // `columns`, both 2048; what is written are 32 rows of 128 bytes. No code of the compiler's uses tile registers.
     unsafe {
         asm!(
@@ -268,7 +268,7 @@ fn multiply_all_rows(rows: &[[Line; TALL]], columns: &[ColSlice<i32>], sums: &mu
 /// The sums of the first 16 rows and 32 columns, in two tiles.
 #[inline(always)]
 fn multiply_first_rows(rows: &[[Line; TALL]], columns: &[ColSlice<i32>], sums: &mut [ColSlice<i32>; TALL]) {
-    assert_eq!(columns.len() * 4, rows.len() * TILE_BYTES);
+    assert!(!rows.is_empty() && columns.len() * 4 == rows.len() * TILE_BYTES);
     // SAFETY: as in `multiply_all_rows`; what is written are 16 rows of 128 bytes.
     unsafe {
         asm!(
