@@ -227,8 +227,9 @@ fn add_tall_tile(
 #[inline(always)]
 fn multiply_all_rows(rows: &[[Line; TALL]], columns: &[ColSlice<i32>], sums: &mut [ColSlice<i32>; TALL]) {
     assert!(!rows.is_empty() && columns.len() * 4 == rows.len() * TILE_BYTES);
-    // SAFETY: the callers have a `Tiles`. Each step, of at least one, reads an element of `rows` and, by the assertion, as many bytes of
-    // `columns`, both 2048; what is written are 32 rows of 128 bytes. No code of the compiler's uses tile registers.
+    // SAFETY: the callers have a `Tiles`. Each step, of at least one, reads an element of `rows` and, by the assertion, as
+    // many bytes of `columns`, both 2048; what is written are 32 rows of 128 bytes. No code of the compiler's uses tile
+    // registers.
     unsafe {
         asm!(
             "tilezero tmm0",
