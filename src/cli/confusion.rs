@@ -270,7 +270,8 @@ impl<'a> Block<'a> {
     }
 
     fn value(&self, truth: usize, predicted: usize) -> i64 {
-        let images = |strategy: usize| i64::from(self.evaluation(strategy).confusion_row(truth)[predicted]);
+        let images =
+            |strategy: usize| i64::from(self.evaluation(strategy).confusion.images(truth, predicted));
         match self.count {
             Count::Images(strategy) => images(strategy),
             Count::Difference(pair) => images(pair.b) - images(pair.a),
@@ -283,7 +284,11 @@ impl<'a> Block<'a> {
 
     /// What of a row stands outside of the block.
     fn others(&self, truth: usize) -> i64 {
-        let all: i64 = (0..self.session.classes.len()).map(|predicted| self.value(truth, predicted)).sum();
+        let images = |strategy: usize| i64::from(self.evaluation(strategy).confusion.images_of(truth));
+        let all = match self.count {
+            Count::Images(strategy) => images(strategy),
+            Count::Difference(pair) => images(pair.b) - images(pair.a),
+        };
         all - self.row(truth).iter().sum::<i64>()
     }
 

@@ -1,6 +1,6 @@
 //! The best assignment of predicted classes to true ones, and the permutations of class names that it gives away.
 
-use super::Evaluation;
+use super::{Confusion, Evaluation};
 
 /// How unlikely a permutation must be by chance, as a negative natural logarithm: one in a thousand.
 const SURPRISE: f64 = 6.907_755_278_982_137;
@@ -35,10 +35,10 @@ impl Evaluation {
     ///
     /// Both tests use Chernoff's bound (Annals of Mathematical Statistics 23(4), 1952) and a level of 0.001.
     pub fn permuted_classes(&self) -> Vec<PermutedClasses> {
-        let next = best_assignment(&self.confusion, self.n_classes);
+        let next = assigned(&self.confusion);
         let mut predicted = vec![0_u32; self.n_classes];
-        for row in self.confusion.chunks_exact(self.n_classes) {
-            predicted.iter_mut().zip(row).for_each(|(sum, images)| *sum += images);
+        for taken in (0..self.n_classes).flat_map(|class| self.confusion.row(class)) {
+            predicted[taken.predicted] += taken.images;
         }
         cycles(&next).into_iter().filter_map(|classes| self.permuted(classes, &predicted)).collect()
     }
@@ -50,8 +50,8 @@ impl Evaluation {
         let (mut against_names, mut against_chance) = (0.0, 0.0);
         for (at, &class) in classes.iter().enumerate() {
             let next = classes[(at + 1) % classes.len()];
-            let row = self.confusion_row(class);
-            let (images, own, other) = (row.iter().sum::<u32>(), row[class], row[next]);
+            let images = self.confusion.images_of(class);
+            let (own, other) = (self.confusion.images(class, class), self.confusion.images(class, next));
             if images == 0 {
                 return None;
             }
@@ -109,8 +109,13 @@ fn cycles(next: &[usize]) -> Vec<Vec<usize>> {
 /// and sparse linear assignment problems", Computing 38, 1987): O(n³), and nearly O(n²) where most rows have their own
 /// largest column.
 pub fn best_assignment(counts: &[u32], n: usize) -> Vec<usize> {
-    let mut assignment = Assignment::new(counts, n);
-    (0..n).for_each(|row| assignment.add(row));
+    assigned(&Confusion::of_matrix(counts, n))
+}
+
+/// The same, of counts most of which are zero.
+fn assigned(counts: &Confusion) -> Vec<usize> {
+    let mut assignment = Assignment::new(counts);
+    (0..counts.n_classes()).for_each(|row| assignment.add(row));
     assignment.column_of
 }
 
@@ -118,9 +123,9 @@ pub fn best_assignment(counts: &[u32], n: usize) -> Vec<usize> {
 const FREE: usize = usize::MAX;
 
 /// The cheapest assignment of the rows so far, with the prices that prove it.
-struct Assignment {
-    n: usize,
-    /// `[n, n]`.
+struct Assignment<'a> {
+    counts: &'a Confusion,
+    /// Those of one row, `[n]`.
     costs: Vec<i64>,
     /// Never more than its cost less its row's distance: `[n]`.
     prices: Vec<i64>,
@@ -134,21 +139,29 @@ struct Assignment {
     before: Vec<usize>,
 }
 
-impl Assignment {
-    fn new(counts: &[u32], n: usize) -> Self {
-        // The second term decides between equal sums and no others.
-        let scale = n as i64 + 1;
-        let cost =
-            |(at, &count): (usize, &u32)| -scale * i64::from(count) - i64::from(at.is_multiple_of(n + 1));
+impl<'a> Assignment<'a> {
+    fn new(counts: &'a Confusion) -> Self {
+        let n = counts.n_classes();
         Self {
-            n,
-            costs: counts.iter().enumerate().map(cost).collect(),
+            counts,
+            costs: vec![0; n],
             prices: vec![0; n],
             row_of: vec![FREE; n],
             column_of: vec![FREE; n],
             distance: vec![0; n],
             before: vec![FREE; n],
         }
+    }
+
+    /// Lays out the costs of a row.
+    fn price(&mut self, row: usize) {
+        // One more decides between equal sums and no others.
+        let scale = self.counts.n_classes() as i64 + 1;
+        self.costs.fill(0);
+        for taken in self.counts.row(row) {
+            self.costs[taken.predicted] = -scale * i64::from(taken.images);
+        }
+        self.costs[row] -= 1;
     }
 
     /// Gives a row its column; rows on the way move to others.
@@ -166,12 +179,13 @@ impl Assignment {
 
     /// The free column at the end of the shortest way from a row, along which prices are raised.
     fn nearest_free_column(&mut self, start: usize) -> usize {
-        let mut open: Vec<usize> = (0..self.n).collect();
+        let mut open: Vec<usize> = (0..self.counts.n_classes()).collect();
         let mut passed = Vec::new();
         self.distance.fill(i64::MAX);
         let (mut row, mut so_far) = (start, 0);
         while !open.is_empty() {
-            let costs = &self.costs[row * self.n..(row + 1) * self.n];
+            self.price(row);
+            let costs = &self.costs;
             let own = match self.column_of[row] {
                 FREE => 0,
                 column => costs[column] - self.prices[column],
@@ -279,7 +293,7 @@ mod tests {
             kept: 1,
             true_rank: vec![1; images],
             true_probability: vec![1.0; images],
-            confusion,
+            confusion: Confusion::of_matrix(&confusion, n_classes),
         }
     }
 

@@ -3,7 +3,7 @@
 
 use std::cmp::Reverse;
 
-use super::Evaluation;
+use super::{Confusion, Evaluation, Taken};
 
 /// Images of one class that were taken for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,9 +41,7 @@ impl Evaluation {
     pub fn confused_pairs(&self, most: usize) -> Vec<ConfusedPair> {
         let mut pairs = Vec::new();
         for truth in 0..self.n_classes {
-            let row = self.confusion_row(truth).iter().enumerate();
-            let confused = row.filter(|(predicted, images)| **images > 0 && *predicted != truth);
-            pairs.extend(confused.map(|(predicted, &images)| ConfusedPair { truth, predicted, images }));
+            pairs.extend(self.confused(truth));
         }
         first(&mut pairs, most, |pair| (Reverse(pair.images), pair.truth, pair.predicted));
         pairs
@@ -52,16 +50,19 @@ impl Evaluation {
     /// The class that most of the missed images of `class` were taken for, the first of several; `None` if none was
     /// missed.
     pub fn most_frequent_confusion(&self, class: usize) -> Option<ConfusedPair> {
-        let row = self.confusion_row(class).iter().enumerate();
-        row.filter(|(predicted, images)| **images > 0 && *predicted != class)
-            .min_by_key(|(_, images)| Reverse(**images))
-            .map(|(predicted, &images)| ConfusedPair { truth: class, predicted, images })
+        self.confused(class).min_by_key(|pair| Reverse(pair.images))
+    }
+
+    /// What missed images of a class were taken for, in class order.
+    fn confused(&self, truth: usize) -> impl Iterator<Item = ConfusedPair> {
+        let others = self.confusion.row(truth).iter().filter(move |taken| taken.predicted != truth);
+        others.map(move |&Taken { predicted, images }| ConfusedPair { truth, predicted, images })
     }
 
     /// `class`, and after it the classes that are confused with it, in either direction, most images first, ties in
     /// class order; at most `size`.
     pub fn confusion_block(&self, class: usize, size: usize) -> Vec<usize> {
-        let images = |truth: usize, predicted: usize| u64::from(self.confusion_row(truth)[predicted]);
+        let images = |truth: usize, predicted: usize| u64::from(self.confusion.images(truth, predicted));
         block(class, self.n_classes, size, |other| images(class, other) + images(other, class))
     }
 }
@@ -71,9 +72,8 @@ impl Evaluation {
 pub fn confusion_changes(a: &Evaluation, b: &Evaluation, most: usize) -> Vec<ConfusionChange> {
     let mut changes = Vec::new();
     for truth in 0..a.n_classes {
-        let cells = a.confusion_row(truth).iter().zip(b.confusion_row(truth)).enumerate();
-        let changed = cells.filter(|(predicted, (a, b))| a != b && *predicted != truth);
-        changes.extend(changed.map(|(predicted, (&a, &b))| ConfusionChange { truth, predicted, a, b }));
+        let cells = taken_by_either(&a.confusion, &b.confusion, truth).into_iter();
+        changes.extend(cells.filter(|cell| cell.a != cell.b && cell.predicted != truth));
     }
     first(&mut changes, most, |change| {
         let difference = change.difference();
@@ -82,11 +82,26 @@ pub fn confusion_changes(a: &Evaluation, b: &Evaluation, most: usize) -> Vec<Con
     changes
 }
 
+/// The classes that A or B take images of a class for, in class order.
+pub fn taken_by_either(a: &Confusion, b: &Confusion, truth: usize) -> Vec<ConfusionChange> {
+    let mut predicted: Vec<usize> =
+        [a, b].into_iter().flat_map(|one| one.row(truth)).map(|taken| taken.predicted).collect();
+    predicted.sort_unstable();
+    predicted.dedup();
+    let both = |predicted| ConfusionChange {
+        truth,
+        predicted,
+        a: a.images(truth, predicted),
+        b: b.images(truth, predicted),
+    };
+    predicted.into_iter().map(both).collect()
+}
+
 /// `class`, and after it the classes whose confusions with it change most from A to B, in either direction, ties in
 /// class order; at most `size`.
 pub fn confusion_change_block(a: &Evaluation, b: &Evaluation, class: usize, size: usize) -> Vec<usize> {
     let change = |truth: usize, predicted: usize| {
-        u64::from(a.confusion_row(truth)[predicted].abs_diff(b.confusion_row(truth)[predicted]))
+        u64::from(a.confusion.images(truth, predicted).abs_diff(b.confusion.images(truth, predicted)))
     };
     block(class, a.n_classes, size, |other| change(class, other) + change(other, class))
 }
@@ -129,7 +144,7 @@ mod tests {
             kept: 1,
             true_rank: vec![1],
             true_probability: vec![1.0],
-            confusion,
+            confusion: Confusion::of_matrix(&confusion, n_classes),
         }
     }
 
@@ -209,8 +224,9 @@ mod tests {
             let all = a.confused_pairs(usize::MAX);
             prop_assert!(all.is_sorted_by_key(|pair| (Reverse(pair.images), pair.truth, pair.predicted)));
             let misses: u32 = all.iter().map(|pair| pair.images).sum();
-            let diagonal: u32 = (0..a.n_classes).map(|class| a.confusion_row(class)[class]).sum();
-            prop_assert_eq!(misses + diagonal, a.confusion.iter().sum::<u32>());
+            let diagonal: u32 = (0..a.n_classes).map(|class| a.confusion.images(class, class)).sum();
+            let images: u32 = (0..a.n_classes).map(|class| a.confusion.images_of(class)).sum();
+            prop_assert_eq!(misses + diagonal, images);
             prop_assert_eq!(&a.confused_pairs(most)[..], &all[..most.min(all.len())]);
 
             let all = confusion_changes(&a, &b, usize::MAX);

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::ranking::rank;
 use super::scores::Scorer;
-use super::{Classifier, EvaluationError, Matrix, Ranked};
+use super::{Classifier, Confusion, EvaluationError, Matrix, Ranked};
 use crate::kernels::Cpu;
 
 /// Images whose scores one task holds at a time: the scores for a thousand classes stay in a near cache.
@@ -28,9 +28,8 @@ pub struct Evaluation {
     pub true_rank: Vec<u32>,
     /// The probability of each image's class, `[n_images]`.
     pub true_probability: Vec<f32>,
-    /// How many images of each class were taken for each class, `[n_classes, n_classes]`: rows are the true classes,
-    /// columns the predicted ones.
-    pub confusion: Vec<u32>,
+    /// How many images of each class were taken for each class.
+    pub confusion: Confusion,
 }
 
 /// A class's images and hits.
@@ -208,10 +207,8 @@ impl Evaluation {
         true_rank: Vec<u32>,
         true_probability: Vec<f32>,
     ) -> Self {
-        let mut confusion = vec![0; n_classes * n_classes];
-        for (ranked, label) in ranked.chunks_exact(kept).zip(labels) {
-            confusion[label * n_classes + ranked[0].class as usize] += 1;
-        }
+        let predicted = ranked.chunks_exact(kept).map(|ranked| ranked[0].class as usize);
+        let confusion = Confusion::count(n_classes, labels.iter().copied().zip(predicted));
         let labels = labels.iter().map(|label| *label as u32).collect();
         Self { n_classes, labels, ranked, kept, true_rank, true_probability, confusion }
     }
@@ -238,16 +235,8 @@ impl Evaluation {
 
     /// Images and hits of every class, `[n_classes]`.
     pub fn per_class(&self) -> Vec<ClassAccuracy> {
-        let of_class = |class| {
-            let row = self.confusion_row(class);
-            accuracy(row.iter().sum(), row[class])
-        };
+        let of_class = |class| accuracy(self.confusion.images_of(class), self.confusion.images(class, class));
         (0..self.n_classes).map(of_class).collect()
-    }
-
-    /// How many images of `class` were taken for each class, `[n_classes]`.
-    pub fn confusion_row(&self, class: usize) -> &[u32] {
-        &self.confusion[class * self.n_classes..(class + 1) * self.n_classes]
     }
 
     /// The best classes of an image, best first, `[kept]`.

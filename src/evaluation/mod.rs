@@ -13,6 +13,7 @@
 //! | `prompt_similarity.rs` | how near a prompt is to the images of its class and of the others |
 //! | `comparison.rs` | two evaluations on the same images |
 //! | `control_gain.rs` | what a strategy gains over a control with several seeds |
+//! | `confusion.rs` | how many images of each class were taken for each class |
 //! | `confusions.rs` | which classes are taken for which, and what changes from one evaluation to another |
 //! | `attribution.rs` | what each prompt contributes to the logit of its class for an image |
 //! | `counterfactual.rs` | which prompts would have to go for a missed image to be recognised |
@@ -32,6 +33,7 @@ mod bootstrap;
 mod calibration;
 mod classifier;
 mod comparison;
+mod confusion;
 mod confusions;
 mod control_gain;
 mod counterfactual;
@@ -59,7 +61,10 @@ pub use bootstrap::bootstrap_interval;
 pub use calibration::{Calibration, CalibrationOptions, Fitted, Reliability, ReliabilityBin, calibrate};
 pub use classifier::Classifier;
 pub use comparison::{ClassDifference, Comparison, class_differences};
-pub use confusions::{ConfusedPair, ConfusionChange, confusion_change_block, confusion_changes};
+pub use confusion::{Confusion, Taken};
+pub use confusions::{
+    ConfusedPair, ConfusionChange, confusion_change_block, confusion_changes, taken_by_either,
+};
 pub use control_gain::{ControlGain, Standing};
 pub use counterfactual::{PromptedClassifier, RemovedPrompt};
 pub use error::EvaluationError;

@@ -22,14 +22,16 @@ pub(super) struct Scorer {
     cpu: Cpu,
     n_classes: usize,
     groups: Vec<ClassGroup>,
-    several: SeveralRows,
+    score: ScoreOfClass,
 }
 
-/// What becomes of the products with several rows of a class.
-enum SeveralRows {
-    /// The largest counts.
+/// How the products with a class's rows become its score.
+enum ScoreOfClass {
+    /// There is one row, and its product is the score.
+    OnlyProduct,
+    /// The largest product.
     Largest,
-    /// They are averaged with weights that depend on the image; there are this many.
+    /// An average with weights that depend on the image, of this many products.
     WeightedPerImage(usize),
 }
 
@@ -59,9 +61,10 @@ impl Scorer {
                 (1..=prompts.rows() / n_prompts).map(|classes| classes * n_prompts).collect()
             }
         };
-        let several = match classifier {
-            Classifier::PerImage { n_prompts, .. } => SeveralRows::WeightedPerImage(*n_prompts),
-            Classifier::Linear { .. } | Classifier::Max { .. } => SeveralRows::Largest,
+        let score = match classifier {
+            Classifier::Linear { .. } => ScoreOfClass::OnlyProduct,
+            Classifier::Max { .. } => ScoreOfClass::Largest,
+            Classifier::PerImage { n_prompts, .. } => ScoreOfClass::WeightedPerImage(*n_prompts),
         };
         let pack = |classes: Range<usize>| {
             let start = start(&ends, classes.start);
@@ -73,7 +76,7 @@ impl Scorer {
             }
         };
         let groups = groups(&ends, ROWS).into_par_iter().map(pack).collect();
-        Self { cpu, n_classes: ends.len(), groups, several }
+        Self { cpu, n_classes: ends.len(), groups, score }
     }
 
     pub(super) fn scratch(&self) -> Scratch {
@@ -111,24 +114,14 @@ impl Scorer {
         let Scratch { images: packed, products, scores } = scratch;
         packed.pack(count, images.cols(), |at, row| row.copy_from_slice(images.row(which(at))));
         scores.resize(count * self.n_classes, 0.0);
-        if let SeveralRows::WeightedPerImage(n_prompts) = self.several {
-            self.weigh_per_image(count, n_prompts, packed, products, scores);
-            return scores;
-        }
-        for group in &self.groups {
-            let n_rows = group.rows.outputs();
-            if n_rows == self.n_classes {
-                group.rows.multiply(packed, &[], Store::Replace, scores);
-                continue;
+        match (&self.score, &self.groups[..]) {
+            (ScoreOfClass::WeightedPerImage(n_prompts), _) => {
+                self.weigh_per_image(count, *n_prompts, packed, products, scores);
             }
-            products.resize(count * n_rows, 0.0);
-            group.rows.multiply(packed, &[], Store::Replace, products);
-            let images = scores.chunks_exact_mut(self.n_classes).zip(products.chunks_exact(n_rows));
-            for (scores, products) in images {
-                let mut start = 0;
-                for (score, &end) in scores[group.first..].iter_mut().zip(&group.ends) {
-                    *score = products[start..end].iter().copied().fold(f32::NEG_INFINITY, larger);
-                    start = end;
+            (ScoreOfClass::OnlyProduct, [all]) => all.rows.multiply(packed, &[], Store::Replace, scores),
+            (ScoreOfClass::OnlyProduct | ScoreOfClass::Largest, groups) => {
+                for group in groups {
+                    group.take_largest(packed, self.n_classes, products, scores);
                 }
             }
         }
@@ -161,6 +154,28 @@ impl Scorer {
     }
 }
 
+impl ClassGroup {
+    /// Fills the columns of these classes in `scores`, `[images, n_classes]`, with the largest product of each.
+    fn take_largest(
+        &self,
+        packed: &PackedRows,
+        n_classes: usize,
+        products: &mut Vec<f32>,
+        scores: &mut [f32],
+    ) {
+        let n_rows = self.rows.outputs();
+        products.resize(scores.len() / n_classes * n_rows, 0.0);
+        self.rows.multiply(packed, &[], Store::Replace, products);
+        for (scores, products) in scores.chunks_exact_mut(n_classes).zip(products.chunks_exact(n_rows)) {
+            let mut start = 0;
+            for (score, &end) in scores[self.first..].iter_mut().zip(&self.ends) {
+                *score = products[start..end].iter().copied().fold(f32::NEG_INFINITY, larger);
+                start = end;
+            }
+        }
+    }
+}
+
 /// The larger of two numbers.
 pub(super) fn larger(a: f32, b: f32) -> f32 {
     if b > a { b } else { a }
@@ -185,8 +200,12 @@ fn groups(ends: &[usize], limit: usize) -> Vec<Range<usize>> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::super::prompt_weights::autoclip_weights;
+    use super::*;
+    use crate::kernels::random;
+    use crate::prompts::Aggregation;
 
     fn scores(images: &Matrix, classifier: &Classifier) -> Vec<f32> {
         let scorer = Scorer::new(Cpu::detect(), classifier);
@@ -228,14 +247,102 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_largest_product_of_many_prompts_in_several_groups() {
-        let sizes = [3, 900, 130, 1, 2000, 5, 40];
-        let ends: Vec<usize> = (1..=sizes.len()).map(|count| sizes[..count].iter().sum()).collect();
-        let (images, prompts) = (Matrix::random(5, 7, 1), Matrix::random(ends[6], 7, 2));
-        let exact = plain(&images, &prompts, &ends);
-        for (score, exact) in scores(&images, &Classifier::Max { prompts, ends }).iter().zip(exact) {
-            assert!((f64::from(*score) - exact).abs() < 1e-5, "{score} is not {exact}");
+    /// Prompts of each class: equally many, or some number for each; also such that a group of rows has as many rows as
+    /// there are classes.
+    fn shapes() -> impl Strategy<Value = Vec<usize>> {
+        let equal = (1usize..1100, 1usize..60).prop_map(|(classes, prompts)| vec![prompts; classes]);
+        let uneven = (1usize..1100, 1usize..60, any::<u64>()).prop_map(|(classes, most, seed)| {
+            let count = |x: f32| 1 + ((x + 0.5) * most as f32) as usize;
+            random(classes, seed).into_iter().map(count).collect()
+        });
+        // The first group of rows is as long as the list of classes.
+        let as_many_as_classes = (2usize..40, 2usize..25).prop_map(|(prompts, classes)| {
+            let rows = prompts * classes;
+            let next = ROWS + 1 - rows;
+            let ones = std::iter::repeat_n(1, rows - classes - 1);
+            std::iter::repeat_n(prompts, classes).chain([next]).chain(ones).collect()
+        });
+        let whole_groups = (0u32..7).prop_map(|power| vec![1 << power; ROWS]);
+        prop_oneof![equal, uneven, as_many_as_classes, whole_groups]
+    }
+
+    /// `[n_images, n_classes]`, from the raw embeddings of the prompts, in f64 and without any packing or grouping.
+    fn plain_by(
+        aggregation: Aggregation,
+        classifier: &Classifier,
+        prompts: &[Matrix],
+        images: &Matrix,
+    ) -> Vec<f64> {
+        let unit = |row: &[f32]| -> Vec<f64> {
+            let length = row.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
+            row.iter().map(|x| f64::from(*x) / length).collect()
+        };
+        let dot = |image: &[f32], row: &[f64]| -> f64 {
+            image.iter().zip(row).map(|(x, w)| f64::from(*x) * w).sum()
+        };
+        let average = |rows: &[Vec<f64>]| -> Vec<f64> {
+            let sum = |at: usize| rows.iter().map(|row| row[at]).sum::<f64>();
+            (0..rows[0].len()).map(|at| sum(at) / rows.len() as f64).collect()
+        };
+        let normalised = |row: Vec<f64>| -> Vec<f64> {
+            let length = row.iter().map(|x| x * x).sum::<f64>().sqrt();
+            row.into_iter().map(|x| x / length).collect()
+        };
+        let doubles = |row: &[f32]| -> Vec<f64> { row.iter().map(|x| f64::from(*x)).collect() };
+        let units: Vec<Vec<Vec<f64>>> =
+            prompts.iter().map(|class| class.iter_rows().map(unit).collect()).collect();
+        let each = |image: &[f32], row: &dyn Fn(usize) -> Vec<f64>| -> Vec<f64> {
+            (0..prompts.len()).map(|class| dot(image, &row(class))).collect()
+        };
+        let scores = |image: &[f32]| -> Vec<f64> {
+            match aggregation {
+                Aggregation::Mean => each(image, &|class| normalised(average(&units[class]))),
+                Aggregation::PooledMean => each(image, &|class| {
+                    normalised(average(&prompts[class].iter_rows().map(doubles).collect::<Vec<_>>()))
+                }),
+                Aggregation::SimilarityMean => each(image, &|class| average(&units[class])),
+                // The weights of the prompts have golden values of their own.
+                Aggregation::Zpe => each(image, &|class| doubles(classifier.rows().row(class))),
+                Aggregation::Max => {
+                    let largest = |rows: &Vec<Vec<f64>>| {
+                        rows.iter().map(|row| dot(image, row)).fold(f64::NEG_INFINITY, f64::max)
+                    };
+                    units.iter().map(largest).collect()
+                }
+                Aggregation::AutoClip => {
+                    let cosines: Vec<f32> =
+                        units.iter().flatten().map(|row| dot(image, row) as f32).collect();
+                    let weights = autoclip_weights(&cosines, prompts[0].rows());
+                    let weighted = |cosines: &[f32]| {
+                        cosines.iter().zip(&weights).map(|(cosine, weight)| weight * f64::from(*cosine)).sum()
+                    };
+                    cosines.chunks_exact(weights.len()).map(weighted).collect()
+                }
+            }
+        };
+        images.iter_rows().flat_map(scores).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(60))]
+
+        #[test]
+        fn scores_are_those_of_the_definition_whatever_the_shape(
+            counts in shapes(), n_images in 1usize..4, dim in 3usize..8, seed: u64,
+        ) {
+            let images = Matrix::random(n_images, dim, seed).normalised();
+            for aggregation in Aggregation::ALL {
+                if aggregation.weighs_prompts() && counts.iter().any(|count| *count != counts[0]) {
+                    continue;
+                }
+                let prompts: Vec<Matrix> =
+                    (0..).zip(&counts).map(|(class, count)| Matrix::random(*count, dim, !seed ^ class)).collect();
+                let classifier = Classifier::for_images(aggregation, &prompts, &images, 2.0).unwrap();
+                let exact = plain_by(aggregation, &classifier, &prompts, &images);
+                for (score, exact) in scores(&images, &classifier).iter().zip(exact) {
+                    prop_assert!((f64::from(*score) - exact).abs() < 1e-4, "{}: {} is not {}", aggregation, score, exact);
+                }
+            }
         }
     }
 

@@ -12,7 +12,7 @@ use crate::evaluation::Evaluation;
 use crate::store::{FileStamp, Hash, Key};
 
 /// Raised when the numbers that an evaluation makes of embeddings change.
-const EVALUATION_VERSION: u32 = 1;
+const EVALUATION_VERSION: u32 = 2;
 
 /// One strategy's evaluation as it is kept.
 pub(super) struct KnownEvaluation {

@@ -62,7 +62,8 @@ fn permuted_classes(session: &Session) -> Vec<Finding> {
     // The strategy whose predictions belong together most clearly.
     let clarity = |strategy: &&StrategyResult| -> u64 {
         let evaluation = &strategy.evaluation;
-        let largest = |class| evaluation.confusion_row(class).iter().copied().max().unwrap_or(0);
+        let largest =
+            |class| evaluation.confusion.row(class).iter().map(|taken| taken.images).max().unwrap_or(0);
         (0..evaluation.n_classes).map(|class| u64::from(largest(class))).sum()
     };
     let Some(strategy) = session.strategies.iter().max_by_key(clarity) else { return Vec::new() };
@@ -268,7 +269,7 @@ fn label_error(session: &Session, margins: &[ClassMargins], image: usize) -> Opt
         let evaluation = &session.strategies[strategy].evaluation;
         let images = margins[label].len();
         let own = &margins[first][margins[first].partition_point(|margin| *margin <= 0.0)..];
-        let confused = evaluation.confusion_row(label)[first] as usize;
+        let confused = evaluation.confusion.images(label, first) as usize;
         let agrees = evaluation.prediction(image).class as usize == first;
         if !agrees || (confused > 1 && CONFUSED * confused >= images) || own.len() < FEWEST {
             return None;

@@ -65,7 +65,7 @@ pub use crate::evaluation::{
     Calibration, CalibrationOptions, ChangedPrediction, ClassAccuracy, Comparison, Competitor, ConfusedPair,
     ConfusionChange, ControlGain, CurveOptions, CurvePoint, Evaluation, Fitted, LearningCurve,
     PromptSimilarity, Reliability, ReliabilityBin, RemovedPrompt, Standing, confusion_change_block,
-    confusion_changes,
+    confusion_changes, taken_by_either,
 };
 pub use crate::prompts::lint::{Fix, Rule};
 pub use crate::prompts::{Aggregation, ControlKind};

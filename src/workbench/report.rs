@@ -4,7 +4,7 @@ use serde::{Serialize, Serializer};
 
 use super::session::{Session, StrategyResult};
 use crate::clip::Precision;
-use crate::evaluation::Evaluation;
+use crate::evaluation::{Confusion, Evaluation};
 
 /// The whole session; `predictions` adds every image's ranked classes.
 pub fn of(session: &Session, predictions: bool) -> impl Serialize + '_ {
@@ -77,7 +77,7 @@ struct StrategyPart<'a> {
     top5: f64,
     mean_per_class_recall: f64,
     per_class: Vec<ClassPart<'a>>,
-    confusion: Vec<&'a [u32]>,
+    confusion: Matrix<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     predictions: Option<Predictions<'a>>,
 }
@@ -89,6 +89,15 @@ pub struct ClassPart<'a> {
     images: u32,
     correct: u32,
     accuracy: Option<f64>,
+}
+
+/// A full matrix, made a row at a time: `[n_classes, n_classes]`, rows are the true classes.
+struct Matrix<'a>(&'a Confusion);
+
+impl Serialize for Matrix<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq((0..self.0.n_classes()).map(|class| self.0.full_row(class)))
+    }
 }
 
 struct Predictions<'a> {
@@ -144,7 +153,7 @@ fn strategy_part<'a>(
         top5: evaluation.top5(),
         mean_per_class_recall: evaluation.mean_per_class_recall(),
         per_class: per_class(&session.classes, evaluation),
-        confusion: (0..session.classes.len()).map(|class| evaluation.confusion_row(class)).collect(),
+        confusion: Matrix(&evaluation.confusion),
         predictions: predictions.then_some(Predictions { session, evaluation }),
     }
 }

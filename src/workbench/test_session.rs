@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::controls::{ControlAccuracy, ControlResult, Controls};
 use super::session::{Session, SessionImage, StrategyResult};
 use super::{Evaluation, PictureSource, Precision};
-use crate::evaluation::{ControlGain, Ranked};
+use crate::evaluation::{Confusion, ControlGain, Ranked};
 use crate::prompts::{Aggregation, ControlKind};
 
 /// A session of images with these labels; each strategy predicts a class for each with a probability of 0.6.
@@ -97,7 +97,10 @@ fn evaluation(n_classes: usize, labels: &[usize], predicted: &[(usize, f32)]) ->
         kept: 2,
         true_rank: Vec::new(),
         true_probability: Vec::new(),
-        confusion: vec![0; n_classes * n_classes],
+        confusion: Confusion::count(
+            n_classes,
+            labels.iter().copied().zip(predicted.iter().map(|(class, _)| *class)),
+        ),
     };
     for (&label, &(class, probability)) in labels.iter().zip(predicted) {
         let is_right = class == label;
@@ -107,7 +110,6 @@ fn evaluation(n_classes: usize, labels: &[usize], predicted: &[(usize, f32)]) ->
         evaluation.ranked.push(Ranked { class: runner_up as u32, probability: rest });
         evaluation.true_rank.push(if is_right { 1 } else { 2 });
         evaluation.true_probability.push(if is_right { probability } else { rest });
-        evaluation.confusion[label * n_classes + class] += 1;
     }
     evaluation
 }

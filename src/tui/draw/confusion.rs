@@ -133,18 +133,18 @@ pub(super) fn draw_block(
     }
     put(frame, area, 1, Line::from(columns));
     let whose = state.confusion.whose(&state.strategies);
-    let row_of = |strategy: usize, class: usize| session.strategies[strategy].evaluation.confusion_row(class);
+    let (a, b) = (state.strategies.a, state.strategies.b);
+    let [a, b] = [a, b].map(|strategy| &session.strategies[strategy].evaluation.confusion);
     let height = usize::from(area.height.saturating_sub(3));
     let first = first_row(block.row, block.classes.len(), height);
     for (y, (row, &truth)) in block.classes.iter().enumerate().skip(first).take(height).enumerate() {
-        let (a, b) = (row_of(state.strategies.a, truth), row_of(state.strategies.b, truth));
-        let images = a.iter().sum::<u32>().max(1);
+        let images = a.images_of(truth).max(1);
         let name = text::fit_middle(&session.classes[truth], names, ellipsis);
         let style = if row == block.row { theme.heading() } else { Style::new() };
         let cursor = if row == block.row { theme.glyphs.cursor } else { " " };
         let mut spans = vec![Span::styled(format!("{cursor}{name} "), style)];
         for (column, &predicted) in block.classes.iter().enumerate() {
-            let (in_a, in_b) = (a[predicted], b[predicted]);
+            let (in_a, in_b) = (a.images(truth, predicted), b.images(truth, predicted));
             let (text, share, gained) = match whose {
                 Whose::A => (count(in_a), in_a, false),
                 Whose::B => (count(in_b), in_b, true),
@@ -166,8 +166,7 @@ pub(super) fn draw_block(
     }
     let (truth, predicted) = (block.classes.get(block.row), block.classes.get(block.column));
     if let (Some(&truth), Some(&predicted)) = (truth, predicted) {
-        let (a, b) =
-            (row_of(state.strategies.a, truth)[predicted], row_of(state.strategies.b, truth)[predicted]);
+        let (a, b) = (a.images(truth, predicted), b.images(truth, predicted));
         let mut line = format!(
             " {} {} {}: {} with A",
             session.classes[truth],

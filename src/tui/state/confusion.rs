@@ -90,8 +90,8 @@ impl ConfusionView {
         let count = |truth: usize, predicted: usize| Pair {
             truth,
             predicted,
-            a: a.confusion_row(truth)[predicted],
-            b: b.confusion_row(truth)[predicted],
+            a: a.confusion.images(truth, predicted),
+            b: b.confusion.images(truth, predicted),
         };
         // Without a filter the list is short; with one, what is filtered out must not count.
         let most = if self.filter.is_empty() { MOST } else { usize::MAX };
@@ -155,7 +155,7 @@ impl ConfusionView {
             Some(block) => (*block.classes.get(block.row)?, *block.classes.get(block.column)?),
             None => self.pairs.get(self.selected).map(|pair| (pair.truth, pair.predicted))?,
         };
-        let images = |strategy: usize| evaluation(session, strategy).confusion_row(truth)[predicted];
+        let images = |strategy: usize| evaluation(session, strategy).confusion.images(truth, predicted);
         let strategy = match self.whose(strategies) {
             Whose::A => strategies.a,
             Whose::B => strategies.b,

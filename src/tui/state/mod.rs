@@ -48,6 +48,7 @@ use super::text_input::TextInput;
 use crate::workbench::generation::GenerationSettings;
 use crate::workbench::{
     Aggregation, ConfusionCell, DeskRequest, Edit, ImageFilter, Remedy, SavedPrompts, Session, demo,
+    taken_by_either,
 };
 pub use analysis::Analysis;
 use classes::{ClassPage, ClassesView};
@@ -478,11 +479,12 @@ impl State {
     /// The classes of the page that it is taken for: under A, or B, most images first.
     pub fn taken_for(&self, class: usize) -> Vec<confusion::Pair> {
         let Some(session) = &self.session else { return Vec::new() };
-        let row = |strategy: usize| session.strategies[strategy].evaluation.confusion_row(class);
-        let (a, b) = (row(self.strategies.a), row(self.strategies.b));
-        let mut pairs: Vec<confusion::Pair> = (0..session.classes.len())
-            .filter(|&predicted| predicted != class && a[predicted] + b[predicted] > 0)
-            .map(|predicted| confusion::Pair { truth: class, predicted, a: a[predicted], b: b[predicted] })
+        let confusion = |strategy: usize| &session.strategies[strategy].evaluation.confusion;
+        let (a, b) = (confusion(self.strategies.a), confusion(self.strategies.b));
+        let mut pairs: Vec<confusion::Pair> = taken_by_either(a, b, class)
+            .into_iter()
+            .filter(|cell| cell.predicted != class)
+            .map(|cell| confusion::Pair { truth: class, predicted: cell.predicted, a: cell.a, b: cell.b })
             .collect();
         pairs.sort_by_key(|pair| std::cmp::Reverse(pair.a.max(pair.b)));
         pairs
