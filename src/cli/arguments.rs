@@ -159,6 +159,9 @@ pub struct FlagArguments {
     /// From folder names to class names: a JSON object or list, a two-column CSV, or a list of ImageNet's synsets
     #[arg(long, value_name = "FILE")]
     pub class_names: Option<PathBuf>,
+    /// The label that the first name of a list of class names stands for [default: 0]
+    #[arg(long, value_name = "NUMBER")]
+    pub first_label: Option<u64>,
     /// Hand-written templates with {} for the class name: text or a JSON list, `stored:NAME`, or `demo` [default, without
     /// --cupl: zeroshot_classification_templates.txt beside the images]
     #[arg(long, value_name = "FILE")]
@@ -182,6 +185,7 @@ impl ExperimentArguments {
             checkpoint: self.flags.checkpoint.clone(),
             images: self.flags.images.clone(),
             class_names: self.flags.class_names.clone(),
+            first_label: self.flags.first_label,
             templates: self.flags.templates.clone(),
             cupl: self.flags.cupl.clone(),
             aggregation: self.flags.aggregation,
@@ -1064,6 +1068,9 @@ pub struct VerifyArguments {
     /// From folder names to class names, or names in order; `file.json#key` picks one list of several
     #[arg(long, value_name = "FILE")]
     pub class_names: Option<PathBuf>,
+    /// The label that the first name of a list of class names stands for [default: 0]
+    #[arg(long, value_name = "NUMBER")]
+    pub first_label: Option<u64>,
     /// Which model of the table the checkpoint is
     #[arg(long = "as", value_name = "MODEL")]
     pub model: Option<String>,
@@ -1088,6 +1095,7 @@ impl VerifyArguments {
             checkpoint: Some(self.checkpoint.clone()),
             images: Some(self.images.clone()),
             class_names: self.class_names.clone(),
+            first_label: self.first_label,
             templates: self.templates.clone(),
             ..ExperimentFlags::default()
         }
@@ -1122,6 +1130,9 @@ pub struct InspectArguments {
     /// From folder names to class names: a JSON object or list, a two-column CSV, or a list of ImageNet's synsets
     #[arg(long, value_name = "FILE")]
     pub class_names: Option<PathBuf>,
+    /// The label that the first name of a list of class names stands for [default: 0]
+    #[arg(long, value_name = "NUMBER")]
+    pub first_label: Option<u64>,
     /// Decode every picture: finds what is broken behind a header
     #[arg(long)]
     pub decode: bool,

@@ -28,9 +28,10 @@ pub fn run(command: &DatasetsCommand, output: &mut Output) -> Result<Outcome, Co
 
 fn choice(command: &InspectArguments) -> Result<DatasetChoice, CommandError> {
     let class_names = command.class_names.clone().map(ClassNamesChoice::File);
-    let choice = DatasetChoice::at(&command.path, class_names);
-    if command.class_names.is_some() && choice == DatasetChoice::Demo {
-        let problem = "the demo images have their class names already: remove --class-names";
+    let choice = DatasetChoice::at(&command.path, class_names, command.first_label);
+    if (command.class_names.is_some() || command.first_label.is_some()) && choice == DatasetChoice::Demo {
+        let problem =
+            "the demo images have their class names already: remove --class-names and --first-label";
         return Err(CommandError::Usage(problem.into()));
     }
     Ok(choice)
@@ -52,6 +53,7 @@ fn table(found: &DatasetInspection, output: &mut Output) -> Result<(), CommandEr
         };
         output.line(&format!("split: {split}{others}"))?;
     }
+    output.line(&format!("labels: {}", found.labels))?;
     let spread = |spread: Option<NumberRange>| match spread {
         Some(NumberRange { min, median, max }) => format!("{min} to {max}, median {median}"),
         None => "none".to_owned(),

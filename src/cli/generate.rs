@@ -9,6 +9,7 @@ use super::output::{Output, StatusLine, warn};
 use super::{CommandError, Outcome, cancel_on_signals, open_store};
 use crate::dataset::ClassNameMap;
 use crate::language_model::LanguageModel;
+use crate::message::listed;
 use crate::prompts::generation::RejectionReason;
 use crate::workbench::generation::{
     GeneratedClass, Generation, GenerationPlan, GenerationSettings, LlmPromptsChoice, Pace, read_classes,
@@ -31,6 +32,11 @@ pub fn run(
     let store = open_store(global)?;
     let (classes, of_file, checkpoint) = subject(command, &store)?;
     let settings = flags(command)?.or(of_file);
+    let unused: Vec<&String> =
+        settings.hints.iter().flat_map(BTreeMap::keys).filter(|name| !classes.contains(name)).collect();
+    if !unused.is_empty() {
+        warn(&format!("hints for classes that are not there: {}", listed(&unused, 10)));
+    }
     let model = settings.open_model(|name| std::env::var(name).ok())?;
     let plan = settings.plan(&command.name, classes, &*model)?;
     if command.dry_run {
@@ -106,6 +112,13 @@ fn flags(command: &GenerateArguments) -> Result<GenerationSettings, CommandError
         None => None,
         Some(path) => {
             let pairs = ClassNameMap::read(path).map_err(WorkbenchError::from)?.pairs();
+            if pairs.is_empty() {
+                let problem = format!(
+                    "{} names no class; hints are a JSON object or two columns, class name and hint",
+                    path.display()
+                );
+                return Err(CommandError::Usage(problem));
+            }
             Some(pairs.into_iter().collect::<BTreeMap<_, _>>())
         }
     };

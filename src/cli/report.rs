@@ -45,7 +45,7 @@ pub fn run(command: &ReportArguments, global: &Global, output: &mut Output) -> R
 fn command_line(command: &ReportArguments) -> String {
     let PairArguments { experiment, a, b } = &command.pair;
     let ExperimentArguments { file, flags, precision } = experiment;
-    let FlagArguments { checkpoint, images, class_names, templates, cupl, aggregation } = flags;
+    let FlagArguments { checkpoint, images, class_names, first_label, templates, cupl, aggregation } = flags;
     let path = |path: &Path| path.display().to_string();
     let mut words = vec!["cupl-tui".to_owned(), "report".to_owned()];
     words.extend(file.as_deref().map(|file| quoted(&path(file))));
@@ -53,6 +53,7 @@ fn command_line(command: &ReportArguments) -> String {
         ("--checkpoint", checkpoint.as_deref().map(path)),
         ("--images", images.as_deref().map(path)),
         ("--class-names", class_names.as_deref().map(path)),
+        ("--first-label", first_label.map(|number| number.to_string())),
         ("--templates", templates.as_deref().map(path)),
         ("--cupl", cupl.as_deref().map(path)),
         ("--aggregation", aggregation.map(|aggregation| aggregation.to_string())),

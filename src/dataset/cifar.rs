@@ -12,7 +12,8 @@ use flate2::read::GzDecoder;
 use image::RgbImage;
 
 use super::error::DatasetError;
-use super::labels::{Label, Labelled};
+use super::label::Label;
+use super::labels::Found;
 use super::picture::{ArchiveFile, Picture, PictureArchive, PictureError};
 use super::{Dataset, DatasetImage, DatasetOptions, PictureSource, SkippedImage, split};
 use crate::text_file;
@@ -164,11 +165,11 @@ impl Dataset {
     }
 }
 
-/// Whether a tar file has files of CIFAR's in it, by its first members.
+/// Whether an archive, compressed or not, has files of CIFAR's in it, by its first members.
 pub(super) fn is_archive(path: &Path) -> bool {
     let first = || -> io::Result<bool> {
-        let mut archive = tar::Archive::new(BufReader::new(File::open(path)?));
-        for entry in archive.entries_with_seek()?.take(12) {
+        let mut archive = tar::Archive::new(content(path)?);
+        for entry in archive.entries()?.take(12) {
             if Kind::of_file(&file_name(&entry?.path()?)).is_some() {
                 return Ok(true);
             }
@@ -182,13 +183,17 @@ fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// The files of records, as far as they are wanted, and the text with the names.
-fn unpack(path: &Path, wanted: Option<&str>) -> io::Result<(Vec<Part>, Option<String>)> {
+/// What an archive holds, unpacked while it is read.
+fn content(path: &Path) -> io::Result<Box<dyn Read>> {
     let compressed = path.extension().is_some_and(|ending| ending != "tar");
     let file = BufReader::new(File::open(path)?);
-    let content: Box<dyn Read> = if compressed { Box::new(GzDecoder::new(file)) } else { Box::new(file) };
+    Ok(if compressed { Box::new(GzDecoder::new(file)) } else { Box::new(file) })
+}
+
+/// The files of records, as far as they are wanted, and the text with the names.
+fn unpack(path: &Path, wanted: Option<&str>) -> io::Result<(Vec<Part>, Option<String>)> {
     let (mut parts, mut names) = (Vec::new(), None);
-    for entry in tar::Archive::new(content).entries()? {
+    for entry in tar::Archive::new(content(path)?).entries()? {
         let mut entry = entry?;
         let name = file_name(&entry.path()?);
         if let Some((kind, split, number)) = Kind::of_file(&name) {
@@ -220,7 +225,8 @@ fn from_parts(
     let (splits, note) = split::choose(path, &splits, wanted)?;
     let kind = parts.first().map_or(Kind::Cifar10, |part| part.kind);
     let names: Vec<String> = text_file::lines(names).collect();
-    let (mut images, mut labels, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
+    let origin = format!("CIFAR's own list of class names ({})", kind.names_file());
+    let mut found = Found { names: Some((names, origin)), ..Found::default() };
     for part in parts.into_iter().filter(|part| Some(part.split) == splits.used.as_deref()) {
         let failed =
             |error: io::Error| DatasetError::archive(path, format!("{} cannot be read: {error}", part.name));
@@ -228,7 +234,7 @@ fn from_parts(
         let (records, rest) = (length / kind.record() as u64, length % kind.record() as u64);
         let stem = part.name.trim_end_matches(".bin").to_owned();
         if rest > 0 {
-            skipped.push(SkippedImage {
+            found.skipped.push(SkippedImage {
                 name: format!("{stem}/{records:05}"),
                 reason: format!("{} ends in the middle of it", part.name),
             });
@@ -236,18 +242,17 @@ fn from_parts(
         for record in 0..records {
             // Of two label bytes the second is the fine one.
             let offset = record * kind.record() as u64 + kind.label_bytes() as u64 - 1;
-            labels.push(Label::Number(u64::from(part.file.bytes(offset, 1).map_err(failed)?[0])));
+            found.labels.push(Label::Number(i64::from(part.file.bytes(offset, 1).map_err(failed)?[0])));
         }
         let first = u64::from(part.number) << 32;
         let archive: Arc<dyn PictureArchive> = Arc::new(Records { file: part.file, kind });
-        images.extend((0..records).map(|record| DatasetImage {
+        found.images.extend((0..records).map(|record| DatasetImage {
             name: format!("{stem}/{record:05}"),
             label: 0,
             source: PictureSource::Member { archive: Arc::clone(&archive), member: first + record },
         }));
     }
-    let labelled = Labelled::new(&labels, Some(names), options)?;
-    let mut dataset = Dataset::of_labelled(path, images, &labels, labelled, skipped)?;
+    let mut dataset = Dataset::of_found(path, path.parent().unwrap_or(path), found, options)?;
     dataset.splits = splits;
     dataset.name = kind.name().to_owned();
     dataset.notes.extend(note);
@@ -289,7 +294,7 @@ mod tests {
                 ("batches.meta.txt", b"airplane\nbird\ncat\n\n".to_vec()),
                 ("data_batch_1.bin", records(kind, &[2, 0])),
                 ("data_batch_2.bin", records(kind, &[1])),
-                ("test_batch.bin", records(kind, &[0, 2, 9])),
+                ("test_batch.bin", records(kind, &[0, 2])),
             ],
             Kind::Cifar100 => vec![
                 ("fine_label_names.txt", b"apple\nbear\n".to_vec()),
@@ -329,7 +334,6 @@ mod tests {
             let dataset = Dataset::open(path, &DatasetOptions::default()).unwrap();
             assert_eq!(dataset.name, "cifar10");
             assert_eq!(labels(&dataset), [("test_batch/00000", "airplane"), ("test_batch/00001", "cat")]);
-            assert_eq!(dataset.skipped[0].name, "test_batch/00002");
             let pixels = dataset.images[1].source.decode().unwrap();
             assert_eq!(pixels.dimensions(), (32, 32));
             assert_eq!((pixels.get_pixel(1, 1).0, pixels.get_pixel(2, 1).0), ([200, 201, 202], [1, 1, 1]));
@@ -362,6 +366,20 @@ mod tests {
     }
 
     #[test]
+    fn a_label_beyond_the_names_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, content) in files(Kind::Cifar100) {
+            std::fs::write(folder.path().join(name), content).unwrap();
+        }
+        std::fs::write(folder.path().join("test.bin"), records(Kind::Cifar100, &[0, 7])).unwrap();
+        let message = Dataset::open(folder.path(), &DatasetOptions::default()).unwrap_err().to_string();
+        assert!(
+            message.contains("labels run from 0 to 7") && message.contains("fine_label_names.txt"),
+            "{message}"
+        );
+    }
+
+    #[test]
     fn a_record_that_is_cut_off_is_told() {
         let folder = tempfile::tempdir().unwrap();
         for (name, content) in files(Kind::Cifar100) {
@@ -377,6 +395,12 @@ mod tests {
     fn other_archives_are_refused_with_a_remedy() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("photos.tar.gz");
+        let file = flate2::write::GzEncoder::new(File::create(&path).unwrap(), flate2::Compression::fast());
+        tar::Builder::new(file).into_inner().unwrap().finish().unwrap();
+        // A compressed shard may be of a WebDataset.
+        let error = Dataset::open(&path, &DatasetOptions::default()).unwrap_err().to_string();
+        assert!(error.contains("has no images"), "{error}");
+        let path = folder.path().join("photos.gz");
         let file = flate2::write::GzEncoder::new(File::create(&path).unwrap(), flate2::Compression::fast());
         tar::Builder::new(file).into_inner().unwrap().finish().unwrap();
         let error = Dataset::open(&path, &DatasetOptions::default()).unwrap_err().to_string();

@@ -13,6 +13,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::error::DatasetError;
+use super::label::whole_number;
 use super::synsets;
 use super::table::{Fields, rows};
 use crate::message::listed;
@@ -21,12 +22,14 @@ use crate::text_file::{self, Json};
 /// Class names for folder names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClassNameMap {
-    names: Names,
+    pub(super) names: Names,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Names {
+pub(super) enum Names {
+    /// Folder or label, and class name.
     ByFolder(Vec<(String, String)>),
+    /// A list of class names.
     InOrder(Vec<String>),
 }
 
@@ -81,66 +84,46 @@ impl ClassNameMap {
         self
     }
 
-    /// Names in order, if it has those.
-    pub(super) fn list(&self) -> Option<&[String]> {
-        match &self.names {
-            Names::InOrder(names) => Some(names),
-            Names::ByFolder(_) => None,
-        }
-    }
-
     /// The first folder that gets this class name.
     pub(super) fn folder_of(&self, class_name: &str) -> Option<&str> {
         let Names::ByFolder(pairs) = &self.names else { return None };
         pairs.iter().find(|(_, name)| name == class_name).map(|(folder, _)| folder.as_str())
     }
 
-    /// The class names of bytewise sorted folder names, and notes on folders that only one side has. A folder that the
-    /// map does not name keeps its own.
-    ///
-    /// # Errors
-    /// When names in order are not as many as the folders.
-    pub(super) fn apply(&self, folders: &[String]) -> Result<(Vec<String>, Vec<String>), DatasetError> {
-        match &self.names {
-            Names::ByFolder(pairs) => Ok(by_folder(pairs, folders)),
-            Names::InOrder(names) if names.len() == folders.len() => Ok((names.clone(), Vec::new())),
-            Names::InOrder(names) => Err(DatasetError::ClassOrder {
-                problem: format!(
-                    "the list has {} class names and the dataset {} folders",
-                    names.len(),
-                    folders.len()
-                ),
-            }),
+    /// The class names of folders or labels, and notes on those that only one side has. A folder that the map does not name
+    /// keeps its own; names in order name nothing here. Where labels are numbers they are looked up by value.
+    pub(super) fn names_of(&self, folders: &[String], are_numbers: bool) -> (Vec<String>, Vec<String>) {
+        let Names::ByFolder(pairs) = &self.names else { return (folders.to_vec(), Vec::new()) };
+        let key = |text: &str| match whole_number(text).filter(|_| are_numbers) {
+            Some(number) => number.to_string(),
+            None => text.to_owned(),
+        };
+        let mut names: HashMap<String, &str> = HashMap::new();
+        for (folder, name) in pairs {
+            names.entry(key(folder)).or_insert(name);
         }
+        let there: HashSet<String> = folders.iter().map(|folder| key(folder)).collect();
+        let unnamed: Vec<&String> =
+            folders.iter().filter(|folder| !names.contains_key(&key(folder))).collect();
+        let absent: Vec<&String> =
+            pairs.iter().map(|(folder, _)| folder).filter(|folder| !there.contains(&key(folder))).collect();
+        let mut notes = Vec::new();
+        if !unnamed.is_empty() {
+            notes.push(format!(
+                "the class-name map does not name, so these keep their own name: {}",
+                listed(&unnamed, 10)
+            ));
+        }
+        if !absent.is_empty() {
+            notes.push(format!(
+                "the class-name map names classes that are not there: {}",
+                listed(&absent, 10)
+            ));
+        }
+        let name =
+            |folder: &String| names.get(&key(folder)).map_or_else(|| folder.clone(), |n| (*n).to_owned());
+        (folders.iter().map(name).collect(), notes)
     }
-}
-
-fn by_folder(pairs: &[(String, String)], folders: &[String]) -> (Vec<String>, Vec<String>) {
-    let mut names: HashMap<&str, &str> = HashMap::new();
-    for (folder, name) in pairs {
-        names.entry(folder).or_insert(name);
-    }
-    let unnamed: Vec<&str> =
-        folders.iter().map(String::as_str).filter(|folder| !names.contains_key(folder)).collect();
-    let absent: Vec<&str> = pairs
-        .iter()
-        .map(|(folder, _)| folder.as_str())
-        .filter(|name| !folders.iter().any(|f| f == name))
-        .collect();
-    let mut notes = Vec::new();
-    if !unnamed.is_empty() {
-        notes.push(format!(
-            "the class-name map does not name, so these keep their own name: {}",
-            listed(&unnamed, 10)
-        ));
-    }
-    if !absent.is_empty() {
-        notes.push(format!("the class-name map names classes that are not there: {}", listed(&absent, 10)));
-    }
-    let names = folders
-        .iter()
-        .map(|folder| names.get(folder.as_str()).map_or_else(|| folder.clone(), |n| (*n).to_owned()));
-    (names.collect(), notes)
 }
 
 fn names_of(json: Json, key: Option<&str>) -> Result<Names, String> {
@@ -246,19 +229,13 @@ mod tests {
             read("names.json#fish", r#"{"cars": ["a"], "fish": ["tench", "goldfish"]}"#),
             Ok(expected.clone())
         );
-        let (names, notes) = expected.apply(&folders(&["n01440764", "n01443537"])).unwrap();
-        assert_eq!((names, notes), (folders(&["tench", "goldfish"]), vec![]));
-        assert_eq!(
-            expected.apply(&folders(&["n01440764"])).unwrap_err().to_string(),
-            "the class order must name every class once: the list has 2 class names and the dataset 1 folders"
-        );
     }
 
     #[test]
     fn folders_that_one_side_lacks_are_told() {
         let pairs = [("ant", "an ant"), ("gnu", "a gnu")].map(|(a, b)| (a.to_owned(), b.to_owned()));
         let (names, notes) =
-            ClassNameMap::from_pairs(pairs.to_vec()).apply(&folders(&["ant", "bee"])).unwrap();
+            ClassNameMap::from_pairs(pairs.to_vec()).names_of(&folders(&["ant", "bee"]), false);
         assert_eq!(names, ["an ant", "bee"]);
         assert_eq!(
             notes,

@@ -3,27 +3,8 @@
 use std::collections::HashMap;
 
 use super::error::DatasetError;
-use super::{Class, DatasetImage, DatasetOptions};
+use super::{Class, DatasetImage};
 use crate::message::listed;
-
-/// The classes of bytewise sorted, distinct folder names, named and ordered as the options say, with notes on what is
-/// odd about the names.
-pub(super) fn classes(
-    folders: &[String],
-    options: &DatasetOptions,
-) -> Result<(Vec<Class>, Vec<String>), DatasetError> {
-    let (names, mut notes) = match &options.class_names {
-        Some(map) => map.apply(folders)?,
-        None => (folders.to_vec(), Vec::new()),
-    };
-    let mut classes: Vec<Class> =
-        folders.iter().zip(names).map(|(folder, name)| Class { folder: folder.clone(), name }).collect();
-    if let Some(order) = &options.class_order {
-        classes = ordered(classes, order)?;
-    }
-    notes.extend(shared_names(&classes));
-    Ok((classes, notes))
-}
 
 /// A note on the classes that have no image, if there are such.
 pub(super) fn note_on_empty(classes: &[Class], images: &[DatasetImage]) -> Option<String> {
@@ -42,17 +23,20 @@ pub(super) fn note_on_empty(classes: &[Class], images: &[DatasetImage]) -> Optio
     }
 }
 
-/// Each wanted name is a folder name, or else a class name that one folder alone has.
-fn ordered(classes: Vec<Class>, order: &[String]) -> Result<Vec<Class>, DatasetError> {
-    let mut left: Vec<Option<Class>> = classes.into_iter().map(Some).collect();
+/// The places of the classes in the wanted order. Each wanted name is a folder name, or else a class name that one folder
+/// alone has.
+pub(super) fn ordered(classes: &[Class], order: &[String]) -> Result<Vec<usize>, DatasetError> {
+    let mut left: Vec<Option<&Class>> = classes.iter().map(Some).collect();
     let mut ordered = Vec::with_capacity(left.len());
     let mut unknown = Vec::new();
     for wanted in order {
-        let by_folder = |class: &Option<Class>| class.as_ref().is_some_and(|class| class.folder == *wanted);
-        let by_name = |class: &Option<Class>| class.as_ref().is_some_and(|class| class.name == *wanted);
-        let at = left.iter().position(by_folder).or_else(|| left.iter().position(by_name));
-        match at.and_then(|at| left[at].take()) {
-            Some(class) => ordered.push(class),
+        let by_folder = |class: &Option<&Class>| class.is_some_and(|class| class.folder == *wanted);
+        let by_name = |class: &Option<&Class>| class.is_some_and(|class| class.name == *wanted);
+        match left.iter().position(by_folder).or_else(|| left.iter().position(by_name)) {
+            Some(at) => {
+                left[at] = None;
+                ordered.push(at);
+            }
             None => unknown.push(wanted.as_str()),
         }
     }
@@ -72,7 +56,7 @@ fn ordered(classes: Vec<Class>, order: &[String]) -> Result<Vec<Class>, DatasetE
 }
 
 /// One note per class name that several folders have.
-fn shared_names(classes: &[Class]) -> Vec<String> {
+pub(super) fn shared_names(classes: &[Class]) -> Vec<String> {
     let mut folders: HashMap<&str, Vec<&str>> = HashMap::new();
     for class in classes {
         folders.entry(&class.name).or_default().push(&class.folder);
@@ -97,40 +81,31 @@ fn shared_names(classes: &[Class]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ClassNameMap;
     use super::*;
 
-    fn texts(names: &[&str]) -> Vec<String> {
-        names.iter().map(|name| (*name).to_owned()).collect()
+    fn classes(pairs: &[(&str, &str)]) -> Vec<Class> {
+        let class = |(folder, name): &(&str, &str)| Class { folder: (*folder).into(), name: (*name).into() };
+        pairs.iter().map(class).collect()
     }
 
-    fn named(pairs: &[(&str, &str)]) -> Option<ClassNameMap> {
-        Some(ClassNameMap::from_pairs(
-            pairs.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect(),
-        ))
-    }
-
-    fn order(options: &DatasetOptions) -> Result<Vec<String>, String> {
-        let (classes, _) = classes(&texts(&["a", "b", "c"]), options).map_err(|error| error.to_string())?;
-        Ok(classes.into_iter().map(|class| class.folder).collect())
+    fn order(pairs: &[(&str, &str)], wanted: &[&str]) -> Result<Vec<usize>, String> {
+        let wanted: Vec<String> = wanted.iter().map(|name| (*name).to_owned()).collect();
+        ordered(&classes(pairs), &wanted).map_err(|error| error.to_string())
     }
 
     #[test]
     fn the_wanted_order_is_by_folder_or_class_name() {
-        let options = DatasetOptions {
-            class_names: named(&[("a", "Ant"), ("b", "c")]),
-            class_order: Some(texts(&["c", "Ant", "b"])),
-            root: None,
-        };
-        assert_eq!(order(&options), Ok(texts(&["c", "a", "b"])));
+        assert_eq!(order(&[("a", "Ant"), ("b", "c"), ("c", "c")], &["c", "Ant", "b"]), Ok(vec![2, 0, 1]));
+        assert_eq!(
+            order(&[("a", "crane"), ("b", "bee"), ("c", "crane")], &["crane", "crane", "bee"]),
+            Ok(vec![0, 2, 1])
+        );
     }
 
     #[test]
     fn the_wanted_order_names_every_class_once() {
-        let wanted =
-            |names: &[&str]| DatasetOptions { class_order: Some(texts(names)), ..Default::default() };
         assert_eq!(
-            order(&wanted(&["a", "a", "x"])),
+            order(&[("a", "a"), ("b", "b"), ("c", "c")], &["a", "a", "x"]),
             Err("the class order must name every class once: it lacks \"b\", \"c\"; not in the dataset, or named \
                  twice: \"a\", \"x\""
                 .to_owned())
@@ -139,14 +114,8 @@ mod tests {
 
     #[test]
     fn classes_that_share_a_name_are_noted() {
-        let options = DatasetOptions {
-            class_names: named(&[("a", "crane"), ("b", "bee"), ("c", "crane")]),
-            ..Default::default()
-        };
-        let (classes, notes) = classes(&texts(&["a", "b", "c"]), &options).unwrap();
-        assert_eq!(classes[2], Class { folder: "c".to_owned(), name: "crane".to_owned() });
         assert_eq!(
-            notes,
+            shared_names(&classes(&[("a", "crane"), ("b", "bee"), ("c", "crane")])),
             [
                 "the classes \"a\", \"c\" share the name \"crane\", so they get the same prompts and cannot be told apart; \
                  give them different names (--class-names, or class_names in an experiment), and where a CuPL file has \

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use super::SkippedImage;
+use crate::message::listed;
 use crate::text_file::TextFileError;
 
 /// Why a dataset cannot be opened.
@@ -30,24 +32,26 @@ pub enum DatasetError {
         pictures: usize,
     },
     /// One class is no choice.
-    #[error("{} has the class {class:?} only; a classifier needs at least two", path.display())]
+    #[error("{} has the class {class:?} only; a classifier needs at least two{}", path.display(), reasons(left_out))]
     OneClass {
         /// The root or manifest.
         path: PathBuf,
         /// The class.
         class: String,
+        /// Images that are left out.
+        left_out: Vec<SkippedImage>,
     },
     /// Not one image.
     #[error(
-        "{} has no images ({skipped} skipped, {ignored} of other kinds); \
-         images end in jpg, png, webp, bmp, gif or tiff, and a manifest's paths start at its own folder",
-        path.display()
+        "{} has no images ({} skipped, {ignored} of other kinds); \
+         images end in jpg, png, webp, bmp, gif or tiff, and a manifest's paths start at its own folder{}",
+        path.display(), left_out.len(), reasons(left_out)
     )]
     NoImages {
         /// The root or manifest.
         path: PathBuf,
-        /// Images that are listed but not there.
-        skipped: usize,
+        /// Images that are listed, and why they cannot be used.
+        left_out: Vec<SkippedImage>,
         /// Files that are no pictures by their ending.
         ignored: usize,
     },
@@ -75,6 +79,58 @@ pub enum DatasetError {
         /// What is missing, unknown or there twice.
         problem: String,
     },
+    /// Labels that cannot be meant, or do not fit the class names.
+    #[error("{}: {problem}", path.display())]
+    Labels {
+        /// The dataset.
+        path: PathBuf,
+        /// What was seen and what to do.
+        problem: String,
+    },
+    /// Two images of one name.
+    #[error(
+        "{} has two images called {name:?}, so that nobody could say which is meant; if it holds several datasets, name the          folder or file of one",
+        path.display()
+    )]
+    SameImageName {
+        /// The dataset.
+        path: PathBuf,
+        /// The name.
+        name: String,
+    },
+    /// Several datasets in one folder.
+    #[error(
+        "{} has {} configurations, which are datasets of their own: {}; choose one as {}#{}",
+        path.display(), configurations.len(), configurations.join(", "), path.display(), configurations[0]
+    )]
+    Configurations {
+        /// The folder.
+        path: PathBuf,
+        /// Their names; two at least.
+        configurations: Vec<String>,
+    },
+    /// Folders that hold class folders of their own.
+    #[error(
+        "the folders in {} hold only folders, of other names in each, so that they are no classes: {}; name the folder that \
+         the class folders lie in, as {}",
+        path.display(), listed(folders, 5), deeper.display()
+    )]
+    NestedFolders {
+        /// The folder.
+        path: PathBuf,
+        /// Those in it.
+        folders: Vec<String>,
+        /// One of them.
+        deeper: PathBuf,
+    },
+    /// Datasets of several forms in one folder.
+    #[error("{} holds several datasets, of which one is to be chosen: {}", path.display(), forms.join(", "))]
+    SeveralForms {
+        /// The folder.
+        path: PathBuf,
+        /// Each in words, with its selector.
+        forms: Vec<String>,
+    },
     /// A file that holds a whole dataset, or a part of one.
     #[error("{}: {problem}", path.display())]
     Archive {
@@ -101,6 +157,17 @@ pub enum DatasetError {
         /// What is wrong.
         problem: String,
     },
+}
+
+/// The first reasons why images are left out, each once.
+fn reasons(left_out: &[SkippedImage]) -> String {
+    let mut first: Vec<&SkippedImage> = Vec::new();
+    for image in left_out {
+        if first.len() < 3 && first.iter().all(|other| other.reason != image.reason) {
+            first.push(image);
+        }
+    }
+    first.iter().map(|image| format!("; {}: {}", image.name, image.reason)).collect()
 }
 
 impl DatasetError {

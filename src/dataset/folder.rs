@@ -4,10 +4,11 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::classes::{classes, note_on_empty};
+use super::class_folders::{ClassFolders, is_junk};
 use super::companion::is_about_all;
 use super::error::DatasetError;
-use super::synsets;
+use super::label::Label;
+use super::labels::Found;
 use super::{Dataset, DatasetImage, DatasetOptions, PictureSource, SkippedImage};
 
 /// The endings of the pictures that can be decoded, in lower case.
@@ -21,50 +22,59 @@ impl Dataset {
     /// When the folder cannot be read, there are fewer than two classes or no pictures at all, or the options do not
     /// fit.
     pub fn from_folder(root: &Path, options: &DatasetOptions) -> Result<Dataset, DatasetError> {
-        let mut found = Found::default();
+        let folders = ClassFolders { folder: root.to_owned(), ..ClassFolders::default() };
+        Self::from_class_folders(&folders, options)
+    }
+
+    /// The same without what is left out.
+    ///
+    /// # Errors
+    /// Those of [`Dataset::from_folder`].
+    pub(super) fn from_class_folders(
+        folders: &ClassFolders,
+        options: &DatasetOptions,
+    ) -> Result<Dataset, DatasetError> {
+        let ClassFolders { folder: root, left_out, .. } = folders;
+        let mut listed = Listed::default();
         let mut folders = Vec::new();
         for entry in entries(root).map_err(|error| DatasetError::Folder { path: root.to_owned(), error })? {
             if entry.path.is_dir() {
-                folders.push(entry.name);
+                if !left_out.contains(&entry.name) && !is_junk(&entry.name) {
+                    folders.push(entry.name);
+                }
             } else if !is_about_all(&entry.name) {
-                found.ignored.push(entry.name);
+                listed.ignored.push(entry.name);
             }
         }
-        let pictures = found.ignored.iter().filter(|name| is_picture(Path::new(name))).count();
+        let pictures = listed.ignored.iter().filter(|name| is_picture(Path::new(name))).count();
         match folders.as_slice() {
             [] => return Err(DatasetError::NoClasses { path: root.to_owned(), pictures }),
-            [class] => return Err(DatasetError::OneClass { path: root.to_owned(), class: class.clone() }),
+            [class] => {
+                return Err(DatasetError::OneClass {
+                    path: root.to_owned(),
+                    class: class.clone(),
+                    left_out: Vec::new(),
+                });
+            }
             _ => {}
         }
-        let named = synsets::named(root, &folders, options)?;
-        let (options, note) = named.as_ref().map_or((options, None), |(own, note)| (own, Some(note.clone())));
-        let (classes, mut notes) = classes(&folders, options)?;
-        notes.extend(note);
-        let mut images = Vec::new();
-        for (label, class) in classes.iter().enumerate() {
-            found.pictures.clear();
-            found.walk(&root.join(&class.folder), &class.folder, &mut Vec::new());
-            found.pictures.sort();
-            images.extend(found.pictures.drain(..).map(|(name, path)| DatasetImage {
-                name,
-                label,
-                source: PictureSource::File(path),
-            }));
+        let mut found = Found { all_are_classes: true, ..Found::default() };
+        for folder in folders {
+            let label = Label::Text(folder);
+            listed.walk(&root.join(&*label.words()), &label.words(), &mut Vec::new());
+            listed.pictures.sort();
+            for (name, path) in listed.pictures.drain(..) {
+                found.images.push(DatasetImage { name, label: 0, source: PictureSource::File(path) });
+                found.labels.push(label.clone());
+            }
+            found.further.push(label);
         }
-        let Found { skipped, ignored, .. } = found;
-        if images.is_empty() {
-            let (skipped, ignored) = (skipped.len(), ignored.len());
-            return Err(DatasetError::NoImages { path: root.to_owned(), skipped, ignored });
-        }
-        notes.extend(note_on_empty(&classes, &images));
-        Ok(Dataset {
-            classes,
-            images,
-            skipped,
-            ignored,
-            notes,
-            ..Dataset::empty(name_of(root), "a folder per class")
-        })
+        (found.skipped, found.ignored) = (listed.skipped, listed.ignored);
+        let mut dataset = Self::of_found(root, root, found, options)?;
+        // By class and then by name.
+        dataset.images.sort_by_key(|image| image.label);
+        dataset.name = name_of(root);
+        Ok(dataset)
     }
 }
 
@@ -74,11 +84,19 @@ impl Dataset {
 /// # Errors
 /// When the folder itself cannot be read.
 pub fn list_pictures(root: &Path) -> Result<Vec<(String, PathBuf)>, DatasetError> {
+    Ok(pictures_below(root)?.0)
+}
+
+/// The same, and what cannot be read.
+///
+/// # Errors
+/// When the folder itself cannot be read.
+pub fn pictures_below(root: &Path) -> Result<(Vec<(String, PathBuf)>, Vec<SkippedImage>), DatasetError> {
     entries(root).map_err(|error| DatasetError::Folder { path: root.to_owned(), error })?;
-    let mut found = Found::default();
+    let mut found = Listed::default();
     found.walk(root, "", &mut Vec::new());
     found.pictures.sort();
-    Ok(found.pictures)
+    Ok((found.pictures, found.skipped))
 }
 
 /// The folder's own name, as `.` and `..` have none.
@@ -92,13 +110,13 @@ fn name_of(root: &Path) -> String {
 }
 
 #[derive(Default)]
-struct Found {
+struct Listed {
     pictures: Vec<(String, PathBuf)>,
     skipped: Vec<SkippedImage>,
     ignored: Vec<String>,
 }
 
-impl Found {
+impl Listed {
     /// Takes everything below `folder`, whose path from the root is `name`. `above` has the folders it lies in, so that
     /// a link back to one of them ends there.
     fn walk(&mut self, folder: &Path, name: &str, above: &mut Vec<PathBuf>) {
@@ -113,7 +131,9 @@ impl Found {
         above.push(real);
         for Entry { name: own, path } in entries {
             let name = if name.is_empty() { own } else { format!("{name}/{own}") };
-            if path.is_dir() {
+            if path.is_dir() && is_junk(name.rsplit('/').next().unwrap_or(&name)) {
+                self.ignored.push(format!("{name}/"));
+            } else if path.is_dir() {
                 self.walk(&path, &name, above);
             } else if !is_picture(&path) {
                 self.ignored.push(name);

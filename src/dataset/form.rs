@@ -1,22 +1,29 @@
-//! Which form a dataset has, by looking at its path, and opening it.
+//! Which form a dataset has, by what is in it, and opening it.
+//!
+//! A folder may hold several things. A table without pictures is no dataset, nor is a folder without any; where two
+//! datasets remain, both are named with the selector for each. A selector (`PATH#…`) is a split, a configuration, or one of
+//! these forms; one that means nothing is an error.
 
 use std::path::{Path, PathBuf};
 
-use super::cifar;
+use super::class_folders::{self, ClassFolders};
 use super::error::DatasetError;
-use super::split;
+use super::picture_list::{self, PictureList};
 use super::webdataset::{expanded, sort_shards};
-use super::{Dataset, DatasetOptions, Splits};
+use super::{Dataset, DatasetOptions, Splits, cifar, parquet};
+use crate::message::listed;
 use crate::text_file;
 
 /// The forms that are known.
 enum DatasetForm {
     /// A folder per class.
-    Folders(PathBuf),
+    Folders(ClassFolders),
     /// A CSV, TSV or JSONL file of paths and labels.
     Manifest(PathBuf),
+    /// Pictures in one folder, and a file that says what they are.
+    List(PictureList, Splits),
     /// Tar files, in this order.
-    WebDataset(Vec<PathBuf>),
+    WebDataset(Vec<PathBuf>, Splits),
     /// Parquet files.
     Parquet(Vec<PathBuf>),
     /// The folder of CIFAR-10 or CIFAR-100.
@@ -25,14 +32,12 @@ enum DatasetForm {
     CifarArchive(PathBuf),
 }
 
-/// A form and the split that is meant.
+/// A form, and what to know about how it was chosen.
 struct Recognised {
     form: DatasetForm,
     /// What [`Dataset::open`] has still to choose by.
-    split: Option<String>,
-    /// Which split was chosen already, and what to know about that.
-    chosen: Splits,
-    note: Option<String>,
+    selector: Option<String>,
+    notes: Vec<String>,
 }
 
 impl DatasetForm {
@@ -44,122 +49,204 @@ impl DatasetForm {
         match self {
             Self::Folders(_) => "a folder per class".to_owned(),
             Self::Manifest(_) => "a manifest of paths and labels".to_owned(),
-            Self::WebDataset(shards) => format!("WebDataset, {}", files(shards.len(), "tar shard")),
+            Self::List(list, _) => {
+                let name = list.file.file_name().unwrap_or_default().to_string_lossy();
+                format!("pictures with the list {name}")
+            }
+            Self::WebDataset(shards, _) => format!("WebDataset, {}", files(shards.len(), "tar shard")),
             Self::Parquet(tables) => format!("Parquet, {}", files(tables.len(), "file")),
             Self::CifarFolder(..) => "CIFAR's binary version".to_owned(),
             Self::CifarArchive(_) => "CIFAR's binary version in its archive".to_owned(),
         }
     }
+
+    /// The selector that means this form of several.
+    fn selector(&self) -> &'static str {
+        match self {
+            Self::Folders(_) => "folders",
+            Self::Manifest(_) | Self::List(..) => "list",
+            Self::WebDataset(..) => "tar",
+            Self::Parquet(_) => "parquet",
+            Self::CifarFolder(..) | Self::CifarArchive(_) => "cifar",
+        }
+    }
 }
 
 impl Dataset {
-    /// Opens a dataset in whatever form it has. `path` may end in `#` and the name of a split; without it the one for
-    /// testing is taken.
+    /// Opens a dataset in whatever form it has. `path` may end in `#` and the name of a split, of a configuration or of a form;
+    /// without it the split for testing is taken.
     ///
     /// # Errors
     /// What is wrong with it as a whole.
     pub fn open(path: &Path, options: &DatasetOptions) -> Result<Dataset, DatasetError> {
-        let Recognised { form, split, chosen, note } = recognise(path)?;
-        let split = split.as_deref();
-        let (root, _) = text_file::split_key(path);
+        let (root, wanted) = text_file::split_key(path);
+        let Recognised { form, selector, notes } = recognise(&root, wanted.as_deref())?;
+        let selector = selector.as_deref();
         let mut dataset = match &form {
-            DatasetForm::Folders(folder) => Self::from_folder(folder, options),
-            DatasetForm::Manifest(file) => Self::from_manifest(file, options),
-            DatasetForm::WebDataset(shards) => Self::from_webdataset(shards, options),
-            DatasetForm::Parquet(files) => Self::from_parquet(&root, files, split, options),
-            DatasetForm::CifarFolder(folder, kind) => Self::from_cifar_folder(folder, *kind, split, options),
-            DatasetForm::CifarArchive(file) => Self::from_cifar_archive(file, split, options),
+            DatasetForm::Folders(folders) => Self::from_class_folders(folders, options),
+            DatasetForm::Manifest(file) => Self::from_manifest_split(file, selector, options),
+            DatasetForm::List(list, _) => Self::from_list(list, options),
+            DatasetForm::WebDataset(shards, _) => Self::from_webdataset(shards, options),
+            DatasetForm::Parquet(files) => Self::from_parquet(&root, files, selector, options),
+            DatasetForm::CifarFolder(folder, kind) => {
+                Self::from_cifar_folder(folder, *kind, selector, options)
+            }
+            DatasetForm::CifarArchive(file) => Self::from_cifar_archive(file, selector, options),
         }?;
-        if matches!(form, DatasetForm::WebDataset(_) | DatasetForm::Parquet(_))
+        // Not the name of a split, a wrapper or a shard.
+        let is_folders = matches!(&form, DatasetForm::Folders(folders) if folders.folder == root);
+        if !is_folders
+            && !matches!(form, DatasetForm::CifarFolder(..) | DatasetForm::CifarArchive(_))
             && let Some(name) = root.file_stem()
         {
             dataset.name = name.to_string_lossy().into_owned();
         }
         dataset.form = form.words();
-        if chosen.used.is_some() {
-            dataset.splits = chosen;
+        match form {
+            DatasetForm::List(_, splits) | DatasetForm::WebDataset(_, splits) => dataset.splits = splits,
+            DatasetForm::Folders(folders) => dataset.splits = folders.splits,
+            _ => {}
         }
-        dataset.notes.extend(note);
+        dataset.notes.extend(notes);
         Ok(dataset)
     }
 }
 
-fn recognise(path: &Path) -> Result<Recognised, DatasetError> {
-    let (root, wanted) = text_file::split_key(path);
-    let of =
-        |form: DatasetForm| Recognised { form, split: wanted.clone(), chosen: Splits::default(), note: None };
+fn recognise(root: &Path, wanted: Option<&str>) -> Result<Recognised, DatasetError> {
     if root.is_dir() {
-        return folder(&root, wanted.as_deref());
+        return folder(root, wanted);
     }
-    let ending = root.extension().map(|ending| ending.to_string_lossy().to_lowercase()).unwrap_or_default();
-    let shards = expanded(&root);
-    Ok(of(match ending.as_str() {
-        "tar" if cifar::is_archive(&root) => DatasetForm::CifarArchive(root),
-        "tar" => DatasetForm::WebDataset(shards),
-        "parquet" => DatasetForm::Parquet(vec![root]),
-        "gz" | "tgz" => DatasetForm::CifarArchive(root),
-        _ if !root.exists() => DatasetForm::Folders(root),
-        _ => DatasetForm::Manifest(root),
-    }))
+    let name = root.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    let ends = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
+    let of =
+        |form: DatasetForm| Ok(Recognised { form, selector: wanted.map(str::to_owned), notes: Vec::new() });
+    let shards = expanded(root);
+    if !root.exists() && shards.len() == 1 && shards[0] == root {
+        return Err(DatasetError::Folder {
+            path: root.to_owned(),
+            error: std::io::ErrorKind::NotFound.into(),
+        });
+    }
+    if ends(&[".parquet"]) {
+        return of(DatasetForm::Parquet(vec![root.to_owned()]));
+    }
+    if ends(&[".tar", ".tar.gz", ".tgz"]) {
+        if cifar::is_archive(root) {
+            return of(DatasetForm::CifarArchive(root.to_owned()));
+        }
+        return match wanted {
+            Some(wanted) => Err(nothing_to_select(root, wanted, &[])),
+            None => of(DatasetForm::WebDataset(shards, Splits::default())),
+        };
+    }
+    if ends(&[".gz"]) {
+        return of(DatasetForm::CifarArchive(root.to_owned()));
+    }
+    of(DatasetForm::Manifest(root.to_owned()))
+}
+
+fn nothing_to_select(root: &Path, wanted: &str, there: &[&str]) -> DatasetError {
+    DatasetError::Split {
+        path: root.to_owned(),
+        wanted: wanted.to_owned(),
+        splits: match there {
+            [] => vec!["none".to_owned()],
+            _ => there.iter().map(|name| (*name).to_owned()).collect(),
+        },
+    }
 }
 
 fn folder(root: &Path, wanted: Option<&str>) -> Result<Recognised, DatasetError> {
-    let split = wanted.map(str::to_owned);
-    let whole = |form, split| Recognised { form, split, chosen: Splits::default(), note: None };
     if let Some((folder, kind)) = cifar::folder_of(root) {
-        return Ok(whole(DatasetForm::CifarFolder(folder, kind), split));
+        let selector = wanted.map(str::to_owned);
+        return Ok(Recognised { form: DatasetForm::CifarFolder(folder, kind), selector, notes: Vec::new() });
     }
-    let tables = files_below(root, "parquet", 2);
-    if !tables.is_empty() {
-        return Ok(whole(DatasetForm::Parquet(tables), split));
+    let mut notes = Vec::new();
+    // A form's name is a selector only where no split is called so.
+    let is_form = |name: &&str| matches!(*name, "folders" | "list" | "tar" | "parquet");
+    let wanted_form = wanted.filter(is_form).filter(|name| !root.join(name).is_dir());
+    let wanted_split = wanted.filter(|_| wanted_form.is_none());
+
+    let (tables, without) = tables_with_pictures(root);
+    if !without.is_empty() {
+        notes.push(format!("tables without pictures are left out: {}", listed(&without, 5)));
     }
-    let mut shards = files_below(root, "tar", 0);
-    if !shards.is_empty() && wanted.is_none() {
-        sort_shards(&mut shards);
-        return Ok(whole(DatasetForm::WebDataset(shards), None));
-    }
-    let folders = folders_in(root);
-    let splits: Vec<&str> = folders.iter().map(String::as_str).collect();
-    // Folders of splits have no class among them.
-    let is_split = !splits.is_empty() && splits.iter().all(|name| split::is_split(name));
-    let (chosen, note) = match (is_split, wanted) {
-        (false, None) => (Splits::default(), None),
-        _ => split::choose(root, if is_split { &splits } else { &[] }, wanted)?,
+    let found = match class_folders::find(root, wanted_split) {
+        Ok(found) => found,
+        // Parquet files have splits and configurations of their own.
+        Err(DatasetError::Split { .. }) if !tables.is_empty() => ClassFolders::default(),
+        Err(error) => return Err(error),
     };
-    let folder = chosen.used.as_deref().map_or_else(|| root.to_owned(), |name| root.join(name));
-    let mut shards = files_below(&folder, "tar", 0);
-    sort_shards(&mut shards);
-    let form = if shards.is_empty() { DatasetForm::Folders(folder) } else { DatasetForm::WebDataset(shards) };
-    Ok(Recognised { form, split: None, chosen, note })
+    let mut forms = below(&found);
+    if !tables.is_empty() {
+        forms.push(DatasetForm::Parquet(tables));
+    }
+    if let Some(wanted) = wanted_form {
+        forms.retain(|form| form.selector() == wanted);
+        if forms.is_empty() {
+            return Err(nothing_to_select(root, wanted, &[]));
+        }
+    }
+    if forms.len() > 1 {
+        let named =
+            |form: &DatasetForm| format!("{} as {}#{}", form.words(), root.display(), form.selector());
+        let forms = forms.iter().map(named).collect();
+        return Err(DatasetError::SeveralForms { path: root.to_owned(), forms });
+    }
+    Ok(match forms.pop() {
+        Some(DatasetForm::Parquet(tables)) => {
+            let selector = wanted_split.map(str::to_owned);
+            Recognised { form: DatasetForm::Parquet(tables), selector, notes }
+        }
+        form => {
+            notes.extend(found.notes.iter().cloned());
+            Recognised { form: form.unwrap_or(DatasetForm::Folders(found)), selector: None, notes }
+        }
+    })
 }
 
-/// The files with an ending in a folder and `depth` levels of folders below it, sorted.
-fn files_below(folder: &Path, ending: &str, depth: usize) -> Vec<PathBuf> {
+/// The datasets in the folder that was found.
+fn below(found: &ClassFolders) -> Vec<DatasetForm> {
+    let mut forms = Vec::new();
+    let mut shards = files_below(&found.folder, &["tar", "tgz", "tar.gz"], 0);
+    if !shards.is_empty() {
+        sort_shards(&mut shards);
+        forms.push(DatasetForm::WebDataset(shards, found.splits.clone()));
+    }
+    if let Some(list) = picture_list::of_folder(&found.folder) {
+        forms.push(DatasetForm::List(list, found.splits.clone()));
+    } else if class_folders::has_classes(found) {
+        forms.push(DatasetForm::Folders(found.clone()));
+    }
+    forms
+}
+
+/// Parquet files with pictures, and the names of those without.
+fn tables_with_pictures(root: &Path) -> (Vec<PathBuf>, Vec<String>) {
+    let files = files_below(root, &["parquet"], 2);
+    let (with, without): (Vec<PathBuf>, Vec<PathBuf>) =
+        files.into_iter().partition(|file| parquet::may_have_pictures(file));
+    let name = |file: PathBuf| file.strip_prefix(root).unwrap_or(&file).display().to_string();
+    (with, without.into_iter().map(name).collect())
+}
+
+/// The files with one of these endings in a folder and `depth` levels of folders below it, sorted.
+fn files_below(folder: &Path, endings: &[&str], depth: usize) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
-        if entry.file_name().to_string_lossy().starts_with('.') {
+        let name = entry.file_name().to_string_lossy().to_lowercase();
+        if name.starts_with('.') {
             continue;
         }
         if path.is_dir() {
             if depth > 0 {
-                files.extend(files_below(&path, ending, depth - 1));
+                files.extend(files_below(&path, endings, depth - 1));
             }
-        } else if path.extension().is_some_and(|own| own.eq_ignore_ascii_case(ending)) {
+        } else if endings.iter().any(|ending| name.ends_with(&format!(".{ending}"))) {
             files.push(path);
         }
     }
     files.sort();
     files
-}
-
-fn folders_in(folder: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut names: Vec<String> = entries
-        .filter(|entry| entry.path().is_dir())
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .filter(|name| !name.starts_with('.'))
-        .collect();
-    names.sort();
-    names
 }

@@ -1,95 +1,101 @@
 //! A CSV, TSV or JSONL file with a path and a label in each row, see `manifest_rows.rs`.
 
-use std::collections::{BTreeSet, HashMap};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::classes::{classes, note_on_empty};
 use super::error::DatasetError;
-use super::labels::{Label, Labelled};
-use super::manifest_rows::{Row, read};
-use super::synsets;
-use super::{Class, Dataset, DatasetImage, DatasetOptions, PictureSource, SkippedImage};
+use super::labels::Found;
+use super::manifest_rows::{Row, Rows, read};
+use super::{Dataset, DatasetImage, DatasetOptions, PictureSource, SkippedImage, split};
 
 impl Dataset {
-    /// Opens a manifest. Images keep the order of the rows. The classes are all labels, sorted bytewise unless the options
-    /// give an order, which may name further classes: they have no pictures and are possible answers. With a list of class
-    /// names, the labels may be names in it or their numbers from 0 on. A path that is not there is a skipped image.
+    /// Opens a manifest. Images keep the order of the rows. The classes are all labels; an order in the options may name
+    /// further classes: they have no pictures and are possible answers. A path that is not there is a skipped image.
     ///
     /// # Errors
     /// When the file cannot be read, a row lacks its path or label or repeats a path, there are fewer than two classes
     /// or no images, or the options do not fit.
     pub fn from_manifest(file: &Path, options: &DatasetOptions) -> Result<Dataset, DatasetError> {
+        Self::from_manifest_split(file, None, options)
+    }
+
+    /// The same of the rows of one split, where a column says which split a row belongs to.
+    ///
+    /// # Errors
+    /// Those of [`Dataset::from_manifest`]; when the wanted split is not there.
+    pub(super) fn from_manifest_split(
+        file: &Path,
+        wanted: Option<&str>,
+        options: &DatasetOptions,
+    ) -> Result<Dataset, DatasetError> {
         let root = options.root.as_deref().or(file.parent()).unwrap_or(Path::new(""));
-        let rows = read(file, root)?;
-        let (classes, labels, mut notes) = labelled(&rows, root, options)?;
-        if let [class] = classes.as_slice() {
-            return Err(DatasetError::OneClass { path: file.to_owned(), class: class.folder.clone() });
-        }
-        let (mut images, mut skipped) = (Vec::new(), Vec::new());
-        for (Row { path, .. }, label) in rows.iter().zip(labels) {
-            let on_disk = root.join(path);
-            match on_disk.metadata() {
-                Ok(kind) if kind.is_file() => images.push(DatasetImage {
-                    name: path.clone(),
-                    label,
-                    source: PictureSource::File(on_disk),
-                }),
-                Ok(_) => skipped.push(SkippedImage { name: path.clone(), reason: "not a file".to_owned() }),
-                Err(error) => {
-                    skipped.push(SkippedImage {
-                        name: path.clone(),
-                        reason: format!("cannot be read: {error}"),
-                    });
-                }
+        let found = read(file, root)?;
+        let splits = found.splits();
+        let splits: Vec<&str> = splits.iter().map(String::as_str).collect();
+        let (splits, note) = split::choose(file, &splits, wanted)?;
+        let Rows { mut rows, names, notes } = found;
+        let without = rows.iter().filter(|row| row.split.as_deref().is_none_or(str::is_empty)).count();
+        let mut notes = notes;
+        if let Some(split) = &splits.used {
+            rows.retain(|row| row.split.as_ref() == Some(split));
+            if without > 0 {
+                notes.push(format!("{without} rows belong to no split and are left out"));
             }
         }
-        if images.is_empty() {
-            return Err(DatasetError::NoImages { path: file.to_owned(), skipped: skipped.len(), ignored: 0 });
+        let mut found = Found { order_may_add: true, names_of_numbers: names, notes, ..Found::default() };
+        for Row { path, label, .. } in rows {
+            let reason = match PathInManifest::new(&path, root) {
+                PathInManifest::OnDisk(on_disk) => {
+                    found.images.push(DatasetImage {
+                        name: path,
+                        label: 0,
+                        source: PictureSource::File(on_disk),
+                    });
+                    found.labels.push(label);
+                    continue;
+                }
+                PathInManifest::Not(reason) => reason,
+            };
+            found.skipped.push(SkippedImage { name: path, reason });
+            found.further.push(label);
         }
-        notes.extend(note_on_empty(&classes, &images));
-        let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Dataset { classes, images, skipped, notes, ..Dataset::empty(name, "a manifest") })
+        let mut dataset = Self::of_found(file, root, found, options)?;
+        dataset.splits = splits;
+        dataset.notes.extend(note);
+        Ok(dataset)
     }
 }
 
-/// The classes, each row's place among them, and notes.
-type LabelledRows = (Vec<Class>, Vec<usize>, Vec<String>);
-
-fn labelled(rows: &[Row], root: &Path, options: &DatasetOptions) -> Result<LabelledRows, DatasetError> {
-    if let Some(found) = in_list(rows, options)? {
-        return Ok(found);
-    }
-    let mut folders: BTreeSet<&str> = rows.iter().map(|row| row.label.as_str()).collect();
-    for wanted in options.class_order.iter().flatten() {
-        if !folders.contains(wanted.as_str()) {
-            folders
-                .insert(options.class_names.as_ref().and_then(|map| map.folder_of(wanted)).unwrap_or(wanted));
-        }
-    }
-    let folders: Vec<String> = folders.into_iter().map(str::to_owned).collect();
-    let named = synsets::named(root, &folders, options)?;
-    let (options, note) = named.as_ref().map_or((options, None), |(own, note)| (own, Some(note.clone())));
-    let (classes, mut notes) = classes(&folders, options)?;
-    notes.extend(note);
-    let of_label: HashMap<&str, usize> =
-        classes.iter().enumerate().map(|(index, class)| (class.folder.as_str(), index)).collect();
-    let labels = rows.iter().map(|row| of_label[row.label.as_str()]).collect();
-    Ok((classes, labels, notes))
+/// Where a path of a manifest leads.
+enum PathInManifest {
+    OnDisk(PathBuf),
+    /// Why to no picture.
+    Not(String),
 }
 
-/// The same where the options list the classes and every label is a name in the list, or every one a number in it.
-fn in_list(rows: &[Row], options: &DatasetOptions) -> Result<Option<LabelledRows>, DatasetError> {
-    let Some(list) = options.class_names.as_ref().and_then(|map| map.list()) else { return Ok(None) };
-    let names: Vec<Label> = rows.iter().map(|row| Label::Name(row.label.clone())).collect();
-    let numbers: Vec<Label> = rows.iter().map(|row| Label::parse(&row.label)).collect();
-    let without = DatasetOptions { class_names: None, ..options.clone() };
-    for labels in [names, numbers] {
-        let Labelled { classes, labels, notes } = Labelled::new(&labels, Some(list.to_vec()), &without)?;
-        if let Some(labels) = labels.into_iter().collect() {
-            return Ok(Some((classes, labels, notes)));
+impl PathInManifest {
+    fn new(path: &str, root: &Path) -> Self {
+        let on_disk = root.join(path);
+        let error = match on_disk.metadata() {
+            Ok(kind) if kind.is_file() => return Self::OnDisk(on_disk),
+            Ok(_) => return Self::Not("not a file".to_owned()),
+            Err(error) => error,
+        };
+        let is_there = |path: &str| Some(root.join(path)).filter(|path| path.is_file());
+        let of_url = path.strip_prefix("file://").map(|rest| rest.strip_prefix("localhost").unwrap_or(rest));
+        if let Some(found) = of_url.and_then(is_there).or_else(|| is_there(&path.replace('\\', "/"))) {
+            return Self::OnDisk(found);
         }
+        let is_drive = |path: &str| path.as_bytes().get(1) == Some(&b':') && !path.starts_with('/');
+        Self::Not(match path.split_once("://") {
+            Some(("file", _)) => format!("cannot be read: {error}"),
+            Some(_) => "it is an address on the network; download the pictures first, and give their paths"
+                .to_owned(),
+            None if is_drive(path) => {
+                "it is a path of Windows; write paths from the manifest's own folder, with /".to_owned()
+            }
+            None => format!("cannot be read: {error}"),
+        })
     }
-    Ok(None)
 }
 
 #[cfg(test)]
@@ -178,51 +184,87 @@ mod tests {
 
     #[test]
     fn bad_rows_are_told_with_their_line() {
-        let cases: [(&[u8], &str); 8] = [
+        let cases: [(&[u8], &str); 10] = [
             (b"a/1.jpg,cat\n\na/2.jpg\n", "m.csv line 3: 1 columns; a row needs a path and a label"),
             (b"a/1.jpg,cat\n,dog\n", "m.csv line 2: a row needs a path and a label"),
-            (b"a/1.jpg,cat\na/2.jpg, \n", "m.csv line 2: a row needs a path and a label"),
             (
-                b"a/1.jpg,cat\na/2.jpg,dog\na/1.jpg,dog\n",
-                "m.csv line 3: \"a/1.jpg\" is on line 1 already; keep one row",
+                b"a/1.jpg,cat\na/2.jpg,dog\n./a/1.jpg,dog\n",
+                "m.csv line 3: \"./a/1.jpg\" is on line 1 already, with the label \"cat\" instead of \"dog\"; keep one row",
+            ),
+            (
+                b"a/1.jpg,cat, wild\na/2.jpg,dog\n",
+                "m.csv line 1: 3 columns instead of 2; put quotation marks around",
             ),
             (
                 b"path,kind\na/1.jpg,cat\n",
-                "m.csv line 1: the header has no column `label`; these mean it too: class, class_name, category, cls, target",
+                "m.csv line 1: the header has no column `label`; these mean it too: labels, ",
             ),
             (
                 b"where,label\na/1.jpg,cat\n",
-                "m.csv line 1: the header has no column `path`; these mean it too: image, image_path, file_name, \
-                 filename, filepath, file_path, file",
+                "m.csv line 1: the header has no column `path`; these mean it too: image, ",
+            ),
+            (
+                b"path,cat,dog\na/1.jpg,1,0\na/2.jpg,0,1\n",
+                "m.csv line 1: a column of zeros and ones for each class (cat, dog); write one column",
             ),
             (
                 b"where,kind\na/1.jpg,cat\na/2.jpg,dog\n",
                 "m.csv line 1: this looks like a header; call its columns `path` and `label`",
             ),
+            (b"path,label\n\"a/1.jpg,cat\na/2.jpg,dog\n", "m.csv line 2: a quotation mark is not closed"),
             (b"a/1.jpg,cat\na/2.jpg,h\xf8ne\n", "m.csv line 2: not UTF-8 text; save the file as UTF-8"),
         ];
         for (content, message) in cases {
-            assert_eq!(open("m.csv", content).unwrap_err(), message);
+            let error = open("m.csv", content).unwrap_err();
+            assert!(error.starts_with(message), "{error}");
         }
         let cases = [
+            ("{\"path\": \"a/1.jpg\"}", "m.jsonl line 1: no key \"label\"; these mean it too: labels, "),
             (
-                "{\"path\": \"a/1.jpg\"}",
-                "m.jsonl line 1: no key \"label\"; these mean it too: class, class_name, category, cls, target",
+                "{\"path\": \"a/1.jpg\", \"label\": [\"cat\", \"dog\"]}",
+                "m.jsonl line 1: it has 2 labels; several labels an image are not evaluated here",
             ),
             (
-                "{\"path\": \"a/1.jpg\", \"label\": [\"cat\"]}",
-                "m.jsonl line 1: \"label\" holds a list; it should hold a text, or a label's whole number",
+                "{\"path\": \"a/1.jpg\", \"label\": true}",
+                "m.jsonl line 1: its label is true or false; a label is a number or a name",
             ),
             ("\n{\"path\": \"\", \"label\": 1}", "m.jsonl line 2: a row needs a path and a label"),
         ];
         for (content, message) in cases {
-            assert_eq!(open("m.jsonl", content).unwrap_err(), message);
+            let error = open("m.jsonl", content).unwrap_err();
+            assert!(error.starts_with(message), "{error}");
         }
         let message = open("m.jsonl", "a/1.jpg,cat").unwrap_err();
         assert!(
             message.starts_with("m.jsonl line 1: not a JSON object (") && message.contains("cat/1.jpg"),
             "{message}"
         );
+    }
+
+    #[test]
+    fn rows_of_other_programs_are_read_or_say_why_not() {
+        let dataset = open("m.csv", "a/1.jpg,cat\na/1.jpg,cat\n./a/1.jpg,cat\na\\2.jpg,dog\n").unwrap();
+        assert_eq!(images(&dataset), [("a/1.jpg", "cat"), ("a\\2.jpg", "dog")]);
+        assert!(dataset.notes[0].contains("2 rows repeat a path"), "{:?}", dataset.notes);
+        let rows =
+            "path,label\na/1.jpg,cat\na/2.jpg,dog\nb 3.png,\nhttps://example.com/4.jpg,cat\nC:\\5.jpg,dog\n";
+        let dataset = open("m.csv", rows).unwrap();
+        assert_eq!(dataset.images.len(), 2);
+        let reasons: Vec<&str> = dataset.skipped.iter().map(|image| image.reason.as_str()).collect();
+        for (reason, said) in reasons.iter().zip(["on the network", "a path of Windows", "it has no label"]) {
+            assert!(reason.contains(said), "{reasons:?}");
+        }
+        let dataset = open("m.csv", "cat,a/1.jpg\ndog,a/2.jpg\n").unwrap();
+        assert_eq!(images(&dataset), [("a/1.jpg", "cat"), ("a/2.jpg", "dog")]);
+        assert!(dataset.notes[0].contains("no header"), "{:?}", dataset.notes);
+        let dataset = open("m.csv", "filename,class_id,class_name\na/1.jpg,6,cat\na/2.jpg,5,dog\n").unwrap();
+        assert_eq!(dataset.class_names(), ["dog", "cat"]);
+        assert_eq!(images(&dataset), [("a/1.jpg", "cat"), ("a/2.jpg", "dog")]);
+        let message = open("m.csv", "filename,label,class_name\na/1.jpg,6,cat\na/2.jpg,6,dog\n").unwrap_err();
+        assert!(message.contains("6 is called \"cat\" and \"dog\""), "{message}");
+        let nested = "{\"image\": {\"bytes\": null, \"path\": \"a/1.jpg\"}, \"label\": \"cat\"}\n\
+                      {\"image\": {\"path\": \"a/2.jpg\"}, \"label\": \"dog\"}\n";
+        assert_eq!(images(&open("m.jsonl", nested).unwrap()), [("a/1.jpg", "cat"), ("a/2.jpg", "dog")]);
     }
 
     /// The class names of the dataset of these rows, and each image's.
@@ -269,7 +311,7 @@ mod tests {
             assert_eq!(named(content, &options), Ok(expected.clone()));
         }
         let message = named("1.jpg,2\n2.jpg,gnu\n", &options).unwrap_err();
-        assert!(message.contains("3 class names and the dataset 2 folders"), "{message}");
+        assert!(message.contains("3 class names and the dataset 2 folders or labels"), "{message}");
     }
 
     #[test]
@@ -282,7 +324,10 @@ mod tests {
         );
         assert_eq!(
             open("m.csv", "x.jpg,a\ny.jpg,b\n").unwrap_err(),
-            format!("m.csv has no images (2 skipped, 0 of other kinds); {end}")
+            format!(
+                "m.csv has no images (2 skipped, 0 of other kinds); {end}; x.jpg: cannot be read: No such file or \
+                 directory (os error 2)"
+            )
         );
         assert_eq!(
             open("m.csv", "a/1.jpg,a\na/2.jpg,a\n").unwrap_err(),

@@ -4,14 +4,18 @@
 //! |---|---|
 //! | `form.rs` | which of the forms below a path has |
 //! | `split.rs` | which part is meant, as `PATH#test` |
+//! | `class_folders.rs` | which folders are classes, splits, wrappers or nothing of the dataset |
 //! | `folder.rs` | a folder per class; all pictures below a folder |
+//! | `picture_list.rs` | pictures in one folder, and a file that says what they are |
 //! | `manifest.rs` | a CSV, TSV or JSONL file of paths and labels |
 //! | `manifest_rows.rs` | what a row of it has, and how its columns are called |
 //! | `webdataset.rs` | tar shards |
 //! | `parquet.rs` | Parquet files as Hugging Face has them |
 //! | `zstd_pages.rs` | unpacks what Zstandard compressed in them |
 //! | `cifar.rs` | CIFAR-10 and CIFAR-100, binary version |
-//! | `labels.rs` | labels that are numbers or names |
+//! | `field_names.rs` | what columns, keys and members are called |
+//! | `label.rs` | one label, as files write it |
+//! | `labels.rs` | what labels mean: images, labels and class names become a dataset |
 //! | `sheets.rs` | the tile sheets of the embedded demo |
 //! | `table.rs` | rows of CSV and TSV files |
 //! | `class_names.rs` | a map from folder names to class names |
@@ -24,21 +28,27 @@
 //! later, image by image.
 
 mod cifar;
+mod class_folders;
 mod class_names;
 mod classes;
 mod companion;
 mod error;
+mod field_names;
 mod folder;
 mod form;
+mod label;
 mod labels;
 mod manifest;
 mod manifest_rows;
 mod parquet;
 pub mod picture;
+mod picture_list;
 mod sheets;
 mod split;
 mod synsets;
 mod table;
+#[cfg(test)]
+mod tests;
 mod webdataset;
 mod zstd_pages;
 
@@ -49,7 +59,7 @@ use serde::Serialize;
 pub use class_names::ClassNameMap;
 pub use companion::templates_beside;
 pub use error::DatasetError;
-pub use folder::list_pictures;
+pub use folder::{list_pictures, pictures_below};
 pub use picture::{Picture, PictureArchive, PictureError, PictureHeader, PictureSource};
 pub use sheets::SheetClass;
 pub use split::Splits;
@@ -73,6 +83,8 @@ pub struct Dataset {
     pub ignored: Vec<String>,
     /// What is odd but harmless, in words.
     pub notes: Vec<String>,
+    /// How the labels were understood, in words: as numbers or as names, how many, the first and the last.
+    pub labels: String,
 }
 
 /// A class of a dataset.
@@ -109,8 +121,10 @@ pub struct SkippedImage {
 pub struct DatasetOptions {
     /// Class names for folder names; without it they are the same.
     pub class_names: Option<ClassNameMap>,
-    /// The classes in the wanted order, by folder or class name, each once. Without it they are sorted bytewise by
-    /// folder name. For a manifest it may name further classes, which have no pictures.
+    /// The number that the first name of a list of class names has as a label; without it 0.
+    pub first_label: Option<u64>,
+    /// The classes in the wanted order, by folder or class name, each once. Without it they are sorted: by number where all
+    /// labels are numbers, else bytewise. For a manifest it may name further classes, which have no pictures.
     pub class_order: Option<Vec<String>>,
     /// Where the relative paths of a manifest start; without it, at the manifest's own folder.
     pub root: Option<PathBuf>,
@@ -128,6 +142,7 @@ impl Dataset {
             skipped: Vec::new(),
             ignored: Vec::new(),
             notes: Vec::new(),
+            labels: String::new(),
         }
     }
 

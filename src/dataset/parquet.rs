@@ -3,29 +3,32 @@
 //! The files' metadata says under `huggingface` which column is the image and which the label, with the class names. Without
 //! it, columns are found by their names. Pictures are read from the files when they are wanted, a page at a time.
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use parquet::basic::{Compression, Type};
+use parquet::basic::{Compression, ConvertedType, LogicalType, Type};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl, get_column_reader};
 use parquet::data_type::{ByteArray, ByteArrayType, DataType};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::ParquetMetaData;
 use parquet::file::reader::{ChunkReader, FileReader, Length, SerializedFileReader};
-use serde_json::Value;
+use parquet::file::statistics::Statistics;
+use parquet::schema::types::ColumnDescPtr;
+use serde_json::{Map, Value};
 
 use super::error::DatasetError;
-use super::labels::{Label, Labelled};
+use super::field_names::{LABELS, LabelColumns, PATHS, PICTURES};
+use super::label::{Label, is_no_number};
+use super::labels::Found;
 use super::picture::{ArchiveFile, Picture, PictureArchive, PictureError};
 use super::zstd_pages::ZstdPages;
 use super::{Dataset, DatasetImage, DatasetOptions, PictureSource, split};
-
-/// Names of columns with pictures.
-const IMAGES: [&str; 6] = ["image", "img", "picture", "image_bytes", "jpg", "png"];
-/// Names of columns with labels, the best first.
-const LABELS: [&str; 6] = ["label", "labels", "fine_label", "cls", "class", "class_name"];
+use crate::message::listed;
 
 /// Positioned reads, so that threads do not move one another's place in the file.
 #[derive(Clone)]
@@ -113,11 +116,22 @@ fn column_values<T: DataType>(
     Ok(values)
 }
 
-/// What the files say of themselves.
+/// What the files say of themselves. Columns are places among the leaves of the schema.
 struct Columns {
-    image: usize,
+    image: ImageColumn,
     label: usize,
+    /// The name of each label that is a number.
+    name: Option<usize>,
     names: Option<Vec<String>>,
+}
+
+/// Where a row's picture is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ImageColumn {
+    /// In this column.
+    Bytes(usize),
+    /// In the file whose path is in this column.
+    Path(usize),
 }
 
 impl Dataset {
@@ -133,33 +147,176 @@ impl Dataset {
         wanted: Option<&str>,
         options: &DatasetOptions,
     ) -> Result<Dataset, DatasetError> {
+        let (files, wanted) = of_configuration(path, files, wanted)?;
         let of_file: Vec<Option<String>> = files.iter().map(|file| split_of(file)).collect();
         let mut splits: Vec<&str> = of_file.iter().flatten().map(String::as_str).collect();
         splits.sort_unstable();
         splits.dedup();
-        let (splits, note) = split::choose(path, &splits, wanted)?;
-        let chosen = splits.used.as_deref();
-        let (mut images, mut labels, mut names) = (Vec::new(), Vec::new(), None);
-        for (file, _) in files.iter().zip(&of_file).filter(|(_, split)| split.as_deref() == chosen) {
+        let of_split = |chosen: Option<&str>| -> Vec<&PathBuf> {
+            let chosen = files.iter().zip(&of_file).filter(|(_, split)| split.as_deref() == chosen);
+            chosen.map(|(file, _)| *file).collect()
+        };
+        let mut left = splits;
+        let (splits, note, unlabelled) = loop {
+            let (splits, note) = split::choose(path, &left, wanted)?;
+            // The answers of a test split are often kept secret.
+            match splits.used.clone() {
+                Some(used)
+                    if wanted.is_none() && left.len() > 1 && are_unlabelled(&of_split(Some(&used)))? =>
+                {
+                    left.retain(|split| *split != used);
+                }
+                _ => {
+                    let all = of_file.iter().flatten().map(String::as_str);
+                    let unlabelled: BTreeSet<&str> = all.filter(|split| !left.contains(split)).collect();
+                    break (splits, note, unlabelled.into_iter().map(str::to_owned).collect::<Vec<_>>());
+                }
+            }
+        };
+        let chosen = of_split(splits.used.as_deref());
+        let mut found = Found::default();
+        found.notes.extend(
+            unlabelled
+                .iter()
+                .map(|split| format!("the split {split} has no labels, and is not the one that is used")),
+        );
+        if splits.used.is_some() {
+            let without: Vec<String> = files
+                .iter()
+                .zip(&of_file)
+                .filter(|(_, split)| split.is_none())
+                .map(|(file, _)| file.display().to_string())
+                .collect();
+            if !without.is_empty() {
+                found
+                    .notes
+                    .push(format!("files that belong to no split are left out: {}", listed(&without, 5)));
+            }
+        }
+        for &file in &chosen {
             let failed = |problem: String| DatasetError::archive(file, problem);
             let (table, columns) = open(file).map_err(failed)?;
-            labels.extend(table.labels(columns.label).map_err(failed)?);
-            names = names.or(columns.names);
-            let stem = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            let labels = table.labels(columns.label).map_err(failed)?;
+            if let Some(column) = columns.name {
+                let names = table.labels(column).map_err(failed)?;
+                for (label, name) in labels.iter().zip(names) {
+                    found
+                        .names_of_numbers
+                        .add(label, Some(&name.words()).filter(|name| !name.is_empty()).map(|n| &**n));
+                }
+            }
+            found.labels.extend(match (&found.names, columns.names) {
+                (Some((names, _)), Some(own)) if *names != own => {
+                    renumbered(labels, &own, names).map_err(failed)?
+                }
+                (None, Some(own)) => {
+                    found.names = Some((own, format!("the metadata of {}", file.display())));
+                    labels
+                }
+                _ => labels,
+            });
+            let stem = stem(path, file, &chosen);
+            if let ImageColumn::Path(column) = columns.image {
+                let folder = file.parent().unwrap_or(Path::new(""));
+                for (row, path) in table.labels(column).map_err(failed)?.into_iter().enumerate() {
+                    let name = match path.words() {
+                        path if path.is_empty() => format!("{stem}/{row:06}"),
+                        path => path.into_owned(),
+                    };
+                    let source = PictureSource::File(folder.join(&name));
+                    found.images.push(DatasetImage { name, label: 0, source });
+                }
+                continue;
+            }
             let rows = table.starts.last().copied().unwrap_or(0);
             let archive: Arc<dyn PictureArchive> = Arc::new(table);
-            images.extend((0..rows).map(|member| DatasetImage {
+            found.images.extend((0..rows).map(|member| DatasetImage {
                 name: format!("{stem}/{member:06}"),
                 label: 0,
                 source: PictureSource::Member { archive: Arc::clone(&archive), member },
             }));
         }
-        let labelled = Labelled::new(&labels, names, options)?;
-        let mut dataset = Dataset::of_labelled(path, images, &labels, labelled, Vec::new())?;
+        let mut dataset = Dataset::of_found(path, path.parent().unwrap_or(path), found, options)?;
         dataset.notes.extend(note);
         dataset.splits = splits;
         Ok(dataset)
     }
+}
+
+/// The files of one configuration, and the split that is left of what is wanted: `CONFIGURATION`, `SPLIT` or
+/// `CONFIGURATION/SPLIT`. Configurations are datasets of their own that share a folder: their files lie in folders that are
+/// called neither `data` nor like a split.
+fn of_configuration<'a, 'b>(
+    root: &Path,
+    files: &'a [PathBuf],
+    wanted: Option<&'b str>,
+) -> Result<(Vec<&'a PathBuf>, Option<&'b str>), DatasetError> {
+    let of_file: Vec<String> = files.iter().map(|file| configuration_of(root, file)).collect();
+    let there: BTreeSet<&str> = of_file.iter().map(String::as_str).collect();
+    let of = |name: &str| {
+        files.iter().zip(&of_file).filter(|(_, own)| *own == name).map(|(file, _)| file).collect()
+    };
+    if there.len() < 2 {
+        return Ok((files.iter().collect(), wanted));
+    }
+    let asked = wanted.and_then(|wanted| {
+        let whole = there.get(wanted).map(|name| (*name, None));
+        whole.or_else(|| {
+            let (name, split) = wanted.rsplit_once('/')?;
+            there.get(name).map(|name| (*name, Some(split)))
+        })
+    });
+    match asked {
+        Some((name, split)) => Ok((of(name), split)),
+        None => Err(DatasetError::Configurations {
+            path: root.to_owned(),
+            configurations: there.into_iter().map(str::to_owned).collect(),
+        }),
+    }
+}
+
+fn configuration_of(root: &Path, file: &Path) -> String {
+    let below = file.parent().and_then(|folder| folder.strip_prefix(root).ok()).unwrap_or(Path::new(""));
+    let folders = below.iter().map(|folder| folder.to_string_lossy());
+    let own: Vec<_> =
+        folders.filter(|name| name != "data" && !split::is_split(&name.to_lowercase())).collect();
+    if own.is_empty() { ".".to_owned() } else { own.join("/") }
+}
+
+/// What the pictures of a file are called by: its name, or where several files have it, its path from the root.
+fn stem(root: &Path, file: &Path, files: &[&PathBuf]) -> String {
+    let stem = |file: &Path| file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let own = stem(file);
+    if files.iter().filter(|file| stem(file) == own).count() == 1 {
+        return own;
+    }
+    let below = file.strip_prefix(root).unwrap_or(file).with_extension("");
+    below.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/")
+}
+
+/// Labels of a file whose list of class names is in another order than that of the files before it.
+fn renumbered(labels: Vec<Label>, own: &[String], names: &[String]) -> Result<Vec<Label>, String> {
+    let sorted = |names: &[String]| {
+        let mut names = names.to_vec();
+        names.sort_unstable();
+        names
+    };
+    let mut distinct = sorted(own);
+    distinct.dedup();
+    if sorted(own) != sorted(names) || distinct.len() != own.len() {
+        return Err(
+            "its metadata has other class names than the files before it; evaluate it alone".to_owned()
+        );
+    }
+    let place = |label| match label {
+        Label::Number(number) => usize::try_from(number)
+            .ok()
+            .and_then(|number| own.get(number))
+            .and_then(|name| names.iter().position(|other| other == name))
+            .map_or(Label::Number(number), |place| Label::Number(place as i64)),
+        other => other,
+    };
+    Ok(labels.into_iter().map(place).collect())
 }
 
 /// The split that a file's name, or that of its folder, begins with.
@@ -170,6 +327,25 @@ fn split_of(file: &Path) -> Option<String> {
     Some(first).filter(|name| split::is_split(name)).or_else(|| folder().filter(|name| split::is_split(name)))
 }
 
+/// Whether no row of these files has a label.
+fn are_unlabelled(files: &[&PathBuf]) -> Result<bool, DatasetError> {
+    for file in files {
+        let failed = |problem: String| DatasetError::archive(file, problem);
+        let (table, columns) = open(file).map_err(failed)?;
+        let labels = table.labels(columns.label).map_err(failed)?;
+        if !labels.iter().all(|label| *label == Label::Missing || label.number().is_some_and(is_no_number)) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Whether a file may be one with pictures: it has a column for them, or cannot be read, which is to be said.
+pub(super) fn may_have_pictures(path: &Path) -> bool {
+    let reader = || SerializedFileReader::new(File::open(path).ok()?).ok();
+    reader().is_none_or(|reader| image_column(reader.metadata()).is_some())
+}
+
 fn open(path: &Path) -> Result<(Table, Columns), String> {
     let file = ArchiveFile::open(path).map_err(|error| format!("cannot be read: {error}"))?;
     let content = Content(Arc::new(file));
@@ -178,12 +354,14 @@ fn open(path: &Path) -> Result<(Table, Columns), String> {
     let columns = columns(&reader)?;
     let mut starts = vec![0];
     for group in reader.metadata().row_groups() {
-        for column in [columns.image, columns.label] {
+        let (ImageColumn::Bytes(image) | ImageColumn::Path(image)) = columns.image;
+        for column in [image, columns.label] {
             check_compression(group.column(column).compression())?;
         }
         starts.push(starts.last().copied().unwrap_or(0) + group.num_rows().max(0) as u64);
     }
-    Ok((Table { path: path.to_owned(), content, reader, image: columns.image, starts }, columns))
+    let (ImageColumn::Bytes(image) | ImageColumn::Path(image)) = columns.image;
+    Ok((Table { path: path.to_owned(), content, reader, image, starts }, columns))
 }
 
 fn check_compression(compression: Compression) -> Result<(), String> {
@@ -198,46 +376,122 @@ fn check_compression(compression: Compression) -> Result<(), String> {
     ))
 }
 
-fn columns(reader: &SerializedFileReader<Content>) -> Result<Columns, String> {
-    let file = reader.metadata().file_metadata();
-    let schema = file.schema_descr();
-    let paths: Vec<(String, Type)> =
-        schema.columns().iter().map(|column| (column.path().string(), column.physical_type())).collect();
+/// The features that the `datasets` library writes into a file's metadata.
+fn features(metadata: &ParquetMetaData) -> Map<String, Value> {
     let known = |text: &str| serde_json::from_str::<Value>(text).ok();
-    let features = file
+    metadata
+        .file_metadata()
         .key_value_metadata()
         .into_iter()
         .flatten()
         .find(|pair| pair.key == "huggingface")
         .and_then(|pair| known(pair.value.as_deref()?))
         .and_then(|value| Some(value.get("info")?.get("features")?.as_object()?.clone()))
-        .unwrap_or_default();
-    let of_type = |wanted: &'static str| {
-        features.iter().filter(move |(_, feature)| feature["_type"] == wanted).map(|(name, _)| name.as_str())
+        .unwrap_or_default()
+}
+
+fn of_type<'a>(features: &'a Map<String, Value>, wanted: &'static str) -> impl Iterator<Item = &'a str> {
+    features.iter().filter(move |(_, feature)| feature["_type"] == wanted).map(|(name, _)| name.as_str())
+}
+
+/// The column with pictures or with their paths.
+fn image_column(metadata: &ParquetMetaData) -> Option<ImageColumn> {
+    let schema = metadata.file_metadata().schema_descr();
+    let features = features(metadata);
+    let place = |path: &str| {
+        schema.columns().iter().position(|column| {
+            column.path().string().eq_ignore_ascii_case(path) && column.physical_type() == Type::BYTE_ARRAY
+        })
     };
-    let place = |path: &str, types: &[Type]| {
-        paths.iter().position(|(known, kind)| known == path && types.contains(kind))
+    let is_text = |column: usize| {
+        let column = schema.column(column);
+        matches!(column.logical_type_ref(), Some(LogicalType::String))
+            || column.converted_type() == ConvertedType::UTF8
     };
-    let bytes = [Type::BYTE_ARRAY];
-    let image = of_type("Image")
-        .chain(IMAGES)
-        .find_map(|name| place(&format!("{name}.bytes"), &bytes).or_else(|| place(name, &bytes)));
-    let kinds = [Type::INT64, Type::INT32, Type::BYTE_ARRAY];
-    let labels: Vec<&str> = of_type("ClassLabel").collect();
-    let best = LABELS.into_iter().filter(|name| labels.contains(name)).chain(labels.iter().copied());
-    let label = best.chain(LABELS).find_map(|name| Some((name, place(name, &kinds)?)));
-    let there: Vec<&str> = paths.iter().map(|(path, _)| path.as_str()).collect();
-    let there = there.join(", ");
-    let image = image.ok_or_else(|| {
+    // Nothing in any row, where that is said.
+    let is_empty = |column: usize| {
+        metadata.row_groups().iter().all(|group| {
+            let nulls = group.column(column).statistics().and_then(Statistics::null_count_opt);
+            nulls == Some(group.num_rows().max(0) as u64)
+        }) && metadata.num_row_groups() > 0
+    };
+    let names: Vec<&str> = of_type(&features, "Image").chain(PICTURES).collect();
+    let mut columns = names.iter().filter_map(|name| {
+        let bytes = place(&format!("{name}.bytes")).filter(|column| !is_empty(*column));
+        let path = || place(&format!("{name}.path")).map(ImageColumn::Path);
+        let itself = || {
+            place(name).map(|column| {
+                if is_text(column) { ImageColumn::Path(column) } else { ImageColumn::Bytes(column) }
+            })
+        };
+        bytes.map(ImageColumn::Bytes).or_else(path).or_else(itself)
+    });
+    columns.next().or_else(|| {
+        PATHS.iter().find_map(|name| place(name).filter(|column| is_text(*column)).map(ImageColumn::Path))
+    })
+}
+
+fn columns(reader: &SerializedFileReader<Content>) -> Result<Columns, String> {
+    let metadata = reader.metadata();
+    let schema = metadata.file_metadata().schema_descr();
+    let features = features(metadata);
+    let paths: Vec<String> = schema.columns().iter().map(|column| column.path().string()).collect();
+    let there = || -> String {
+        let column =
+            |column: &ColumnDescPtr| format!("{} ({})", column.path().string(), column.physical_type());
+        schema.columns().iter().map(column).collect::<Vec<_>>().join(", ")
+    };
+    let image = image_column(metadata).ok_or_else(|| {
         format!(
-            "no column has pictures: that is `image` with `bytes` in it, or binary; its columns are {there}"
+            "no column has pictures: that is `image` with `bytes` in it, binary, or a path; its columns are {}",
+            there()
         )
     })?;
-    let (name, label) = label.ok_or_else(|| {
-        format!("no column has labels: that is `label` with numbers or names; its columns are {there}")
-    })?;
-    let names = features.get(name).and_then(|feature| feature.get("names")).and_then(class_names);
-    Ok(Columns { image, label, names })
+    let is_label = |column: usize| {
+        let descriptor = schema.column(column);
+        descriptor.max_rep_level() == 0
+            && !matches!(descriptor.physical_type(), Type::BOOLEAN | Type::INT96 | Type::FIXED_LEN_BYTE_ARRAY)
+            && image != ImageColumn::Path(column)
+    };
+    // Columns that cannot be labels have no name here.
+    let names: Vec<&str> = paths
+        .iter()
+        .enumerate()
+        .map(|(column, path)| if is_label(column) { path.as_str() } else { "" })
+        .collect();
+    let of_class: Vec<&str> = of_type(&features, "ClassLabel").collect();
+    let best = LABELS.into_iter().filter(|name| of_class.contains(name)).chain(of_class.iter().copied());
+    let declared = best.filter_map(|name| names.iter().position(|own| *own == name)).next();
+    let found = match declared {
+        Some(label) => Some(LabelColumns { label, name: None }),
+        None => {
+            LabelColumns::among(&names, |column| schema.column(column).physical_type() != Type::BYTE_ARRAY)
+        }
+    };
+    let Some(LabelColumns { label, name }) = found else {
+        let odd = LABELS.iter().find_map(|wanted| {
+            let first =
+                |path: &String| path.split('.').next().unwrap_or_default().eq_ignore_ascii_case(wanted);
+            paths.iter().position(first)
+        });
+        return Err(match odd {
+            Some(column) if schema.column(column).max_rep_level() > 0 => format!(
+                "the column {} has lists of labels; several labels an image are not evaluated here, a class is one label",
+                paths[column].split('.').next().unwrap_or_default()
+            ),
+            Some(column) => format!(
+                "the column {} is of the type {}; a label is a whole number or a name",
+                paths[column],
+                schema.column(column).physical_type()
+            ),
+            None => format!(
+                "no column has labels: that is `label` with numbers or names; its columns are {}",
+                there()
+            ),
+        });
+    };
+    let listed = features.get(&paths[label]).and_then(|feature| feature.get("names")).and_then(class_names);
+    Ok(Columns { image, label, name: name.filter(|_| listed.is_none()), names: listed })
 }
 
 /// A list of names, or an object from numbers to names.
@@ -265,7 +519,7 @@ impl Table {
         Ok(get_column_reader(metadata.column_descr_ptr(), Box::new(pages)))
     }
 
-    /// The labels of all rows. A row without one has a label that no class has.
+    /// The labels of all rows.
     fn labels(&self, column: usize) -> Result<Vec<Label>, String> {
         let mut labels = Vec::new();
         for (group, window) in self.starts.windows(2).enumerate() {
@@ -278,19 +532,29 @@ impl Table {
 }
 
 fn group_labels(column: ColumnReader, rows: usize) -> Result<Vec<Label>, ParquetError> {
-    let number = |number: i64| u64::try_from(number).map_or(Label::Number(u64::MAX), Label::Number);
     match column {
-        ColumnReader::Int64ColumnReader(mut column) => each_row(&mut column, rows, |value| number(*value)),
+        ColumnReader::Int64ColumnReader(mut column) => {
+            each_row(&mut column, rows, |value| Label::Number(*value))
+        }
         ColumnReader::Int32ColumnReader(mut column) => {
-            each_row(&mut column, rows, |value| number(i64::from(*value)))
+            each_row(&mut column, rows, |value| Label::Number(i64::from(*value)))
         }
         ColumnReader::ByteArrayColumnReader(mut column) => {
             each_row::<ByteArrayType>(&mut column, rows, |value| {
-                Label::Name(String::from_utf8_lossy(value.data()).into_owned())
+                Label::text(&String::from_utf8_lossy(value.data()))
             })
+        }
+        ColumnReader::DoubleColumnReader(mut column) => each_row(&mut column, rows, |value| decimal(*value)),
+        ColumnReader::FloatColumnReader(mut column) => {
+            each_row(&mut column, rows, |value| decimal(f64::from(*value)))
         }
         _ => Err(ParquetError::General("labels of this kind are not known".to_owned())),
     }
+}
+
+/// A number with a point, as pandas writes whole ones where some are missing.
+fn decimal(value: f64) -> Label {
+    if value.is_nan() { Label::Missing } else { Label::Text(value.to_string()) }
 }
 
 /// A label a row.
@@ -317,7 +581,7 @@ fn each_row<T: DataType>(
             labels.extend(levels.iter().map(
                 |level| match (*level == there).then(|| values.next()).flatten() {
                     Some(value) => label(value),
-                    None => Label::Number(u64::MAX),
+                    None => Label::Missing,
                 },
             ));
         }
@@ -326,7 +590,7 @@ fn each_row<T: DataType>(
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use parquet::basic::Compression;
     use parquet::data_type::Int64Type;
@@ -338,14 +602,18 @@ mod tests {
     const SCHEMA: &str = "message schema { optional group image { optional binary bytes; optional binary path; } \
                           optional int64 label; }";
 
-    fn features(names: &str) -> String {
+    fn described(names: &str) -> String {
         format!(
             r#"{{"info": {{"features": {{"image": {{"_type": "Image"}}, "label": {{"names": {names}, "_type": "ClassLabel"}}}}}}}}"#
         )
     }
 
     /// A file with row groups of pictures and labels, of which either may be missing.
-    fn write(path: &Path, metadata: Option<String>, groups: &[&[(Option<&str>, Option<i64>)]]) {
+    pub(in crate::dataset) fn write(
+        path: &Path,
+        metadata: Option<String>,
+        groups: &[&[(Option<&str>, Option<i64>)]],
+    ) {
         let pairs = metadata.map(|value| vec![KeyValue::new("huggingface".to_owned(), value)]);
         let properties = WriterProperties::builder()
             .set_key_value_metadata(pairs)
@@ -391,7 +659,7 @@ mod tests {
         let first = [row(0), row(1), row(2), (None, Some(1)), row(4)];
         write(
             &data.join("test-00000-of-00001.parquet"),
-            Some(features(r#"["tree frog", "crane"]"#)),
+            Some(described(r#"["tree frog", "crane"]"#)),
             &[&first, &[row(5), (Some("unlabelled"), None), row(6)]],
         );
         write(&data.join("train-00000-of-00001.parquet"), None, &[&[row(3)]]);
@@ -420,7 +688,8 @@ mod tests {
         SerializedFileWriter::new(file, schema, properties).unwrap().close().unwrap();
         let message = || Dataset::open(&path, &DatasetOptions::default()).unwrap_err().to_string();
         assert!(
-            message().contains("no column has pictures") && message().contains("label, size"),
+            message().contains("no column has pictures")
+                && message().contains("label (INT64), size (DOUBLE)"),
             "{}",
             message()
         );
@@ -429,12 +698,85 @@ mod tests {
     }
 
     #[test]
+    fn configurations_are_datasets_of_their_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let names = described(r#"["a", "b"]"#);
+        let rows: [&[(Option<&str>, Option<i64>)]; 2] =
+            [&[(Some("1"), Some(0)), (Some("2"), Some(1))], &[(Some("3"), Some(1)), (Some("4"), Some(0))]];
+        for (path, rows) in [
+            ("full/test-00000-of-00001.parquet", rows[0]),
+            ("full/train-00000-of-00001.parquet", rows[1]),
+            ("mini/test/0000.parquet", rows[1]),
+        ] {
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            write(&path, Some(names.clone()), &[rows]);
+        }
+        let open = |selector: &str| {
+            let path = format!("{}{selector}", folder.path().display());
+            let dataset = Dataset::open(Path::new(&path), &DatasetOptions::default());
+            let contents =
+                |dataset: Dataset| dataset.images.iter().map(|image| content(image).unwrap()).collect();
+            dataset.map(contents).map_err(|error| error.to_string())
+        };
+        let which = |contents: [&str; 2]| Ok(contents.map(str::to_owned).to_vec());
+        assert_eq!(open("#full"), which(["1", "2"]));
+        assert_eq!(open("#full/train"), which(["3", "4"]));
+        assert_eq!(open("#mini"), which(["3", "4"]));
+        assert_eq!(open("/mini"), which(["3", "4"]));
+        for (wrong, said) in [
+            ("", "2 configurations"),
+            ("#test", "full, mini"),
+            ("#midi", "full, mini"),
+            ("#full/dev", "test, train"),
+        ] {
+            let message = open(wrong).unwrap_err();
+            assert!(message.contains(said), "{wrong}: {message}");
+        }
+    }
+
+    #[test]
+    fn pictures_are_called_differently_in_every_file() {
+        let folder = tempfile::tempdir().unwrap();
+        for (path, row) in [("data/0.parquet", "1"), ("0.parquet", "2"), ("data/1.parquet", "3")] {
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            write(&path, Some(described(r#"["a", "b"]"#)), &[&[(Some(row), Some(0))]]);
+        }
+        let dataset = Dataset::open(folder.path(), &DatasetOptions::default()).unwrap();
+        let names: Vec<&str> = dataset.images.iter().map(|image| image.name.as_str()).collect();
+        assert_eq!(names, ["0/000000", "data/0/000000", "1/000000"]);
+    }
+
+    #[test]
+    fn lists_of_class_names_in_another_order_are_matched_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, names: &str, label: i64| {
+            write(
+                &folder.path().join(name),
+                Some(described(names)),
+                &[&[(Some(name), Some(label)), (Some(name), None)]],
+            );
+        };
+        write("test-0.parquet", r#"["a", "b", "c"]"#, 2);
+        write("test-1.parquet", r#"["c", "a", "b"]"#, 0);
+        let open = || Dataset::open(folder.path(), &DatasetOptions::default());
+        let dataset = open().unwrap();
+        assert_eq!(dataset.class_names(), ["a", "b", "c"]);
+        assert_eq!(dataset.images.iter().map(|image| image.label).collect::<Vec<_>>(), [2, 2]);
+        assert_eq!(dataset.skipped.len(), 2, "{:?}", dataset.skipped);
+        write("test-2.parquet", r#"["a", "b"]"#, 0);
+        let message = open().unwrap_err().to_string();
+        assert!(message.contains("test-2.parquet: its metadata has other class names"), "{message}");
+    }
+
+    #[test]
     fn without_names_labels_are_numbers() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("part.parquet");
         write(&path, None, &[&[(Some("a"), Some(2)), (Some("b"), Some(0))]]);
         let dataset = Dataset::open(&path, &DatasetOptions::default()).unwrap();
-        assert_eq!(dataset.class_names(), ["0", "1", "2"]);
+        assert_eq!(dataset.class_names(), ["0", "2"]);
         assert!(dataset.notes[0].contains("numbers without names"), "{:?}", dataset.notes);
     }
 
@@ -445,7 +787,7 @@ mod tests {
         let noise: Vec<String> = (0..2).map(|row| format!("{row}").repeat(500)).collect();
         write(
             &path,
-            Some(features(r#"["a", "b"]"#)),
+            Some(described(r#"["a", "b"]"#)),
             &[&[(Some(&noise[0]), Some(0)), (Some(&noise[1]), Some(1))]],
         );
         let mut bytes = std::fs::read(&path).unwrap();

@@ -35,8 +35,10 @@ pub(super) fn choose(
         splits.iter().filter(|split| **split != used).map(|split| (*split).to_owned()).collect()
     };
     if let Some(wanted) = wanted {
-        return match splits.iter().find(|split| **split == wanted) {
-            Some(split) => Ok((Splits { used: Some(wanted.to_owned()), others: others(split) }, None)),
+        let same = |split: &&&str| **split == wanted;
+        let alike = |split: &&&str| split.eq_ignore_ascii_case(wanted);
+        return match splits.iter().find(same).or_else(|| splits.iter().find(alike)) {
+            Some(split) => Ok((Splits { used: Some((*split).to_owned()), others: others(split) }, None)),
             None => Err(DatasetError::Split {
                 path: path.to_owned(),
                 wanted: wanted.to_owned(),
@@ -47,7 +49,9 @@ pub(super) fn choose(
             }),
         };
     }
-    let place = |split: &str| SPLITS.iter().position(|known| *known == split).unwrap_or(SPLITS.len());
+    let place = |split: &str| {
+        SPLITS.iter().position(|known| known.eq_ignore_ascii_case(split)).unwrap_or(SPLITS.len())
+    };
     let Some(chosen) = splits.iter().copied().min_by_key(|split| place(split)) else {
         return Ok((Splits::default(), None));
     };

@@ -13,11 +13,7 @@ use pulp::Simd;
 use super::panels::{ColSlice, ROWS, RowSlice, Tile, pack_columns, pack_rows, rows_of, zero_tile};
 use super::product::{self, Place, Sink, Target};
 #[cfg(target_arch = "x86_64")]
-use super::{
-    panels::TALL,
-    product::{Shape, Step},
-    x86::{Amx, Line, Panels, TILE_BYTES, Vnni},
-};
+use super::{product::Shape, x86::Panels};
 
 /// Inputs that share their scales: at most 512, or sums would not be exact.
 pub(super) const GROUP: usize = 256;
@@ -266,72 +262,42 @@ impl<K: Sink> pulp::WithSimd for WholeProduct<'_, K> {
     }
 }
 
-/// The part of the operands that a step takes.
+/// A product of bytes, `N` to an element of the rows: `add` adds the products of two panels to a tile.
 #[cfg(target_arch = "x86_64")]
-fn panels<'a, T, const N: usize, const R: usize>(
-    rows: &'a QuantisedRows<T, N, R>,
-    columns: &'a QuantisedColumns<i32, 4>,
-    inputs: usize,
-    step: &Step,
-) -> Panels<'a, T, R> {
-    let groups = inputs.div_ceil(GROUP);
-    let of_step = step.inputs.start / GROUP..step.inputs.end.div_ceil(GROUP);
-    let in_rows = step.inputs.start / N..step.inputs.end.div_ceil(N);
-    let in_columns = step.inputs.start / 4..columns.elements.min(in_rows.end * N / 4);
-    let (row, column) = (step.row_panel * groups, step.column_panel * groups);
-    Panels {
-        rows: &rows.values[step.row_panel * inputs.div_ceil(N)..][in_rows],
-        row_scales: &rows.scales[row..][of_step.clone()],
-        zeros: &rows.zeros[row..][of_step.clone()],
-        columns: &columns.values[step.column_panel * columns.elements..][in_columns],
-        column_scales: &columns.scales[column..][of_step.clone()],
-        column_sums: &columns.sums[column..][of_step],
-    }
-}
-
-/// A product of bytes, four to an element, for AVX-512 VNNI.
-#[cfg(target_arch = "x86_64")]
-pub(super) struct ByteProduct<'a, K> {
-    pub vnni: Vnni,
-    pub rows: &'a QuantisedRows<u32, 4>,
+pub(super) struct ByteProduct<'a, K, T, const N: usize, const R: usize, A> {
+    pub rows: &'a QuantisedRows<T, N, R>,
     pub columns: &'a QuantisedColumns<i32, 4>,
     pub target: Target<'a, K>,
+    pub add: A,
 }
 
 #[cfg(target_arch = "x86_64")]
-impl<K: Sink> pulp::WithSimd for ByteProduct<'_, K> {
+impl<K: Sink, T, const N: usize, const R: usize, A> pulp::WithSimd for ByteProduct<'_, K, T, N, R, A>
+where
+    A: FnMut(Panels<'_, T, R>, &mut Tile<R>),
+{
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        let Self { vnni, rows, columns, target } = self;
-        let inputs = target.shape.inputs;
-        target
-            .fill(&columns.values, 4, |step, tile| vnni.add_tile(panels(rows, columns, inputs, &step), tile));
-    }
-}
-
-/// A product of bytes, a row of a tile register to an element, for AMX.
-#[cfg(target_arch = "x86_64")]
-pub(super) struct TileProduct<'a, K> {
-    pub amx: Amx,
-    pub rows: &'a QuantisedRows<Line, TILE_BYTES, TALL>,
-    pub columns: &'a QuantisedColumns<i32, 4>,
-    pub target: Target<'a, K>,
-}
-
-#[cfg(target_arch = "x86_64")]
-impl<K: Sink> pulp::WithSimd for TileProduct<'_, K> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        let Self { amx, rows, columns, target } = self;
+        let Self { rows, columns, target, mut add } = self;
         let Shape { rows: row_count, inputs, .. } = target.shape;
-        let mut tiles = amx.tiles();
+        let groups = inputs.div_ceil(GROUP);
         target.fill(&columns.values, 4, |step, tile| {
-            let wanted = row_count - step.row_panel * TALL;
-            tiles.add_tile(panels(rows, columns, inputs, &step), wanted, tile);
+            let of_step = step.inputs.start / GROUP..step.inputs.end.div_ceil(GROUP);
+            let in_rows = step.inputs.start / N..step.inputs.end.div_ceil(N);
+            let in_columns = step.inputs.start / 4..columns.elements.min(in_rows.end * N / 4);
+            let (row, column) = (step.row_panel * groups, step.column_panel * groups);
+            let panels = Panels {
+                wanted_rows: row_count - step.row_panel * R,
+                rows: &rows.values[step.row_panel * inputs.div_ceil(N)..][in_rows],
+                row_scales: &rows.scales[row..][of_step.clone()],
+                zeros: &rows.zeros[row..][of_step.clone()],
+                columns: &columns.values[step.column_panel * columns.elements..][in_columns],
+                column_scales: &columns.scales[column..][of_step.clone()],
+                column_sums: &columns.sums[column..][of_step],
+            };
+            add(panels, tile);
         });
     }
 }

@@ -156,19 +156,17 @@ impl PackedRows {
     pub fn pack(&mut self, rows: usize, inputs: usize, mut fill: impl FnMut(usize, &mut [f32])) {
         self.resize(rows, inputs);
         let panel_rows = self.form.panel_rows();
-        let mut scratch = std::mem::take(&mut self.scratch);
-        scratch.resize(panel_rows * inputs, 0.0);
+        self.scratch.resize(panel_rows * inputs, 0.0);
         for panel in 0..rows.div_ceil(panel_rows) {
-            for (at, row) in scratch.chunks_exact_mut(inputs).enumerate() {
+            for (at, row) in self.scratch.chunks_exact_mut(inputs).enumerate() {
                 match panel * panel_rows + at {
                     row_index if row_index < rows => fill(row_index, row),
                     _ => row.fill(0.0),
                 }
             }
             let place = Place { panel, first: 0, count: inputs, inputs };
-            self.form.put(self.cpu.arch, place, &scratch);
+            self.form.put(self.cpu.arch, place, &self.scratch);
         }
-        self.scratch = scratch;
     }
 
     /// Makes room for `rows` rows `[inputs]`.
@@ -257,11 +255,15 @@ impl PackedWeights {
             }
             #[cfg(target_arch = "x86_64")]
             (Rows::Bytes(vnni, rows), Columns::Bytes(columns)) => {
-                self.cpu.arch.dispatch(int8::ByteProduct { vnni: *vnni, rows, columns, target });
+                let add = |panels: x86::Panels<'_, _, ROWS>, tile: &mut Tile| vnni.add_tile(panels, tile);
+                self.cpu.arch.dispatch(int8::ByteProduct { rows, columns, target, add });
             }
             #[cfg(target_arch = "x86_64")]
             (Rows::Lines(amx, rows), Columns::Bytes(columns)) => {
-                self.cpu.arch.dispatch(int8::TileProduct { amx: *amx, rows, columns, target });
+                let mut tiles = amx.tiles();
+                let add =
+                    |panels: x86::Panels<'_, _, TALL>, tile: &mut Tile<TALL>| tiles.add_tile(panels, tile);
+                self.cpu.arch.dispatch(int8::ByteProduct { rows, columns, target, add });
             }
             _ => unreachable!("rows and weights are packed in different precisions"),
         }
@@ -396,17 +398,16 @@ struct PackRows<'a> {
 impl Sink for PackRows<'_> {
     #[inline(always)]
     fn take<const R: usize>(&mut self, row: usize, first: usize, tiles: &[Tile<R>], bias: &[f32]) {
-        let mut block = [[0.0; COLS * PANELS]; R];
-        let block = &mut block.as_flattened_mut()[..R * bias.len()];
-        for (row, values) in block.chunks_exact_mut(bias.len()).enumerate() {
+        let PackedRows { cpu, inputs, scratch, form, .. } = &mut *self.packed;
+        let count = bias.len();
+        scratch.resize(R * count, 0.0);
+        for (row, values) in scratch.chunks_exact_mut(count).enumerate() {
             for ((tile, bias), values) in tiles.iter().zip(bias.chunks(COLS)).zip(values.chunks_mut(COLS)) {
                 store(&tile[row], bias, Store::Replace, values);
             }
         }
-        (self.change)(block);
-        let packed = &mut *self.packed;
-        let place = Place { panel: row / R, first, count: bias.len(), inputs: packed.inputs };
-        packed.form.put(packed.cpu.arch, place, block);
+        (self.change)(scratch);
+        form.put(cpu.arch, Place { panel: row / R, first, count, inputs: *inputs }, scratch);
     }
 }
 

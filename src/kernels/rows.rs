@@ -128,7 +128,7 @@ impl<F: Function> WithSimd for Each<'_, F> {
 #[inline(always)]
 fn sigmoid<S: Simd>(x: f32) -> f32 {
     let limited = if x > -80.0 { x } else { -80.0 };
-    reciprocal::<S>(1.0 + exp::<S>(-limited))
+    newton_reciprocal::<S>(1.0 + exp::<S>(-limited))
 }
 
 /// a · b + c: in one instruction wherever `S` has vectors, since all those processors have it.
@@ -140,7 +140,7 @@ fn fused<S: Simd>(a: f32, b: f32, c: f32) -> f32 {
 /// 1 / `x` for `x` from 1 to 2¹²⁵, to about a unit in the last place: three steps of Newton's method, each of which
 /// squares the error, from a guess that is at most an eighth off. A division takes longer than all of it.
 #[inline(always)]
-fn reciprocal<S: Simd>(x: f32) -> f32 {
+fn newton_reciprocal<S: Simd>(x: f32) -> f32 {
     /// Twice the bits of 1.0, less what makes the guess's error equal on both sides.
     const GUESS: u32 = 0x7ef3_11c7;
     let mut found = f32::from_bits(GUESS.wrapping_sub(x.to_bits()));
@@ -225,7 +225,7 @@ fn exp<S: Simd>(x: f32) -> f32 {
 #[inline(always)]
 fn normal_distribution<S: Simd>(x: f32) -> f32 {
     let z = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
-    let t = reciprocal::<S>(fused::<S>(0.327_591_1, z, 1.0));
+    let t = newton_reciprocal::<S>(fused::<S>(0.327_591_1, z, 1.0));
     let mut series = 1.061_405_4;
     for coefficient in [-1.453_152_1, 1.421_413_8, -0.284_496_72, 0.254_829_6] {
         series = fused::<S>(series, t, coefficient);

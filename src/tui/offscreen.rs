@@ -230,8 +230,12 @@ mod tests {
             save(images, name, value);
         }
         let mut experiment = Experiment::demo().unwrap();
-        experiment.dataset =
-            DatasetChoice::Path { images: images.to_owned(), class_names: None, class_order: None };
+        experiment.dataset = DatasetChoice::Path {
+            images: images.to_owned(),
+            class_names: None,
+            class_order: None,
+            first_label: None,
+        };
         let theme = Theme { depth: ColorDepth::True, palette: Palette::Dark, glyphs: UNICODE };
         Offscreen::open(experiment, StorePlace::in_memory(), Size::new(80, 24), theme).unwrap()
     }

@@ -19,6 +19,8 @@ pub struct DatasetInspection {
     pub name: String,
     /// What the path was recognised as, in words.
     pub form: String,
+    /// How the labels were understood, in words: as numbers or as names, how many, the first and the last.
+    pub labels: String,
     /// The part of the dataset that was looked at, where it has parts.
     pub split: Option<String>,
     /// The other parts.
@@ -198,6 +200,7 @@ fn inspection(dataset: Dataset, seen: Vec<Seen>, decoded: bool) -> DatasetInspec
         duplicates: groups.into_iter().filter(|group| group.len() > 1).map(equal).collect(),
         name: dataset.name,
         form: dataset.form,
+        labels: dataset.labels,
         split: dataset.splits.used,
         other_splits: dataset.splits.others,
         images,
@@ -225,7 +228,12 @@ mod tests {
     }
 
     fn inspect(folder: &Path, decode: bool) -> DatasetInspection {
-        let choice = DatasetChoice::Path { images: folder.to_owned(), class_names: None, class_order: None };
+        let choice = DatasetChoice::Path {
+            images: folder.to_owned(),
+            class_names: None,
+            class_order: None,
+            first_label: None,
+        };
         inspect_dataset(&choice, decode, &Cancel::default(), &|_| ()).unwrap()
     }
 

@@ -1,4 +1,4 @@
-//! Embeddings of a folder's pictures and of a file's texts, written for other programs: as a safetensors file, or as a folder
+//! Embeddings of a dataset's or a folder's pictures and of a file's texts, written for other programs: as a safetensors file, or as a folder
 //! of numpy arrays in clip-retrieval's layout.
 
 use std::collections::HashMap;
@@ -9,14 +9,14 @@ use safetensors::tensor::{Dtype, TensorView};
 
 use super::embedding::{Embedder, NamedPicture, checkpoint_fingerprint};
 use super::error::WorkbenchError;
-use super::experiment::CheckpointChoice;
+use super::experiment::{CheckpointChoice, DatasetChoice};
 use super::npy::{NumberType, npy};
-use super::opening::open_checkpoint;
+use super::opening::{open_checkpoint, open_dataset};
 use super::parquet_table::{Column, write_parquet};
 use super::progress::{Cancel, Progress};
 use super::unfinished::{Unfinished, UnfinishedFolder};
 use crate::clip::Precision;
-use crate::dataset::{PictureSource, SkippedImage, list_pictures};
+use crate::dataset::{DatasetError, PictureSource, SkippedImage, pictures_below};
 use crate::evaluation::Matrix;
 use crate::store::Store;
 use crate::text_file;
@@ -28,7 +28,7 @@ pub struct EmbeddingRequest {
     pub checkpoint: CheckpointChoice,
     /// How it computes.
     pub precision: Precision,
-    /// A folder of pictures, searched recursively.
+    /// A dataset in any form, `demo`, or a folder of pictures, searched recursively.
     pub images: Option<PathBuf>,
     /// A text a line, or JSONL with the key `text`.
     pub texts: Option<PathBuf>,
@@ -71,6 +71,61 @@ pub struct EmbeddingSummary {
 struct NamedRows {
     names: Vec<String>,
     rows: Matrix,
+    labels: Option<RowLabels>,
+}
+
+/// What rows are, where that is known.
+struct RowLabels {
+    /// The class of each row, `[n]`.
+    labels: Vec<usize>,
+    classes: Vec<String>,
+}
+
+impl RowLabels {
+    /// Those of these rows.
+    fn of(self, rows: &[usize]) -> Self {
+        Self { labels: rows.iter().map(|&row| self.labels[row]).collect(), classes: self.classes }
+    }
+}
+
+/// The pictures to embed.
+struct Pictures {
+    sources: Vec<(String, PictureSource)>,
+    labels: Option<RowLabels>,
+    skipped: Vec<SkippedImage>,
+    notes: Vec<String>,
+}
+
+impl Pictures {
+    /// Those of a dataset, as it is evaluated; or all below a folder that is none. Pictures that are paired with the lines of a
+    /// file of texts are always all of a folder, sorted by name.
+    fn at(path: &Path, are_pairs: bool) -> Result<Self, WorkbenchError> {
+        let is_list = are_pairs && path.is_dir();
+        let dataset = match is_list {
+            true => None,
+            false => match open_dataset(&DatasetChoice::at(path, None, None)) {
+                Ok(dataset) => Some(dataset),
+                // A folder of pictures without classes.
+                Err(WorkbenchError::Dataset(
+                    DatasetError::NoClasses { .. } | DatasetError::OneClass { .. },
+                )) if path.is_dir() => None,
+                Err(error) => return Err(error),
+            },
+        };
+        let Some(dataset) = dataset else {
+            let (pictures, skipped) = pictures_below(path)?;
+            let sources = pictures.into_iter().map(|(name, path)| (name, PictureSource::File(path)));
+            return Ok(Self { sources: sources.collect(), labels: None, skipped, notes: Vec::new() });
+        };
+        let classes = dataset.class_names();
+        let labels = dataset.images.iter().map(|image| image.label).collect();
+        Ok(Self {
+            sources: dataset.images.into_iter().map(|image| (image.name, image.source)).collect(),
+            labels: Some(RowLabels { labels, classes }),
+            skipped: dataset.skipped,
+            notes: dataset.notes,
+        })
+    }
 }
 
 /// What is written to.
@@ -89,7 +144,8 @@ impl Destination {
 }
 
 /// Embeds and writes. All arrays have unit rows `[n, dim]` in the order of the input. In safetensors they are the tensors
-/// `image_embeds` and `text_embeds`, and the metadata entries `images` and `texts` are JSON arrays of the rows' names. In
+/// `image_embeds` and `text_embeds`, and the metadata entries `images` and `texts` are JSON arrays of the rows' names;
+/// of a dataset, `labels` has an index into `classes` for each row of `image_embeds`. In
 /// a folder of arrays, row `i` of all of them belongs together, so that pictures and texts are pairs: the text of a picture
 /// that cannot be read is left out.
 ///
@@ -105,11 +161,12 @@ pub fn write_embeddings(
     let out = Destination::begin(&request.out, request.form)?;
     let checkpoint = open_checkpoint(&request.checkpoint)?;
     let texts = request.texts.as_deref().map(read_texts).transpose()?;
-    let pictures = request.images.as_deref().map(list_pictures).transpose()?;
-    if let (EmbeddingForm::Npy, Some(pictures), Some(texts)) = (request.form, &pictures, &texts)
-        && pictures.len() != texts.len()
+    let are_pairs = request.form == EmbeddingForm::Npy && texts.is_some();
+    let pictures = request.images.as_deref().map(|path| Pictures::at(path, are_pairs)).transpose()?;
+    if let (true, Some(pictures), Some(texts)) = (are_pairs, &pictures, &texts)
+        && pictures.sources.len() != texts.len()
     {
-        return Err(WorkbenchError::UnequalPairs { images: pictures.len(), texts: texts.len() });
+        return Err(WorkbenchError::UnequalPairs { images: pictures.sources.len(), texts: texts.len() });
     }
     let fingerprint = checkpoint_fingerprint(&checkpoint, store)?;
     let embedder = Embedder::new(&checkpoint, fingerprint, request.precision, store);
@@ -127,17 +184,17 @@ pub fn write_embeddings(
             false => embeddings.rows(&names)?.normalised(),
         };
         summary.texts = names.len();
-        text_rows = Some(NamedRows { names, rows });
+        text_rows = Some(NamedRows { names, rows, labels: None });
     }
     let mut image_rows = None;
     let mut kept = None;
-    if let Some(pictures) = pictures {
-        let sources: Vec<(String, PictureSource)> =
-            pictures.into_iter().map(|(name, path)| (name, PictureSource::File(path))).collect();
+    if let Some(Pictures { sources, labels, skipped, notes }) = pictures {
+        summary.warnings.extend(notes);
         let named: Vec<NamedPicture<'_>> =
             sources.iter().map(|(name, source)| NamedPicture { name, source }).collect();
         let embeddings = embedder.images(&named, cancel, notify)?;
-        summary.skipped = embeddings.contents.skipped;
+        summary.skipped = skipped;
+        summary.skipped.extend(embeddings.contents.skipped);
         if embeddings.contents.kept.is_empty() {
             return Err(WorkbenchError::NoReadableImage { skipped: summary.skipped });
         }
@@ -146,8 +203,9 @@ pub fn write_embeddings(
         }
         summary.images = embeddings.contents.kept.len();
         let names = embeddings.contents.kept.iter().map(|&index| sources[index].0.clone()).collect();
+        let labels = labels.map(|labels| labels.of(&embeddings.contents.kept));
         kept = Some(embeddings.contents.kept);
-        image_rows = Some(NamedRows { names, rows: embeddings.unit });
+        image_rows = Some(NamedRows { names, rows: embeddings.unit, labels });
     }
     summary.warnings.extend(embedder.unsaved());
     let failed = |message: String| WorkbenchError::Write { path: request.out.clone(), message };
@@ -162,7 +220,9 @@ pub fn write_embeddings(
                 texts.keep(&kept)?;
                 summary.texts = texts.names.len();
             }
-            if let (Some(images), Some(root)) = (&mut image_rows, &request.images) {
+            if let (Some(images), Some(root)) = (&mut image_rows, &request.images)
+                && root.is_dir()
+            {
                 images.names.iter_mut().for_each(|name| *name = root.join(&*name).display().to_string());
             }
             lay_out(folder.path(), image_rows, text_rows, request.numbers).map_err(failed)?;
@@ -192,12 +252,20 @@ fn lay_out(
 ) -> Result<(), String> {
     let mut columns = Vec::new();
     for (place, name, rows) in [("img_emb", "image_path", images), ("text_emb", "caption", texts)] {
-        let Some(NamedRows { names, rows }) = rows else { continue };
+        let Some(NamedRows { names, rows, labels }) = rows else { continue };
         let within = folder.join(place);
         fs::create_dir(&within).map_err(|error| error.to_string())?;
         let file = within.join(format!("{place}_0.npy"));
         fs::write(file, npy(&rows, numbers)).map_err(|error| error.to_string())?;
         columns.push((name.to_owned(), Column::Texts(names)));
+        if let Some(RowLabels { labels, classes }) = labels {
+            let names = labels.iter().map(|&label| classes[label].clone()).collect();
+            columns.push((
+                "label".to_owned(),
+                Column::Integers(labels.iter().map(|&label| label as i32).collect()),
+            ));
+            columns.push(("class_name".to_owned(), Column::Texts(names)));
+        }
     }
     let within = folder.join("metadata");
     fs::create_dir(&within).map_err(|error| error.to_string())?;
@@ -243,6 +311,10 @@ fn serialize(
     for (tensor, names, rows) in [("image_embeds", "images", images), ("text_embeds", "texts", texts)] {
         if let Some(rows) = rows {
             metadata.insert(names.to_owned(), serde_json::json!(rows.names).to_string());
+            if let Some(RowLabels { labels, classes }) = &rows.labels {
+                metadata.insert("labels".to_owned(), serde_json::json!(labels).to_string());
+                metadata.insert("classes".to_owned(), serde_json::json!(classes).to_string());
+            }
             bytes.push((tensor, vec![rows.rows.rows(), rows.rows.cols()], numbers.bytes(&rows.rows)));
         }
     }

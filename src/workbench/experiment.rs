@@ -87,18 +87,20 @@ pub enum DatasetChoice {
         images: PathBuf,
         /// From folder names to class names.
         class_names: Option<ClassNamesChoice>,
-        /// The classes in the wanted order; sorted bytewise without it.
+        /// The classes in the wanted order; sorted without it.
         class_order: Option<Vec<String>>,
+        /// The number of the first name in a list of class names; without it 0.
+        first_label: Option<u64>,
     },
 }
 
 impl DatasetChoice {
     /// What a path means: `demo` is the embedded dataset, which has its class names, anything else is opened.
-    pub fn at(path: &Path, class_names: Option<ClassNamesChoice>) -> Self {
+    pub fn at(path: &Path, class_names: Option<ClassNamesChoice>, first_label: Option<u64>) -> Self {
         if path.as_os_str() == DEMO {
             Self::Demo
         } else {
-            Self::Path { images: path.to_owned(), class_names, class_order: None }
+            Self::Path { images: path.to_owned(), class_names, class_order: None, first_label }
         }
     }
 }
@@ -186,6 +188,7 @@ struct ExperimentFile {
     images: String,
     class_names: Option<ClassNamesEntry>,
     class_order: Option<Vec<String>>,
+    first_label: Option<u64>,
     baseline: Option<String>,
     #[serde(default)]
     controls: Vec<String>,
@@ -231,6 +234,8 @@ pub struct ExperimentFlags {
     pub images: Option<PathBuf>,
     /// A class-name map.
     pub class_names: Option<PathBuf>,
+    /// The number of the first name in a list of class names.
+    pub first_label: Option<u64>,
     /// A file of templates.
     pub templates: Option<PathBuf>,
     /// A CuPL JSON file.
@@ -260,6 +265,7 @@ impl ExperimentFlags {
         self.checkpoint.is_none()
             && self.images.is_none()
             && self.class_names.is_none()
+            && self.first_label.is_none()
             && self.templates.is_none()
             && self.cupl.is_none()
             && self.aggregation.is_none()
@@ -298,15 +304,20 @@ impl Experiment {
             ClassNamesEntry::Inline(map) => ClassNamesChoice::Inline(map),
         });
         let dataset = if file.images == DEMO {
-            if class_names.is_some() || file.class_order.is_some() {
+            if class_names.is_some() || file.class_order.is_some() || file.first_label.is_some() {
                 return Err(invalid(
-                    "the demo images have their class names already: remove class_names and class_order"
+                    "the demo images have their class names already: remove class_names, class_order and first_label"
                         .into(),
                 ));
             }
             DatasetChoice::Demo
         } else {
-            DatasetChoice::Path { images: at(&file.images), class_names, class_order: file.class_order }
+            DatasetChoice::Path {
+                images: at(&file.images),
+                class_names,
+                class_order: file.class_order,
+                first_label: file.first_label,
+            }
         };
         let baseline = baseline_index(file.baseline.as_deref(), &strategies).map_err(invalid)?;
         for name in &file.controls {
@@ -375,8 +386,10 @@ impl Experiment {
             return Err(invalid("say which images: --images DIR (or --images demo)"));
         };
         let is_demo = images.as_os_str() == DEMO;
-        if is_demo && flags.class_names.is_some() {
-            return Err(invalid("the demo images have their class names already: remove --class-names"));
+        if is_demo && (flags.class_names.is_some() || flags.first_label.is_some()) {
+            return Err(invalid(
+                "the demo images have their class names already: remove --class-names and --first-label",
+            ));
         }
         let mut strategies = Vec::new();
         let aggregation = flags.aggregation.unwrap_or(Aggregation::Mean);
@@ -406,7 +419,11 @@ impl Experiment {
         if strategies.is_empty() {
             return Err(invalid("say which prompts: --templates FILE, --cupl FILE, or both"));
         }
-        let dataset = DatasetChoice::at(images, flags.class_names.clone().map(ClassNamesChoice::File));
+        let dataset = DatasetChoice::at(
+            images,
+            flags.class_names.clone().map(ClassNamesChoice::File),
+            flags.first_label,
+        );
         let name = images
             .file_name()
             .map_or_else(|| images.display().to_string(), |name| name.to_string_lossy().into_owned());
@@ -529,7 +546,7 @@ mod tests {
         assert_eq!(example.strategies.len(), 3);
         // Every commented key, taken alone: a line like `# key = value` or `# [table]`.
         let commented = |line: &&str| line.starts_with("# ") && line.contains(" = ");
-        for key in ["class_names", "class_order"] {
+        for key in ["class_names", "first_label", "class_order"] {
             let line = text.lines().filter(commented).find(|line| line[2..].starts_with(key)).unwrap();
             let uncommented = text.replace(line, &line[2..]);
             assert_ne!(parse(&uncommented).unwrap().dataset, example.dataset, "{line}");
@@ -562,6 +579,7 @@ mod tests {
                 images: "/data/../photos".into(),
                 class_names: Some(ClassNamesChoice::File("/data/names.json".into())),
                 class_order: None,
+                first_label: None,
             }
         );
         assert_eq!(experiment.baseline, 1);

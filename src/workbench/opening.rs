@@ -223,7 +223,7 @@ pub fn open_checkpoint(choice: &CheckpointChoice) -> Result<Checkpoint, Workbenc
 }
 
 pub(super) fn open_dataset(choice: &DatasetChoice) -> Result<Dataset, WorkbenchError> {
-    let DatasetChoice::Path { images, class_names, class_order } = choice else {
+    let DatasetChoice::Path { images, class_names, class_order, first_label } = choice else {
         return Ok(demo::dataset()?);
     };
     let class_names = match class_names {
@@ -233,7 +233,12 @@ pub(super) fn open_dataset(choice: &DatasetChoice) -> Result<Dataset, WorkbenchE
         }
         None => None,
     };
-    let options = DatasetOptions { class_names, class_order: class_order.clone(), root: None };
+    let options = DatasetOptions {
+        class_names,
+        first_label: *first_label,
+        class_order: class_order.clone(),
+        root: None,
+    };
     Ok(Dataset::open(images, &options)?)
 }
 

@@ -437,6 +437,7 @@ pub(super) mod tests {
                 images: folder.to_owned(),
                 class_names: Some(names(&[("a-frog", "frog"), ("b-toad", "toad")])),
                 class_order: None,
+                first_label: None,
             },
             strategies: vec![
                 strategy("templates", PromptSetChoice::InlineTemplates(templates)),

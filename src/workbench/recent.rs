@@ -64,6 +64,7 @@ impl Origin {
                 checkpoint: flags.checkpoint.map(checkpoint),
                 images: flags.images.map(absolute),
                 class_names: flags.class_names.map(absolute),
+                first_label: flags.first_label,
                 templates: flags.templates.map(absolute),
                 cupl: flags.cupl.map(absolute),
                 aggregation: flags.aggregation,

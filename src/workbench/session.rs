@@ -405,6 +405,7 @@ mod tests {
             images: dir.to_owned(),
             class_names: None::<ClassNamesChoice>,
             class_order: None,
+            first_label: None,
         };
         let workbench = Workbench::open(experiment, store.clone()).unwrap();
         let notices = Cell::new(0);

@@ -292,6 +292,7 @@ fn submit(state: &mut State) -> Vec<Effect> {
                 templates: path(2),
                 cupl: path(3),
                 class_names: path(4),
+                first_label: None,
                 aggregation: None,
             };
             if flags.is_empty() {

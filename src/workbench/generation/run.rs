@@ -1,6 +1,6 @@
 //! Carries out a plan: asks, keeps each answer the moment it is there, judges, and asks again for what is missing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -128,12 +128,16 @@ impl Generation {
     ) -> Result<Self, WorkbenchError> {
         let store = place.open()?.store;
         if let Some(before) = kept_plan(&plan.name, &store)? {
-            let dropped: HashMap<&str, &Vec<usize>> =
-                before.classes.iter().map(|class| (class.name.as_str(), &class.dropped)).collect();
+            // A class is known by its name, its hint and its place among the classes that share both.
+            let mut dropped: HashMap<(&str, Option<&str>), VecDeque<&Vec<usize>>> = HashMap::new();
+            for class in &before.classes {
+                dropped.entry((&class.name, class.hint.as_deref())).or_default().push_back(&class.dropped);
+            }
             let is_same = (&before.llm_prompts, &before.context, &before.sampling, &before.identity)
                 == (&plan.llm_prompts, &plan.context, &plan.sampling, &plan.identity);
             for class in plan.classes.iter_mut().filter(|_| is_same) {
-                class.dropped = dropped.get(class.name.as_str()).map(|of| (*of).clone()).unwrap_or_default();
+                let known = dropped.get_mut(&(class.name.as_str(), class.hint.as_deref()));
+                class.dropped = known.and_then(VecDeque::pop_front).cloned().unwrap_or_default();
             }
         }
         save_plan(&plan, &store)?;

@@ -248,9 +248,13 @@ impl GenerationSettings {
         settings.concurrency = self.concurrency.unwrap_or(settings.concurrency);
         settings.samples_at_once = self.samples_at_once.unwrap_or(settings.samples_at_once);
         settings.attempts = self.attempts.unwrap_or(settings.attempts);
-        let seconds = |seconds: Option<f64>, usual: Duration| seconds.map_or(usual, Duration::from_secs_f64);
-        settings.timeout = seconds(self.timeout, settings.timeout);
-        settings.backoff = seconds(self.backoff, settings.backoff);
+        let seconds = |name: &str, seconds: Option<f64>, usual: Duration| match seconds {
+            None => Ok(usual),
+            Some(seconds) => Duration::try_from_secs_f64(seconds)
+                .map_err(|error| LanguageModelError::Settings(format!("{name} = {seconds}: {error}"))),
+        };
+        settings.timeout = seconds("timeout", self.timeout, settings.timeout)?;
+        settings.backoff = seconds("backoff", self.backoff, settings.backoff)?;
         Ok(Arc::new(OpenAi::new(settings)?))
     }
 }
@@ -264,7 +268,20 @@ pub fn read_classes(path: &Path) -> Result<Vec<String>, WorkbenchError> {
     let is_json = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json"));
     let names: Vec<String> = if is_json {
         match Json::parse(&text, path.display()).map_err(DatasetError::from)? {
-            Json::List(names) => names.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect(),
+            Json::List(names) => names
+                .iter()
+                .enumerate()
+                .map(|(at, name)| {
+                    name.as_str().map(str::to_owned).ok_or_else(|| DatasetError::ClassNames {
+                        path: path.to_owned(),
+                        problem: format!(
+                            "entry {} is {}; an entry is a class name, a text",
+                            at + 1,
+                            text_file::kind(name)
+                        ),
+                    })
+                })
+                .collect::<Result<_, _>>()?,
             Json::Object(pairs) => pairs.into_iter().map(|(name, _)| name).collect(),
         }
     } else {
