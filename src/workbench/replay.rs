@@ -25,6 +25,8 @@ pub struct Replay {
     /// Images that another class is predicted for now; `None` if the images differ, or the run's predictions are no
     /// longer kept.
     pub changed_predictions: Option<usize>,
+    /// Why the run's own numbers may be wrong.
+    pub unreliable: Option<String>,
 }
 
 /// Where a replay takes embeddings from.
@@ -74,6 +76,7 @@ impl Run {
             top1_then: self.top1,
             top1_now: result.evaluation.top1(),
             changed_predictions: changed,
+            unreliable: self.unreliable(),
         })
     }
 }
