@@ -24,4 +24,5 @@ pub mod store;
 pub mod http;
 pub mod message;
 pub mod patience;
+pub mod temporary_file;
 pub mod text_file;

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-/// The longest wait, whatever a server asks for.
+/// The longest wait: a server that asks for more is not waited for.
 const LONGEST: Duration = Duration::from_secs(300);
 /// How often whoever waits looks whether somebody wants to stop.
 pub const GLANCE: Duration = Duration::from_millis(50);
@@ -14,10 +14,24 @@ pub fn is_worth_another_try(status: u16) -> bool {
 }
 
 /// The wait before the attempt after `attempt`, from 1: what the server asks for, else twice as long as the one before. Up
-/// to a quarter is added, so that clients that failed together do not come back together; `chance` is from 0 to 1.
-pub fn wait(backoff: Duration, attempt: u32, retry_after: Option<Duration>, chance: f64) -> Duration {
+/// to a quarter is added, so that clients that failed together do not come back together; `chance` is from 0 to 1. `None`
+/// where the server asks for more than anybody should wait without a word: coming back earlier would not help.
+pub fn wait(backoff: Duration, attempt: u32, retry_after: Option<Duration>, chance: f64) -> Option<Duration> {
     let doubled = backoff.saturating_mul(1 << attempt.saturating_sub(1).min(16));
-    retry_after.unwrap_or_else(|| doubled.mul_f64(1.0 + chance.clamp(0.0, 1.0) / 4.0)).min(LONGEST)
+    match retry_after {
+        Some(asked) => Some(asked).filter(|asked| *asked <= LONGEST),
+        None => Some(doubled.mul_f64(1.0 + chance.clamp(0.0, 1.0) / 4.0).min(LONGEST)),
+    }
+}
+
+/// `; it asks to wait 90 s`, for the end of a message.
+pub fn asks_to_wait(retry_after: Option<Duration>) -> String {
+    match retry_after.map(|asked| asked.as_secs_f64().ceil() as u64) {
+        None | Some(0) => String::new(),
+        Some(seconds @ 1..=120) => format!("; it asks to wait {seconds} s"),
+        Some(seconds @ 121..=7200) => format!("; it asks to wait {} min", seconds.div_ceil(60)),
+        Some(seconds) => format!("; it asks to wait {} h", seconds.div_ceil(3600)),
+    }
 }
 
 /// Waits; `false` where somebody wanted to stop before it was over.
@@ -51,12 +65,22 @@ mod tests {
     #[test]
     fn waits_double_and_the_server_has_its_way() {
         let second = Duration::from_secs(1);
-        let waits = [1, 2, 3, 4].map(|attempt| wait(second, attempt, None, 0.0).as_secs());
+        let waits = [1, 2, 3, 4].map(|attempt| wait(second, attempt, None, 0.0).unwrap().as_secs());
         assert_eq!(waits, [1, 2, 4, 8]);
-        assert_eq!(wait(second, 2, None, 1.0), Duration::from_millis(2500));
-        assert_eq!(wait(second, 9, Some(Duration::from_secs(7)), 1.0), Duration::from_secs(7));
-        assert_eq!(wait(second, 40, None, 1.0), LONGEST);
-        assert_eq!(wait(second, 1, Some(Duration::from_secs(99_999)), 0.0), LONGEST);
+        assert_eq!(wait(second, 2, None, 1.0), Some(Duration::from_millis(2500)));
+        assert_eq!(wait(second, 9, Some(Duration::from_secs(7)), 1.0), Some(Duration::from_secs(7)));
+        assert_eq!(wait(second, 40, None, 1.0), Some(LONGEST));
+        assert_eq!(wait(second, 1, Some(Duration::from_secs(99_999)), 0.0), None);
+    }
+
+    #[test]
+    fn what_a_server_asks_for_is_shown() {
+        let words = |seconds| asks_to_wait(Some(Duration::from_secs_f64(seconds)));
+        assert_eq!(asks_to_wait(None), "");
+        assert_eq!(words(0.0), "");
+        assert_eq!(words(0.2), "; it asks to wait 1 s");
+        assert_eq!(words(601.0), "; it asks to wait 11 min");
+        assert_eq!(words(86_400.0), "; it asks to wait 24 h");
     }
 
     #[test]

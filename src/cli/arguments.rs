@@ -519,9 +519,9 @@ pub struct EvaluateArguments {
     /// Add every image's ranked classes (JSON and CSV; JSONL and Parquet are nothing but predictions)
     #[arg(long)]
     pub predictions: bool,
-    /// Ranked classes per image; 0 for all
-    #[arg(long, value_name = "N", default_value_t = crate::workbench::RANKED)]
-    pub top_k: usize,
+    /// Ranked classes per image, with --predictions; 0 for all [default: 5]
+    #[arg(long, value_name = "N")]
+    pub top_k: Option<usize>,
     /// Unreadable images are an error instead of being skipped
     #[arg(long)]
     pub strict: bool,
@@ -756,8 +756,8 @@ pub struct CurveArguments {
     /// Only this strategy; may be given several times [default: all]
     #[arg(long = "strategy", value_name = "NAME")]
     pub strategies: Vec<String>,
-    /// Prompts a class, besides all of them
-    #[arg(long, value_name = "N,N", value_delimiter = ',', default_values_t = CurveOptions::default().sizes.into_iter().map(|size| size as u16), value_parser = clap::value_parser!(u16).range(1..))]
+    /// Prompts a class, besides all of them [default: 1,2,5,10,20, as far as there are so many]
+    #[arg(long, value_name = "N,N", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..))]
     pub sizes: Vec<u16>,
     /// How often prompts are drawn for each number
     #[arg(long, value_name = "N", default_value_t = CurveOptions::default().subsets as u16, value_parser = clap::value_parser!(u16).range(1..=1000))]

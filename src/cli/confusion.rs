@@ -104,6 +104,8 @@ impl Count {
 
 #[derive(Serialize)]
 struct Pairs<P> {
+    /// How many there are without a limit.
+    found: usize,
     pairs: P,
 }
 
@@ -135,7 +137,9 @@ fn print_pairs(
     });
     match format {
         Format::Json => {
-            output.json(&count.report(session, Pairs { pairs: Sequence(|| shown.clone()) }))?;
+            output.json(
+                &count.report(session, Pairs { found: all.len(), pairs: Sequence(|| shown.clone()) }),
+            )?;
         }
         Format::Csv => {
             let heading = ["label", "predicted", "images", "share"].map(str::to_owned).to_vec();
@@ -168,6 +172,8 @@ fn print_pairs(
 
 #[derive(Serialize)]
 struct Changes<C> {
+    /// How many there are without a limit.
+    found: usize,
     changes: C,
 }
 
@@ -208,7 +214,9 @@ fn print_changes(
     };
     match format {
         Format::Json => {
-            output.json(&count.report(session, Changes { changes: Sequence(|| shown.clone()) }))?;
+            output.json(
+                &count.report(session, Changes { found: all.len(), changes: Sequence(|| shown.clone()) }),
+            )?;
         }
         Format::Csv => {
             let heading = ["label", "predicted", "a", "b", "difference"].map(str::to_owned).to_vec();

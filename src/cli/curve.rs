@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::arguments::{CurveArguments, Format, Global};
 use super::experiment::{Opened, introduce, outcome};
-use super::output::{Output, ProgressLine};
+use super::output::{Noted, Output, ProgressLine, warn};
 use super::table::percent;
 use super::{CommandError, Outcome};
 use crate::workbench::{CurveOptions, CurvePoint, LearningCurve, Session, SessionOptions, strategy_curve};
@@ -14,8 +14,10 @@ const BAR: usize = 30;
 
 pub fn run(command: &CurveArguments, global: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
     let opened = Opened::with_strategies(&command.experiment, &command.strategies, global)?;
+    let usual = CurveOptions::default();
+    let wanted: Vec<usize> = command.sizes.iter().map(|size| usize::from(*size)).collect();
     let options = CurveOptions {
-        sizes: command.sizes.iter().map(|size| usize::from(*size)).collect(),
+        sizes: if wanted.is_empty() { usual.sizes } else { wanted.clone() },
         subsets: usize::from(command.subsets),
         seed: command.seed,
     };
@@ -29,12 +31,36 @@ pub fn run(command: &CurveArguments, global: &Global, output: &mut Output) -> Re
         line.finish();
         curves.push(curve?);
     }
+    let notes: Vec<String> = session
+        .strategies
+        .iter()
+        .zip(&curves)
+        .filter_map(|(strategy, curve)| left_out(&strategy.name, &wanted, all_prompts(curve)))
+        .collect();
+    notes.iter().for_each(|note| warn(note));
     match command.format {
         Format::Table => table(&session, &curves, &options, output)?,
-        Format::Json => output.json(&report(&session, &curves, &options))?,
+        Format::Json => output.json(&Noted::new(report(&session, &curves, &options), &notes))?,
         Format::Csv => output.csv(records(&session, &curves))?,
     }
     Ok(outcome(&session))
+}
+
+/// What is said of sizes that were wanted and that a strategy, with `all` prompts a class, does not have.
+fn left_out(strategy: &str, wanted: &[usize], all: usize) -> Option<String> {
+    let beyond: Vec<String> = wanted.iter().filter(|&&size| size > all).map(usize::to_string).collect();
+    (!beyond.is_empty()).then(|| {
+        let (prompts, have) = (if all == 1 { "prompt" } else { "prompts" }, beyond.join(", "));
+        format!(
+            "strategy {strategy:?} has {all} {prompts} a class, so there is no point for {have} of --sizes: its curve ends \
+             with all {all}; name sizes up to {all}, or give it more prompts"
+        )
+    })
+}
+
+/// Prompts a class: those of the largest.
+fn all_prompts(curve: &LearningCurve) -> usize {
+    curve.points.last().map_or(0, |point| point.prompts)
 }
 
 fn table(
@@ -175,6 +201,15 @@ fn records(session: &Session, curves: &[LearningCurve]) -> impl Iterator<Item = 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_that_are_not_there_are_named_with_what_there_is() {
+        assert_eq!(left_out("cupl", &[1, 5, 10], 10), None);
+        assert_eq!(left_out("cupl", &[], 10), None);
+        let note = left_out("cupl", &[5, 50, 11], 10).unwrap();
+        assert!(note.contains("\"cupl\" has 10 prompts a class") && note.contains("for 50, 11 of"), "{note}");
+        assert!(left_out("one", &[2], 1).unwrap().contains("has 1 prompt a class"));
+    }
 
     #[test]
     fn bars_begin_at_the_lowest_and_spreads_have_points() {

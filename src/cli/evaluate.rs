@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 
 use super::arguments::{EvaluateArguments, EvaluationFormat, Global};
 use super::experiment::{Opened, introduce, outcome};
-use super::output::Output;
+use super::output::{Noted, Output, warn};
 use super::table::{percent, points};
 use super::{CommandError, Outcome};
 use crate::workbench::{
@@ -24,31 +24,65 @@ pub fn run(
     let file = command.out.as_deref().map(Unfinished::begin).transpose()?;
     let opened = Opened::with_strategies(&command.experiment, &command.strategies, global)?;
     let is_predictions = matches!(command.format, EvaluationFormat::Jsonl | EvaluationFormat::Parquet);
-    let ranked = match (command.predictions, command.top_k) {
+    let ranked = match (shows_ranked(command), command.top_k) {
         _ if is_predictions => RANKED,
         (false, _) => 1,
-        (true, 0) => usize::MAX,
-        (true, top_k) => top_k,
+        (true, Some(0)) => usize::MAX,
+        (true, top_k) => top_k.unwrap_or(RANKED),
     };
     let session = opened.evaluate(SessionOptions { strict: command.strict, ranked })?;
+    let notes = notes(command, session.classes.len());
+    notes.iter().for_each(|note| warn(note));
     match (file, &command.out) {
         (Some(file), Some(path)) => {
             let mut content = Output::plain(Box::new(file.writer()?));
-            print(&session, command, &mut content)?;
+            print(&session, command, &notes, &mut content)?;
             content.flush()?;
             file.keep()?;
             let (images, strategies) = (session.images.len(), session.strategies.len());
             output.line(&format!("{}: {images} images, {strategies} strategies", path.display()))?;
         }
-        _ => print(&session, command, output)?,
+        _ => print(&session, command, &notes, output)?,
     }
     Ok(outcome(&session))
 }
 
-fn print(session: &Session, command: &EvaluateArguments, output: &mut Output) -> Result<(), CommandError> {
+/// Whether each image's ranked classes are printed.
+fn shows_ranked(command: &EvaluateArguments) -> bool {
+    command.predictions && matches!(command.format, EvaluationFormat::Json | EvaluationFormat::Csv)
+}
+
+/// What becomes of wishes that are not fulfilled as they stand.
+fn notes(command: &EvaluateArguments, n_classes: usize) -> Vec<String> {
+    let mut notes = Vec::new();
+    if command.predictions
+        && matches!(command.format, EvaluationFormat::Table | EvaluationFormat::ClipBenchmark)
+    {
+        notes.push("--predictions changes nothing here: add --format json or csv".to_owned());
+    }
+    match command.top_k {
+        Some(_) if !shows_ranked(command) => notes.push(
+            "--top-k changes nothing here: it is for --predictions with --format json or csv".to_owned(),
+        ),
+        Some(top_k) if top_k > n_classes => notes.push(format!(
+            "there are {n_classes} classes, so --top-k {top_k} lists all of them, as --top-k 0 does"
+        )),
+        _ => {}
+    }
+    notes
+}
+
+fn print(
+    session: &Session,
+    command: &EvaluateArguments,
+    notes: &[String],
+    output: &mut Output,
+) -> Result<(), CommandError> {
     match (command.format, command.predictions) {
         (EvaluationFormat::Table, _) => table(session, output)?,
-        (EvaluationFormat::Json, predictions) => output.json(&report::of(session, predictions))?,
+        (EvaluationFormat::Json, predictions) => {
+            output.json(&Noted::new(report::of(session, predictions), notes))?
+        }
         (EvaluationFormat::Csv, false) => output.csv(per_class_records(session))?,
         (EvaluationFormat::Csv, true) => output.csv(prediction_records(session))?,
         (EvaluationFormat::Jsonl, _) => {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::arguments::{Format, GenerateArguments, Global};
-use super::output::{Output, StatusLine, warn};
+use super::output::{Noted, Output, StatusLine, warn};
 use super::{CommandError, Outcome, cancel_on_signals, open_store};
 use crate::dataset::ClassNameMap;
 use crate::language_model::LanguageModel;
@@ -39,8 +39,10 @@ pub fn run(
     }
     let model = settings.open_model(|name| std::env::var(name).ok())?;
     let plan = settings.plan(&command.name, classes, &*model)?;
+    let notes = without_effect(&settings, &*model);
+    notes.iter().for_each(|note| warn(note));
     if command.dry_run {
-        return dry_run(&plan, &*model, command.format, output);
+        return dry_run(&plan, &*model, &notes, command.format, output);
     }
     let generation = Generation::open(plan, model, StorePlace::Memory(store), token_counter(&checkpoint)?)?;
     let already: usize = generation.all_classes().iter().map(|class| class.sentences.len()).sum();
@@ -66,6 +68,7 @@ pub fn run(
         &generation.plan(),
         &all,
         saved.as_ref().map(|saved| saved.version.as_str()),
+        &notes,
         command.format,
         output,
     )?;
@@ -147,6 +150,18 @@ fn flags(command: &GenerateArguments) -> Result<GenerationSettings, CommandError
     })
 }
 
+/// What is said of settings that change nothing.
+fn without_effect(settings: &GenerationSettings, model: &dyn LanguageModel) -> Vec<String> {
+    let names = settings.without_effect(model).join(", ");
+    let note = || {
+        format!(
+            "{names}: only of use with a server, and {} is a file; leave out what is not meant",
+            model.model()
+        )
+    };
+    (!names.is_empty()).then(note).into_iter().collect()
+}
+
 /// `writing 120/300 sentences, 12.3 sentences/s, 240 tokens/s, 15s left (tree frog)`
 fn progress(total: usize, pace: &Pace, class: &str) -> String {
     let done = format!("writing {}/{total} sentences", total.saturating_sub(pace.missing));
@@ -156,6 +171,7 @@ fn progress(total: usize, pace: &Pace, class: &str) -> String {
 fn dry_run(
     plan: &GenerationPlan,
     model: &dyn LanguageModel,
+    notes: &[String],
     format: Format,
     output: &mut Output,
 ) -> Result<Outcome, CommandError> {
@@ -166,19 +182,22 @@ fn dry_run(
     let prompt_tokens: usize = previews.iter().map(|(.., preview)| preview.prompt_tokens).sum();
     let answer_tokens = samples * plan.sampling.max_tokens;
     match format {
-        Format::Json => output.json(&json!({
-            "requests": previews.iter().map(|(class, request, preview)| json!({
-                "class": plan.classes[*class].name,
-                "llm_prompt": request.llm_prompt,
-                "samples": request.samples.len(),
-                "request": preview.text,
-                "prompt_tokens": preview.prompt_tokens,
-            })).collect::<Vec<_>>(),
-            "samples": samples,
-            "prompt_tokens": prompt_tokens,
-            "answer_tokens_at_most": answer_tokens,
-            "samples_at_most": (samples as f64 * plan.retry_limit).ceil(),
-        }))?,
+        Format::Json => output.json(&Noted::new(
+            json!({
+                "requests": previews.iter().map(|(class, request, preview)| json!({
+                    "class": plan.classes[*class].name,
+                    "llm_prompt": request.llm_prompt,
+                    "samples": request.samples.len(),
+                    "request": preview.text,
+                    "prompt_tokens": preview.prompt_tokens,
+                })).collect::<Vec<_>>(),
+                "samples": samples,
+                "prompt_tokens": prompt_tokens,
+                "answer_tokens_at_most": answer_tokens,
+                "samples_at_most": (samples as f64 * plan.retry_limit).ceil(),
+            }),
+            notes,
+        ))?,
         Format::Csv => {
             let heading = ["class", "llm_prompt", "samples", "prompt_tokens"].map(str::to_owned).to_vec();
             let records = previews.iter().map(|(class, request, preview)| {
@@ -217,6 +236,7 @@ fn report(
     plan: &GenerationPlan,
     classes: &[GeneratedClass],
     version: Option<&str>,
+    notes: &[String],
     format: Format,
     output: &mut Output,
 ) -> Result<(), CommandError> {
@@ -230,23 +250,26 @@ fn report(
         counted.into_iter().filter(|(_, count)| *count > 0).collect()
     };
     match format {
-        Format::Json => output.json(&json!({
-            "name": plan.name,
-            "version": version,
-            "model": plan.model,
-            "classes": named().map(|(name, class)| json!({
-                "class": name,
-                "accepted": class.n_accepted(),
-                "rejected": class.n_rejected(),
-                "reasons": reasons(class).into_iter().collect::<BTreeMap<_, _>>(),
-                "wanted": class.wanted,
-                "problem": class.problem,
-                "sentences": class.sentences.iter().map(|sentence| json!({
-                    "text": sentence.text,
-                    "rejection": sentence.rejection,
+        Format::Json => output.json(&Noted::new(
+            json!({
+                "name": plan.name,
+                "version": version,
+                "model": plan.model,
+                "classes": named().map(|(name, class)| json!({
+                    "class": name,
+                    "accepted": class.n_accepted(),
+                    "rejected": class.n_rejected(),
+                    "reasons": reasons(class).into_iter().collect::<BTreeMap<_, _>>(),
+                    "wanted": class.wanted,
+                    "problem": class.problem,
+                    "sentences": class.sentences.iter().map(|sentence| json!({
+                        "text": sentence.text,
+                        "rejection": sentence.rejection,
+                    })).collect::<Vec<_>>(),
                 })).collect::<Vec<_>>(),
-            })).collect::<Vec<_>>(),
-        }))?,
+            }),
+            notes,
+        ))?,
         Format::Csv => {
             let heading = ["class", "accepted", "rejected", "wanted", "problem"].map(str::to_owned).to_vec();
             let records = named().map(|(name, class)| {

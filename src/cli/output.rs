@@ -123,6 +123,22 @@ pub fn warn(message: &str) {
     let _closed = writeln!(io::stderr(), "note: {message}");
 }
 
+/// A report as JSON, and what became of wishes that could not be fulfilled.
+#[derive(Serialize)]
+pub struct Noted<'a, R> {
+    #[serde(flatten)]
+    report: R,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    notes: &'a [String],
+}
+
+impl<'a, R> Noted<'a, R> {
+    /// With these notes; without any, the report alone.
+    pub fn new(report: R, notes: &'a [String]) -> Self {
+        Self { report, notes }
+    }
+}
+
 /// What a command found on its way: warnings, then each skipped image.
 pub fn warn_about(warnings: &[String], skipped: &[SkippedImage]) {
     warnings.iter().for_each(|warning| warn(warning));

@@ -17,14 +17,40 @@ pub fn run(command: RunsCommand, global: &Global, output: &mut Output) -> Result
             problems.iter().for_each(|problem| warn(problem));
             list(&runs, format, output)?;
         }
-        RunsCommand::Show { id, format } => show(&Run::find(&store, &id)?, format, output)?,
+        RunsCommand::Show { id, format } => {
+            let run = Run::find(&store, &id)?;
+            warn_of(&[&run]);
+            show(&run, format, output)?;
+        }
         RunsCommand::Compare { a, b, format } => {
             let (a, b) = (Run::find(&store, &a)?, Run::find(&store, &b)?);
-            compare(RunComparison::new(a, b, &store)?, format, output)?;
+            let runs = RunComparison::new(a, b, &store)?;
+            warn_of(&[&runs.a, &runs.b]);
+            compare(runs, format, output)?;
         }
         RunsCommand::Replay(command) => return replay(&store, &command, output),
     }
     Ok(Outcome::Done)
+}
+
+/// Says which of these runs cannot be relied on, on standard error.
+fn warn_of(runs: &[&Run]) {
+    runs.iter().filter_map(|run| run.unreliable()).for_each(|reason| warn(&reason));
+}
+
+/// A run as JSON.
+#[derive(Serialize)]
+struct RunPart<'a> {
+    #[serde(flatten)]
+    run: &'a Run,
+    /// Why its numbers may be wrong, and what to do.
+    unreliable: Option<String>,
+}
+
+impl<'a> From<&'a Run> for RunPart<'a> {
+    fn from(run: &'a Run) -> Self {
+        Self { run, unreliable: run.unreliable() }
+    }
 }
 
 fn list(runs: &[Run], format: Format, output: &mut Output) -> Result<(), CommandError> {
@@ -39,6 +65,7 @@ fn list(runs: &[Run], format: Format, output: &mut Output) -> Result<(), Command
         "images",
         "top-1",
         "recall",
+        "unreliable",
     ];
     let mut rows = vec![heading.map(str::to_owned).to_vec()];
     rows.extend(runs.iter().map(|run| {
@@ -53,13 +80,25 @@ fn list(runs: &[Run], format: Format, output: &mut Output) -> Result<(), Command
             run.dataset.images.to_string(),
             table::percent(Some(run.top1)),
             table::percent(Some(run.mean_per_class_recall)),
+            if run.unreliable().is_some() { "unreliable".to_owned() } else { String::new() },
         ]
     }));
     match format {
-        Format::Json => output.json(&runs)?,
+        Format::Json => output.json(&runs.iter().map(RunPart::from).collect::<Vec<_>>())?,
         Format::Csv => output.csv(rows)?,
         Format::Table if runs.is_empty() => output.line("No runs yet: `cupl-tui evaluate` makes some.")?,
-        Format::Table => output.table(&rows)?,
+        Format::Table => {
+            // The column speaks for itself.
+            rows[0].last_mut().map(String::clear);
+            output.table(&rows)?;
+            if runs.iter().any(|run| run.unreliable().is_some()) {
+                output.line("")?;
+                output.line(
+                    "unreliable: made by an earlier version, whose `max` gave wrong scores for some numbers of prompts; \
+                     `cupl-tui runs replay ID` makes one anew",
+                )?;
+            }
+        }
     }
     Ok(())
 }
@@ -85,7 +124,7 @@ fn show(run: &Run, format: Format, output: &mut Output) -> Result<(), CommandErr
         ]
     }));
     match format {
-        Format::Json => output.json(run)?,
+        Format::Json => output.json(&RunPart::from(run))?,
         Format::Csv => output.csv(rows)?,
         Format::Table => {
             output.heading(&title(run))?;
@@ -144,7 +183,7 @@ fn compare(mut runs: RunComparison, format: Format, output: &mut Output) -> Resu
         }
         Format::Json => output.json(&RunsReport {
             comparison: compared.report(),
-            runs: [&runs.a, &runs.b],
+            runs: [&runs.a, &runs.b].map(RunPart::from),
             receipts: &runs.parts,
         })?,
         Format::Csv => output.csv(compared.records())?,
@@ -156,13 +195,14 @@ fn compare(mut runs: RunComparison, format: Format, output: &mut Output) -> Resu
 struct RunsReport<'a, C> {
     #[serde(flatten)]
     comparison: C,
-    runs: [&'a Run; 2],
+    runs: [RunPart<'a>; 2],
     receipts: &'a [ReceiptPart],
 }
 
 fn replay(store: &Store, command: &ReplayArguments, output: &mut Output) -> Result<Outcome, CommandError> {
     let run = Run::find(store, &command.id)?;
     let from = if command.kept { ReplayFrom::Store } else { ReplayFrom::Scratch };
+    warn_of(&[&run]);
     let cancel = cancel_on_signals()?;
     let progress = ProgressLine::stderr();
     let replay = run.replay(store, from, &cancel, &|state| progress.show(&state));
@@ -222,14 +262,9 @@ fn part_rows(replay: &Replay) -> Vec<Vec<String>> {
 }
 
 fn title(run: &Run) -> String {
-    format!(
-        "{}  {} ({}) on {} with {}",
-        run.id,
-        run.strategy.name,
-        run.strategy.aggregation,
-        run.dataset.name,
-        model(run)
-    )
+    let (id, strategy, dataset) = (&run.id, &run.strategy, &run.dataset.name);
+    let mark = if run.unreliable().is_some() { ", unreliable" } else { "" };
+    format!("{id}  {} ({}) on {dataset} with {}{mark}", strategy.name, strategy.aggregation, model(run))
 }
 
 /// The checkpoint, and its precision where that is not the usual one.

@@ -113,13 +113,15 @@ impl Attempts<'_> {
             }
             Failure::Passing(error) => error,
         };
-        let asked_for = match error {
-            HubError::Busy { retry_after, .. } => retry_after,
+        let asked_for = match &error {
+            HubError::Busy { retry_after, .. } => *retry_after,
             _ => None,
         };
         // A hasher of the standard library is seeded anew for each process and use.
         let chance = std::hash::RandomState::new().hash_one(self.made) as f64 / u64::MAX as f64;
-        let wait = patience::wait(self.settings.backoff, self.made, asked_for, chance);
+        let Some(wait) = patience::wait(self.settings.backoff, self.made, asked_for, chance) else {
+            return Err(error.after(self.made));
+        };
         if patience::pause(wait, is_cancelled) { Ok(()) } else { Err(HubError::Cancelled) }
     }
 }

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::patience::asks_to_wait;
+
 /// Why a language model gave no answer.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum LanguageModelError {
@@ -39,7 +41,7 @@ pub enum LanguageModelError {
         reason: String,
     },
     /// The server is busy or broken, after every retry.
-    #[error("{url} still answers {status} after {attempts} attempts: {reason}")]
+    #[error("{url} still answers {status} after {attempts} attempts: {reason}{}", asks_to_wait(*retry_after))]
     Busy {
         /// Where.
         url: String,

@@ -70,14 +70,18 @@ fn keep_within(dir: &Path, bound: u64) -> Result<(), StoreError> {
         if size <= bound {
             break;
         }
-        fs::remove_file(&path).map_err(|e| StoreError::io("remove", &path, e))?;
-        size -= length;
+        match fs::remove_file(&path) {
+            // Somebody else made room meanwhile.
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(StoreError::io("remove", &path, e)),
+            _ => size -= length,
+        }
     }
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::thread;
     use std::time::Duration;
 
     use super::*;
@@ -94,6 +98,22 @@ mod tests {
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 3);
         keep_within(dir.path(), 250).unwrap();
         assert!(!dir.path().join("old").exists() && dir.path().join("middle").exists());
+    }
+
+    #[test]
+    fn threads_save_one_blob() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap().store;
+        for round in 0..30_u8 {
+            let (key, value) = (Key::of(&[&[round]]), vec![round; 100_000]);
+            thread::scope(|scope| {
+                for _ in 0..2 {
+                    scope.spawn(|| store.save_blob(&key, &value).unwrap());
+                }
+            });
+            assert_eq!(store.blob(&key).unwrap(), Some(value));
+        }
+        assert_eq!(fs::read_dir(dir.path().join("blobs")).unwrap().count(), 30);
     }
 
     #[test]

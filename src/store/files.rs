@@ -5,32 +5,19 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use super::StoreError;
+use crate::temporary_file;
 
-/// Writes a file beside `path` with `write`, brings it to the disk and renames it to `path`.
+/// Writes a file beside `path` with `write`, brings it to the disk and renames it to `path`. Any number of threads and
+/// processes may do so at once: each file is whole, and the last one stays.
 pub(super) fn replace<E: From<io::Error>>(
     path: &Path,
     write: impl FnOnce(&mut File) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.part", std::process::id()));
-    let part = path.with_file_name(name);
-    let replaced = write_and_rename(&part, path, write);
-    if replaced.is_err() {
-        // What is left of it is of no use; that it cannot be removed adds nothing to the first error.
-        let _ = fs::remove_file(&part);
-    }
-    replaced
-}
-
-fn write_and_rename<E: From<io::Error>>(
-    part: &Path,
-    path: &Path,
-    write: impl FnOnce(&mut File) -> Result<(), E>,
-) -> Result<(), E> {
-    let mut file = File::create(part)?;
-    write(&mut file)?;
-    file.sync_all()?;
-    Ok(fs::rename(part, path)?)
+    let mut part = temporary_file::beside(path)?;
+    write(part.as_file_mut())?;
+    part.as_file().sync_all()?;
+    part.persist(path).map_err(|unmoved| unmoved.error)?;
+    Ok(())
 }
 
 /// [`replace`] for bytes that are in memory.
@@ -56,6 +43,9 @@ pub(super) fn size_of(dir: &Path) -> Result<u64, StoreError> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Barrier;
+    use std::thread;
+
     use super::*;
 
     #[test]
@@ -72,5 +62,29 @@ mod tests {
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
         replace_with(&path, b"new").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
+    }
+
+    /// A name made of the process's id was the same for all threads, and in each container.
+    #[test]
+    fn writers_of_one_file_do_not_meet() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        let (here, there) = (Barrier::new(2), Barrier::new(2));
+        thread::scope(|scope| {
+            let slow = scope.spawn(|| {
+                replace(&path, |file| {
+                    here.wait();
+                    there.wait();
+                    file.write_all(b"slow")
+                })
+            });
+            here.wait();
+            replace_with(&path, b"quick").unwrap();
+            assert_eq!(fs::read(&path).unwrap(), b"quick");
+            there.wait();
+            slow.join().unwrap().unwrap();
+        });
+        assert_eq!(fs::read(&path).unwrap(), b"slow");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 }

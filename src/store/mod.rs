@@ -26,6 +26,7 @@ mod prompt_sets;
 mod record;
 mod runs;
 mod samples;
+mod stamp;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -42,13 +43,20 @@ pub use holder::Holder;
 pub use key::Key;
 pub use prompt_sets::{PromptSetInfo, version_of};
 pub use runs::RunInfo;
-pub use vectors::FileStamp;
+pub use stamp::FileStamp;
+#[cfg(all(test, unix))]
+pub(crate) use stamp::tests::{keeping_the_time, tick};
 
+use stamp::Trust;
 use table::Table;
 
 /// A store, on disk or in memory. Clones are the same store; threads may share it.
 #[derive(Clone)]
-pub struct Store(Arc<Inner>);
+pub struct Store {
+    inner: Arc<Inner>,
+    /// This clone's, not the store's.
+    trust: Trust,
+}
 
 /// An opened store, and what the user should be told about it.
 pub struct OpenedStore {
@@ -118,10 +126,10 @@ impl Store {
         open.retain(|(_, store)| store.strong_count() > 0);
         let known = open.iter().find(|(known, _)| *known == dir).and_then(|(_, store)| store.upgrade());
         if let Some(store) = known {
-            return Ok(OpenedStore { store: Self(store), notices: Vec::new() });
+            return Ok(OpenedStore { store: Self::of(store), notices: Vec::new() });
         }
         let opened = Self::open_first(&dir)?;
-        open.push((dir, Arc::downgrade(&opened.store.0)));
+        open.push((dir, Arc::downgrade(&opened.store.inner)));
         Ok(opened)
     }
 
@@ -159,7 +167,7 @@ impl Store {
             blobs: Table::in_memory(),
         };
         let disk = Disk { db, dir: dir.to_path_buf(), _lock: lock.clone() };
-        let store = Self(Arc::new(Inner { tables, disk: Some(disk), changing: Mutex::default() }));
+        let store = Self::of(Arc::new(Inner { tables, disk: Some(disk), changing: Mutex::default() }));
         let notices = store.import_mirror()?;
         Ok(OpenedStore { store, notices })
     }
@@ -178,12 +186,16 @@ impl Store {
             pieces: Table::in_memory(),
             blobs: Table::in_memory(),
         };
-        Self(Arc::new(Inner { tables, disk: None, changing: Mutex::default() }))
+        Self::of(Arc::new(Inner { tables, disk: None, changing: Mutex::default() }))
+    }
+
+    fn of(inner: Arc<Inner>) -> Self {
+        Self { inner, trust: Trust::Settled }
     }
 
     /// The store's directory; `None` for a store in memory.
     pub fn path(&self) -> Option<&Path> {
-        self.0.disk.as_ref().map(|disk| disk.dir.as_path())
+        self.inner.disk.as_ref().map(|disk| disk.dir.as_path())
     }
 
     /// Bytes of all files in the store's directory; 0 for a store in memory.
@@ -213,17 +225,17 @@ impl Store {
     /// # Errors
     /// What prevents writing.
     pub fn flush(&self) -> Result<(), StoreError> {
-        let Some(Disk { db, dir, .. }) = &self.0.disk else { return Ok(()) };
+        let Some(Disk { db, dir, .. }) = &self.inner.disk else { return Ok(()) };
         table::guarded(|| db.flush()).map_err(|e| disk::failure("write", dir, e))?;
         Ok(())
     }
 
     fn tables(&self) -> &Tables {
-        &self.0.tables
+        &self.inner.tables
     }
 
     /// Changes of texts take several steps; one at a time.
     fn begin_change(&self) -> MutexGuard<'_, ()> {
-        self.0.changing.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -125,24 +125,6 @@ fn threads_share_a_store() {
 }
 
 #[test]
-fn a_file_is_known_again_until_it_changes() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Store::in_memory();
-    let path = dir.path().join("photo.png");
-    fs::write(&path, b"pixels").unwrap();
-    let stamp = FileStamp::of(&path).unwrap();
-    let hash = blake3::hash(b"pixels");
-    assert_eq!(store.file_hashes(std::slice::from_ref(&stamp)).unwrap(), [None]);
-    store.save_file_hashes(&[(stamp.clone(), hash)]).unwrap();
-    assert_eq!(store.file_hashes(&[FileStamp::of(&path).unwrap()]).unwrap(), [Some(hash)]);
-    let later = FileStamp { modified: stamp.modified + 1, ..stamp.clone() };
-    let longer = FileStamp { length: 7, ..stamp.clone() };
-    let elsewhere = FileStamp { path: dir.path().join("other.png"), ..stamp };
-    assert_eq!(store.file_hashes(&[later, longer, elsewhere]).unwrap(), [None, None, None]);
-    assert_eq!(store.counts().unwrap().file_hashes, 1);
-}
-
-#[test]
 fn a_version_is_the_start_of_the_blake3_hash() {
     // The hash of nothing, from the published test vectors of BLAKE3.
     assert_eq!(version_of(""), "af1349b9f5f9");
@@ -233,7 +215,7 @@ fn a_changed_copy_is_told_and_passed_over() {
 fn another_schema_is_refused_and_left_as_it_is() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
-    let db = &store.0.disk.as_ref().unwrap().db;
+    let db = &store.inner.disk.as_ref().unwrap().db;
     db.insert("schema", "2").unwrap();
     db.flush().unwrap();
     drop(store);

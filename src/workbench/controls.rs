@@ -154,7 +154,13 @@ impl Workbench {
         if !missing.is_empty() {
             let unit = match images.unit.take() {
                 Some(unit) => unit,
-                None => embedder.images(&self.pictures(), cancel, notify)?.unit,
+                None => {
+                    let again = embedder.images(&self.pictures(), cancel, notify)?;
+                    if self.dataset_fingerprint(&again.contents) != images.dataset {
+                        return Err(WorkbenchError::Outdated { what: "the images" });
+                    }
+                    again.unit
+                }
             };
             let total = missing.iter().map(|&at| self.control_size(wanted[at])).sum();
             let mut before = 0;

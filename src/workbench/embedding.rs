@@ -1,7 +1,6 @@
 //! Turns images and prompts into embeddings, each once: what the store holds is not computed again.
 
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,16 +8,18 @@ use rayon::prelude::*;
 
 use super::embedding_rows::EmbeddingRows;
 use super::error::WorkbenchError;
+use super::file_contents::{leave_out_changed, load_unchanged, stamps};
 use super::image_pipeline::{ImagePipeline, Outcome, content_hash};
 use super::parallel::{in_parallel, threads};
 use super::progress::{Cancel, Meter, Progress, Stage};
-use crate::clip::{Checkpoint, CheckpointFile, FileContent, Precision, Preprocessing, TokenizedPrompt};
+use crate::clip::{Checkpoint, ClipError, Precision, Preprocessing, TokenizedPrompt};
 use crate::dataset::{PictureSource, SkippedImage};
 use crate::evaluation::{EvaluationError, Matrix};
 use crate::store::{FileStamp, Hash, Key, Store, StoreError};
 
-/// Part of every cache key: raised when an encoder's results change by more than rounding.
-const ENCODER_VERSION: u32 = 2;
+/// Part of every cache key: raised when an encoder's results change by more than rounding. Before 3, weights that had
+/// changed behind the same name, length and time could stand under the fingerprint of others.
+const ENCODER_VERSION: u32 = 3;
 
 /// Encodes with one checkpoint and remembers in one store.
 pub struct Embedder<'a> {
@@ -26,8 +27,17 @@ pub struct Embedder<'a> {
     fingerprint: Hash,
     precision: Precision,
     store: &'a Store,
-    /// Why the store stopped taking embeddings: the work goes on in memory.
-    failure: Mutex<Option<StoreError>>,
+    failures: Mutex<Failures>,
+}
+
+/// What the store did not take or give: the work goes on in memory.
+#[derive(Default)]
+struct Failures {
+    first: Option<StoreError>,
+    /// How many came after it.
+    more: usize,
+    /// The store is damaged, and not asked any more.
+    is_damaged: bool,
 }
 
 /// One image to embed.
@@ -109,21 +119,27 @@ impl PromptEmbeddings {
 }
 
 impl<'a> Embedder<'a> {
-    /// An embedder for a checkpoint; `fingerprint` from [`checkpoint_fingerprint`].
+    /// An embedder for a checkpoint; `fingerprint` from [`checkpoint_fingerprint`](super::checkpoint_fingerprint).
     pub fn new(
         checkpoint: &'a Checkpoint,
         fingerprint: Hash,
         precision: Precision,
         store: &'a Store,
     ) -> Self {
-        Self { checkpoint, fingerprint, precision, store, failure: Mutex::new(None) }
+        Self { checkpoint, fingerprint, precision, store, failures: Mutex::default() }
     }
 
-    /// Why embeddings were not kept for the next start, if some were not: a full disk, for example.
+    /// Why something was not kept for the next start, if that is so: a full disk, for example.
     pub fn unsaved(&self) -> Option<String> {
-        self.failure()
-            .as_ref()
-            .map(|error| format!("embeddings of this run are not kept for the next start: {error}"))
+        let Failures { first, more, .. } = &*self.failures();
+        let again = match more {
+            0 => String::new(),
+            1 => " (and 1 more failure)".to_owned(),
+            more => format!(" (and {more} more failures)"),
+        };
+        first.as_ref().map(|error| {
+            format!("not everything that was computed is kept for the next start: {error}{again}")
+        })
     }
 
     /// Says that prompts lost their end, if some did; `unit` is what the user calls them, in the plural.
@@ -136,20 +152,38 @@ impl<'a> Embedder<'a> {
         })
     }
 
-    /// Asks the store for something it can do without: embeddings are a cache. After a first failure the store is left
-    /// alone, and the run goes on with what it has.
+    /// Asks the store for something it can do without: embeddings are a cache. A failure is remembered, and what is asked
+    /// next is tried all the same, unless the store is damaged.
     pub(super) fn with_store<T: Default>(&self, ask: impl FnOnce(&Store) -> Result<T, StoreError>) -> T {
-        if self.failure().is_some() {
+        if self.failures().is_damaged {
             return T::default();
         }
         ask(self.store).unwrap_or_else(|error| {
-            self.failure().get_or_insert(error);
+            let mut failures = self.failures();
+            failures.is_damaged |= matches!(error, StoreError::Damaged { .. });
+            match failures.first {
+                Some(_) => failures.more += 1,
+                None => failures.first = Some(error),
+            }
             T::default()
         })
     }
 
-    fn failure(&self) -> MutexGuard<'_, Option<StoreError>> {
-        self.failure.lock().unwrap_or_else(PoisonError::into_inner)
+    fn failures(&self) -> MutexGuard<'_, Failures> {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The states of pictures' files.
+    pub(super) fn stamps(&self, pictures: &[NamedPicture<'_>]) -> Vec<Option<FileStamp>> {
+        stamps(pictures, self.store)
+    }
+
+    /// What is read of the checkpoint's files, which have to be those that embeddings are kept under.
+    pub(super) fn load<T>(
+        &self,
+        load: impl FnOnce(&Checkpoint) -> Result<T, ClipError>,
+    ) -> Result<T, WorkbenchError> {
+        load_unchanged(self.checkpoint, self.fingerprint, self.store, load)
     }
 
     /// Makes the rows known whose vectors are stored under their keys: all are read in the order of the keys, but only
@@ -189,7 +223,7 @@ impl<'a> Embedder<'a> {
         notify: &dyn Fn(Progress),
     ) -> Result<ImageEmbeddings, WorkbenchError> {
         let mut meter = Meter::start(Stage::Images, pictures.len());
-        let stamps = stamps(pictures);
+        let mut stamps = self.stamps(pictures);
         let hashes = self.known_hashes(pictures, &stamps);
         let mut rows = EmbeddingRows::new(pictures.len(), self.checkpoint.config().dim);
         let keys: Vec<Option<Key>> = hashes.iter().map(|hash| Some(self.image_key(hash.as_ref()?))).collect();
@@ -201,6 +235,7 @@ impl<'a> Embedder<'a> {
         let mut collected = Collected::new(pictures, hashes, rows);
         if !pending.is_empty() {
             let done = self.encode_pending(&pending, &mut collected, &mut meter, cancel, notify);
+            leave_out_changed(pictures, &mut stamps, self.store);
             let learnt: Vec<(FileStamp, Hash)> =
                 pending.iter().filter_map(|&i| Some((stamps[i].clone()?, collected.hashes[i]?))).collect();
             self.with_store(|store| store.save_file_hashes(&learnt).and_then(|()| store.flush()));
@@ -220,7 +255,7 @@ impl<'a> Embedder<'a> {
         cancel: &Cancel,
         notify: &dyn Fn(Progress),
     ) -> Result<(), WorkbenchError> {
-        let encoder = self.checkpoint.image_encoder(self.precision)?;
+        let encoder = self.load(|checkpoint| checkpoint.image_encoder(self.precision))?;
         let dim = encoder.dim();
         let pictures = collected.pictures;
         let pipeline = ImagePipeline {
@@ -316,8 +351,8 @@ impl<'a> Embedder<'a> {
         meter.cached(distinct.len() - pending.len());
         notify(meter.progress());
         if !pending.is_empty() {
-            let tokenizer = self.checkpoint.tokenizer()?;
-            let encoder = self.checkpoint.text_encoder(self.precision)?;
+            let (tokenizer, encoder) = self
+                .load(|checkpoint| Ok((checkpoint.tokenizer()?, checkpoint.text_encoder(self.precision)?)))?;
             let tokenized: Vec<TokenizedPrompt> = pending
                 .par_iter()
                 .map(|&i| Ok(tokenizer.tokenize(distinct[i])?))
@@ -465,57 +500,6 @@ impl<'p> Collected<'p> {
     }
 }
 
-/// The state of each picture's file; none for what is not a file.
-pub(super) fn stamps(pictures: &[NamedPicture<'_>]) -> Vec<Option<FileStamp>> {
-    let mut archives: HashMap<&Path, Option<FileStamp>> = HashMap::new();
-    for picture in pictures {
-        if let Some((path, Some(_))) = picture.source.file() {
-            archives.entry(path).or_insert_with(|| FileStamp::of(path).ok());
-        }
-    }
-    let stamp = |picture: &NamedPicture<'_>| match picture.source.file()? {
-        (path, None) => FileStamp::of(path).ok(),
-        (path, Some(member)) => Some(archives.get(path)?.as_ref()?.member(member)),
-    };
-    pictures.par_iter().map(stamp).collect()
-}
-
-/// A hash over every file that decides a checkpoint's results. Files that did not change since the store last saw
-/// them are not read again.
-pub fn checkpoint_fingerprint(checkpoint: &Checkpoint, store: &Store) -> Result<Hash, WorkbenchError> {
-    files_hash(&checkpoint.files(), store)
-}
-
-/// A hash over names and contents of files.
-pub(super) fn files_hash(files: &[CheckpointFile], store: &Store) -> Result<Hash, WorkbenchError> {
-    let mut hasher = blake3::Hasher::new();
-    for file in files {
-        let hash = match &file.content {
-            FileContent::Bytes(bytes) => blake3::hash(bytes),
-            FileContent::Path(path) => file_hash(path, store)?,
-        };
-        hasher.update(blake3::hash(file.name.as_bytes()).as_bytes());
-        hasher.update(hash.as_bytes());
-    }
-    Ok(hasher.finalize())
-}
-
-fn file_hash(path: &Path, store: &Store) -> Result<Hash, WorkbenchError> {
-    let unreadable = |source| WorkbenchError::Read { path: path.to_owned(), source };
-    let stamp = FileStamp::of(path).map_err(unreadable)?;
-    let known = store.file_hashes(std::slice::from_ref(&stamp))?;
-    if let Some(hash) = known.into_iter().flatten().next() {
-        return Ok(hash);
-    }
-    let file = std::fs::File::open(path).map_err(unreadable)?;
-    let mut hasher = blake3::Hasher::new();
-    hasher.update_reader(file).map_err(unreadable)?;
-    let hash = hasher.finalize();
-    // A store that cannot be written to is reported when embeddings are saved.
-    let _kept = store.save_file_hashes(&[(stamp, hash)]);
-    Ok(hash)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -551,6 +535,33 @@ mod tests {
         let keys: Vec<Key> = (0..count).map(key).collect();
         let stored = store.vectors(&keys).unwrap();
         assert!(stored.iter().enumerate().all(|(at, vector)| vector.as_deref() == Some(&[at as f32][..])));
+    }
+
+    #[test]
+    fn what_the_store_does_not_take_once_is_no_end_of_saving() {
+        let checkpoint = Checkpoint::open(crate::workbench::demo::checkpoint()).unwrap();
+        let store = Store::in_memory();
+        let embedder = Embedder::new(&checkpoint, blake3::hash(b"checkpoint"), Precision::F32, &store);
+        let full = |_: &Store| -> Result<(), StoreError> {
+            let source = std::io::ErrorKind::StorageFull.into();
+            Err(StoreError::Full { path: "/store/blobs/a".into(), source })
+        };
+        let save = |at: usize| embedder.save(&[(embedder.prompt_key(&at.to_string()), &[1.0])]);
+        let saved = || store.counts().unwrap().vectors;
+        save(0);
+        assert_eq!((embedder.unsaved(), saved()), (None, 1));
+        embedder.with_store(full);
+        let said = embedder.unsaved().unwrap();
+        assert!(said.contains("no room left to write /store/blobs/a"), "{said}");
+        save(1);
+        assert_eq!((embedder.unsaved(), saved()), (Some(said), 2));
+        embedder.with_store(full);
+        assert!(embedder.unsaved().unwrap().ends_with("(and 1 more failure)"));
+        save(2);
+        let damaged = StoreError::Damaged { path: "/store".into(), reason: "x".into() };
+        embedder.with_store(|_| Err::<(), _>(damaged));
+        save(3);
+        assert_eq!(saved(), 3);
     }
 
     #[test]

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, TensorView};
 
-use super::embedding::{Embedder, NamedPicture, checkpoint_fingerprint};
+use super::embedding::{Embedder, NamedPicture};
 use super::error::WorkbenchError;
 use super::experiment::{CheckpointChoice, DatasetChoice};
+use super::file_contents::checkpoint_fingerprint;
 use super::npy::{NumberType, npy};
 use super::opening::{open_checkpoint, open_dataset};
 use super::parquet_table::{Column, write_parquet};

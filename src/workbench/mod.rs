@@ -18,6 +18,7 @@ mod embedding_rows;
 mod error;
 mod experiment;
 mod explanation;
+mod file_contents;
 mod finding;
 pub mod generation;
 mod html_report;
@@ -82,9 +83,7 @@ pub use dataset_inspection::{
     DatasetInspection, EqualPictures, InspectedClass, NumberRange, inspect_dataset,
 };
 pub use desk_job::{DeskJob, DeskNotice, DeskRequest};
-pub use embedding::{
-    Embedder, ImageContents, ImageEmbeddings, NamedPicture, PromptEmbeddings, checkpoint_fingerprint,
-};
+pub use embedding::{Embedder, ImageContents, ImageEmbeddings, NamedPicture, PromptEmbeddings};
 pub use embedding_file::{EmbeddingForm, EmbeddingRequest, EmbeddingSummary, write_embeddings};
 pub use error::WorkbenchError;
 pub use experiment::{
@@ -94,6 +93,7 @@ pub use experiment::{
 pub use explanation::{
     Correction, ExplainedClass, Explanation, LikelyClass, PromptShare, explain, explain_picture,
 };
+pub use file_contents::checkpoint_fingerprint;
 pub use finding::{Finding, FindingKind, FlawedPrompt};
 pub use html_report::HtmlReport;
 pub use hub_checkpoint::{PullOffer, hub, pull};

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::controls::CONTROL_SEEDS;
 use super::demo;
-use super::embedding::checkpoint_fingerprint;
 use super::error::WorkbenchError;
 use super::experiment::{
     CheckpointChoice, ClassNamesChoice, DatasetChoice, Experiment, PromptSetChoice, StrategyChoice,
 };
+use super::file_contents::checkpoint_fingerprint;
 use super::hub_checkpoint::open_cached;
 use crate::clip::{Checkpoint, CheckpointSource};
 use crate::dataset::{ClassNameMap, Dataset, DatasetOptions};

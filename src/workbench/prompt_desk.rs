@@ -22,7 +22,7 @@ use crate::evaluation::{
     Rescorer,
 };
 use crate::prompts::{Aggregation, PromptError, PromptSet};
-use crate::store::{Hash, OpenedStore};
+use crate::store::OpenedStore;
 
 /// A strategy whose prompts can be changed. It takes 4 · (n_classes + dim) bytes for each image, and the embeddings of
 /// all prompts of the experiment.
@@ -40,7 +40,6 @@ pub struct PromptDesk {
     /// Of every text that was typed here.
     typed: HashMap<String, EncodedPrompt>,
     encoder: PromptEncoder,
-    fingerprint: Hash,
     last: Option<LastChange>,
 }
 
@@ -178,15 +177,14 @@ impl PromptDesk {
         if cancel.is_cancelled() {
             return Err(WorkbenchError::Cancelled.into());
         }
-        // Now, so that the scores can have its memory.
-        drop(workbench.store);
+        // Now, so that the store is free, and the scores can have its memory.
+        let encoder = PromptEncoder::of(workbench);
         let means = ClassMeans::new(&images.unit, &labels, session.classes.len())?;
         let rescorer = Rescorer::new(&classifier, images.unit, &labels, logit_scale, RANKED)?;
         Ok(Self {
             means,
             loaded: rescorer.predictions().collect(),
-            encoder: PromptEncoder::new(workbench.checkpoint, workbench.experiment.precision),
-            fingerprint: workbench.fingerprint,
+            encoder,
             embeddings: prompts,
             typed: HashMap::new(),
             last: None,
@@ -274,8 +272,8 @@ impl PromptDesk {
     pub fn save(&mut self, name: &str, place: &StorePlace) -> Result<SavedPrompts, DeskError> {
         let set = set_of_classes(name, &self.session.classes, self.edits.per_class())?;
         let OpenedStore { store, notices: mut notes } = place.open().map_err(WorkbenchError::from)?;
-        let PromptEncoder { checkpoint, precision, .. } = &self.encoder;
-        let embedder = Embedder::new(checkpoint, self.fingerprint, *precision, &store);
+        let PromptEncoder { checkpoint, precision, fingerprint, .. } = &self.encoder;
+        let embedder = Embedder::new(checkpoint, *fingerprint, *precision, &store);
         embedder.remember_prompts(&self.typed);
         notes.extend(embedder.unsaved());
         let saved = self.history().save_with(&set, &store)?;

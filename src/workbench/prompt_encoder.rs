@@ -2,12 +2,17 @@
 
 use super::embedding::{EncodedPrompt, check_finite};
 use super::error::WorkbenchError;
+use super::file_contents::load_unchanged;
+use super::opening::Workbench;
 use crate::clip::{Checkpoint, Precision, PromptTokenizer, TextEncoder};
+use crate::store::{Hash, Store};
 
 /// The text tower of a checkpoint.
 pub(super) struct PromptEncoder {
     pub(super) checkpoint: Checkpoint,
     pub(super) precision: Precision,
+    /// Of the checkpoint's files as they were when it was opened.
+    pub(super) fingerprint: Hash,
     tower: Option<Tower>,
 }
 
@@ -17,9 +22,9 @@ struct Tower {
 }
 
 impl PromptEncoder {
-    /// Nothing is loaded yet.
-    pub(super) fn new(checkpoint: Checkpoint, precision: Precision) -> Self {
-        Self { checkpoint, precision, tower: None }
+    /// Of an experiment's checkpoint. Nothing is loaded yet.
+    pub(super) fn of(Workbench { checkpoint, experiment, fingerprint, .. }: Workbench) -> Self {
+        Self { checkpoint, precision: experiment.precision, fingerprint, tower: None }
     }
 
     /// Tokens that a prompt can have.
@@ -28,13 +33,23 @@ impl PromptEncoder {
     }
 
     /// The embedding of a prompt: to the last bit what it is among others.
+    ///
+    /// # Errors
+    /// [`WorkbenchError::Outdated`] where the checkpoint's files changed before the first prompt, and what prevents encoding.
     pub(super) fn encode(&mut self, text: &str) -> Result<EncodedPrompt, WorkbenchError> {
         let Tower { tokenizer, encoder } = match &self.tower {
             Some(tower) => tower,
-            None => self.tower.insert(Tower {
-                tokenizer: self.checkpoint.tokenizer()?,
-                encoder: self.checkpoint.text_encoder(self.precision)?,
-            }),
+            None => {
+                let load = |checkpoint: &Checkpoint| {
+                    let (tokenizer, encoder) =
+                        (checkpoint.tokenizer()?, checkpoint.text_encoder(self.precision)?);
+                    Ok(Tower { tokenizer, encoder })
+                };
+                // The user's store may be another process's now: the files are read.
+                let store = Store::in_memory();
+                let tower = load_unchanged(&self.checkpoint, self.fingerprint, &store, load)?;
+                self.tower.insert(tower)
+            }
         };
         let tokenized = tokenizer.tokenize(text)?;
         let truncated = tokenized.truncated;

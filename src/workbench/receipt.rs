@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::embedding::{ImageContents, files_hash};
+use super::embedding::ImageContents;
 use super::error::WorkbenchError;
 use super::experiment::{CheckpointChoice, Experiment, PromptSetChoice};
+use super::file_contents::files_hash;
 use super::hub_checkpoint::as_cached;
 use super::opening::{OpenStrategy, Workbench};
 use super::session::Session;

@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 
-use super::embedding::checkpoint_fingerprint;
 use super::error::WorkbenchError;
 use super::opening::Workbench;
 use super::progress::{Cancel, Progress};
@@ -26,6 +25,8 @@ pub struct Replay {
     /// Images that another class is predicted for now; `None` if the images differ, or the run's predictions are no
     /// longer kept.
     pub changed_predictions: Option<usize>,
+    /// Why the run's own numbers may be wrong.
+    pub unreliable: Option<String>,
 }
 
 /// Where a replay takes embeddings from.
@@ -33,12 +34,13 @@ pub struct Replay {
 pub enum ReplayFrom {
     /// Everything is computed again.
     Scratch,
-    /// Embeddings that the store has are taken from there.
+    /// Embeddings that the store has are taken from there, for what is in the files now.
     Store,
 }
 
 impl Run {
-    /// Opens the run's files, evaluates its strategy on them and compares. The run stays as it is.
+    /// Opens the run's files, evaluates its strategy on them and compares. Every file is read, whatever the store knows of
+    /// it. The run stays as it is.
     ///
     /// # Errors
     /// [`WorkbenchError::NoReceipt`], whatever prevents opening or evaluating the files that it names, and
@@ -54,10 +56,9 @@ impl Run {
             return Err(WorkbenchError::NoReceipt { id: self.id.clone() });
         };
         // Prompt sets are in the user's store, whatever else is computed again.
-        let mut workbench = Workbench::open(source.clone(), store.clone())?;
+        let mut workbench = Workbench::open(source.clone(), store.reading_every_file())?;
         if from == ReplayFrom::Scratch {
             workbench.store = Store::in_memory();
-            workbench.fingerprint = checkpoint_fingerprint(&workbench.checkpoint, &workbench.store)?;
         }
         let (session, contents) = workbench.evaluate_again(cancel, notify)?;
         let (strategy, result) = (&workbench.strategies[0], &session.strategies[0]);
@@ -75,6 +76,7 @@ impl Run {
             top1_then: self.top1,
             top1_now: result.evaluation.top1(),
             changed_predictions: changed,
+            unreliable: self.unreliable(),
         })
     }
 }

@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 use super::embedding::ImageContents;
 use super::error::WorkbenchError;
 use super::experiment::Experiment;
-use super::known::KnownEvaluation;
+use super::known::{EVALUATION_VERSION, KnownEvaluation};
 use super::opening::Workbench;
 use super::receipt::Receipt;
 use super::session::Session;
+use crate::clip::Preprocessing;
 use crate::evaluation::Evaluation;
 use crate::kernels::Precision;
 use crate::prompts::Aggregation;
@@ -39,6 +40,9 @@ pub struct Run {
     pub mean_per_class_recall: f64,
     /// Every class, in the dataset's order.
     pub per_class: Vec<RunClass>,
+    /// The version of the evaluation that made its numbers; `None` for runs of versions that did not note it, the first one.
+    #[serde(default)]
+    pub evaluation_version: Option<u32>,
     /// What it was made of; `None` for runs of versions that gave none.
     #[serde(default)]
     pub receipt: Option<Receipt>,
@@ -118,64 +122,77 @@ impl Workbench {
         contents: &ImageContents,
         ranked: usize,
     ) -> Result<(), WorkbenchError> {
-        let labels = self.keep_labels(session)?;
-        for (index, result) in session.strategies.iter().enumerate() {
-            let strategy = &self.strategies[index];
-            let prompts = strategy.prompts_hash;
-            let key = Key::of(&[
-                b"run",
-                env!("CARGO_PKG_VERSION").as_bytes(),
-                strategy.name.as_bytes(),
-                strategy.aggregation.to_string().as_bytes(),
-                prompts.as_bytes(),
-                session.dataset_fingerprint.as_bytes(),
-                session.checkpoint_fingerprint.as_bytes(),
-                session.precision.name().as_bytes(),
-            ]);
-            let id = key.to_hex()[..12].to_owned();
-            let source = self.source_of(index);
-            let evaluation_key =
-                self.evaluation_key(&self.embedder(), strategy, &session.dataset_fingerprint, ranked);
-            let kept = KeptPredictions { evaluation: evaluation_key.to_hex(), labels: labels.to_hex() };
-            if let Some(text) = self.store.run(&id)? {
-                self.refresh_run(&text, source, kept)?;
-                continue;
-            }
-            let evaluation = &result.evaluation;
-            let run = Run {
-                id,
-                saved_at: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
-                experiment: session.experiment.clone(),
-                strategy: RunStrategy {
-                    name: strategy.name.clone(),
-                    aggregation: strategy.aggregation,
-                    prompt_sets: strategy.prompt_sets.clone(),
-                    prompts: result.n_prompts(),
-                    prompts_hash: prompts.to_string(),
-                },
-                dataset: RunDataset {
-                    name: session.dataset.clone(),
-                    fingerprint: session.dataset_fingerprint.to_string(),
-                    images: session.images.len(),
-                    skipped: session.skipped.len(),
-                },
-                checkpoint: RunCheckpoint {
-                    name: session.checkpoint.clone(),
-                    fingerprint: session.checkpoint_fingerprint.to_string(),
-                    precision: session.precision,
-                },
-                top1: evaluation.top1(),
-                top5: evaluation.top5(),
-                mean_per_class_recall: evaluation.mean_per_class_recall(),
-                per_class: per_class(&session.classes, evaluation),
-                receipt: Some(self.receipt(strategy, session, contents, evaluation)?),
-                source: Some(source),
-                kept: Some(kept),
-            };
-            self.store.save_run(&run.id, &run.to_json())?;
+        // One that cannot be saved does not keep the others from being tried.
+        let (labels, mut done) = self.keep_labels(session);
+        for strategy in 0..session.strategies.len() {
+            done = done.and(self.save_run(session, contents, strategy, labels, ranked));
         }
+        done?;
         self.store.flush()?;
         Ok(())
+    }
+
+    fn save_run(
+        &self,
+        session: &Session,
+        contents: &ImageContents,
+        index: usize,
+        labels: Key,
+        ranked: usize,
+    ) -> Result<(), WorkbenchError> {
+        let (strategy, result) = (&self.strategies[index], &session.strategies[index]);
+        let embedder = self.embedder();
+        let key = Key::of(&[
+            b"run",
+            env!("CARGO_PKG_VERSION").as_bytes(),
+            &EVALUATION_VERSION.to_le_bytes(),
+            strategy.name.as_bytes(),
+            strategy.aggregation.to_string().as_bytes(),
+            strategy.prompts_hash.as_bytes(),
+            session.dataset_fingerprint.as_bytes(),
+            &embedder.encoder_key(),
+            &Preprocessing::VERSION.to_le_bytes(),
+        ]);
+        let id = key.to_hex()[..12].to_owned();
+        let source = self.source_of(index);
+        let evaluation_key = self.evaluation_key(&embedder, strategy, &session.dataset_fingerprint, ranked);
+        let kept = KeptPredictions { evaluation: evaluation_key.to_hex(), labels: labels.to_hex() };
+        if let Some(text) = self.store.run(&id)? {
+            return self.refresh_run(&text, source, kept);
+        }
+        let evaluation = &result.evaluation;
+        let run = Run {
+            id,
+            saved_at: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
+            experiment: session.experiment.clone(),
+            strategy: RunStrategy {
+                name: strategy.name.clone(),
+                aggregation: strategy.aggregation,
+                prompt_sets: strategy.prompt_sets.clone(),
+                prompts: result.n_prompts(),
+                prompts_hash: strategy.prompts_hash.to_string(),
+            },
+            dataset: RunDataset {
+                name: session.dataset.clone(),
+                fingerprint: session.dataset_fingerprint.to_string(),
+                images: session.images.len(),
+                skipped: session.skipped.len(),
+            },
+            checkpoint: RunCheckpoint {
+                name: session.checkpoint.clone(),
+                fingerprint: session.checkpoint_fingerprint.to_string(),
+                precision: session.precision,
+            },
+            top1: evaluation.top1(),
+            top5: evaluation.top5(),
+            mean_per_class_recall: evaluation.mean_per_class_recall(),
+            per_class: per_class(&session.classes, evaluation),
+            evaluation_version: Some(EVALUATION_VERSION),
+            receipt: Some(self.receipt(strategy, session, contents, evaluation)?),
+            source: Some(source),
+            kept: Some(kept),
+        };
+        Ok(self.store.save_run(&run.id, &run.to_json())?)
     }
 
     /// A run that is known already may have been made of files that are elsewhere now.
@@ -194,13 +211,16 @@ impl Workbench {
     }
 
     /// Keeps the labels, 4 bytes each, little-endian, once for all runs on the dataset.
-    fn keep_labels(&self, session: &Session) -> Result<Key, WorkbenchError> {
+    fn keep_labels(&self, session: &Session) -> (Key, Result<(), WorkbenchError>) {
         let key = Key::of(&[b"labels", session.dataset_fingerprint.as_bytes()]);
-        if self.store.blob(&key)?.is_none() {
-            let labels = session.images.iter().map(|image| image.label as u32);
-            self.store.save_blob(&key, &labels.flat_map(u32::to_le_bytes).collect::<Vec<u8>>())?;
-        }
-        Ok(key)
+        let keep = || {
+            if self.store.blob(&key)?.is_none() {
+                let labels = session.images.iter().map(|image| image.label as u32);
+                self.store.save_blob(&key, &labels.flat_map(u32::to_le_bytes).collect::<Vec<u8>>())?;
+            }
+            Ok(())
+        };
+        (key, keep())
     }
 }
 
@@ -240,6 +260,18 @@ impl Run {
         }
     }
 
+    /// Why its numbers may be wrong, and what to do, if an error was found in what made them.
+    pub fn unreliable(&self) -> Option<String> {
+        let is_first = self.evaluation_version.is_none_or(|version| version < 2);
+        (is_first && self.strategy.aggregation == Aggregation::Max).then(|| {
+            format!(
+                "run {id} is unreliable: it was made by an earlier version, whose `max` gave wrong scores for some numbers of \
+                 prompts; `cupl-tui runs replay {id}` makes it anew",
+                id = self.id
+            )
+        })
+    }
+
     /// What it made of each image, if the store still has that.
     ///
     /// # Errors
@@ -269,4 +301,30 @@ fn per_class(classes: &[String], evaluation: &Evaluation) -> Vec<RunClass> {
         accuracy: accuracy.accuracy,
     };
     classes.iter().zip(accuracies).map(class).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::StorePlace;
+    use super::super::prompt_desk::tests::{pond, session_of};
+    use super::*;
+
+    #[test]
+    fn a_run_is_unreliable_by_its_version_and_its_aggregation() {
+        let images = tempfile::tempdir().unwrap();
+        let place = StorePlace::in_memory();
+        session_of(&pond(images.path()), &place);
+        let run = Run::all(&place.open().unwrap().store).unwrap().0.remove(0);
+        assert_eq!(run.evaluation_version, Some(EVALUATION_VERSION));
+        for aggregation in Aggregation::ALL {
+            for (version, is_first) in [(None, true), (Some(1), true), (Some(2), false), (Some(3), false)] {
+                let strategy = RunStrategy { aggregation, ..run.strategy.clone() };
+                let made = Run { evaluation_version: version, strategy, ..run.clone() };
+                let expected = is_first && aggregation == Aggregation::Max;
+                assert_eq!(made.unreliable().is_some(), expected, "{aggregation} {version:?}");
+                let read: Run = serde_json::from_str(&made.to_json()).unwrap();
+                assert_eq!(read, made);
+            }
+        }
+    }
 }

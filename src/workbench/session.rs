@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use super::controls::{ControlledImages, Controls};
-use super::embedding::{Embedder, ImageContents, ImageEmbeddings, NamedPicture, PromptEmbeddings, stamps};
+use super::embedding::{Embedder, ImageContents, ImageEmbeddings, NamedPicture, PromptEmbeddings};
 use super::error::WorkbenchError;
 use super::experiment::CheckpointChoice;
 use super::known::KnownEvaluation;
 use super::opening::{LeftOverKeys, Workbench};
 use super::progress::{Cancel, Progress};
-use crate::clip::Precision;
+use crate::clip::{Checkpoint, Precision};
 use crate::dataset::{PictureSource, SkippedImage};
 use crate::evaluation::{ChangedPrediction, Classifier, Evaluation, Matrix, evaluate_while};
 use crate::prompts::Aggregation;
@@ -284,7 +284,8 @@ impl Workbench {
             return Err(WorkbenchError::NoReadableImage { skipped });
         }
         let labels = self.labels(&images.contents);
-        Ok(SessionEmbeddings { images, labels, prompts, logit_scale: self.checkpoint.logit_scale()? })
+        let logit_scale = embedder.load(Checkpoint::logit_scale)?;
+        Ok(SessionEmbeddings { images, labels, prompts, logit_scale })
     }
 
     fn evaluate_anew(
@@ -327,7 +328,7 @@ impl Workbench {
     /// The same from an earlier start, if all of it is known.
     fn known_session(&self, embedder: &Embedder<'_>, options: &SessionOptions) -> Option<Evaluated> {
         let pictures = self.pictures();
-        let contents = embedder.known_contents(&pictures, &stamps(&pictures))?;
+        let contents = embedder.known_contents(&pictures, &embedder.stamps(&pictures))?;
         if contents.kept.is_empty() {
             return None;
         }
@@ -421,7 +422,7 @@ mod tests {
             save(&dir.path().join(path), value);
         }
         std::fs::write(dir.path().join("frog/broken.png"), "no picture").unwrap();
-        let store = Store::in_memory();
+        let store = Store::in_memory().trusting_new_files();
         let (first, notices) = evaluated(dir.path(), &store);
         assert!(notices > 0);
         let (second, notices) = evaluated(dir.path(), &store);
@@ -437,5 +438,46 @@ mod tests {
         let (third, notices) = evaluated(dir.path(), &store);
         assert!(notices > 0);
         assert_eq!(third.images.len(), 4);
+    }
+    /// Pictures of one length: whatever changes them, the new ones count, and a change back finds the old embeddings.
+    #[cfg(unix)]
+    #[test]
+    fn pictures_that_changed_behind_an_unchanged_time_are_seen() {
+        use std::os::unix::fs::symlink;
+
+        use crate::store::{keeping_the_time, tick};
+
+        let dir = tempfile::tempdir().unwrap();
+        for (set, colour) in [("a", 10), ("b", 200)] {
+            for (path, more) in [("cat/1.bmp", 0), ("cat/2.bmp", 5), ("frog/1.bmp", 20)] {
+                let path = dir.path().join(set).join(path);
+                save(&path, colour + more);
+                let file = std::fs::File::options().write(true).open(path).unwrap();
+                file.set_modified(std::time::UNIX_EPOCH).unwrap();
+            }
+        }
+        let (images, store) = (dir.path().join("images"), Store::in_memory().trusting_new_files());
+        let fingerprint = || evaluated(&images, &store).0.dataset_fingerprint;
+        symlink("a", &images).unwrap();
+        let first = fingerprint();
+        assert_eq!(fingerprint(), first);
+        std::fs::remove_file(&images).unwrap();
+        symlink("b", &images).unwrap();
+        let second = fingerprint();
+        assert_ne!(second, first);
+
+        let picture = dir.path().join("b/cat/1.bmp");
+        let bytes = std::fs::read(&picture).unwrap();
+        tick(&picture);
+        keeping_the_time(&picture, || save(&picture, 90));
+        assert_eq!(std::fs::metadata(&picture).unwrap().len(), bytes.len() as u64);
+        let third = fingerprint();
+        assert!(third != second && third != first);
+
+        let embeddings = store.counts().unwrap().vectors;
+        tick(&picture);
+        keeping_the_time(&picture, || std::fs::write(&picture, bytes).unwrap());
+        assert_eq!(fingerprint(), second);
+        assert_eq!(store.counts().unwrap().vectors, embeddings);
     }
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use tempfile::{NamedTempFile, TempDir};
 
 use super::error::WorkbenchError;
+use crate::temporary_file;
 
 /// A file that appears under its name only when it is whole.
 pub struct Unfinished {
@@ -29,8 +30,7 @@ impl Unfinished {
             return Err(failed("it is no regular file; name one".to_owned()));
         }
         let target = &target.canonicalize().unwrap_or_else(|_| target.to_owned());
-        let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let file = temporary_file(folder.unwrap_or(Path::new(".")))
+        let file = temporary_file::beside(target)
             .map_err(|error| failed(format!("{error}; check that its folder is there and writable")))?;
         Ok(Self { target: target.to_owned(), file })
     }
@@ -68,18 +68,6 @@ impl Unfinished {
     fn failed(&self, error: &io::Error) -> WorkbenchError {
         WorkbenchError::Write { path: self.target.clone(), message: error.to_string() }
     }
-}
-
-/// With the permissions of any new file: temporary ones are their owner's only by default.
-fn temporary_file(folder: &Path) -> io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // The process's umask is taken off.
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    builder.tempfile_in(folder)
 }
 
 /// A folder that is filled out of sight: what is in it appears when it is finished, or never.

@@ -9,6 +9,7 @@ mod datasets;
 mod doctors;
 mod exchange;
 mod generate;
+mod keeping;
 mod loopback;
 mod loopback_hub;
 mod program;

@@ -89,10 +89,11 @@ impl OpenAi {
                 Attempt::Answered(answer) => return Ok(answer),
                 Attempt::Without => {}
                 Attempt::Again { error, .. } if attempt >= attempts => return Err(error.after(attempts)),
-                Attempt::Again { retry_after, .. } => {
+                Attempt::Again { error, retry_after } => {
                     let chance = sample_seed(u64::from(attempt), &request.llm_prompt, request.samples.start);
                     let chance = chance as f64 / u64::MAX as f64;
                     let wait = patience::wait(self.settings.backoff, attempt, retry_after, chance);
+                    let Some(wait) = wait else { return Err(error.after(attempt)) };
                     if !patience::pause(wait, is_cancelled) {
                         return Err(LanguageModelError::Cancelled);
                     }

@@ -38,7 +38,7 @@ impl LiveAccuracy {
     ) -> Result<Self, WorkbenchError> {
         let workbench = Workbench::open(experiment, place.open()?.store)?;
         let embeddings = workbench.embeddings_of(session, &Cancel::default(), &|_| {})?;
-        let encoder = PromptEncoder::new(workbench.checkpoint, workbench.experiment.precision);
+        let encoder = PromptEncoder::of(workbench);
         let plain =
             session.classes.iter().map(|class| PLAIN.replace("{}", &class.replace('_', " "))).collect();
         Ok(Self { embeddings, encoder, known: HashMap::new(), plain })

@@ -20,6 +20,8 @@ use crate::workbench::error::WorkbenchError;
 const SAMPLES: usize = 10;
 /// Samples that may be asked for, for each wanted sentence.
 const RETRY_LIMIT: f64 = 3.0;
+/// Seconds.
+const LONGEST_WAIT: f64 = 31_536_000.0;
 
 /// The `[generation]` table: whatever is left out is as CuPL has it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -112,8 +114,14 @@ impl GenerationSettings {
             _ => Ok(()),
         };
         positive("temperature", self.temperature)?;
-        positive("timeout", self.timeout)?;
-        positive("backoff", self.backoff)?;
+        for (name, value) in [("timeout", self.timeout), ("backoff", self.backoff)] {
+            positive(name, value)?;
+            if let Some(value) = value.filter(|&value| value > LONGEST_WAIT) {
+                return Err(format!(
+                    "{name} is {value}; it should be at most {LONGEST_WAIT}, which is a year"
+                ));
+            }
+        }
         if let Some(share) = self.top_p.filter(|share| !(*share > 0.0 && *share <= 1.0)) {
             return Err(format!("top_p is {share}; it should be above 0 and at most 1"));
         }
@@ -126,6 +134,7 @@ impl GenerationSettings {
             ("max_tokens", self.max_tokens),
             ("concurrency", self.concurrency),
             ("samples_at_once", self.samples_at_once),
+            ("attempts", self.attempts.map(|attempts| attempts as usize)),
         ];
         match counts.into_iter().find(|(_, count)| *count == Some(0)) {
             Some((name, _)) => Err(format!("{name} is 0; it should be 1 or more")),
@@ -159,6 +168,22 @@ impl GenerationSettings {
             retry_limit: self.retry_limit.or(other.retry_limit),
             api_key: None,
         }
+    }
+
+    /// Those of the settings, by their names in a file, that say something about servers and change nothing with a model
+    /// that is none.
+    pub fn without_effect(&self, model: &dyn LanguageModel) -> Vec<&'static str> {
+        let of_servers = [
+            ("base_url", self.base_url.is_some()),
+            ("form", self.form.is_some()),
+            ("concurrency", self.concurrency.is_some()),
+            ("samples_at_once", self.samples_at_once.is_some()),
+            ("attempts", self.attempts.is_some()),
+            ("timeout", self.timeout.is_some()),
+            ("backoff", self.backoff.is_some()),
+        ];
+        let is_server = model.backend() == Backend::OpenAi;
+        of_servers.into_iter().filter(|(_, is_set)| *is_set && !is_server).map(|(name, _)| name).collect()
     }
 
     /// The LLM prompts.
