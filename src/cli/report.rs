@@ -45,7 +45,7 @@ pub fn run(command: &ReportArguments, global: &Global, output: &mut Output) -> R
 fn command_line(command: &ReportArguments) -> String {
     let PairArguments { experiment, a, b } = &command.pair;
     let ExperimentArguments { file, flags, precision } = experiment;
-    let FlagArguments { checkpoint, images, class_names, templates, cupl, aggregation } = flags;
+    let FlagArguments { checkpoint, images, class_names, templates, cupl, descriptors, aggregation } = flags;
     let path = |path: &Path| path.display().to_string();
     let mut words = vec!["cupl-tui".to_owned(), "report".to_owned()];
     words.extend(file.as_deref().map(|file| quoted(&path(file))));
@@ -55,6 +55,7 @@ fn command_line(command: &ReportArguments) -> String {
         ("--class-names", class_names.as_deref().map(path)),
         ("--templates", templates.as_deref().map(path)),
         ("--cupl", cupl.as_deref().map(path)),
+        ("--descriptors", descriptors.as_deref().map(path)),
         ("--aggregation", aggregation.map(|aggregation| aggregation.to_string())),
         ("--precision", precision.map(|precision| precision.to_string())),
         ("--a", a.clone()),

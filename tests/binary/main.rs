@@ -12,6 +12,7 @@ mod generate;
 mod loopback;
 mod loopback_hub;
 mod program;
+mod prompt_files;
 #[cfg(unix)]
 mod pseudo_terminal;
 mod pull;
