@@ -162,13 +162,17 @@ pub struct FlagArguments {
     /// The label that the first name of a list of class names stands for [default: 0]
     #[arg(long, value_name = "NUMBER")]
     pub first_label: Option<u64>,
-    /// Hand-written templates with {} for the class name: text or a JSON list, `stored:NAME`, or `demo` [default, without
-    /// --cupl: zeroshot_classification_templates.txt beside the images]
+    /// Hand-written templates with {} for the class name: a text file or a list, one template itself, `stored:NAME`, or `demo`
+    /// [default, without other prompts: zeroshot_classification_templates.txt beside the images, or "a photo of a {}."]
     #[arg(long, value_name = "FILE")]
     pub templates: Option<PathBuf>,
-    /// CuPL prompts: a JSON object from class names to sentences, `stored:NAME`, or `demo`
+    /// CuPL prompts: a JSON object from class names to sentences (`FILE#KEY`: one dataset of several), `stored:NAME`, or `demo`
     #[arg(long, value_name = "FILE")]
     pub cupl: Option<PathBuf>,
+    /// Descriptors as DCLIP has them: a JSON object from class names to what they look like, as "four legs", which becomes
+    /// "cat, which has four legs"
+    #[arg(long, value_name = "FILE")]
+    pub descriptors: Option<PathBuf>,
     /// How a class's prompts become its scores: mean, pooled-mean, similarity-mean, max, zpe or autoclip
     #[arg(long, value_name = "NAME")]
     pub aggregation: Option<Aggregation>,
@@ -188,6 +192,7 @@ impl ExperimentArguments {
             first_label: self.flags.first_label,
             templates: self.flags.templates.clone(),
             cupl: self.flags.cupl.clone(),
+            descriptors: self.flags.descriptors.clone(),
             aggregation: self.flags.aggregation,
         }
     }
@@ -1151,6 +1156,9 @@ pub enum PromptsCommand {
         /// The set's name [default: the file's]
         #[arg(long)]
         name: Option<String>,
+        /// The file has descriptors as DCLIP has them: class names are put before them
+        #[arg(long)]
+        descriptors: bool,
     },
     /// The prompt sets in the store
     List {
@@ -1188,7 +1196,7 @@ prompts to it.")]
   cupl-tui prompts lint --cupl pets.json            the text alone, without images and checkpoint
   cupl-tui prompts lint pets.toml --fix             keep a cleaned version, and say what it did to accuracy
 
-Prompts are counted from 1 within their class. --fix trims and joins blanks, takes markup away, puts articles right, and
+Prompts are counted from 1 within their class. --fix trims and joins blanks, takes markup and quotation marks around prompts away, puts articles right, and
 leaves exact duplicates and cut fragments out; a class keeps one prompt at least. The cleaned set is kept in the store under
 its name, as a new version; the experiment goes on using the one that it names.",
         mut_arg("file", |file| file.value_name("SET|EXPERIMENT").help(
@@ -1302,7 +1310,9 @@ impl ExperimentArguments {
             return Vec::new();
         }
         let templates = self.flags.templates.as_deref().map(PromptFile::Templates);
-        templates.into_iter().chain(self.flags.cupl.as_deref().map(PromptFile::Cupl)).collect()
+        let cupl = self.flags.cupl.as_deref().map(PromptFile::Cupl);
+        let descriptors = self.flags.descriptors.as_deref().map(PromptFile::Descriptors);
+        templates.into_iter().chain(cupl).chain(descriptors).collect()
     }
 }
 
@@ -1313,6 +1323,8 @@ pub enum PromptFile<'a> {
     Templates(&'a Path),
     /// CuPL prompts, or `demo`.
     Cupl(&'a Path),
+    /// Descriptors.
+    Descriptors(&'a Path),
 }
 
 /// `runs`.

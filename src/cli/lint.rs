@@ -7,7 +7,7 @@ use super::experiment::{Opened, outcome};
 use super::output::{Output, ProgressLine};
 use super::table::{percent, points};
 use super::{CommandError, Outcome, open_store};
-use crate::prompts::PromptSet;
+use crate::prompts::{DescriptorTemplate, PromptSet};
 use crate::workbench::{
     CleanedSet, CleanedStrategy, Cleaning, DEMO, EffectiveNumbers, Finding, FindingKind, Fix, Rule, Session,
     SessionOptions, demo, effective_numbers, prompt_findings, save_cleaned, split_reference,
@@ -56,6 +56,7 @@ fn sets_alone(command: &LintArguments, global: &Global) -> Result<Vec<PromptSet>
         PromptFile::Templates(path) => PromptSet::read_templates(path),
         PromptFile::Cupl(path) if path.as_os_str() == DEMO => demo::cupl(),
         PromptFile::Cupl(path) => PromptSet::read_cupl(path),
+        PromptFile::Descriptors(path) => PromptSet::read_descriptors(path, &DescriptorTemplate::default()),
     };
     Ok(command.experiment.prompts_alone().into_iter().map(read).collect::<Result<_, _>>()?)
 }

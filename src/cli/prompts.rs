@@ -7,7 +7,7 @@ use serde_json::json;
 use super::arguments::{Format, Global, PromptsCommand, SetForm, ShowPromptsArguments};
 use super::output::Output;
 use super::{CommandError, Outcome, experiment_prompts, lint, open_store, prune, table};
-use crate::prompts::{PromptSet, PromptSetContent};
+use crate::prompts::{DescriptorTemplate, PromptSet, PromptSetContent};
 use crate::store::Store;
 use crate::workbench::generation::{GeneratedSentence, kept_sentences, token_counter};
 use crate::workbench::{
@@ -29,8 +29,11 @@ pub fn run(command: PromptsCommand, global: &Global, output: &mut Output) -> Res
     }
     let store = open_store(global)?;
     match command {
-        PromptsCommand::Import { file, name } => {
-            let mut set = PromptSet::read(&file)?;
+        PromptsCommand::Import { file, name, descriptors } => {
+            let mut set = match descriptors {
+                true => PromptSet::read_descriptors(&file, &DescriptorTemplate::default())?,
+                false => PromptSet::read(&file)?,
+            };
             if let Some(name) = name {
                 set.name = name;
             }
@@ -43,6 +46,9 @@ pub fn run(command: PromptsCommand, global: &Global, output: &mut Output) -> Res
             let version = store.save_prompt_set(&set.name, &set.to_json())?;
             store.flush()?;
             output.line(&format!("{}@{version}: {}", set.name, describe(&set)))?;
+            for note in &set.notes {
+                output.line(&format!("note: {note}"))?;
+            }
         }
         PromptsCommand::List { format } => list(&store, format, output)?,
         PromptsCommand::Show(command) => show(&store, &command, output)?,
@@ -132,8 +138,12 @@ fn seconds(time: SystemTime) -> u64 {
 fn list(store: &Store, format: Format, output: &mut Output) -> Result<(), CommandError> {
     let mut sets = Vec::new();
     for info in store.prompt_sets()? {
-        let (set, _) = stored(store, &format!("{}@{}", info.name, info.version))?;
-        sets.push((info, describe(&set)));
+        // One that cannot be used any more does not hide the others.
+        let content = match stored(store, &format!("{}@{}", info.name, info.version)) {
+            Ok((set, _)) => describe(&set),
+            Err(error) => error.to_string(),
+        };
+        sets.push((info, content));
     }
     match format {
         Format::Json => output.json(

@@ -45,7 +45,16 @@ pub fn run(command: &ReportArguments, global: &Global, output: &mut Output) -> R
 fn command_line(command: &ReportArguments) -> String {
     let PairArguments { experiment, a, b } = &command.pair;
     let ExperimentArguments { file, flags, precision } = experiment;
-    let FlagArguments { checkpoint, images, class_names, first_label, templates, cupl, aggregation } = flags;
+    let FlagArguments {
+        checkpoint,
+        images,
+        class_names,
+        first_label,
+        templates,
+        cupl,
+        descriptors,
+        aggregation,
+    } = flags;
     let path = |path: &Path| path.display().to_string();
     let mut words = vec!["cupl-tui".to_owned(), "report".to_owned()];
     words.extend(file.as_deref().map(|file| quoted(&path(file))));
@@ -56,6 +65,7 @@ fn command_line(command: &ReportArguments) -> String {
         ("--first-label", first_label.map(|number| number.to_string())),
         ("--templates", templates.as_deref().map(path)),
         ("--cupl", cupl.as_deref().map(path)),
+        ("--descriptors", descriptors.as_deref().map(path)),
         ("--aggregation", aggregation.map(|aggregation| aggregation.to_string())),
         ("--precision", precision.map(|precision| precision.to_string())),
         ("--a", a.clone()),

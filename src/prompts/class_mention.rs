@@ -4,7 +4,7 @@
 //! plural, and only as whole words where the script has words. English is all that is known of grammar: regular plurals,
 //! a few others, "a" and "an", and capitals at the beginning of a sentence.
 
-use super::matching::fold;
+use super::matching::{folded, folded_letters};
 
 /// A class name in the singular and in the plural.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,8 +30,7 @@ impl ClassNoun {
             Some(singular) => (singular, name),
             None => (name.clone(), plural_of(&name)),
         };
-        let folded = |text: &str, is_plural| (fold(text).chars().collect::<Vec<char>>(), is_plural);
-        let mut forms = vec![folded(&singular, false), folded(&plural, true)];
+        let mut forms = vec![(folded_letters(&singular), false), (folded_letters(&plural), true)];
         forms.retain(|(form, _)| !form.is_empty());
         forms.sort_by_key(|(form, is_plural)| (std::cmp::Reverse(form.len()), *is_plural));
         Self { singular, plural, forms }
@@ -110,12 +109,9 @@ fn rewritten<'s>(
 
 fn mentions(sentence: &str, class: &ClassNoun) -> Vec<Mention> {
     // The folded sentence, each character with its place in the sentence.
-    let mut folded: Vec<(char, usize, usize)> = Vec::with_capacity(sentence.len());
+    let mut letters: Vec<(char, usize, usize)> = Vec::with_capacity(sentence.len());
     for (at, c) in sentence.char_indices() {
-        let kept = Some(c).filter(|c| !matches!(c, '_' | '-') && !c.is_whitespace());
-        folded.extend(
-            kept.into_iter().flat_map(char::to_lowercase).map(|lower| (lower, at, at + c.len_utf8())),
-        );
+        letters.extend(folded(c).map(|letter| (letter, at, at + c.len_utf8())));
     }
     let is_split = |at: usize| {
         let (before, after) = (sentence[..at].chars().next_back(), sentence[at..].chars().next());
@@ -123,15 +119,15 @@ fn mentions(sentence: &str, class: &ClassNoun) -> Vec<Mention> {
     };
     let mut found = Vec::new();
     let mut first = 0;
-    while first < folded.len() {
+    while first < letters.len() {
         let form = class.forms.iter().find(|(form, _)| {
-            let Some(part) = folded.get(first..first + form.len()) else { return false };
+            let Some(part) = letters.get(first..first + form.len()) else { return false };
             let matches = part.iter().zip(form).all(|((c, ..), wanted)| c == wanted);
             matches && is_split(part[0].1) && part.last().is_some_and(|&(.., end)| is_split(end))
         });
         first += match form {
             Some((form, is_plural)) => {
-                let (start, end) = (folded[first].1, folded[first + form.len() - 1].2);
+                let (start, end) = (letters[first].1, letters[first + form.len() - 1].2);
                 found.push(Mention { start, end, is_plural: *is_plural });
                 form.len()
             }

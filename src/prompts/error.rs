@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::strategy::Aggregation;
-use super::template::NoPlaceholder;
+use super::template::TemplateError;
 use crate::message::{joined, listed};
 use crate::text_file::TextFileError;
 
@@ -13,13 +13,138 @@ pub enum PromptError {
     /// The file cannot be read, or is not JSON.
     #[error(transparent)]
     File(#[from] TextFileError),
-    /// A template has no placeholder.
+    /// A text is no template.
     #[error("{place}: {error}")]
     Template {
         /// The file or prompt set, and the line or entry.
         place: String,
         /// What is wrong.
-        error: NoPlaceholder,
+        error: TemplateError,
+    },
+    /// Something that could be meant in several ways, or in none.
+    #[error("{place}: {what}")]
+    Unclear {
+        /// The file or prompt set, and the line or entry.
+        place: String,
+        /// What is wrong and what to do.
+        what: String,
+    },
+    /// Prompts per class where templates should be.
+    #[error(
+        "{origin}: these are prompts per class and no templates; give the file with --cupl, or as cupl = \"…\" in a strategy"
+    )]
+    NotTemplates {
+        /// The file.
+        origin: String,
+    },
+    /// Neither JSON nor a table where prompts per class should be.
+    #[error(
+        "{error}; prompts per class are a JSON object from class names to lists of sentences, and templates go with --templates"
+    )]
+    NoJson {
+        /// The file.
+        origin: String,
+        /// What JSON says.
+        error: Box<PromptError>,
+    },
+    /// Descriptors where prompts should be.
+    #[error(
+        "{origin}: {fragments} of {all} entries are descriptors and no prompts, as {descriptor:?} of {class:?}: they neither name \
+         their class nor are sentences; give the file with --descriptors, or as descriptors = \"…\" in a strategy, which makes \
+         {prompt:?} of it"
+    )]
+    Descriptors {
+        /// The file.
+        origin: String,
+        /// A class.
+        class: String,
+        /// One of its descriptors.
+        descriptor: String,
+        /// What a prompt of it would be.
+        prompt: String,
+        /// How many there are.
+        fragments: usize,
+        /// Entries at all.
+        all: usize,
+    },
+    /// Sentences where descriptors should be.
+    #[error(
+        "{origin}: these are sentences and no descriptors, as {sentence:?}; give the file with --cupl, or as cupl = \"…\" in a \
+         strategy"
+    )]
+    Sentences {
+        /// The file.
+        origin: String,
+        /// One of them.
+        sentence: String,
+    },
+    /// Descriptors of classes without names.
+    #[error(
+        "{origin}: {id:?} is no name that a prompt could have before its descriptors; write class names for keys"
+    )]
+    IdsForNames {
+        /// The file.
+        origin: String,
+        /// A key.
+        id: String,
+    },
+    /// A place of a template in a prompt of a class.
+    #[error(
+        "{origin}: {class:?}, entry {index} has {mark:?} in it, which nobody fills in: prompts per class are taken as they are; \
+         write the class name, or give templates with --templates"
+    )]
+    PlaceInPrompt {
+        /// The file.
+        origin: String,
+        /// The key.
+        class: String,
+        /// From 1.
+        index: usize,
+        /// What stands there.
+        mark: String,
+    },
+    /// A key that selects the prompts of one class.
+    #[error(
+        "{origin}#{key}: that is the list of one class; prompts per class are taken together, so leave #{key} out"
+    )]
+    OneClass {
+        /// The file.
+        origin: String,
+        /// The key.
+        key: String,
+    },
+    /// Objects in objects that can be datasets or classes.
+    #[error(
+        "{origin} has objects in objects, and its texts name neither the outer keys nor the inner ones; if the outer ones are \
+         datasets, name one, as in {origin}#{}: {}",
+        keys.first().map_or("KEY", String::as_str), listed(keys, 40)
+    )]
+    TwoLevels {
+        /// The file.
+        origin: String,
+        /// The outer keys.
+        keys: Vec<String>,
+    },
+    /// A class that is there twice in a list.
+    #[error("{origin}: the class {key:?} is there twice; keep one")]
+    KeyTwice {
+        /// The file.
+        origin: String,
+        /// The class.
+        key: String,
+    },
+    /// Keys that are numbers, and prompts that are of other classes.
+    #[error(
+        "prompt set {prompt_set:?}: its keys are numbers, but as the numbers of the classes in their order only {named} of {all} \
+         prompts name their class; write class names for keys, or give the classes in the order of the numbers (class_order)"
+    )]
+    NumberedKeys {
+        /// The prompt set.
+        prompt_set: String,
+        /// Prompts that name the class with their number.
+        named: usize,
+        /// All of them.
+        all: usize,
     },
     /// A file of templates without one.
     #[error("{origin}: no templates in it; write one a line, with {{}} where the class name goes")]
@@ -69,11 +194,13 @@ pub enum PromptError {
         /// What it is, in words.
         found: &'static str,
     },
-    /// The file holds one list of templates per dataset and none was chosen.
-    #[error("{origin} holds templates for several datasets; name one, as in {origin}#{}: {}", keys.first().map_or("KEY", String::as_str), listed(keys, 40))]
+    /// The file holds templates or prompts per dataset and none was chosen.
+    #[error("{origin} holds {what} for several datasets; name one, as in {origin}#{}: {}", keys.first().map_or("KEY", String::as_str), listed(keys, 40))]
     KeyNeeded {
         /// The file.
         origin: String,
+        /// What it holds.
+        what: &'static str,
         /// The keys in it.
         keys: Vec<String>,
     },

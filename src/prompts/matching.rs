@@ -1,7 +1,9 @@
-//! Which key of a prompt set a class name means: the same text, or else the only one that differs in nothing but case,
-//! `_`, `-` and blanks.
+//! Which key of a prompt set a class means: the one with the same text as its name, or else the only one that differs in
+//! nothing but case, `_`, `-`, blanks and Unicode's forms of a letter; or else the one that is its folder, or its number.
 
 use std::collections::{HashMap, HashSet};
+
+use unicode_normalization_alignments::UnicodeNormalization;
 
 use super::error::{ClassMismatch, MissingClass, PromptError};
 
@@ -14,13 +16,60 @@ const NEAR_PAIRS: f64 = 0.35;
 /// ... or when this much of the longer one stays unedited (Damerau–Levenshtein, which bears slips in short words).
 const NEAR_EDITS: f64 = 0.7;
 
-/// A name without what loose matching ignores: lower case, no `_`, no `-`, no blanks.
+/// The classes that prompts are wanted for.
+#[derive(Debug, Clone, Copy)]
+pub struct Classes<'a> {
+    /// Their names, in class order.
+    pub names: &'a [String],
+    /// What the dataset calls each of them, a folder or a label; none where that is not known.
+    pub folders: &'a [String],
+}
+
+impl<'a> From<&'a [String]> for Classes<'a> {
+    fn from(names: &'a [String]) -> Self {
+        Self { names, folders: &[] }
+    }
+}
+
+impl<'a> From<&'a Vec<String>> for Classes<'a> {
+    fn from(names: &'a Vec<String>) -> Self {
+        names.as_slice().into()
+    }
+}
+
+impl<'a, const N: usize> From<&'a [String; N]> for Classes<'a> {
+    fn from(names: &'a [String; N]) -> Self {
+        names.as_slice().into()
+    }
+}
+
+/// A name without what loose matching ignores: with its case folded, no `_`, no `-`, no blanks, its letters composed.
 #[must_use]
 pub fn fold(name: &str) -> String {
-    name.chars()
-        .filter(|c| !matches!(c, '_' | '-') && !c.is_whitespace())
-        .flat_map(char::to_lowercase)
-        .collect()
+    if name.is_ascii() {
+        let kept = name.chars().filter(|c| !matches!(c, '_' | '-') && !c.is_whitespace());
+        return kept.map(|c| c.to_ascii_lowercase()).collect();
+    }
+    name.chars().flat_map(folded).nfc().map(|(c, _)| c).collect()
+}
+
+/// The letters of a folded name, each in its parts.
+pub(super) fn folded_letters(name: &str) -> Vec<char> {
+    let parts: String = name.chars().flat_map(folded).collect();
+    parts.nfd().map(|(c, _)| c).collect()
+}
+
+/// What one character becomes of a folded name: its parts, with their case folded (`ß` as `ss`, every sigma alike).
+pub(super) fn folded(c: char) -> impl Iterator<Item = char> {
+    let is_kept = !matches!(c, '_' | '-') && !c.is_whitespace();
+    let parts = std::iter::once(c).filter(move |_| is_kept).nfd().map(|(part, _)| part);
+    let cased = parts.flat_map(char::to_lowercase).flat_map(|lower| {
+        // In capitals and back; but the dotless i, whose capital is another letter's.
+        let is_own = lower == 'ı';
+        let upper = lower.to_uppercase().filter(move |_| !is_own).flat_map(char::to_lowercase);
+        upper.chain(Some(lower).filter(move |_| is_own))
+    });
+    cased.nfd().map(|(part, _)| part)
 }
 
 /// The key of each class.
@@ -30,6 +79,8 @@ pub(super) struct Matches {
     pub keys: Vec<usize>,
     /// The indices of the keys that no class asked for.
     pub left_over: Vec<usize>,
+    /// Keys are the classes' numbers.
+    pub are_numbers: bool,
 }
 
 /// Finds the key of every class. Classes with the same name share a key. A key that is some class's exact name is no
@@ -39,7 +90,7 @@ pub(super) struct Matches {
 /// [`PromptError::Ambiguous`], or [`PromptError::Mismatch`] with all missing classes at once.
 pub(super) fn match_classes(
     prompt_set: &str,
-    class_names: &[String],
+    Classes { names: class_names, folders }: Classes<'_>,
     keys: &[&str],
 ) -> Result<Matches, PromptError> {
     let exact: HashMap<&str, usize> = keys.iter().enumerate().map(|(index, key)| (*key, index)).collect();
@@ -52,7 +103,7 @@ pub(super) fn match_classes(
     let mut loose: HashMap<usize, &str> = HashMap::new();
     let mut found = Vec::with_capacity(class_names.len());
     let mut missing = Vec::new();
-    for name in class_names {
+    for (class, name) in class_names.iter().enumerate() {
         if let Some(index) = exact.get(name.as_str()) {
             found.push(*index);
             continue;
@@ -68,13 +119,21 @@ pub(super) fn match_classes(
                 _ => found.push(*index),
             },
             Some(several) => return Err(ambiguous(&[name], several)),
-            None => missing.push(name.as_str()),
+            None => match folders.get(class).and_then(|folder| exact.get(folder.as_str())) {
+                Some(index) if !taken.contains(index) => found.push(*index),
+                _ => missing.push(name.as_str()),
+            },
         }
+    }
+    if found.is_empty()
+        && let Some(keys) = numbers(keys, class_names.len())
+    {
+        return Ok(Matches { keys, left_over: Vec::new(), are_numbers: true });
     }
     let used: HashSet<usize> = found.iter().copied().collect();
     let left_over: Vec<usize> = (0..keys.len()).filter(|index| !used.contains(index)).collect();
     if missing.is_empty() {
-        return Ok(Matches { keys: found, left_over });
+        return Ok(Matches { keys: found, left_over, are_numbers: false });
     }
     let left_over: Vec<String> = left_over.iter().map(|index| keys[*index].to_owned()).collect();
     Err(PromptError::Mismatch(Box::new(ClassMismatch {
@@ -83,6 +142,19 @@ pub(super) fn match_classes(
         missing: explained(&missing, &left_over),
         left_over,
     })))
+}
+
+/// For each class the key that is its number, counted from 0 or from 1, where the keys are exactly these.
+fn numbers(keys: &[&str], classes: usize) -> Option<Vec<usize>> {
+    let parsed: Vec<usize> = keys.iter().map(|key| key.trim().parse().ok()).collect::<Option<_>>()?;
+    let first = *parsed.iter().min()?;
+    let place: HashMap<usize, usize> =
+        parsed.iter().enumerate().map(|(index, number)| (*number, index)).collect();
+    let is_whole = keys.len() == classes && first <= 1;
+    (0..classes)
+        .map(|class| place.get(&(first + class)).copied())
+        .collect::<Option<Vec<_>>>()
+        .filter(|_| is_whole)
 }
 
 fn explained(missing: &[&str], left_over: &[String]) -> Vec<MissingClass> {
@@ -128,7 +200,7 @@ mod tests {
     }
 
     fn found(classes: &[&str], keys: &[&str]) -> Vec<usize> {
-        match_classes("set", &names(classes), keys).unwrap().keys
+        match_classes("set", (&names(classes)).into(), keys).unwrap().keys
     }
 
     #[test]
@@ -144,7 +216,7 @@ mod tests {
 
     #[test]
     fn two_keys_alike_and_none_exact_is_an_error() {
-        let error = match_classes("set", &names(&["CAT"]), &["Cat", "cat"]).unwrap_err();
+        let error = match_classes("set", (&names(&["CAT"])).into(), &["Cat", "cat"]).unwrap_err();
         assert_eq!(
             error.to_string(),
             "prompt set \"set\": the class names \"CAT\" and the keys \"Cat\", \"cat\" differ in case, `_`, `-` and blanks \
@@ -154,7 +226,7 @@ mod tests {
 
     #[test]
     fn two_classes_that_mean_one_key_loosely_are_an_error() {
-        let error = match_classes("set", &names(&["CAT", "Cat"]), &["cat"]).unwrap_err();
+        let error = match_classes("set", (&names(&["CAT", "Cat"])).into(), &["cat"]).unwrap_err();
         assert!(
             error.to_string().contains("the class names \"CAT\", \"Cat\" and the keys \"cat\""),
             "{error}"
@@ -163,7 +235,7 @@ mod tests {
 
     #[test]
     fn a_key_taken_exactly_is_no_loose_match() {
-        let error = match_classes("set", &names(&["cat", "CAT"]), &["cat", "dog"]).unwrap_err();
+        let error = match_classes("set", (&names(&["cat", "CAT"])).into(), &["cat", "dog"]).unwrap_err();
         let PromptError::Mismatch(mismatch) = error else { panic!("{error}") };
         assert_eq!(mismatch.missing[0].class_name, "CAT");
         assert_eq!(mismatch.left_over, ["dog"]);
@@ -173,7 +245,7 @@ mod tests {
     fn one_error_says_what_is_missing_left_over_and_near() {
         let classes = names(&["Faces", "airplanes", "brid", "car_side", "cat", "zebra"]);
         let keys = ["centered face", "off-center face", "airplane", "bird", "side of a car", "cat"];
-        let error = match_classes("cal", &classes, &keys).unwrap_err();
+        let error = match_classes("cal", (&classes).into(), &keys).unwrap_err();
         assert_eq!(
             error.to_string(),
             "prompt set \"cal\" has no prompts for 5 of 6 classes\n  \
@@ -190,9 +262,53 @@ mod tests {
         let classes: Vec<String> = (0..25).map(|i| format!("class {i}")).collect();
         let keys: Vec<String> = (0..13).map(|i| "xyz".repeat(i + 1)).collect();
         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-        let message = match_classes("set", &classes, &keys).unwrap_err().to_string();
+        let message = match_classes("set", (&classes).into(), &keys).unwrap_err().to_string();
         assert!(message.contains("\"class 19\" and 5 more"), "{message}");
         assert!(message.contains("and 3 more\n"), "{message}");
+    }
+
+    #[test]
+    fn unicode_s_forms_of_a_letter_are_alike() {
+        for (one, other) in [
+            ("caf\u{e9}", "cafe\u{301}"),
+            ("CAFE\u{301}", "caf\u{e9}"),
+            ("Straße", "STRASSE"),
+            ("ΟΔΟΣ", "οδος"),
+            ("ﬁsh", "FISH"),
+            ("\u{1e9e}", "ss"),
+            ("\u{212b}", "\u{e5}"),
+            ("\u{1100}\u{1161}", "\u{ac00}"),
+        ] {
+            assert_eq!(fold(one), fold(other), "{one} {other}");
+            assert_eq!(found(&[one], &[other]), [0]);
+        }
+        assert_ne!(fold("café"), fold("cafe"));
+        assert_ne!(fold("kapı"), fold("kapi"));
+        let error = match_classes("set", (&names(&["cafe\u{301}"])).into(), &["Caf\u{e9}", "CAF\u{c9}"]);
+        assert!(matches!(error, Err(PromptError::Ambiguous { .. })));
+    }
+
+    #[test]
+    fn folders_and_numbers_come_last() {
+        let (classes, folders) = (names(&["tench", "crane", "crane"]), names(&["n1", "n2", "n3"]));
+        let of = |folders, keys: &[&str]| match_classes("set", Classes { names: &classes, folders }, keys);
+        assert_eq!(of(&folders, &["n3", "n1", "n2"]).unwrap().keys, [1, 2, 0]);
+        assert_eq!(of(&folders, &["n3", "tench", "n2"]).unwrap().keys, [1, 2, 0]);
+        assert!(of(&[], &["n3", "n1", "n2"]).is_err());
+        for keys in [["2", "0", "1"], ["3", "1", "2"]] {
+            let matches = of(&folders, &keys).unwrap();
+            assert!(matches.are_numbers);
+            assert_eq!(matches.keys, [1, 2, 0]);
+        }
+        for keys in
+            [&["0", "1"][..], &["0", "1", "3"], &["2", "3", "4"], &["0", "1", "2", "3"], &["0", "1", "01"]]
+        {
+            assert!(of(&folders, keys).is_err(), "{keys:?}");
+        }
+        // A label that is a number is no place in the order.
+        let labels = names(&["1", "2", "0"]);
+        let matches = of(&labels, &["0", "1", "2"]).unwrap();
+        assert_eq!((matches.keys, matches.are_numbers), (vec![1, 2, 0], false));
     }
 
     proptest! {
@@ -213,7 +329,7 @@ mod tests {
         fn every_class_gets_the_key_that_is_its_name(mut keys in prop::collection::hash_set("[a-cA-C _]{1,4}", 1..8)) {
             let keys: Vec<String> = keys.drain().collect();
             let borrowed: Vec<&str> = keys.iter().map(String::as_str).collect();
-            let matches = match_classes("set", &keys, &borrowed).unwrap();
+            let matches = match_classes("set", (&keys).into(), &borrowed).unwrap();
             prop_assert_eq!(matches.keys, (0..keys.len()).collect::<Vec<_>>());
         }
     }

@@ -3,7 +3,11 @@
 //! | file | what it knows |
 //! |---|---|
 //! | `template.rs` | a sentence with a place for the class name |
-//! | `prompt_set.rs` | a named list of templates, or of prompts per class (CuPL), and its files |
+//! | `placeholder.rs` | what stands in a text for something else, in any spelling |
+//! | `prompt_set.rs` | a named list of templates, or of prompts per class (CuPL) |
+//! | `prompt_file.rs` | the files of prompt sets, in the forms that are met with, and what is refused |
+//! | `list_syntax.rs` | templates in lists of Python, or with the marks of a list around them |
+//! | `descriptors.rs` | descriptors without class names (DCLIP): how they are told from prompts, and become ones |
 //! | `matching.rs` | which key of a prompt set a class name means |
 //! | `lint/` | what is wrong with prompts by their text alone |
 //! | `generation/` | what a language model is asked about classes, and what becomes of its answers |
@@ -15,17 +19,22 @@
 
 mod class_mention;
 mod controls;
+mod descriptors;
 mod error;
 pub mod generation;
 pub mod lint;
+mod list_syntax;
 mod matching;
+mod placeholder;
+mod prompt_file;
 mod prompt_set;
 mod strategy;
 mod template;
 
 pub use controls::{CONTROLS_VERSION, ControlKind, control_prompts};
+pub use descriptors::{DESCRIPTOR_TEMPLATE, DescriptorTemplate};
 pub use error::{ClassMismatch, MissingClass, PromptError};
-pub use matching::{fold, nearest};
+pub use matching::{Classes, fold, nearest};
 pub use prompt_set::{LooseMatch, PromptSet, PromptSetContent, ResolvedPrompts};
 pub use strategy::{Aggregation, Strategy};
-pub use template::{NoPlaceholder, Template};
+pub use template::{PLAIN, Template, TemplateError};

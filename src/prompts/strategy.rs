@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::error::PromptError;
+use super::matching::Classes;
 use super::prompt_set::{PromptSet, ResolvedPrompts};
 
 /// How the prompts of a class become its row of the classifier.
@@ -94,12 +95,13 @@ impl Strategy {
     ///
     /// # Errors
     /// When there is no prompt set, a prompt set lacks classes, or the aggregation needs equally many prompts of each.
-    pub fn resolve(&self, class_names: &[String]) -> Result<ResolvedPrompts, PromptError> {
+    pub fn resolve<'a>(&self, classes: impl Into<Classes<'a>>) -> Result<ResolvedPrompts, PromptError> {
+        let classes = classes.into();
         let mut sets = self.prompt_sets.iter();
         let first = sets.next().ok_or_else(|| PromptError::EmptyStrategy(self.name.clone()))?;
-        let mut all = first.resolve(class_names)?;
+        let mut all = first.resolve(classes)?;
         for set in sets {
-            let more = set.resolve(class_names)?;
+            let more = set.resolve(classes)?;
             for (prompts, of_set) in all.per_class.iter_mut().zip(more.per_class) {
                 prompts.extend(of_set);
             }
@@ -111,7 +113,7 @@ impl Strategy {
             }
         }
         if self.aggregation.weighs_prompts() {
-            self.check_counts(class_names, &all.per_class)?;
+            self.check_counts(classes.names, &all.per_class)?;
         }
         Ok(all)
     }

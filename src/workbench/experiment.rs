@@ -11,7 +11,7 @@ use super::generation::GenerationSettings;
 use crate::clip::Precision;
 use crate::dataset::templates_beside;
 use crate::hub::Repository;
-use crate::prompts::Aggregation;
+use crate::prompts::{Aggregation, DescriptorTemplate, PLAIN};
 
 /// The word that names the embedded demo wherever a path may stand.
 pub const DEMO: &str = "demo";
@@ -138,8 +138,17 @@ pub enum PromptSetChoice {
     TemplatesFile(PathBuf),
     /// Templates written in the experiment file.
     InlineTemplates(Vec<String>),
+    /// The plain template, where none was named.
+    PlainTemplate,
     /// A CuPL JSON file: class name to sentences.
     CuplFile(PathBuf),
+    /// A file of descriptors, as DCLIP's: class name to what it looks like.
+    DescriptorsFile {
+        /// The file.
+        path: PathBuf,
+        /// How prompts are made of them; as DCLIP makes them without it.
+        template: Option<String>,
+    },
     /// A prompt set kept in the store; the newest version without one.
     Stored {
         /// Its name.
@@ -213,6 +222,8 @@ struct StrategyEntry {
     name: String,
     templates: Option<TemplatesEntry>,
     cupl: Option<String>,
+    descriptors: Option<String>,
+    descriptor_template: Option<String>,
     #[serde(default)]
     stored: Vec<String>,
     aggregation: Option<Aggregation>,
@@ -236,10 +247,12 @@ pub struct ExperimentFlags {
     pub class_names: Option<PathBuf>,
     /// The number of the first name in a list of class names.
     pub first_label: Option<u64>,
-    /// A file of templates.
+    /// A file of templates, or one template itself.
     pub templates: Option<PathBuf>,
     /// A CuPL JSON file.
     pub cupl: Option<PathBuf>,
+    /// A file of descriptors.
+    pub descriptors: Option<PathBuf>,
     /// For every strategy.
     pub aggregation: Option<Aggregation>,
 }
@@ -251,7 +264,10 @@ impl PromptSetChoice {
         match self {
             Self::DemoTemplates => "the demo's templates".to_owned(),
             Self::DemoCupl => "the demo's CuPL prompts".to_owned(),
-            Self::TemplatesFile(path) | Self::CuplFile(path) => file(path),
+            Self::TemplatesFile(path) | Self::CuplFile(path) | Self::DescriptorsFile { path, .. } => {
+                file(path)
+            }
+            Self::PlainTemplate => PLAIN.to_owned(),
             Self::InlineTemplates(list) => format!("{} templates of this experiment", list.len()),
             Self::Stored { name, version: None } => name.clone(),
             Self::Stored { name, version: Some(version) } => format!("{name}@{version}"),
@@ -268,6 +284,7 @@ impl ExperimentFlags {
             && self.first_label.is_none()
             && self.templates.is_none()
             && self.cupl.is_none()
+            && self.descriptors.is_none()
             && self.aggregation.is_none()
     }
 }
@@ -358,15 +375,19 @@ impl Experiment {
             }
         }
         for set in self.strategies.iter_mut().flat_map(|strategy| &mut strategy.prompt_sets) {
-            if let PromptSetChoice::TemplatesFile(path) | PromptSetChoice::CuplFile(path) = set {
+            if let PromptSetChoice::TemplatesFile(path)
+            | PromptSetChoice::CuplFile(path)
+            | PromptSetChoice::DescriptorsFile { path, .. } = set
+            {
                 absolute(path);
             }
         }
         self
     }
 
-    /// The experiment that flags describe. The strategies are called `templates`, `cupl`, and `both` when both
-    /// are given. Without either, templates that lie beside the images are taken. An aggregation alone is that of the demo.
+    /// The experiment that flags describe. The strategies are called `templates`, `cupl`, `both` when both are given, and
+    /// `descriptors`. Without any, templates that lie beside the images are taken, or the plain template. An aggregation alone
+    /// is that of the demo.
     pub fn from_flags(flags: &ExperimentFlags) -> Result<Self, ExperimentError> {
         if let Some(aggregation) = flags.aggregation
             && *flags == (ExperimentFlags { aggregation: Some(aggregation), ..ExperimentFlags::default() })
@@ -393,31 +414,34 @@ impl Experiment {
         }
         let mut strategies = Vec::new();
         let aggregation = flags.aggregation.unwrap_or(Aggregation::Mean);
-        let mut add = |name: &str, prompt_sets: Vec<PromptSetChoice>| {
-            strategies.push(StrategyChoice { name: name.to_owned(), prompt_sets, aggregation });
+        let strategy = |name: &str, prompt_sets: Vec<PromptSetChoice>| StrategyChoice {
+            name: name.to_owned(),
+            prompt_sets,
+            aggregation,
         };
-        let templates = flags
-            .templates
-            .as_ref()
-            .map(|path| prompts_at(path, PromptSetChoice::DemoTemplates, PromptSetChoice::TemplatesFile));
+        let templates = flags.templates.as_ref().map(|path| {
+            prompts_at(path, PromptSetChoice::DemoTemplates, |path| templates_at(path, Path::new("")))
+        });
         let cupl = flags
             .cupl
             .as_ref()
             .map(|path| prompts_at(path, PromptSetChoice::DemoCupl, PromptSetChoice::CuplFile));
         if let Some(set) = &templates {
-            add("templates", vec![set.clone()]);
+            strategies.push(strategy("templates", vec![set.clone()]));
         }
         if let Some(set) = &cupl {
-            add("cupl", vec![set.clone()]);
+            strategies.push(strategy("cupl", vec![set.clone()]));
         }
         if let (Some(templates), Some(cupl)) = (&templates, &cupl) {
-            add("both", vec![templates.clone(), cupl.clone()]);
+            strategies.push(strategy("both", vec![templates.clone(), cupl.clone()]));
         }
-        if let (None, None, Some(file)) = (templates, cupl, templates_beside(images)) {
-            add("templates", vec![PromptSetChoice::TemplatesFile(file)]);
+        if let Some(path) = &flags.descriptors {
+            let file = || PromptSetChoice::DescriptorsFile { path: path.clone(), template: None };
+            strategies.push(strategy("descriptors", vec![stored_set(path).unwrap_or_else(file)]));
         }
         if strategies.is_empty() {
-            return Err(invalid("say which prompts: --templates FILE, --cupl FILE, or both"));
+            let beside = templates_beside(images).map(PromptSetChoice::TemplatesFile);
+            strategies.push(strategy("templates", vec![beside.unwrap_or(PromptSetChoice::PlainTemplate)]));
         }
         let dataset = DatasetChoice::at(
             images,
@@ -468,13 +492,28 @@ fn prompts_at(
     }
 }
 
+/// What names templates is a file, or a template itself where it has a place for the class name and there is no such file.
+pub(super) fn is_template(name: &Path, folder: &Path) -> bool {
+    const FILES: [&str; 7] = ["txt", "json", "jsonl", "py", "csv", "tsv", "toml"];
+    let Some(text) = name.to_str() else { return false };
+    let ending = name.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_lowercase();
+    let has_place = text.contains("{}") || crate::prompts::Template::parse(text).is_ok();
+    let is_path = FILES.contains(&&*ending) || (text.contains('/') && !text.contains(' '));
+    has_place && !is_path && !folder.join(name).exists()
+}
+
+fn templates_at(name: PathBuf, folder: &Path) -> PromptSetChoice {
+    match name.to_str() {
+        Some(text) if is_template(&name, folder) => PromptSetChoice::InlineTemplates(vec![text.to_owned()]),
+        _ => PromptSetChoice::TemplatesFile(folder.join(name)),
+    }
+}
+
 fn strategy(entry: StrategyEntry, folder: &Path) -> Result<StrategyChoice, String> {
     let mut prompt_sets = Vec::new();
     match entry.templates {
         Some(TemplatesEntry::File(name)) if name == DEMO => prompt_sets.push(PromptSetChoice::DemoTemplates),
-        Some(TemplatesEntry::File(name)) => {
-            prompt_sets.push(PromptSetChoice::TemplatesFile(folder.join(name)));
-        }
+        Some(TemplatesEntry::File(name)) => prompt_sets.push(templates_at(name.into(), folder)),
         Some(TemplatesEntry::Inline(list)) => prompt_sets.push(PromptSetChoice::InlineTemplates(list)),
         None => {}
     }
@@ -483,6 +522,19 @@ fn strategy(entry: StrategyEntry, folder: &Path) -> Result<StrategyChoice, Strin
         Some(name) => prompt_sets.push(PromptSetChoice::CuplFile(folder.join(name))),
         None => {}
     }
+    if let Some(template) = &entry.descriptor_template {
+        DescriptorTemplate::parse(template)
+            .map_err(|problem| format!("strategy {:?}: descriptor_template: {problem}", entry.name))?;
+    }
+    match (entry.descriptors, entry.descriptor_template) {
+        (Some(name), template) => {
+            prompt_sets.push(PromptSetChoice::DescriptorsFile { path: folder.join(name), template });
+        }
+        (None, Some(_)) => {
+            return Err(format!("strategy {:?} has a descriptor_template and no descriptors", entry.name));
+        }
+        (None, None) => {}
+    }
     for reference in entry.stored {
         let (name, version) = split_reference(&reference);
         prompt_sets
@@ -490,7 +542,7 @@ fn strategy(entry: StrategyEntry, folder: &Path) -> Result<StrategyChoice, Strin
     }
     if prompt_sets.is_empty() {
         return Err(format!(
-            "strategy {:?} has no prompts: give it templates = …, cupl = … or stored = [\"name\"]",
+            "strategy {:?} has no prompts: give it templates = …, cupl = …, descriptors = … or stored = [\"name\"]",
             entry.name
         ));
     }
@@ -554,7 +606,7 @@ mod tests {
         let from_stored = text.find("# [[strategy]]").unwrap();
         let tail = text[from_stored..].replace("# ", "");
         let stored = parse(&format!("{}{tail}", &text[..from_stored])).unwrap();
-        assert_eq!(stored.strategies.len(), 4);
+        assert_eq!(stored.strategies.len(), 5);
         let DatasetChoice::Path { class_names: Some(ClassNamesChoice::Inline(names)), .. } = stored.dataset
         else {
             panic!("no inline class names")
@@ -648,6 +700,14 @@ mod tests {
                 &["line 5", "a list of templates"],
             ),
             (
+                "checkpoint = 'a'\nimages = 'b'\n[[strategy]]\nname = 'x'\ndescriptors = 'd'\ndescriptor_template = '{}'\n",
+                &["\"x\"", "descriptor_template", "{clause}"],
+            ),
+            (
+                "checkpoint = 'a'\nimages = 'b'\n[[strategy]]\nname = 'x'\ncupl = 'd'\ndescriptor_template = '{}, {clause}'\n",
+                &["\"x\"", "no descriptors"],
+            ),
+            (
                 "checkpoint = 'a'\nimages = 'demo'\nclass_order = ['a']\n[[strategy]]\nname = 'x'\ncupl = 'c'\n",
                 &["remove class_names"],
             ),
@@ -678,9 +738,35 @@ mod tests {
         for (broken, remedy) in [
             (ExperimentFlags { checkpoint: None, ..flags.clone() }, "--checkpoint"),
             (ExperimentFlags { images: None, ..flags.clone() }, "--images"),
-            (ExperimentFlags { templates: None, cupl: None, ..flags }, "--cupl"),
         ] {
             assert!(Experiment::from_flags(&broken).unwrap_err().to_string().contains(remedy));
+        }
+        let sets = |flags: ExperimentFlags| {
+            let experiment = Experiment::from_flags(&flags).unwrap();
+            let named = |strategy: StrategyChoice| (strategy.name, strategy.prompt_sets);
+            experiment.strategies.into_iter().map(named).collect::<Vec<_>>()
+        };
+        let none = ExperimentFlags { templates: None, cupl: None, ..flags };
+        assert_eq!(sets(none.clone()), [("templates".to_owned(), vec![PromptSetChoice::PlainTemplate])]);
+        let descriptors = ExperimentFlags { descriptors: Some("d.json".into()), ..none.clone() };
+        let file = PromptSetChoice::DescriptorsFile { path: "d.json".into(), template: None };
+        assert_eq!(sets(descriptors), [("descriptors".to_owned(), vec![file])]);
+        for (named, is_text) in [
+            ("a photo of a {}.", true),
+            ("{c}", true),
+            ("a {class}", true),
+            ("a and/or b {}", true),
+            ("a photo of a cat", false),
+            ("{}.txt", false),
+            ("prompts/{}/mine", false),
+            ("templates.txt", false),
+        ] {
+            let set = match is_text {
+                true => PromptSetChoice::InlineTemplates(vec![named.to_owned()]),
+                false => PromptSetChoice::TemplatesFile(named.into()),
+            };
+            let flags = ExperimentFlags { templates: Some(named.into()), ..none.clone() };
+            assert_eq!(sets(flags), [("templates".to_owned(), vec![set])]);
         }
     }
 

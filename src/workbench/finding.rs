@@ -72,15 +72,19 @@ impl FindingKind {
     ];
 
     /// Those of prompts, as they are listed.
-    pub const OF_PROMPTS: [Self; 12] = [
+    pub const OF_PROMPTS: [Self; 16] = [
         Self::Text(Rule::ExactDuplicate),
         Self::Text(Rule::NearDuplicate),
         Self::SameToModel,
         Self::Text(Rule::Fragment),
+        Self::Text(Rule::Placeholder),
+        Self::Text(Rule::ListSyntax),
+        Self::Text(Rule::Descriptor),
         Self::Text(Rule::Markup),
         Self::Text(Rule::StrayBlanks),
         Self::Text(Rule::WrongArticle),
         Self::Text(Rule::NothingToSee),
+        Self::Text(Rule::OtherClass),
         Self::Text(Rule::MissingClassName),
         Self::Text(Rule::OverLong),
         Self::Truncated,

@@ -14,7 +14,10 @@ use super::hub_checkpoint::open_cached;
 use crate::clip::{Checkpoint, CheckpointSource};
 use crate::dataset::{ClassNameMap, Dataset, DatasetOptions};
 use crate::message::{joined, listed};
-use crate::prompts::{Aggregation, PromptError, PromptSet, PromptSetContent, Strategy};
+use crate::prompts::lint::names_class;
+use crate::prompts::{
+    Aggregation, Classes, DescriptorTemplate, PLAIN, PromptError, PromptSet, PromptSetContent, Strategy,
+};
 use crate::store::{Hash, Store, version_of};
 
 /// How many names a note shows.
@@ -47,7 +50,7 @@ pub struct LeftOverKeys {
 /// Classes, and how they find their prompts.
 #[derive(Clone, Copy)]
 struct NamedClasses<'a> {
-    names: &'a [String],
+    classes: Classes<'a>,
     /// From class names to keys.
     prompt_keys: &'a BTreeMap<String, String>,
 }
@@ -95,10 +98,12 @@ impl Workbench {
             ));
         }
         let class_names = dataset.class_names();
+        let folders: Vec<String> = dataset.classes.iter().map(|class| class.folder.clone()).collect();
         let mut notes = Notes { warnings, left_over: Vec::new() };
         let mut strategies = Vec::with_capacity(experiment.strategies.len());
         for choice in &experiment.strategies {
-            let classes = NamedClasses { names: &class_names, prompt_keys: &experiment.prompt_keys };
+            let classes = Classes { names: &class_names, folders: &folders };
+            let classes = NamedClasses { classes, prompt_keys: &experiment.prompt_keys };
             strategies.push(open_strategy(choice, classes, &store, &mut notes)?);
         }
         let absent: Vec<&String> =
@@ -244,7 +249,7 @@ pub(super) fn open_dataset(choice: &DatasetChoice) -> Result<Dataset, WorkbenchE
 
 fn open_strategy(
     choice: &StrategyChoice,
-    NamedClasses { names: class_names, prompt_keys }: NamedClasses<'_>,
+    NamedClasses { classes, prompt_keys }: NamedClasses<'_>,
     store: &Store,
     notes: &mut Notes,
 ) -> Result<OpenStrategy, WorkbenchError> {
@@ -254,8 +259,8 @@ fn open_strategy(
     for set in &choice.prompt_sets {
         let set = open_prompt_set(set, store, &choice.name)?;
         names.push(format!("{}@{}", set.name, version_of(&set.to_json())));
-        let set = set.with_keys(prompt_keys, class_names);
-        let on_set = notes_on(&set, class_names).map_err(in_strategy)?;
+        let set = set.with_keys(prompt_keys, classes.names);
+        let on_set = notes_on(&set, classes).map_err(in_strategy)?;
         // Strategies may share a prompt set.
         let is_new = |note: &String| !notes.warnings.contains(note);
         let new: Vec<String> = on_set.warnings.into_iter().filter(is_new).collect();
@@ -268,7 +273,7 @@ fn open_strategy(
         sets.push(set);
     }
     let strategy = Strategy { name: choice.name.clone(), prompt_sets: sets, aggregation: choice.aggregation };
-    let resolved = strategy.resolve(class_names).map_err(in_strategy)?;
+    let resolved = strategy.resolve(classes).map_err(in_strategy)?;
     Ok(OpenStrategy {
         name: choice.name.clone(),
         aggregation: choice.aggregation,
@@ -279,11 +284,11 @@ fn open_strategy(
 }
 
 /// What the user should know about a prompt set on these classes.
-fn notes_on(set: &PromptSet, class_names: &[String]) -> Result<Notes, PromptError> {
+fn notes_on(set: &PromptSet, classes: Classes<'_>) -> Result<Notes, PromptError> {
     let about = |note: String| format!("prompt set {:?}: {note}", set.name);
     let mut warnings: Vec<String> = set.notes.iter().cloned().map(about).collect();
     let mut left_over = Vec::new();
-    let resolved = set.resolve(class_names)?;
+    let resolved = set.resolve(classes)?;
     let loose: Vec<String> = resolved
         .loosely_matched
         .iter()
@@ -298,7 +303,8 @@ fn notes_on(set: &PromptSet, class_names: &[String]) -> Result<Notes, PromptErro
         warnings.push(about(format!("{count} of its classes are not in the dataset: {names}")));
         left_over.push(LeftOverKeys { prompt_set: set.name.clone(), keys: resolved.left_over });
     }
-    let raw: Vec<&String> = class_names.iter().filter(|name| name.contains('_')).collect();
+    warnings.extend(few_named(&resolved.per_class, classes.names).map(about));
+    let raw: Vec<&String> = classes.names.iter().filter(|name| name.contains('_')).collect();
     if matches!(set.content, PromptSetContent::Templates(_)) && !raw.is_empty() {
         warnings.push(about(format!(
             "its templates are filled with class names as folders have them: {}; \
@@ -307,6 +313,22 @@ fn notes_on(set: &PromptSet, class_names: &[String]) -> Result<Notes, PromptErro
         )));
     }
     Ok(Notes { warnings, left_over })
+}
+
+/// Prompts that seldom name their class may be something else: descriptors with the form of sentences, or sentences of other
+/// classes.
+fn few_named(per_class: &[Vec<String>], class_names: &[String]) -> Option<String> {
+    let all: usize = per_class.iter().map(Vec::len).sum();
+    let of_class = |(name, prompts): (&String, &Vec<String>)| {
+        prompts.iter().filter(|prompt| names_class(prompt, name)).count()
+    };
+    let named: usize = class_names.iter().zip(per_class).map(of_class).sum();
+    (4 * named < all).then(|| {
+        format!(
+            "{named} of {all} prompts name their class: if they are descriptors, --descriptors (descriptors = … in a strategy) \
+             puts class names before them"
+        )
+    })
 }
 
 pub(super) fn open_prompt_set(
@@ -321,6 +343,18 @@ pub(super) fn open_prompt_set(
         PromptSetChoice::TemplatesFile(path) => PromptSet::read_templates(path),
         PromptSetChoice::CuplFile(path) => PromptSet::read_cupl(path),
         PromptSetChoice::InlineTemplates(list) => PromptSet::from_templates(strategy, list),
+        PromptSetChoice::PlainTemplate => {
+            PromptSet::from_templates("plain", &[PLAIN.to_owned()]).map(|mut set| {
+                set.notes.push(format!("no prompts were named, so {PLAIN:?} is the template"));
+                set
+            })
+        }
+        PromptSetChoice::DescriptorsFile { path, template } => {
+            let template = template.as_deref().map(DescriptorTemplate::parse).transpose();
+            let template =
+                template.map_err(|what| PromptError::Unclear { place: path.display().to_string(), what });
+            template.and_then(|template| PromptSet::read_descriptors(path, &template.unwrap_or_default()))
+        }
         PromptSetChoice::Stored { name, version } => {
             return Ok(stored_prompt_set(name, version.as_deref(), store)?.0);
         }
@@ -334,7 +368,8 @@ pub fn stored_prompt_set(
     version: Option<&str>,
     store: &Store,
 ) -> Result<(PromptSet, String), WorkbenchError> {
-    let begins = |whole: &String| version.is_some_and(|version| whole.starts_with(version));
+    let begins =
+        |whole: &String| version.is_some_and(|version| !version.is_empty() && whole.starts_with(version));
     let versions = store.prompt_sets()?.into_iter().filter(|set| set.name == name).map(|set| set.version);
     let matching: Vec<String> = versions.filter(begins).collect();
     let version = match &matching[..] {

@@ -8,7 +8,7 @@ use super::progress::{Cancel, Progress};
 use super::session::{Session, SessionOptions};
 use crate::evaluation::Comparison;
 use crate::prompts::lint::{Flaw, Rule, clean, lint_class, lint_templates};
-use crate::prompts::{PromptError, PromptSet, PromptSetContent, Template};
+use crate::prompts::{Classes, PromptError, PromptSet, PromptSetContent, Template};
 use crate::store::{Store, version_of};
 
 /// A prompt set that was put right.
@@ -105,11 +105,14 @@ impl Workbench {
     /// before anything is kept.
     fn check_cleaned(&self, experiment: &Experiment, rules: &[Rule]) -> Result<(), WorkbenchError> {
         let classes = self.dataset.class_names();
+        let folders: Vec<String> = self.dataset.classes.iter().map(|class| class.folder.clone()).collect();
         for choice in experiment.strategies.iter().filter(|choice| choice.aggregation.weighs_prompts()) {
             let mut counts = vec![0; classes.len()];
             for set in &choice.prompt_sets {
                 let (set, _) = cleaned(&open_prompt_set(set, &self.store, &choice.name)?, rules)?;
-                let resolved = set.with_keys(&experiment.prompt_keys, &classes).resolve(&classes)?;
+                let resolved = set
+                    .with_keys(&experiment.prompt_keys, &classes)
+                    .resolve(Classes { names: &classes, folders: &folders })?;
                 counts
                     .iter_mut()
                     .zip(&resolved.per_class)

@@ -13,7 +13,7 @@ use super::progress::Cancel;
 use super::prompt_table::PromptTable;
 use super::session::{Session, SessionEmbeddings, StrategyResult};
 use crate::evaluation::{PromptCosines, PromptSimilarity, effective_number};
-use crate::prompts::lint::{Fix, Flaw, Rule, lint_class, lint_templates};
+use crate::prompts::lint::{Fix, Flaw, OtherNames, Rule, lint_class_among, lint_templates};
 use crate::prompts::{PromptSet, PromptSetContent, Template};
 
 /// Prompts with nearly the same words whose cosine is lower than this are different to the model.
@@ -29,6 +29,7 @@ struct Prompts<'a> {
     templates: Vec<String>,
     /// The templates' prompts, `[n_classes]`.
     of_templates: Vec<HashSet<String>>,
+    names: OtherNames,
 }
 
 /// How many of the prompts of each class are different in effect, strategy by strategy, `[n_strategies, n_classes]`:
@@ -43,12 +44,14 @@ pub fn text_findings(set: &PromptSet) -> (Vec<String>, Vec<Finding>) {
             (Vec::new(), template_findings(0, &texts))
         }
         PromptSetContent::PerClass(pairs) => {
+            let names: Vec<String> = pairs.iter().map(|(name, _)| name.clone()).collect();
+            let others = OtherNames::new(&names);
             let class = |(class, (name, prompts)): (usize, &(String, Vec<String>))| {
-                let flaws = lint_class(name, prompts);
+                let flaws = lint_class_among(name, prompts, &others);
                 flaws.into_iter().map(|flaw| of_flaw(0, vec![class], prompts, flaw)).collect::<Vec<_>>()
             };
             let findings = pairs.iter().enumerate().flat_map(class).collect();
-            (pairs.iter().map(|(name, _)| name.clone()).collect(), findings)
+            (names, findings)
         }
     };
     (classes, sorted(findings))
@@ -119,6 +122,7 @@ impl<'a> Prompts<'a> {
             classes,
             prompts,
             of_templates: classes.iter().map(fill).collect(),
+            names: OtherNames::new(classes),
             templates: templates.iter().map(|template| template.text().to_owned()).collect(),
         }
     }
@@ -145,7 +149,7 @@ impl<'a> Prompts<'a> {
 
         let mut findings = Vec::new();
         let mut is_repeated = HashSet::new();
-        for mut flaw in lint_class(&self.classes[class], prompts) {
+        for mut flaw in lint_class_among(&self.classes[class], prompts, &self.names) {
             let Some(&at) = place_of.get(&flaw.prompt) else { continue };
             if let (Rule::NearDuplicate, Some(&other)) =
                 (flaw.rule, flaw.repeats.and_then(|other| place_of.get(&other)))
@@ -302,6 +306,9 @@ fn advice(rule: Rule) -> &'static str {
     match rule {
         Rule::NearDuplicate => "keep one of them, or say something else",
         Rule::NothingToSee => "say what it looks like, or leave it out",
+        Rule::Placeholder => "write the words that are meant",
+        Rule::Descriptor => "write a sentence with the name, or give descriptors with --descriptors",
+        Rule::OtherClass => "move it to the class that it is about, or name its own",
         Rule::MissingClassName => "name the class: a prompt without its name may be one of another class",
         Rule::OverLong => "shorten it, or split it",
         _ => "write it as a whole sentence",

@@ -50,7 +50,8 @@ impl Origin {
     pub fn absolute(self) -> Self {
         let absolute = |path: PathBuf| {
             let is_stored = path.to_str().is_some_and(|text| text.starts_with("stored:"));
-            let is_word = is_stored || path.as_os_str() == super::experiment::DEMO;
+            let is_template = super::experiment::is_template(&path, std::path::Path::new(""));
+            let is_word = is_stored || is_template || path.as_os_str() == super::experiment::DEMO;
             if is_word { path } else { std::path::absolute(&path).unwrap_or(path) }
         };
         let checkpoint = |path: PathBuf| match CheckpointChoice::at(&path) {
@@ -67,6 +68,7 @@ impl Origin {
                 first_label: flags.first_label,
                 templates: flags.templates.map(absolute),
                 cupl: flags.cupl.map(absolute),
+                descriptors: flags.descriptors.map(absolute),
                 aggregation: flags.aggregation,
             })),
         }
@@ -80,7 +82,8 @@ impl Recent {
             Origin::Demo => "the embedded demo".to_owned(),
             Origin::File(path) => path.display().to_string(),
             Origin::Flags(flags) => {
-                let parts = [&flags.images, &flags.checkpoint, &flags.templates, &flags.cupl];
+                let parts =
+                    [&flags.images, &flags.checkpoint, &flags.templates, &flags.cupl, &flags.descriptors];
                 let parts: Vec<String> =
                     parts.into_iter().flatten().map(|path| path.display().to_string()).collect();
                 parts.join(", ")

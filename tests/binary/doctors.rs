@@ -148,6 +148,9 @@ fn published_prompts_have_the_flaws_that_are_known() {
         ("nothing-to-see", 1.5, 3.5),
         ("fragment", 0.6, 2.0),
         ("missing-class-name", 0.5, 3.0),
+        ("descriptor", 0.0, 0.5),
+        ("placeholder", 0.0, 0.01),
+        ("list-syntax", 0.0, 0.01),
         ("wrong-article", 0.05, 1.0),
         ("over-long", 0.0, 0.5),
     ] {

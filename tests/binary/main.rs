@@ -13,6 +13,7 @@ mod keeping;
 mod loopback;
 mod loopback_hub;
 mod program;
+mod prompt_files;
 #[cfg(unix)]
 mod pseudo_terminal;
 mod pull;

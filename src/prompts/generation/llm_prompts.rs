@@ -43,7 +43,7 @@ impl LlmPrompts {
             "base" => BASE,
             "imagenet" => IMAGENET,
             file if split_key(Path::new(file)).0.is_file() => {
-                let set = PromptSet::read_templates(Path::new(file))?;
+                let set = PromptSet::read_llm_prompts(Path::new(file))?;
                 let PromptSetContent::Templates(templates) = set.content else {
                     return Err(LlmPromptsError::Unknown(name.to_owned()));
                 };
@@ -60,7 +60,7 @@ impl LlmPrompts {
     /// # Errors
     /// One without a place for the class, or none at all.
     pub fn of(name: &str, texts: &[String]) -> Result<Self, LlmPromptsError> {
-        let set = PromptSet::from_templates(name, texts)?;
+        let set = PromptSet::from_llm_prompts(name, texts)?;
         match set.content {
             PromptSetContent::Templates(templates) => Ok(Self { name: name.to_owned(), templates }),
             PromptSetContent::PerClass(_) => Err(LlmPromptsError::Unknown(name.to_owned())),

@@ -25,6 +25,45 @@ pub fn names_class(text: &str, class_name: &str) -> bool {
         })
 }
 
+/// What all classes are called, to find out whether a prompt is of another one than its own.
+#[derive(Debug, Clone, Default)]
+pub struct OtherNames {
+    /// Each name, and its words with blanks around them, as it is looked for.
+    names: Vec<(String, String)>,
+}
+
+impl OtherNames {
+    /// Takes the names of all classes.
+    #[must_use]
+    pub fn new(names: &[String]) -> Self {
+        let spaced = |name: &String| (name.clone(), spaced(&name.replace('_', " ")));
+        Self { names: names.iter().map(spaced).filter(|(_, words)| words.trim().len() > 2).collect() }
+    }
+
+    /// The longest name in a text, in the singular or with an `s`, that is not a part of its own class's name.
+    #[must_use]
+    pub fn named_in(&self, text: &str, own: &str) -> Option<&str> {
+        if self.names.is_empty() {
+            return None;
+        }
+        let (text, own) = (spaced(text), spaced(&own.replace('_', " ")));
+        let is_in = |words: &str| {
+            let mut places = text.match_indices(words.trim_end());
+            places.any(|(at, found)| {
+                let after = &text[at + found.len()..];
+                after.starts_with(' ') || after.starts_with("s ")
+            })
+        };
+        let found = self.names.iter().filter(|(_, words)| !own.contains(words.as_str()) && is_in(words));
+        found.max_by_key(|(_, words)| words.len()).map(|(name, _)| name.as_str())
+    }
+}
+
+/// The words of a text in small letters, with a blank before and after each.
+fn spaced(text: &str) -> String {
+    words(text).fold(" ".to_owned(), |joined, (_, word)| joined + &word.to_lowercase() + " ")
+}
+
 fn alternatives(class_name: &str) -> Vec<String> {
     let mut plain = String::with_capacity(class_name.len());
     let mut depth = 0_usize;
@@ -99,6 +138,21 @@ mod tests {
             ("A CAR_SIDE view", "car_side"),
         ] {
             assert!(names_class(text, class), "{class} in {text}");
+        }
+    }
+
+    #[test]
+    fn the_longest_other_name_is_found() {
+        let others = OtherNames::new(&["cat", "tree_frog", "frog", "Tiger Cat"].map(str::to_owned));
+        for (text, own, other) in [
+            ("Tree frogs are green.", "cat", Some("tree_frog")),
+            ("A frog.", "cat", Some("frog")),
+            ("A tiger-cat is striped.", "frog", Some("Tiger Cat")),
+            ("A cat.", "tiger cat", None),
+            ("A caterpillar.", "frog", None),
+            ("It swims.", "frog", None),
+        ] {
+            assert_eq!(others.named_in(text, own), other, "{text}");
         }
     }
 

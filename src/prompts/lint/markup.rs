@@ -1,21 +1,83 @@
 //! What texts bring along from web pages and lists: markup, bullets, stray blanks. Braces stay: they are places of
 //! templates.
 
-/// HTML's names of characters.
-const ENTITIES: [(&str, &str); 7] = [
-    ("&amp;", "&"),
-    ("&lt;", "<"),
-    ("&gt;", ">"),
-    ("&quot;", "\""),
-    ("&#39;", "'"),
-    ("&apos;", "'"),
-    ("&nbsp;", " "),
+/// HTML's names of characters, as far as they are met with in sentences.
+const ENTITIES: [(&str, &str); 22] = [
+    ("amp", "&"),
+    ("lt", "<"),
+    ("gt", ">"),
+    ("quot", "\""),
+    ("apos", "'"),
+    ("nbsp", " "),
+    ("lsquo", "‘"),
+    ("rsquo", "’"),
+    ("ldquo", "“"),
+    ("rdquo", "”"),
+    ("hellip", "…"),
+    ("ndash", "–"),
+    ("mdash", "—"),
+    ("deg", "°"),
+    ("times", "×"),
+    ("eacute", "é"),
+    ("egrave", "è"),
+    ("agrave", "à"),
+    ("auml", "ä"),
+    ("ouml", "ö"),
+    ("uuml", "ü"),
+    ("ntilde", "ñ"),
 ];
+
+/// The first of HTML's entities in a text.
+pub fn entity(text: &str) -> Option<&str> {
+    text.match_indices('&').find_map(|(start, _)| entity_at(text, start)).map(|(entity, _)| entity)
+}
+
+/// The entity that begins at a `&`, and its character.
+fn entity_at(text: &str, start: usize) -> Option<(&str, String)> {
+    let inner = &text[start + 1..];
+    let end = inner.find(';').filter(|end| (2..=8).contains(end))?;
+    let (entity, name) = (&text[start..start + end + 2], &inner[..end]);
+    let character = match name.strip_prefix('#') {
+        Some(number) => {
+            let code = match number.strip_prefix(['x', 'X']) {
+                Some(digits) => u32::from_str_radix(digits, 16).ok()?,
+                None => number.parse().ok()?,
+            };
+            match char::from_u32(code)? {
+                '\u{a0}' => " ".to_owned(),
+                c if c.is_control() => return None,
+                c => c.to_string(),
+            }
+        }
+        None => ENTITIES.iter().find(|(known, _)| *known == name)?.1.to_owned(),
+    };
+    Some((entity, character))
+}
+
+/// The text with characters for entities.
+fn without_entities(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find('&') {
+        plain.push_str(&rest[..start]);
+        match entity_at(rest, start) {
+            Some((entity, character)) => {
+                plain.push_str(&character);
+                rest = &rest[start + entity.len()..];
+            }
+            None => {
+                plain.push('&');
+                rest = &rest[start + 1..];
+            }
+        }
+    }
+    plain + rest
+}
 
 /// The first markup in a text.
 pub fn markup(text: &str) -> Option<String> {
     let tag = tags(text).first().map(|&(start, end)| &text[start..end]);
-    let entity = ENTITIES.iter().map(|(entity, _)| *entity).find(|entity| text.contains(entity));
+    let entity = entity(text);
     let mark = ["**", "__", "`"].into_iter().find(|mark| text.contains(mark));
     let bullet = text.lines().find_map(bullet);
     tag.or(entity).or(mark).or(bullet).map(|mark| format!("{:?} is markup", mark.trim()))
@@ -30,9 +92,7 @@ pub fn without_markup(text: &str) -> String {
         done = end;
     }
     plain.push_str(&text[done..]);
-    for (entity, character) in ENTITIES {
-        plain = plain.replace(entity, character);
-    }
+    let mut plain = without_entities(&plain);
     for mark in ["**", "__", "`"] {
         plain = plain.replace(mark, "");
     }
@@ -141,6 +201,7 @@ mod tests {
         for (text, plain) in [
             ("<p>A <b>red</b> frog.</p>", "A red frog."),
             ("A frog &amp; a toad.", "A frog & a toad."),
+            ("A frog&#39;s &#x201C;skin&rdquo; &eacute;", "A frog's “skin” é"),
             ("A **red** `frog`.", "A red frog."),
             ("- They are small.", "They are small."),
             ("1. A red frog.", "A red frog."),
@@ -159,6 +220,7 @@ mod tests {
     fn what_only_looks_like_markup_stays() {
         for text in [
             "black & tan",
+            "&;&#;&#xD800;&foo; & a;",
             "a < b and c > d",
             "numbers 1-9, 0, and *, and a receiver",
             "5.5 inches",

@@ -5,7 +5,8 @@
 //! | `sentence.rs` | sentences with nothing to see in them, and fragments |
 //! | `duplicates.rs` | prompts with the same words, or nearly |
 //! | `article.rs` | a or an |
-//! | `class_name.rs` | whether a prompt names its class |
+//! | `class_name.rs` | whether a prompt names its class, or another one |
+//! | `left_over.rs` | places of templates and marks of lists |
 //! | `markup.rs` | stray blanks and markup |
 //!
 //! The rules are for English and prefer to miss a flaw over inventing one; sentences of other languages pass.
@@ -13,14 +14,15 @@
 mod article;
 mod class_name;
 mod duplicates;
+mod left_over;
 mod markup;
 mod sentence;
 
 pub use article::indefinite_article;
-pub use class_name::names_class;
+pub use class_name::{OtherNames, names_class};
 pub use duplicates::repeated;
-pub use markup::{without_markup, without_stray_blanks};
-pub use sentence::nothing_to_see;
+pub use markup::{entity, without_markup, without_stray_blanks};
+pub use sentence::{is_sentence, nothing_to_see};
 
 /// More words than this are more than the 77 tokens that CLIP's text towers read, at the 1.3 tokens that a word of the
 /// published CuPL prompts takes on average.
@@ -35,6 +37,12 @@ pub enum Rule {
     NearDuplicate,
     /// A sentence that is cut, or no sentence.
     Fragment,
+    /// What stands for something that nobody fills in: `{}` or `a(n)`.
+    Placeholder,
+    /// Quotation marks around it, or what else is left of a list in a program.
+    ListSyntax,
+    /// What a class looks like, without its name and without a sentence.
+    Descriptor,
     /// Markup of Markdown or HTML, bullets or numbers of a list.
     Markup,
     /// Blanks at the ends, in a row or before punctuation, and line breaks.
@@ -43,6 +51,8 @@ pub enum Rule {
     WrongArticle,
     /// It says nothing about looks.
     NothingToSee,
+    /// It does not name its class, but another one.
+    OtherClass,
     /// It does not name its class.
     MissingClassName,
     /// It has more words than a text tower reads.
@@ -75,14 +85,18 @@ pub struct Flaw {
 
 impl Rule {
     /// In the order in which they are looked at and put right.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 13] = [
         Self::ExactDuplicate,
         Self::NearDuplicate,
         Self::Fragment,
+        Self::Placeholder,
+        Self::ListSyntax,
+        Self::Descriptor,
         Self::Markup,
         Self::StrayBlanks,
         Self::WrongArticle,
         Self::NothingToSee,
+        Self::OtherClass,
         Self::MissingClassName,
         Self::OverLong,
     ];
@@ -94,10 +108,14 @@ impl Rule {
             Self::ExactDuplicate => "exact-duplicate",
             Self::NearDuplicate => "near-duplicate",
             Self::Fragment => "fragment",
+            Self::Placeholder => "placeholder",
+            Self::ListSyntax => "list-syntax",
+            Self::Descriptor => "descriptor",
             Self::Markup => "markup",
             Self::StrayBlanks => "stray-blanks",
             Self::WrongArticle => "wrong-article",
             Self::NothingToSee => "nothing-to-see",
+            Self::OtherClass => "other-class",
             Self::MissingClassName => "missing-class-name",
             Self::OverLong => "over-long",
         }
@@ -106,6 +124,7 @@ impl Rule {
     /// The text as this rule wants it; as it is for rules that cannot rewrite.
     fn rewrite(self, text: &str) -> String {
         match self {
+            Self::ListSyntax => left_over::without_list_syntax(text).to_owned(),
             Self::Markup => markup::without_markup(text),
             Self::StrayBlanks => markup::without_stray_blanks(text),
             Self::WrongArticle => article::corrected(text),
@@ -123,14 +142,30 @@ pub fn fragment(text: &str) -> Option<String> {
 /// The flaws of the prompts of a class, prompt by prompt.
 #[must_use]
 pub fn lint_class(class_name: &str, prompts: &[String]) -> Vec<Flaw> {
+    lint_class_among(class_name, prompts, &OtherNames::default())
+}
+
+/// The same, where it is known what the other classes are called.
+#[must_use]
+pub fn lint_class_among(class_name: &str, prompts: &[String], others: &OtherNames) -> Vec<Flaw> {
     let manner = sentence::Manner::of(prompts);
+    let is_named = |text: &str| names_class(text, class_name);
     lint(prompts, |rule, text| match rule {
         Rule::Fragment => {
-            manner.fragment(text).map(|(evidence, is_cut)| (evidence, is_cut.then_some(Fix::Drop)))
+            let flaw = manner.fragment(left_over::without_list_syntax(text));
+            flaw.map(|(evidence, is_cut)| (evidence, is_cut.then_some(Fix::Drop)))
         }
         Rule::NothingToSee => sentence::nothing_to_see(class_name, text).map(|evidence| (evidence, None)),
-        Rule::MissingClassName => {
-            (!names_class(text, class_name)).then(|| (format!("{class_name:?} does not occur in it"), None))
+        Rule::Placeholder => left_over::placeholder(text).map(|evidence| (evidence, None)),
+        Rule::Descriptor if !is_named(text) && !is_sentence(text) => {
+            Some((format!("it is no sentence and {class_name:?} does not occur in it"), None))
+        }
+        Rule::OtherClass if !is_named(text) => others
+            .named_in(text, class_name)
+            .map(|other| (format!("{class_name:?} does not occur in it, but {other:?} does"), None)),
+        Rule::MissingClassName if !is_named(text) => {
+            let is_told = !is_sentence(text) || others.named_in(text, class_name).is_some();
+            (!is_told).then(|| (format!("{class_name:?} does not occur in it"), None))
         }
         _ => None,
     })
@@ -177,6 +212,7 @@ fn lint(prompts: &[String], look: impl Fn(Rule, &str) -> Option<(String, Option<
                 Rule::NearDuplicate => {
                     near.map(|near| (format!("nearly the same words as prompt {}", near + 1), None))
                 }
+                Rule::ListSyntax => rewritten(text, rule, left_over::list_syntax(text)),
                 Rule::Markup => rewritten(text, rule, markup::markup(text)),
                 Rule::StrayBlanks => rewritten(text, rule, markup::stray_blanks(text)),
                 Rule::WrongArticle => rewritten(text, rule, article::wrong_article(text)),
@@ -268,6 +304,26 @@ mod tests {
         let only = texts(&["A frog is green and."]);
         assert_eq!(clean(&only, &lint_class("frog", &only)), only);
         assert_eq!(clean(&prompts, &[]), prompts);
+    }
+
+    #[test]
+    fn what_is_left_of_other_forms_is_found() {
+        let prompts =
+            ["A frog has {} legs.", "\"A frog is green.\",", "A toad is brown.", "bulging eyes", "It swims."];
+        let others = OtherNames::new(&texts(&["frog", "toad"]));
+        let found = lint_class_among("frog", &texts(&prompts), &others);
+        let of = |prompt| {
+            found.iter().filter(|flaw| flaw.prompt == prompt).map(|flaw| flaw.rule).collect::<Vec<_>>()
+        };
+        assert_eq!(of(0), [Rule::Placeholder]);
+        assert!(of(1).contains(&Rule::ListSyntax));
+        assert_eq!(of(2), [Rule::OtherClass]);
+        assert!(of(3).contains(&Rule::Descriptor));
+        assert!(of(4).contains(&Rule::MissingClassName));
+        assert_eq!(
+            clean(&texts(&[prompts[1]]), &lint_class("frog", &texts(&[prompts[1]]))),
+            ["A frog is green."]
+        );
     }
 
     #[test]

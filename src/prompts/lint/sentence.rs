@@ -225,6 +225,15 @@ impl Manner {
     }
 }
 
+/// Words that a sentence begins with in the place of a name.
+const PRONOUNS: [&str; 10] = ["it", "they", "this", "these", "those", "its", "their", "he", "she", "there"];
+
+/// Whether a text has the form of a sentence: an end and a beginning, or at least something that it speaks of.
+pub fn is_sentence(text: &str) -> bool {
+    let first = words(text).next().map(|(_, word)| word.to_lowercase()).unwrap_or_default();
+    (has_final(text) && !begins_small(text)) || PRONOUNS.contains(&&*first)
+}
+
 fn has_final(text: &str) -> bool {
     text.trim_end().trim_end_matches(CLOSING).ends_with(FINAL)
 }

@@ -292,8 +292,7 @@ fn submit(state: &mut State) -> Vec<Effect> {
                 templates: path(2),
                 cupl: path(3),
                 class_names: path(4),
-                first_label: None,
-                aggregation: None,
+                ..ExperimentFlags::default()
             };
             if flags.is_empty() {
                 form.problem = Some("Name a folder of images, a checkpoint and a prompt file.".to_owned());
