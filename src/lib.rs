@@ -23,6 +23,8 @@ pub mod store;
 
 pub mod http;
 pub mod message;
+mod name_folding;
 pub mod patience;
 pub mod temporary_file;
+pub mod terminal_text;
 pub mod text_file;

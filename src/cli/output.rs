@@ -1,4 +1,5 @@
-//! The one printer: results to standard output, progress and complaints to standard error.
+//! The one printer: results to standard output, progress and complaints to standard error. Here text leaves for a terminal, and
+//! here it is cleaned of what a terminal would obey. Into a file or a pipe, CSV and JSON go as they are.
 
 use std::cell::RefCell;
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -7,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde::{Serialize, Serializer};
 
 use super::table::lines;
+use crate::terminal_text::{cleaned, cleaned_lines};
 use crate::tui::theme::{ColorChoice, ColorDepth};
 use crate::workbench::{Progress, SkippedImage, Stage};
 
@@ -14,6 +16,7 @@ use crate::workbench::{Progress, SkippedImage, Stage};
 pub struct Output {
     out: BufWriter<Box<dyn Write>>,
     colors: bool,
+    is_terminal: bool,
 }
 
 impl Output {
@@ -26,22 +29,26 @@ impl Output {
             ColorChoice::Never => false,
             ColorChoice::Auto => out.is_terminal() && depth != ColorDepth::Mono,
         };
-        Self { out: BufWriter::new(Box::new(out)), colors }
+        let is_terminal = out.is_terminal();
+        Self { out: BufWriter::new(Box::new(out)), colors, is_terminal }
     }
 
     /// Something else in its place, without colours.
     pub fn plain(out: Box<dyn Write>) -> Self {
-        Self { out: BufWriter::new(out), colors: false }
+        Self { out: BufWriter::new(out), colors: false, is_terminal: false }
     }
 
     /// One line.
     pub fn line(&mut self, line: &str) -> io::Result<()> {
-        writeln!(self.out, "{line}")
+        writeln!(self.out, "{}", cleaned(line))
     }
 
-    /// A text as it is.
+    /// A document of several lines.
     pub fn text(&mut self, text: &str) -> io::Result<()> {
-        self.bytes(text.as_bytes())
+        match self.is_terminal {
+            true => self.bytes(cleaned_lines(text).as_bytes()),
+            false => self.bytes(text.as_bytes()),
+        }
     }
 
     /// Bytes as they are.
@@ -56,30 +63,46 @@ impl Output {
 
     /// One line in bold.
     pub fn heading(&mut self, line: &str) -> io::Result<()> {
-        if self.colors { writeln!(self.out, "\x1b[1m{line}\x1b[0m") } else { self.line(line) }
+        match self.colors {
+            true => writeln!(self.out, "\x1b[1m{}\x1b[0m", cleaned(line)),
+            false => self.line(line),
+        }
     }
 
     /// A JSON document, indented.
     pub fn json(&mut self, value: &impl Serialize) -> io::Result<()> {
-        serde_json::to_writer_pretty(&mut self.out, value)?;
+        if self.is_terminal {
+            self.text(&serde_json::to_string_pretty(value)?)?;
+        } else {
+            serde_json::to_writer_pretty(&mut self.out, value)?;
+        }
         self.line("")
     }
 
     /// A JSON document on one line.
     pub fn json_line(&mut self, value: &impl Serialize) -> io::Result<()> {
-        serde_json::to_writer(&mut self.out, value)?;
+        if self.is_terminal {
+            self.text(&serde_json::to_string(value)?)?;
+        } else {
+            serde_json::to_writer(&mut self.out, value)?;
+        }
         self.line("")
     }
 
     /// CSV records, the heading first.
     pub fn csv(&mut self, records: impl IntoIterator<Item = Vec<String>>) -> io::Result<()> {
+        let is_terminal = self.is_terminal;
+        let safe = |field: String| if is_terminal { cleaned(&field).into_owned() } else { field };
+        let records = records.into_iter().map(|record| record.into_iter().map(safe).collect());
         write_csv(&mut self.out, records)
     }
 
     /// A table after a blank line, its first row in bold.
     pub fn table(&mut self, rows: &[Vec<String>]) -> io::Result<()> {
         self.line("")?;
-        for (row, line) in lines(rows).iter().enumerate() {
+        let safe = |cell: &String| cleaned(cell).into_owned();
+        let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(safe).collect()).collect();
+        for (row, line) in lines(&rows).iter().enumerate() {
             if row == 0 { self.heading(line)? } else { self.line(line)? }
         }
         Ok(())
@@ -115,12 +138,12 @@ where
 /// An error, on standard error.
 pub fn complain(message: &str) {
     // Nobody is left to tell when standard error is closed.
-    let _closed = writeln!(io::stderr(), "error: {message}");
+    let _closed = writeln!(io::stderr(), "error: {}", cleaned_lines(message));
 }
 
 /// Something to know, on standard error.
 pub fn warn(message: &str) {
-    let _closed = writeln!(io::stderr(), "note: {message}");
+    let _closed = writeln!(io::stderr(), "note: {}", cleaned_lines(message));
 }
 
 /// A report as JSON, and what became of wishes that could not be fulfilled.
@@ -143,7 +166,7 @@ impl<'a, R> Noted<'a, R> {
 pub fn warn_about(warnings: &[String], skipped: &[SkippedImage]) {
     warnings.iter().for_each(|warning| warn(warning));
     for image in skipped {
-        warn(&format!("skipped {}: {}", image.name, image.reason));
+        warn(&cleaned(&format!("skipped {}: {}", image.name, image.reason)));
     }
 }
 
@@ -160,7 +183,7 @@ impl StatusLine {
     pub fn show(&self, what: &str) {
         if self.0 {
             let mut err = io::stderr().lock();
-            let _closed = write!(err, "\r\x1b[K{what}").and_then(|()| err.flush());
+            let _closed = write!(err, "\r\x1b[K{}", cleaned(what)).and_then(|()| err.flush());
         }
     }
 

@@ -17,6 +17,7 @@ use super::label::{Label, NamesOfNumbers, is_no_number, whole_number};
 use super::{Class, ClassNameMap, Dataset, DatasetImage, DatasetOptions, SkippedImage, synsets};
 
 use crate::message::listed;
+use crate::name_folding::fold;
 
 /// Images and labels as a form of dataset lists them.
 #[derive(Default)]
@@ -311,7 +312,7 @@ impl<'a> Labels<'a> {
         }
         let mut alike: BTreeMap<String, Vec<&str>> = BTreeMap::new();
         for name in &names {
-            alike.entry(folded(name)).or_default().push(name);
+            alike.entry(fold(name)).or_default().push(name);
         }
         notes.extend(alike.into_values().filter(|names| names.len() > 1).map(|names| {
             format!(
@@ -538,12 +539,6 @@ fn is_several(label: &str, labels: &BTreeMap<Identity, String>) -> bool {
         || [',', ';'].into_iter().any(|separator| has(separator) && label.split(separator).any(is_label))
 }
 
-/// A name without its case, `_`, `-` and doubled blanks.
-fn folded(name: &str) -> String {
-    let blanks = name.to_lowercase().replace(['_', '-'], " ");
-    blanks.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
 /// A list of class names with what labels may call the classes.
 struct ListedNames {
     /// What the list of the dataset itself calls them.
@@ -602,8 +597,7 @@ impl Renamed {
                 own.len()
             ));
         }
-        let all_folded =
-            |names: &[String]| -> Vec<String> { names.iter().map(|name| folded(name)).collect() };
+        let all_folded = |names: &[String]| -> Vec<String> { names.iter().map(|name| fold(name)).collect() };
         let (own_folded, list_folded) = (all_folded(own), all_folded(list));
         let sorted = |names: &[String]| {
             let mut names = names.to_vec();

@@ -8,8 +8,8 @@ use std::collections::HashSet;
 use std::fmt;
 
 use super::class_mention::{ClassNoun, nameless, renamed};
-use super::matching::fold;
 use super::template::PLAIN;
+use crate::name_folding::fold;
 
 /// Raised when the same strategy gets other control prompts than before.
 pub const CONTROLS_VERSION: u32 = 1;

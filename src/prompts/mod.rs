@@ -31,10 +31,11 @@ mod prompt_set;
 mod strategy;
 mod template;
 
+pub use crate::name_folding::fold;
 pub use controls::{CONTROLS_VERSION, ControlKind, control_prompts};
 pub use descriptors::{DESCRIPTOR_TEMPLATE, DescriptorTemplate};
 pub use error::{ClassMismatch, MissingClass, PromptError};
-pub use matching::{Classes, fold, nearest};
+pub use matching::{Classes, nearest};
 pub use prompt_set::{LooseMatch, PromptSet, PromptSetContent, ResolvedPrompts};
 pub use strategy::{Aggregation, Strategy};
 pub use template::{PLAIN, Template, TemplateError};

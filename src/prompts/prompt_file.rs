@@ -19,11 +19,11 @@ use super::descriptors::{Census, DescriptorTemplate};
 use super::error::PromptError;
 use super::lint::names_class;
 use super::list_syntax::{Listed, Unclear, listed};
-use super::matching::fold;
 use super::placeholder::{MarkKind, marks};
 use super::prompt_set::{PromptSet, PromptSetContent};
 use super::template::Template;
 use crate::message::{joined, listed as quoted};
+use crate::name_folding::fold;
 use crate::text_file::{self, Json, TextFileError};
 
 /// How many names a note shows.

@@ -3,10 +3,11 @@
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 pub use crate::message::count;
+use crate::terminal_text::is_unsafe;
 
 /// Cut or padded on the right to exactly `width` cells; control characters become spaces.
 pub fn fit(text: &str, width: usize, ellipsis: &str) -> String {
-    let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let clean: String = text.chars().map(|c| if is_unsafe(c) { ' ' } else { c }).collect();
     let full = clean.width();
     if full <= width {
         return format!("{clean}{}", " ".repeat(width - full));

@@ -9,6 +9,7 @@ mod datasets;
 mod doctors;
 mod exchange;
 mod generate;
+mod hostile_names;
 mod keeping;
 mod loopback;
 mod loopback_hub;

@@ -1,8 +1,8 @@
 //! Whether a prompt names its class, loosely: in any case, in the plural, with other separators, or by the last word of
 //! a longer name.
 
-use super::super::matching::fold;
 use super::words;
+use crate::name_folding::fold;
 
 /// A name this long is looked for inside of other words too, as they are written together.
 const LONG: usize = 6;
