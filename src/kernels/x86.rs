@@ -16,22 +16,12 @@ use std::arch::x86_64::{
 use std::marker::PhantomData;
 use std::sync::LazyLock;
 
-use super::int8::GROUP;
+use super::int8::{GROUP, Panels};
 use super::panels::{COLS, ColSlice, ROWS, TALL, Tile};
 
 /// Shows that this processor has VNNI.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Vnni(());
-
-/// What a tile is made of; see `QuantisedRows` and `QuantisedColumns`.
-pub(super) struct Panels<'a, T, const R: usize> {
-    pub rows: &'a [[T; R]],
-    pub row_scales: &'a [[f32; R]],
-    pub zeros: &'a [[f32; R]],
-    pub columns: &'a [ColSlice<i32>],
-    pub column_scales: &'a [ColSlice<f32>],
-    pub column_sums: &'a [ColSlice<f32>],
-}
 
 /// Asks for these values to be brought near; it changes nothing else.
 #[inline(always)]
@@ -53,7 +43,7 @@ impl Vnni {
     }
 
     /// Adds the products of a panel of rows with a panel of columns to `sums`.
-    pub(super) fn add_tile(self, panels: Panels<'_, u32, ROWS>, sums: &mut Tile) {
+    pub(super) fn add_tile(self, panels: Panels<'_, u32, i32, ROWS>, sums: &mut Tile) {
         // SAFETY: a `Vnni` comes from `detect` only, which has seen every feature that `tile` is compiled for.
         unsafe { add_tile(panels, sums) }
     }
@@ -73,7 +63,7 @@ macro_rules! for_each_row {
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-fn add_tile(panels: Panels<'_, u32, ROWS>, tile: &mut Tile) {
+fn add_tile(panels: Panels<'_, u32, i32, ROWS>, tile: &mut Tile) {
     let groups = panels.rows.chunks(GROUP / 4).zip(panels.columns.chunks(GROUP / 4));
     for (group, (rows, columns)) in groups.enumerate() {
         let mut sums = [[_mm512_setzero_si512(); 2]; ROWS];
@@ -85,7 +75,7 @@ fn add_tile(panels: Panels<'_, u32, ROWS>, tile: &mut Tile) {
                 sums[1] = _mm512_dpbusd_epi32(sums[1], value, right);
             }
         }
-        // What `int8::add_group` does, in the same order; loops and not closures, which would not be inlined.
+        // What `Panels::add_group` does, in the same order; loops and not closures, which would not be inlined.
         let scales = floats(&panels.column_scales[group].0);
         let column_sums = floats(&panels.column_sums[group].0);
         for_each_row!(ROW => {
@@ -164,7 +154,12 @@ impl Drop for Tiles {
 impl Tiles {
     /// Adds the products of a panel of rows with a panel of columns to `tile`; of the first 16 rows only where no more are
     /// `wanted`.
-    pub(super) fn add_tile(&mut self, panels: Panels<'_, Line, TALL>, wanted: usize, tile: &mut Tile<TALL>) {
+    pub(super) fn add_tile(
+        &mut self,
+        panels: Panels<'_, Line, i32, TALL>,
+        wanted: usize,
+        tile: &mut Tile<TALL>,
+    ) {
         // SAFETY: a `Tiles` comes from an `Amx`, whose `detect` has seen every feature that the function is compiled for.
         unsafe { add_tall_tile(panels, wanted, &mut self.sums, tile) }
     }
@@ -193,7 +188,7 @@ fn tiles_are_granted() -> bool {
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 fn add_tall_tile(
-    panels: Panels<'_, Line, TALL>,
+    panels: Panels<'_, Line, i32, TALL>,
     wanted: usize,
     sums: &mut [ColSlice<i32>; TALL],
     tile: &mut Tile<TALL>,
@@ -206,7 +201,7 @@ fn add_tall_tile(
         } else {
             multiply_first_rows(rows, columns, sums);
         }
-        // What `int8::add_group` does, in the same order.
+        // What `Panels::add_group` does, in the same order.
         let scales = floats(&panels.column_scales[group].0);
         let column_sums = floats(&panels.column_sums[group].0);
         let of_rows = panels.row_scales[group].iter().zip(&panels.zeros[group]);
