@@ -226,20 +226,17 @@ impl Linear {
         Ok(Self { weights: PackedWeights::new(cpu, precision, &values, inputs), bias: Vec::new() })
     }
 
-    /// A layer, and what its weight loses in this precision, as a layer to be added to it; `None` where nothing is lost.
-    pub(super) fn load_with_remainder(
+    /// What the weight of a layer loses in this precision, as a layer to be added to it; `None` where nothing is lost.
+    pub(super) fn load_remainder(
         weights: &Weights,
         name: &str,
-        biased: bool,
         cpu: Cpu,
         precision: Precision,
-    ) -> std::result::Result<(Self, Option<Self>), ClipError> {
-        let bias = if biased { weights.values(&format!("{name}.bias"))? } else { Vec::new() };
+    ) -> std::result::Result<Option<Self>, ClipError> {
         let (values, inputs) = Self::values(weights, name)?;
-        let layer =
-            |values: &[f32], bias| Self { weights: PackedWeights::new(cpu, precision, values, inputs), bias };
         let remainder = PackedWeights::remainder(precision, &values, inputs);
-        Ok((layer(&values, bias), remainder.map(|values| layer(&values, Vec::new()))))
+        let layer = |values: Vec<f32>| PackedWeights::new(cpu, precision, &values, inputs);
+        Ok(remainder.map(|values| Self { weights: layer(values), bias: Vec::new() }))
     }
 
     /// A layer's weight, `[outputs, inputs]`, and the number of inputs.

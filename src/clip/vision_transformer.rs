@@ -51,16 +51,15 @@ impl VisionTransformer {
             let class = weights.values("vision_model.embeddings.class_embedding")?;
             positions.iter_mut().zip(class).for_each(|(position, class)| *position += class);
         }
-        let clip = family == Family::Clip;
         let patch_embedding = "vision_model.embeddings.patch_embedding";
-        let (patch_embedding, patch_remainder) =
-            Linear::load_with_remainder(weights, patch_embedding, !clip, cpu, precision)?;
+        let clip = family == Family::Clip;
+        let load = if clip { Linear::load_unbiased } else { Linear::load };
         Ok(Self {
             cpu,
             precision,
             config: config.clone(),
-            patch_embedding,
-            patch_remainder,
+            patch_embedding: load(weights, patch_embedding, cpu, precision)?,
+            patch_remainder: Linear::load_remainder(weights, patch_embedding, cpu, precision)?,
             positions,
             pre_norm: clip.then(|| LayerNorm::load(weights, "vision_model.pre_layrnorm", eps)).transpose()?,
             transformer: Transformer::load(weights, "vision_model", config.transformer(), false, precision)?,

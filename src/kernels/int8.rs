@@ -5,15 +5,18 @@
 //! contain 0, fills 0 to 255 (asymmetric). One outlying channel coarsens its own group only. With s the scales, z the
 //! zero point, a and w the integers: Σ x·w ≈ s_row · s_output · (Σ a·w − z · Σ w), and the bracket is exact.
 //!
-//! Where a processor has no 8-bit products, the same integers are multiplied as floats: all sums are below 2²⁴, so that
-//! is exact too, and results are the same to the last bit.
+//! Where a processor has no 8-bit products, the same integers are multiplied as pairs of 16-bit ones (`pairs.rs`), or else as
+//! floats: all sums are below 2²⁴, so that is exact too, and results are the same to the last bit.
 
 use pulp::Simd;
 
-use super::panels::{ColSlice, ROWS, RowSlice, Tile, pack_columns, pack_rows, rows_of, zero_tile};
-use super::product::{self, Place, Sink, Target};
+use super::panels::{ColSlice, ROWS, Tile, pack_columns, pack_rows, rows_of, zero_tile};
+use super::product::{self, Multiply, Place, Sink, Step, Target};
 #[cfg(target_arch = "x86_64")]
-use super::{product::Shape, x86::Panels};
+use super::{
+    panels::TALL,
+    x86::{Amx, Line, TILE_BYTES, Tiles, Vnni},
+};
 
 /// Inputs that share their scales: at most 512, or sums would not be exact.
 pub(super) const GROUP: usize = 256;
@@ -76,6 +79,45 @@ fn quantise(group: &[f32], bytes: &mut Vec<u8>) -> f32 {
     scale
 }
 
+/// What activations are packed as: the bytes of `N` inputs.
+pub(super) trait Joined<const N: usize>: Copy + Default {
+    /// Always inlined.
+    fn join(bytes: [u8; N]) -> Self;
+}
+
+/// As a float.
+impl Joined<1> for f32 {
+    #[inline(always)]
+    fn join([byte]: [u8; 1]) -> Self {
+        Self::from(byte)
+    }
+}
+
+/// As two 16-bit integers.
+#[cfg(target_arch = "x86_64")]
+impl Joined<2> for i32 {
+    #[inline(always)]
+    fn join([first, second]: [u8; 2]) -> Self {
+        Self::from(first) | Self::from(second) << 16
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Joined<4> for u32 {
+    #[inline(always)]
+    fn join(bytes: [u8; 4]) -> Self {
+        Self::from_le_bytes(bytes)
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Joined<TILE_BYTES> for Line {
+    #[inline(always)]
+    fn join(bytes: [u8; TILE_BYTES]) -> Self {
+        Self(bytes)
+    }
+}
+
 /// Activations `[rows, inputs]`, `N` inputs in each `T`.
 #[derive(Debug, Clone, Default)]
 pub(super) struct QuantisedRows<T, const N: usize, const R: usize = ROWS> {
@@ -91,7 +133,7 @@ pub(super) struct QuantisedRows<T, const N: usize, const R: usize = ROWS> {
     scratch: Vec<T>,
 }
 
-impl<T: Copy + Default, const N: usize, const R: usize> QuantisedRows<T, N, R> {
+impl<T: Joined<N>, const N: usize, const R: usize> QuantisedRows<T, N, R> {
     /// Makes room for `rows` rows.
     pub(super) fn resize(&mut self, rows: usize, inputs: usize) {
         let panels = rows.div_ceil(R);
@@ -107,17 +149,14 @@ impl<T: Copy + Default, const N: usize, const R: usize> QuantisedRows<T, N, R> {
 /// Rows that are quantised together.
 const TOGETHER: usize = 4;
 
-/// Quantises and packs part of one panel, `[R, count]`; `join` makes a `T` of the bytes of `N` inputs.
-pub(super) struct Quantise<'a, T, const N: usize, const R: usize, J: Fn([u8; N]) -> T> {
+/// Quantises and packs part of one panel, `[R, count]`.
+pub(super) struct Quantise<'a, T, const N: usize, const R: usize> {
     pub rows: &'a mut QuantisedRows<T, N, R>,
     pub place: Place,
     pub values: &'a [f32],
-    pub join: J,
 }
 
-impl<T: Copy, const N: usize, const R: usize, J: Fn([u8; N]) -> T> pulp::WithSimd
-    for Quantise<'_, T, N, R, J>
-{
+impl<T: Joined<N>, const N: usize, const R: usize> pulp::WithSimd for Quantise<'_, T, N, R> {
     type Output = ();
 
     #[inline(always)]
@@ -148,7 +187,7 @@ impl<T: Copy, const N: usize, const R: usize, J: Fn([u8; N]) -> T> pulp::WithSim
                         *byte_of = byte(*value, factor, zero);
                     }
                     for (joined, bytes) in joined.iter_mut().zip(bytes.as_chunks::<N>().0) {
-                        *joined = (self.join)(*bytes);
+                        *joined = T::join(*bytes);
                     }
                 }
             }
@@ -186,44 +225,95 @@ struct Range {
 impl Range {
     #[inline(always)]
     fn of<S: Simd>(simd: S, values: &[f32]) -> Self {
-        let zero = simd.splat_f32s(0.0);
-        // Two of each, since every step waits for the one before.
-        let (mut low, mut high, mut spoilt) = ([zero; 2], [zero; 2], [zero; 2]);
-        let mut take = |at: usize, values| {
-            low[at] = simd.min_f32s(low[at], values);
-            high[at] = simd.max_f32s(high[at], values);
-            spoilt[at] = simd.mul_add_e_f32s(values, zero, spoilt[at]);
-        };
+        // Two of them, since every step waits for the one before.
+        let [mut even, mut odd] = [RangeLanes::new(simd); 2];
         let (whole, rest) = S::as_simd_f32s(values);
         let (pairs, last) = whole.as_chunks::<2>();
         for [left, right] in pairs {
-            take(0, *left);
-            take(1, *right);
+            even.take(simd, *left);
+            odd.take(simd, *right);
         }
-        last.iter().for_each(|values| take(0, *values));
-        take(1, simd.partial_load_f32s(rest));
+        for values in last {
+            even.take(simd, *values);
+        }
+        odd.take(simd, simd.partial_load_f32s(rest));
         Self {
-            low: simd.reduce_min_f32s(simd.min_f32s(low[0], low[1])),
-            high: simd.reduce_max_f32s(simd.max_f32s(high[0], high[1])),
-            spoilt: simd.reduce_sum_f32s(simd.add_f32s(spoilt[0], spoilt[1])),
+            low: simd.reduce_min_f32s(simd.min_f32s(even.low, odd.low)),
+            high: simd.reduce_max_f32s(simd.max_f32s(even.high, odd.high)),
+            spoilt: simd.reduce_sum_f32s(simd.add_f32s(even.spoilt, odd.spoilt)),
         }
     }
 }
 
-/// Adds a group's brackets to a tile: `sums` are Σ a·w, whole numbers.
-#[inline(always)]
-fn add_group(
-    tile: &mut Tile,
-    sums: &Tile,
-    row_scales: &RowSlice<f32>,
-    zeros: &RowSlice<f32>,
-    column_scales: &ColSlice<f32>,
-    column_sums: &ColSlice<f32>,
-) {
-    for (row, tile) in tile.iter_mut().enumerate() {
-        for (column, tile) in tile.0.iter_mut().enumerate() {
-            let bracket = sums[row].0[column] - zeros[row] * column_sums.0[column];
-            *tile += bracket * (row_scales[row] * column_scales.0[column]);
+/// A [`Range`] in each lane.
+#[derive(Clone, Copy)]
+struct RangeLanes<S: Simd> {
+    low: S::f32s,
+    high: S::f32s,
+    spoilt: S::f32s,
+}
+
+impl<S: Simd> RangeLanes<S> {
+    #[inline(always)]
+    fn new(simd: S) -> Self {
+        let zero = simd.splat_f32s(0.0);
+        Self { low: zero, high: zero, spoilt: zero }
+    }
+
+    #[inline(always)]
+    fn take(&mut self, simd: S, values: S::f32s) {
+        self.low = simd.min_f32s(self.low, values);
+        self.high = simd.max_f32s(self.high, values);
+        self.spoilt = simd.mul_add_e_f32s(values, simd.splat_f32s(0.0), self.spoilt);
+    }
+}
+
+/// The part of the operands that a step takes.
+pub(super) struct Panels<'a, A, W, const R: usize> {
+    pub rows: &'a [[A; R]],
+    pub row_scales: &'a [[f32; R]],
+    pub zeros: &'a [[f32; R]],
+    pub columns: &'a [ColSlice<W>],
+    pub column_scales: &'a [ColSlice<f32>],
+    pub column_sums: &'a [ColSlice<f32>],
+}
+
+impl<'a, A, W, const R: usize> Panels<'a, A, W, R> {
+    /// Of rows with `N` inputs in each element, and columns with `M`.
+    #[inline(always)]
+    pub(super) fn new<const N: usize, const M: usize>(
+        rows: &'a QuantisedRows<A, N, R>,
+        columns: &'a QuantisedColumns<W, M>,
+        inputs: usize,
+        step: Step,
+    ) -> Self {
+        let groups = inputs.div_ceil(GROUP);
+        let of_step = step.inputs.start / GROUP..step.inputs.end.div_ceil(GROUP);
+        let in_rows = step.inputs.start / N..step.inputs.end.div_ceil(N);
+        let in_columns = step.inputs.start / M..columns.elements.min((in_rows.end * N).div_ceil(M));
+        let (row, column) = (step.row_panel * groups, step.column_panel * groups);
+        Self {
+            rows: &rows.values[step.row_panel * inputs.div_ceil(N)..][in_rows],
+            row_scales: &rows.scales[row..][of_step.clone()],
+            zeros: &rows.zeros[row..][of_step.clone()],
+            columns: &columns.values[step.column_panel * columns.elements..][in_columns],
+            column_scales: &columns.scales[column..][of_step.clone()],
+            column_sums: &columns.sums[column..][of_step],
+        }
+    }
+}
+
+impl<A, W> Panels<'_, A, W, ROWS> {
+    /// Adds the brackets of a group to a tile: `sums` are Σ a·w, whole numbers.
+    #[inline(always)]
+    pub(super) fn add_group(&self, group: usize, sums: &Tile, tile: &mut Tile) {
+        let (column_scales, column_sums) = (&self.column_scales[group].0, &self.column_sums[group].0);
+        for (row, tile) in tile.iter_mut().enumerate() {
+            let (row_scale, zero) = (self.row_scales[group][row], self.zeros[group][row]);
+            for (column, tile) in tile.0.iter_mut().enumerate() {
+                let bracket = sums[row].0[column] - zero * column_sums[column];
+                *tile += bracket * (row_scale * column_scales[column]);
+            }
         }
     }
 }
@@ -242,62 +332,102 @@ impl<K: Sink> pulp::WithSimd for WholeProduct<'_, K> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { rows, columns, target } = self;
         let inputs = target.shape.inputs;
-        let groups = inputs.div_ceil(GROUP);
-        target.fill(&columns.values, 1, |step, tile| {
-            let first_group = step.inputs.start / GROUP;
-            let row = step.row_panel * groups + first_group;
-            let column = step.column_panel * groups + first_group;
-            let row_values = &rows.values[step.row_panel * inputs..][step.inputs.clone()];
-            let column_values = &columns.values[step.column_panel * inputs..][step.inputs];
-            let values = row_values.chunks(GROUP).zip(column_values.chunks(GROUP));
-            for (group, (row_values, column_values)) in values.enumerate() {
-                let mut sums = zero_tile();
-                product::add_tile(simd, row_values, column_values, &mut sums);
-                let (row_scales, zeros) = (&rows.scales[row + group], &rows.zeros[row + group]);
-                let (column_scales, column_sums) =
-                    (&columns.scales[column + group], &columns.sums[column + group]);
-                add_group(tile, &sums, row_scales, zeros, column_scales, column_sums);
-            }
-        });
+        target.fill(&columns.values, 1, MultiplyWhole { simd, rows, columns, inputs });
     }
 }
 
-/// A product of bytes, `N` to an element of the rows: `add` adds the products of two panels to a tile.
+struct MultiplyWhole<'a, S> {
+    simd: S,
+    rows: &'a QuantisedRows<f32, 1>,
+    columns: &'a QuantisedColumns<f32, 1>,
+    inputs: usize,
+}
+
+impl<S: Simd> Multiply<ROWS> for MultiplyWhole<'_, S> {
+    #[inline(always)]
+    fn add(&mut self, step: Step, tile: &mut Tile) {
+        let panels = Panels::new(self.rows, self.columns, self.inputs, step);
+        let groups = panels.rows.chunks(GROUP).zip(panels.columns.chunks(GROUP));
+        for (group, (rows, columns)) in groups.enumerate() {
+            let mut sums = zero_tile();
+            product::add_tile(self.simd, rows, columns, &mut sums);
+            panels.add_group(group, &sums, tile);
+        }
+    }
+}
+
+/// A product of bytes, four to an element, for AVX-512 VNNI.
 #[cfg(target_arch = "x86_64")]
-pub(super) struct ByteProduct<'a, K, T, const N: usize, const R: usize, A> {
-    pub rows: &'a QuantisedRows<T, N, R>,
+pub(super) struct ByteProduct<'a, K> {
+    pub vnni: Vnni,
+    pub rows: &'a QuantisedRows<u32, 4>,
     pub columns: &'a QuantisedColumns<i32, 4>,
     pub target: Target<'a, K>,
-    pub add: A,
 }
 
 #[cfg(target_arch = "x86_64")]
-impl<K: Sink, T, const N: usize, const R: usize, A> pulp::WithSimd for ByteProduct<'_, K, T, N, R, A>
-where
-    A: FnMut(Panels<'_, T, R>, &mut Tile<R>),
-{
+impl<K: Sink> pulp::WithSimd for ByteProduct<'_, K> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        let Self { rows, columns, target, mut add } = self;
-        let Shape { rows: row_count, inputs, .. } = target.shape;
-        let groups = inputs.div_ceil(GROUP);
-        target.fill(&columns.values, 4, |step, tile| {
-            let of_step = step.inputs.start / GROUP..step.inputs.end.div_ceil(GROUP);
-            let in_rows = step.inputs.start / N..step.inputs.end.div_ceil(N);
-            let in_columns = step.inputs.start / 4..columns.elements.min(in_rows.end * N / 4);
-            let (row, column) = (step.row_panel * groups, step.column_panel * groups);
-            let panels = Panels {
-                wanted_rows: row_count - step.row_panel * R,
-                rows: &rows.values[step.row_panel * inputs.div_ceil(N)..][in_rows],
-                row_scales: &rows.scales[row..][of_step.clone()],
-                zeros: &rows.zeros[row..][of_step.clone()],
-                columns: &columns.values[step.column_panel * columns.elements..][in_columns],
-                column_scales: &columns.scales[column..][of_step.clone()],
-                column_sums: &columns.sums[column..][of_step],
-            };
-            add(panels, tile);
-        });
+        let Self { vnni, rows, columns, target } = self;
+        let inputs = target.shape.inputs;
+        target.fill(&columns.values, 4, MultiplyBytes { vnni, rows, columns, inputs });
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+struct MultiplyBytes<'a> {
+    vnni: Vnni,
+    rows: &'a QuantisedRows<u32, 4>,
+    columns: &'a QuantisedColumns<i32, 4>,
+    inputs: usize,
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Multiply<ROWS> for MultiplyBytes<'_> {
+    #[inline(always)]
+    fn add(&mut self, step: Step, tile: &mut Tile) {
+        self.vnni.add_tile(Panels::new(self.rows, self.columns, self.inputs, step), tile);
+    }
+}
+
+/// A product of bytes, a row of a tile register to an element, for AMX.
+#[cfg(target_arch = "x86_64")]
+pub(super) struct TileProduct<'a, K> {
+    pub amx: Amx,
+    pub rows: &'a QuantisedRows<Line, TILE_BYTES, TALL>,
+    pub columns: &'a QuantisedColumns<i32, 4>,
+    pub target: Target<'a, K>,
+}
+
+#[cfg(target_arch = "x86_64")]
+impl<K: Sink> pulp::WithSimd for TileProduct<'_, K> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self { amx, rows, columns, target } = self;
+        let (tiles, row_count, inputs) = (amx.tiles(), target.shape.rows, target.shape.inputs);
+        target.fill(&columns.values, 4, MultiplyTiles { tiles, rows, columns, row_count, inputs });
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+struct MultiplyTiles<'a> {
+    tiles: Tiles,
+    rows: &'a QuantisedRows<Line, TILE_BYTES, TALL>,
+    columns: &'a QuantisedColumns<i32, 4>,
+    row_count: usize,
+    inputs: usize,
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Multiply<TALL> for MultiplyTiles<'_> {
+    #[inline(always)]
+    fn add(&mut self, step: Step, tile: &mut Tile<TALL>) {
+        let wanted = self.row_count - step.row_panel * TALL;
+        self.tiles.add_tile(Panels::new(self.rows, self.columns, self.inputs, step), wanted, tile);
     }
 }

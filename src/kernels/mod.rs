@@ -5,10 +5,17 @@
 //! compiled for all of them from the same generic code, through `pulp`. The one exception are the 8-bit products of
 //! AVX-512 VNNI and of AMX in `x86.rs`, the only unsafe code of the project.
 //!
+//! What is compiled for an instruction set must end up inside of the function that `pulp` compiles for it: elsewhere each of
+//! its instructions is a call of a function, and products take fifty times as long. So all of it is `#[inline(always)]`, and
+//! a function that another one takes is a type with such a method (`product::Multiply`, `rows::Function`, `int8::Joined`)
+//! and no closure, which cannot be marked. `experiments/cpu-throughput/out_of_line.sh` looks for such calls in a binary.
+//!
 //! Every result depends on its own row alone, to the last bit: not on the other rows of a call, nor on threads.
 
 mod attention;
 mod int8;
+#[cfg(target_arch = "x86_64")]
+mod pairs;
 mod panels;
 mod product;
 mod rows;
@@ -70,8 +77,11 @@ pub struct Cpu {
 /// What multiplies bytes.
 #[derive(Debug, Clone, Copy)]
 enum Bytes {
-    /// Nothing.
+    /// Nothing: they become floats.
     None,
+    /// Products of 16-bit integers, which they become.
+    #[cfg(target_arch = "x86_64")]
+    Pairs(pairs::Pairs),
     #[cfg(target_arch = "x86_64")]
     Vnni(x86::Vnni),
     #[cfg(target_arch = "x86_64")]
@@ -81,15 +91,16 @@ enum Bytes {
 impl Cpu {
     /// The best one that this processor has.
     pub fn detect() -> Self {
+        let arch = pulp::Arch::new();
         #[cfg(target_arch = "x86_64")]
         let bytes = match (x86::Amx::detect(), x86::Vnni::detect()) {
             (Some(amx), _) => Bytes::Amx(amx),
             (None, Some(vnni)) => Bytes::Vnni(vnni),
-            (None, None) => Bytes::None,
+            (None, None) => pairs::Pairs::of(arch).map_or(Bytes::None, Bytes::Pairs),
         };
         #[cfg(not(target_arch = "x86_64"))]
         let bytes = Bytes::None;
-        Self { arch: pulp::Arch::new(), bytes }
+        Self { arch, bytes }
     }
 
     /// Its name, for reports.
@@ -97,7 +108,7 @@ impl Cpu {
         match self.arch {
             #[cfg(target_arch = "x86_64")]
             pulp::Arch::V4(_) => match self.bytes {
-                Bytes::None => "AVX-512",
+                Bytes::None | Bytes::Pairs(_) => "AVX-512",
                 Bytes::Vnni(_) => "AVX-512 with VNNI",
                 Bytes::Amx(_) => "AVX-512 with AMX",
             },
@@ -121,9 +132,12 @@ impl Cpu {
         let mut all = vec![Self::plain()];
         #[cfg(target_arch = "x86_64")]
         {
-            let with = |arch| Self { arch, ..Self::plain() };
-            all.extend(pulp::x86::V3::try_new().map(|v3| with(pulp::Arch::V3(v3))));
-            all.extend(pulp::x86::V4::try_new().map(|v4| with(pulp::Arch::V4(v4))));
+            let v3 = pulp::x86::V3::try_new().map(pulp::Arch::V3);
+            let v4 = pulp::x86::V4::try_new().map(pulp::Arch::V4);
+            for arch in v3.into_iter().chain(v4) {
+                all.push(Self { arch, ..Self::plain() });
+                all.extend(pairs::Pairs::of(arch).map(|pairs| Self { arch, bytes: Bytes::Pairs(pairs) }));
+            }
             all.extend(x86::Vnni::detect().map(|vnni| Self { bytes: Bytes::Vnni(vnni), ..Self::detect() }));
         }
         all.push(Self::detect());

@@ -12,7 +12,11 @@ use super::int8::{self, GROUP, QuantisedColumns, QuantisedRows};
 use super::panels::{COLS, ColSlice, ROWS, RowSlice, Tile, pack_columns, pack_rows, rows_of, zero_tile};
 use super::{Bytes, Cpu, Precision};
 #[cfg(target_arch = "x86_64")]
-use super::{panels::TALL, x86};
+use super::{
+    pairs::{PairProduct, Pairs},
+    panels::TALL,
+    x86,
+};
 
 /// Panels of a block of columns: the outputs of a block are a group of inputs of the next product.
 const PANELS: usize = GROUP / COLS;
@@ -36,7 +40,10 @@ enum Columns {
     /// Four 8-bit weights in each element.
     #[cfg(target_arch = "x86_64")]
     Bytes(QuantisedColumns<i32, 4>),
-    /// The same integers as floats, for processors without 8-bit products.
+    /// The same integers with 16 bits, two in each element.
+    #[cfg(target_arch = "x86_64")]
+    Pairs(QuantisedColumns<i32, 2>),
+    /// The same integers as floats, for processors without such products.
     Whole(QuantisedColumns<f32, 1>),
 }
 
@@ -60,6 +67,9 @@ enum Rows {
     /// A row of a tile register in each element.
     #[cfg(target_arch = "x86_64")]
     Lines(x86::Amx, QuantisedRows<x86::Line, { x86::TILE_BYTES }, TALL>),
+    /// The same integers with 16 bits, two in each element.
+    #[cfg(target_arch = "x86_64")]
+    Pairs(Pairs, QuantisedRows<i32, 2>),
     /// The same integers as floats.
     Whole(QuantisedRows<f32, 1>),
 }
@@ -82,6 +92,8 @@ impl Rows {
                 Bytes::Vnni(vnni) => Self::Bytes(vnni, QuantisedRows::default()),
                 #[cfg(target_arch = "x86_64")]
                 Bytes::Amx(amx) => Self::Lines(amx, QuantisedRows::default()),
+                #[cfg(target_arch = "x86_64")]
+                Bytes::Pairs(pairs) => Self::Pairs(pairs, QuantisedRows::default()),
                 Bytes::None => Self::Whole(QuantisedRows::default()),
             },
         }
@@ -103,6 +115,8 @@ impl Rows {
             Self::Bytes(_, quantised) => quantised.resize(rows, inputs),
             #[cfg(target_arch = "x86_64")]
             Self::Lines(_, quantised) => quantised.resize(rows, inputs),
+            #[cfg(target_arch = "x86_64")]
+            Self::Pairs(_, quantised) => quantised.resize(rows, inputs),
             Self::Whole(quantised) => quantised.resize(rows, inputs),
         }
     }
@@ -115,16 +129,12 @@ impl Rows {
                 pack_rows::<_, ROWS>(rows_of(values, place.count), panel);
             }
             #[cfg(target_arch = "x86_64")]
-            Self::Bytes(_, rows) => {
-                let join = u32::from_le_bytes;
-                arch.dispatch(int8::Quantise { rows, place, values, join });
-            }
+            Self::Bytes(_, rows) => arch.dispatch(int8::Quantise { rows, place, values }),
             #[cfg(target_arch = "x86_64")]
-            Self::Lines(_, rows) => arch.dispatch(int8::Quantise { rows, place, values, join: x86::Line }),
-            Self::Whole(rows) => {
-                let join = |[byte]: [u8; 1]| f32::from(byte);
-                arch.dispatch(int8::Quantise { rows, place, values, join });
-            }
+            Self::Lines(_, rows) => arch.dispatch(int8::Quantise { rows, place, values }),
+            #[cfg(target_arch = "x86_64")]
+            Self::Pairs(_, rows) => arch.dispatch(int8::Quantise { rows, place, values }),
+            Self::Whole(rows) => arch.dispatch(int8::Quantise { rows, place, values }),
         }
     }
 }
@@ -156,17 +166,19 @@ impl PackedRows {
     pub fn pack(&mut self, rows: usize, inputs: usize, mut fill: impl FnMut(usize, &mut [f32])) {
         self.resize(rows, inputs);
         let panel_rows = self.form.panel_rows();
-        self.scratch.resize(panel_rows * inputs, 0.0);
+        let mut scratch = std::mem::take(&mut self.scratch);
+        scratch.resize(panel_rows * inputs, 0.0);
         for panel in 0..rows.div_ceil(panel_rows) {
-            for (at, row) in self.scratch.chunks_exact_mut(inputs).enumerate() {
+            for (at, row) in scratch.chunks_exact_mut(inputs).enumerate() {
                 match panel * panel_rows + at {
                     row_index if row_index < rows => fill(row_index, row),
                     _ => row.fill(0.0),
                 }
             }
             let place = Place { panel, first: 0, count: inputs, inputs };
-            self.form.put(self.cpu.arch, place, &self.scratch);
+            self.form.put(self.cpu.arch, place, &scratch);
         }
+        self.scratch = scratch;
     }
 
     /// Makes room for `rows` rows `[inputs]`.
@@ -188,6 +200,13 @@ impl PackedWeights {
                 Bytes::Vnni(_) => bytes(4),
                 #[cfg(target_arch = "x86_64")]
                 Bytes::Amx(_) => bytes(x86::TILE_BYTES),
+                #[cfg(target_arch = "x86_64")]
+                Bytes::Pairs(_) => {
+                    let join = |[first, second]: [u8; 2]| {
+                        i32::from(first as i8) & 0xffff | i32::from(second as i8) << 16
+                    };
+                    Columns::Pairs(QuantisedColumns::new(weights, inputs, 2, join))
+                }
                 Bytes::None => {
                     let join = |[value]: [u8; 1]| f32::from(value as i8);
                     Columns::Whole(QuantisedColumns::new(weights, inputs, 1, join))
@@ -254,16 +273,16 @@ impl PackedWeights {
                 self.cpu.arch.dispatch(int8::WholeProduct { rows, columns, target });
             }
             #[cfg(target_arch = "x86_64")]
+            (Rows::Pairs(pairs, rows), Columns::Pairs(columns)) => {
+                pairs.multiply(PairProduct { rows, columns, target });
+            }
+            #[cfg(target_arch = "x86_64")]
             (Rows::Bytes(vnni, rows), Columns::Bytes(columns)) => {
-                let add = |panels: x86::Panels<'_, _, ROWS>, tile: &mut Tile| vnni.add_tile(panels, tile);
-                self.cpu.arch.dispatch(int8::ByteProduct { rows, columns, target, add });
+                self.cpu.arch.dispatch(int8::ByteProduct { vnni: *vnni, rows, columns, target });
             }
             #[cfg(target_arch = "x86_64")]
             (Rows::Lines(amx, rows), Columns::Bytes(columns)) => {
-                let mut tiles = amx.tiles();
-                let add =
-                    |panels: x86::Panels<'_, _, TALL>, tile: &mut Tile<TALL>| tiles.add_tile(panels, tile);
-                self.cpu.arch.dispatch(int8::ByteProduct { rows, columns, target, add });
+                self.cpu.arch.dispatch(int8::TileProduct { amx: *amx, rows, columns, target });
             }
             _ => unreachable!("rows and weights are packed in different precisions"),
         }
@@ -300,8 +319,14 @@ pub(super) trait Sink {
     fn take<const R: usize>(&mut self, row: usize, first: usize, tiles: &[Tile<R>], bias: &[f32]);
 }
 
+/// Multiplies one step.
+pub(super) trait Multiply<const R: usize = ROWS> {
+    /// Adds the products of a step to a tile; always inlined.
+    fn add(&mut self, step: Step, tile: &mut Tile<R>);
+}
+
 impl<K: Sink> Target<'_, K> {
-    /// Computes the product: `add` adds the products of one step to a tile.
+    /// Computes the product.
     ///
     /// `columns` are the weights' panels, each input in `1 / in_element` elements.
     #[inline(always)]
@@ -309,7 +334,7 @@ impl<K: Sink> Target<'_, K> {
         mut self,
         columns: &[ColSlice<T>],
         in_element: usize,
-        mut add: impl FnMut(Step, &mut Tile<R>),
+        mut multiply: impl Multiply<R>,
     ) {
         let Shape { rows, inputs, outputs } = self.shape;
         let chunk = (CHUNK_BYTES / size_of::<ColSlice<T>>() * in_element).next_multiple_of(GROUP);
@@ -330,12 +355,14 @@ impl<K: Sink> Target<'_, K> {
                         let mut next = columns[next..].iter().take(chunk / in_element);
                         let in_step = next.len().div_ceil(row_panels.len());
                         for (row_panel, tiles) in row_panels.clone().zip(tiles.chunks_exact_mut(panels)) {
-                            next.by_ref().take(in_step).for_each(prefetch);
+                            for next in next.by_ref().take(in_step) {
+                                prefetch(next);
+                            }
                             let tile = &mut tiles[at];
                             if first_input == 0 {
                                 *tile = zero_tile();
                             }
-                            add(Step { row_panel, column_panel, inputs: inputs.clone() }, tile);
+                            multiply.add(Step { row_panel, column_panel, inputs: inputs.clone() }, tile);
                         }
                     }
                 }
@@ -375,9 +402,13 @@ fn store(sums: &ColSlice<f32>, bias: &[f32], store: Store, out: &mut [f32]) {
     match (<&[f32; COLS]>::try_from(bias), <&mut [f32; COLS]>::try_from(&mut *out)) {
         (Ok(bias), Ok(out)) => {
             let mut results = *sums;
-            results.0.iter_mut().zip(bias).for_each(|(result, bias)| *result += bias);
+            for (result, bias) in results.0.iter_mut().zip(bias) {
+                *result += bias;
+            }
             if store == Store::Add {
-                results.0.iter_mut().zip(&*out).for_each(|(result, out)| *result += out);
+                for (result, out) in results.0.iter_mut().zip(&*out) {
+                    *result += out;
+                }
             }
             *out = results.0;
         }
@@ -398,16 +429,17 @@ struct PackRows<'a> {
 impl Sink for PackRows<'_> {
     #[inline(always)]
     fn take<const R: usize>(&mut self, row: usize, first: usize, tiles: &[Tile<R>], bias: &[f32]) {
-        let PackedRows { cpu, inputs, scratch, form, .. } = &mut *self.packed;
-        let count = bias.len();
-        scratch.resize(R * count, 0.0);
-        for (row, values) in scratch.chunks_exact_mut(count).enumerate() {
+        let mut block = [[0.0; COLS * PANELS]; R];
+        let block = &mut block.as_flattened_mut()[..R * bias.len()];
+        for (row, values) in block.chunks_exact_mut(bias.len()).enumerate() {
             for ((tile, bias), values) in tiles.iter().zip(bias.chunks(COLS)).zip(values.chunks_mut(COLS)) {
                 store(&tile[row], bias, Store::Replace, values);
             }
         }
-        (self.change)(scratch);
-        form.put(cpu.arch, Place { panel: row / R, first, count, inputs: *inputs }, scratch);
+        (self.change)(block);
+        let packed = &mut *self.packed;
+        let place = Place { panel: row / R, first, count: bias.len(), inputs: packed.inputs };
+        packed.form.put(packed.cpu.arch, place, block);
     }
 }
 
@@ -433,10 +465,23 @@ impl<K: Sink> pulp::WithSimd for F32Product<'_, K> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { rows, columns, target } = self;
         let inputs = target.shape.inputs;
-        target.fill(columns, 1, |step, sums: &mut Tile| {
-            let rows = &rows[step.row_panel * inputs..][step.inputs.clone()];
-            add_tile(simd, rows, &columns[step.column_panel * inputs..][step.inputs], sums);
-        });
+        target.fill(columns, 1, MultiplyF32 { simd, rows, columns, inputs });
+    }
+}
+
+struct MultiplyF32<'a, S> {
+    simd: S,
+    rows: &'a [RowSlice<f32>],
+    columns: &'a [ColSlice<f32>],
+    inputs: usize,
+}
+
+impl<S: Simd> Multiply for MultiplyF32<'_, S> {
+    #[inline(always)]
+    fn add(&mut self, step: Step, tile: &mut Tile) {
+        let rows = &self.rows[step.row_panel * self.inputs..][step.inputs.clone()];
+        let columns = &self.columns[step.column_panel * self.inputs..][step.inputs];
+        add_tile(self.simd, rows, columns, tile);
     }
 }
 
@@ -501,7 +546,9 @@ impl pulp::WithSimd for Peak {
                 *sum = simd.mul_add_e_f32s(*sum, factor, factor);
             }
         }
-        std::hint::black_box(sums.map(|sum| simd.reduce_sum_f32s(sum)));
+        for sum in sums {
+            std::hint::black_box(simd.reduce_sum_f32s(sum));
+        }
         (2 * CHAINS * STEPS * S::F32_LANES) as f64 / start.elapsed().as_secs_f64()
     }
 }
@@ -538,6 +585,40 @@ mod tests {
         rows.flat_map(|row| weights.chunks_exact(inputs).map(move |weights| dot(row, weights))).collect()
     }
 
+    /// The plain version in 8-bit integers: what every processor gives, to the last bit.
+    fn plain_int8(rows: &[f32], weights: &[f32], inputs: usize) -> Vec<f32> {
+        let to_byte = |value: f32, scale: f32, zero: f32| {
+            let factor = if scale > 1e-30 { 1.0 / scale } else { 0.0 };
+            (value * factor + zero).clamp(0.0, 255.0).round_ties_even() as i64
+        };
+        let groups_of = |values: &[f32]| values.chunks(GROUP).map(<[f32]>::to_vec).collect::<Vec<_>>();
+        let row = |row: &[f32]| {
+            let quantised = groups_of(row).into_iter().map(|group| {
+                let (low, high) = group.iter().fold((0.0_f32, 0.0_f32), |(l, h), x| (l.min(*x), h.max(*x)));
+                let scale = (high - low) * (1.0 / 255.0);
+                let zero = to_byte(-low, scale, 0.0);
+                (scale, group.iter().map(|x| to_byte(*x, scale, zero as f32) - zero).collect::<Vec<_>>())
+            });
+            quantised.collect::<Vec<_>>()
+        };
+        let weights_of = |weights: &[f32]| {
+            let quantised = groups_of(weights).into_iter().map(|group| {
+                let scale = group.iter().fold(0.0_f32, |largest, weight| largest.max(weight.abs())) / 127.0;
+                (scale, group.iter().map(|weight| to_byte(*weight, scale, 128.0) - 128).collect::<Vec<_>>())
+            });
+            quantised.collect::<Vec<_>>()
+        };
+        let rows: Vec<_> = rows.chunks_exact(inputs).map(row).collect();
+        let weights: Vec<_> = weights.chunks_exact(inputs).map(weights_of).collect();
+        let dot = |row: &[(f32, Vec<i64>)], weights: &[(f32, Vec<i64>)]| {
+            row.iter().zip(weights).fold(0.0, |sum, ((row_scale, row), (scale, weights))| {
+                let bracket: i64 = row.iter().zip(weights).map(|(x, weight)| x * weight).sum();
+                sum + bracket as f32 * (row_scale * scale)
+            })
+        };
+        rows.iter().flat_map(|row| weights.iter().map(|weights| dot(row, weights))).collect()
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(48))]
 
@@ -560,11 +641,16 @@ mod tests {
         }
 
         #[test]
-        fn int8_is_the_same_on_every_processor(
-            n in 1usize..70, outputs in 1usize..70, inputs in 1usize..600, seed: u64,
+        fn int8_is_the_plain_version_with_integers_on_every_processor(
+            n in 1usize..70, outputs in 1usize..70, inputs in 1usize..600, seed: u64, extreme: bool,
         ) {
-            let (rows, weights) = (random(n * inputs, seed), random(outputs * inputs, !seed));
-            let plain = product(Cpu::all()[0], Precision::Int8, &rows, &weights, inputs);
+            let (mut rows, mut weights) = (random(n * inputs, seed), random(outputs * inputs, !seed));
+            if extreme {
+                // As bytes nothing but 0 and 255, and −127 and 127.
+                rows.iter_mut().for_each(|x| *x = f32::from(u8::from(*x > -0.3)));
+                weights.iter_mut().for_each(|w| *w = w.signum());
+            }
+            let plain = plain_int8(&rows, &weights, inputs);
             for cpu in Cpu::all() {
                 prop_assert_eq!(&product(cpu, Precision::Int8, &rows, &weights, inputs), &plain, "{}", cpu.name());
             }
@@ -599,15 +685,14 @@ mod tests {
                     assert!((f64::from(*found) - exact).abs() < 1e-4, "{}: {found} for {exact}", cpu.name());
                 }
             }
-            let all = Cpu::all();
-            let int8 = product(all[0], Precision::Int8, &rows, &weights, inputs);
+            let int8 = plain_int8(&rows, &weights, inputs);
             for (found, exact) in int8.iter().zip(&exact) {
                 assert!(
                     (f64::from(*found) - exact).abs() < 0.004 * (inputs as f64).sqrt(),
                     "{found} for {exact}"
                 );
             }
-            for cpu in all {
+            for cpu in Cpu::all() {
                 assert!(product(cpu, Precision::Int8, &rows, &weights, inputs) == int8, "{}", cpu.name());
             }
         }

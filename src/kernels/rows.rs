@@ -29,8 +29,8 @@ pub fn layer_norm(cpu: Cpu, x: &[f32], weight: &[f32], bias: &[f32], eps: f32, o
         fn with_simd<S: Simd>(self, _: S) {
             let Self { x, weight, bias, eps, out } = self;
             let count = x.len() as f32;
-            let mean = sum(x, |x| x) / count;
-            let variance = sum(x, |x| (x - mean) * (x - mean)) / count;
+            let mean = sum::<S>(x, Itself) / count;
+            let variance = sum::<S>(x, SquaredFrom(mean)) / count;
             let factor = 1.0 / (variance + eps).sqrt();
             for (((out, x), weight), bias) in out.iter_mut().zip(x).zip(weight).zip(bias) {
                 *out = (x - mean) * factor * weight + bias;
@@ -54,7 +54,19 @@ pub fn exp_sum(cpu: Cpu, values: &[f32], largest: f32, scale: f32) -> f32 {
 
         #[inline(always)]
         fn with_simd<S: Simd>(self, _: S) -> f32 {
-            sum(self.values, |x| exp::<S>((x - self.largest) * self.scale))
+            sum::<S>(self.values, Power { largest: self.largest, scale: self.scale })
+        }
+    }
+
+    struct Power {
+        largest: f32,
+        scale: f32,
+    }
+
+    impl Function for Power {
+        #[inline(always)]
+        fn of<S: Simd>(&self, x: f32) -> f32 {
+            exp::<S>((x - self.largest) * self.scale)
         }
     }
 
@@ -67,7 +79,7 @@ pub fn quick_gelu(cpu: Cpu, values: &mut [f32]) {
 
     impl Function for QuickGelu {
         #[inline(always)]
-        fn of<S: Simd>(x: f32) -> f32 {
+        fn of<S: Simd>(&self, x: f32) -> f32 {
             x * sigmoid::<S>(1.702 * x)
         }
     }
@@ -81,7 +93,7 @@ pub fn gelu(cpu: Cpu, values: &mut [f32]) {
 
     impl Function for Gelu {
         #[inline(always)]
-        fn of<S: Simd>(x: f32) -> f32 {
+        fn of<S: Simd>(&self, x: f32) -> f32 {
             x * normal_distribution::<S>(x)
         }
     }
@@ -95,7 +107,7 @@ pub fn gelu_tanh(cpu: Cpu, values: &mut [f32]) {
 
     impl Function for GeluTanh {
         #[inline(always)]
-        fn of<S: Simd>(x: f32) -> f32 {
+        fn of<S: Simd>(&self, x: f32) -> f32 {
             /// 2 √(2/π): (1 + tanh y) / 2 is sigmoid(2 y).
             const FACTOR: f32 = 1.595_769_2;
             x * sigmoid::<S>(FACTOR * x * fused::<S>(0.044_715 * x, x, 1.0))
@@ -105,9 +117,29 @@ pub fn gelu_tanh(cpu: Cpu, values: &mut [f32]) {
     cpu.arch.dispatch(Each(values, GeluTanh));
 }
 
-/// A function of one value.
+/// A function of one value, always inlined.
 trait Function {
-    fn of<S: Simd>(x: f32) -> f32;
+    fn of<S: Simd>(&self, x: f32) -> f32;
+}
+
+/// x
+struct Itself;
+
+impl Function for Itself {
+    #[inline(always)]
+    fn of<S: Simd>(&self, x: f32) -> f32 {
+        x
+    }
+}
+
+/// The squared distance from a value.
+struct SquaredFrom(f32);
+
+impl Function for SquaredFrom {
+    #[inline(always)]
+    fn of<S: Simd>(&self, x: f32) -> f32 {
+        (x - self.0) * (x - self.0)
+    }
 }
 
 /// A function of every value, in place.
@@ -119,7 +151,7 @@ impl<F: Function> WithSimd for Each<'_, F> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
         for x in self.0 {
-            *x = F::of::<S>(*x);
+            *x = self.1.of::<S>(*x);
         }
     }
 }
@@ -128,7 +160,7 @@ impl<F: Function> WithSimd for Each<'_, F> {
 #[inline(always)]
 fn sigmoid<S: Simd>(x: f32) -> f32 {
     let limited = if x > -80.0 { x } else { -80.0 };
-    newton_reciprocal::<S>(1.0 + exp::<S>(-limited))
+    reciprocal::<S>(1.0 + exp::<S>(-limited))
 }
 
 /// a · b + c: in one instruction wherever `S` has vectors, since all those processors have it.
@@ -140,7 +172,7 @@ fn fused<S: Simd>(a: f32, b: f32, c: f32) -> f32 {
 /// 1 / `x` for `x` from 1 to 2¹²⁵, to about a unit in the last place: three steps of Newton's method, each of which
 /// squares the error, from a guess that is at most an eighth off. A division takes longer than all of it.
 #[inline(always)]
-fn newton_reciprocal<S: Simd>(x: f32) -> f32 {
+fn reciprocal<S: Simd>(x: f32) -> f32 {
     /// Twice the bits of 1.0, less what makes the guess's error equal on both sides.
     const GUESS: u32 = 0x7ef3_11c7;
     let mut found = f32::from_bits(GUESS.wrapping_sub(x.to_bits()));
@@ -163,38 +195,41 @@ pub(super) fn softmax_lanes<S: Simd>(simd: S, row: &mut [f32], seen: usize, scal
     for value in row.iter_mut() {
         *value = exp::<S>((*value - largest) * scale);
     }
-    let factor = 1.0 / sum(row, |x| x);
+    let factor = 1.0 / sum::<S>(row, Itself);
     for value in row.iter_mut() {
         *value *= factor;
     }
 }
 
-/// Halves the lanes until one is left.
+/// The sum of all lanes: halves them until one is left.
 #[inline(always)]
-fn reduce(lanes: [f32; LANES], join: impl Fn(f32, f32) -> f32) -> f32 {
+fn reduce(lanes: [f32; LANES]) -> f32 {
     let mut eight = [0.0; 8];
     let mut four = [0.0; 4];
     for at in 0..8 {
-        eight[at] = join(lanes[at], lanes[at + 8]);
+        eight[at] = lanes[at] + lanes[at + 8];
     }
     for at in 0..4 {
-        four[at] = join(eight[at], eight[at + 4]);
+        four[at] = eight[at] + eight[at + 4];
     }
-    join(join(four[0], four[2]), join(four[1], four[3]))
+    (four[0] + four[2]) + (four[1] + four[3])
 }
 
 /// The sum of `term` over all values.
 #[inline(always)]
-fn sum(values: &[f32], term: impl Fn(f32) -> f32) -> f32 {
+fn sum<S: Simd>(values: &[f32], term: impl Function) -> f32 {
     let (whole, rest) = values.as_chunks::<LANES>();
     let mut sums = [0.0; LANES];
     for values in whole {
         for (sum, value) in sums.iter_mut().zip(values) {
-            *sum += term(*value);
+            *sum += term.of::<S>(*value);
         }
     }
-    let rest: f32 = rest.iter().map(|value| term(*value)).sum();
-    reduce(sums, |a, b| a + b) + rest
+    let mut last = 0.0;
+    for value in rest {
+        last += term.of::<S>(*value);
+    }
+    reduce(sums) + last
 }
 
 /// eˣ to about 2 units in the last place; 0 below −87 and its largest value from 88 on.
@@ -225,7 +260,7 @@ fn exp<S: Simd>(x: f32) -> f32 {
 #[inline(always)]
 fn normal_distribution<S: Simd>(x: f32) -> f32 {
     let z = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
-    let t = newton_reciprocal::<S>(fused::<S>(0.327_591_1, z, 1.0));
+    let t = reciprocal::<S>(fused::<S>(0.327_591_1, z, 1.0));
     let mut series = 1.061_405_4;
     for coefficient in [-1.453_152_1, 1.421_413_8, -0.284_496_72, 0.254_829_6] {
         series = fused::<S>(series, t, coefficient);

@@ -16,24 +16,12 @@ use std::arch::x86_64::{
 use std::marker::PhantomData;
 use std::sync::LazyLock;
 
-use super::int8::GROUP;
+use super::int8::{GROUP, Panels};
 use super::panels::{COLS, ColSlice, ROWS, TALL, Tile};
 
 /// Shows that this processor has VNNI.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Vnni(());
-
-/// What a tile is made of; see `QuantisedRows` and `QuantisedColumns`.
-pub(super) struct Panels<'a, T, const R: usize> {
-    /// Rows whose sums are asked for; the panel is filled up beyond them.
-    pub wanted_rows: usize,
-    pub rows: &'a [[T; R]],
-    pub row_scales: &'a [[f32; R]],
-    pub zeros: &'a [[f32; R]],
-    pub columns: &'a [ColSlice<i32>],
-    pub column_scales: &'a [ColSlice<f32>],
-    pub column_sums: &'a [ColSlice<f32>],
-}
 
 /// Asks for these values to be brought near; it changes nothing else.
 #[inline(always)]
@@ -55,8 +43,8 @@ impl Vnni {
     }
 
     /// Adds the products of a panel of rows with a panel of columns to `sums`.
-    pub(super) fn add_tile(self, panels: Panels<'_, u32, ROWS>, sums: &mut Tile) {
-        // SAFETY: a `Vnni` comes from `detect` only, which has seen every feature that the function is compiled for.
+    pub(super) fn add_tile(self, panels: Panels<'_, u32, i32, ROWS>, sums: &mut Tile) {
+        // SAFETY: a `Vnni` comes from `detect` only, which has seen every feature that `tile` is compiled for.
         unsafe { add_tile(panels, sums) }
     }
 }
@@ -75,7 +63,7 @@ macro_rules! for_each_row {
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-fn add_tile(panels: Panels<'_, u32, ROWS>, tile: &mut Tile) {
+fn add_tile(panels: Panels<'_, u32, i32, ROWS>, tile: &mut Tile) {
     let groups = panels.rows.chunks(GROUP / 4).zip(panels.columns.chunks(GROUP / 4));
     for (group, (rows, columns)) in groups.enumerate() {
         let mut sums = [[_mm512_setzero_si512(); 2]; ROWS];
@@ -87,38 +75,21 @@ fn add_tile(panels: Panels<'_, u32, ROWS>, tile: &mut Tile) {
                 sums[1] = _mm512_dpbusd_epi32(sums[1], value, right);
             }
         }
-        let columns = columns_of_group(&panels, group);
+        // What `Panels::add_group` does, in the same order; loops and not closures, which would not be inlined.
+        let scales = floats(&panels.column_scales[group].0);
+        let column_sums = floats(&panels.column_sums[group].0);
         for_each_row!(ROW => {
-            let row = [panels.row_scales[group][ROW], panels.zeros[group][ROW]];
-            add_group(&mut tile[ROW], sums[ROW], row, columns);
+            let zero = _mm512_set1_ps(panels.zeros[group][ROW]);
+            let row_scale = _mm512_set1_ps(panels.row_scales[group][ROW]);
+            let mut results = floats(&tile[ROW].0);
+            for half in 0..2 {
+                let bracket = bracket(sums[ROW][half], zero, column_sums[half]);
+                let scaled = _mm512_mul_ps(bracket, _mm512_mul_ps(row_scale, scales[half]));
+                results[half] = _mm512_add_ps(results[half], scaled);
+            }
+            tile[ROW].0 = values(results);
         });
     }
-}
-
-/// Scales and sums of the columns of a group.
-#[inline(always)]
-fn columns_of_group<T, const R: usize>(panels: &Panels<'_, T, R>, group: usize) -> [[__m512; 2]; 2] {
-    [floats(&panels.column_scales[group].0), floats(&panels.column_sums[group].0)]
-}
-
-/// What `int8::add_group` does, in the same order, for one row: its scale and zero point with those of the columns. Sums
-/// and the product of zero point and column sum are whole numbers below 2²⁴, so that their difference is exact.
-#[target_feature(enable = "avx512f")]
-#[inline]
-fn add_group(
-    tile: &mut ColSlice<f32>,
-    sums: [__m512i; 2],
-    [row_scale, zero]: [f32; 2],
-    [scales, column_sums]: [[__m512; 2]; 2],
-) {
-    let (row_scale, zero) = (_mm512_set1_ps(row_scale), _mm512_set1_ps(zero));
-    let mut results = floats(&tile.0);
-    for half in 0..2 {
-        let bracket = _mm512_fnmadd_ps(zero, column_sums[half], _mm512_cvtepi32_ps(sums[half]));
-        let scaled = _mm512_mul_ps(bracket, _mm512_mul_ps(row_scale, scales[half]));
-        results[half] = _mm512_add_ps(results[half], scaled);
-    }
-    tile.0 = values(results);
 }
 
 /// Rows of a tile register.
@@ -182,10 +153,15 @@ impl Drop for Tiles {
 
 impl Tiles {
     /// Adds the products of a panel of rows with a panel of columns to `tile`; of the first 16 rows only where no more are
-    /// wanted.
-    pub(super) fn add_tile(&mut self, panels: Panels<'_, Line, TALL>, tile: &mut Tile<TALL>) {
+    /// `wanted`.
+    pub(super) fn add_tile(
+        &mut self,
+        panels: Panels<'_, Line, i32, TALL>,
+        wanted: usize,
+        tile: &mut Tile<TALL>,
+    ) {
         // SAFETY: a `Tiles` comes from an `Amx`, whose `detect` has seen every feature that the function is compiled for.
-        unsafe { add_tall_tile(panels, &mut self.sums, tile) }
+        unsafe { add_tall_tile(panels, wanted, &mut self.sums, tile) }
     }
 }
 
@@ -211,86 +187,118 @@ fn tiles_are_granted() -> bool {
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-fn add_tall_tile(panels: Panels<'_, Line, TALL>, sums: &mut [ColSlice<i32>; TALL], tile: &mut Tile<TALL>) {
-    let used = if panels.wanted_rows > TILE_ROWS { TALL } else { TILE_ROWS };
+fn add_tall_tile(
+    panels: Panels<'_, Line, i32, TALL>,
+    wanted: usize,
+    sums: &mut [ColSlice<i32>; TALL],
+    tile: &mut Tile<TALL>,
+) {
+    let used = if wanted > TILE_ROWS { TALL } else { TILE_ROWS };
     let groups = panels.rows.chunks(GROUP / TILE_BYTES).zip(panels.columns.chunks(GROUP / 4));
     for (group, (rows, columns)) in groups.enumerate() {
-        multiply(rows, columns, used, sums);
-        let columns = columns_of_group(&panels, group);
+        if wanted > TILE_ROWS {
+            multiply_all_rows(rows, columns, sums);
+        } else {
+            multiply_first_rows(rows, columns, sums);
+        }
+        // What `Panels::add_group` does, in the same order.
+        let scales = floats(&panels.column_scales[group].0);
+        let column_sums = floats(&panels.column_sums[group].0);
         let of_rows = panels.row_scales[group].iter().zip(&panels.zeros[group]);
         for ((tile, sums), (row_scale, zero)) in tile.iter_mut().zip(&*sums).zip(of_rows).take(used) {
-            add_group(tile, integers(&sums.0), [*row_scale, *zero], columns);
+            let (row_scale, zero) = (_mm512_set1_ps(*row_scale), _mm512_set1_ps(*zero));
+            let (sums, mut results) = (integers(&sums.0), floats(&tile.0));
+            for half in 0..2 {
+                let bracket = bracket(sums[half], zero, column_sums[half]);
+                let scaled = _mm512_mul_ps(bracket, _mm512_mul_ps(row_scale, scales[half]));
+                results[half] = _mm512_add_ps(results[half], scaled);
+            }
+            tile.0 = values(results);
         }
     }
 }
 
-/// The sums of the first `used` rows, 16 or all 32, and 32 columns, in two tiles or four.
+/// The sums of 32 rows and 32 columns, in four tiles.
 #[inline(always)]
-fn multiply(rows: &[[Line; TALL]], columns: &[ColSlice<i32>], used: usize, sums: &mut [ColSlice<i32>; TALL]) {
-    /// The instructions before the steps, those of a step and those after the steps.
-    macro_rules! in_steps {
-        ([$($before:literal)*] [$($step:literal)*] [$($after:literal)*]) => {
-            // SAFETY: the callers have a `Tiles`. Each step, of at least one, reads an element of `rows` and, by the
-            // assertion, as many bytes of `columns`, both 2048; what is written are up to 32 rows of 128 bytes, `sums`. No
-            // code of the compiler's uses tile registers.
-            unsafe {
-                asm!(
-                    $($before,)*
-                    "2:",
-                    $($step,)*
-                    "add {rows}, 2048",
-                    "add {columns}, 2048",
-                    "dec {steps}",
-                    "jnz 2b",
-                    $($after,)*
-                    rows = inout(reg) rows.as_ptr() => _,
-                    columns = inout(reg) columns.as_ptr() => _,
-                    steps = inout(reg) rows.len() => _,
-                    sums = in(reg) sums.as_mut_ptr(),
-                    line = in(reg) size_of::<Line>(),
-                    slice = in(reg) size_of::<ColSlice<i32>>(),
-                    out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
-                    out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
-                    options(nostack),
-                )
-            }
-        };
-    }
-
+fn multiply_all_rows(rows: &[[Line; TALL]], columns: &[ColSlice<i32>], sums: &mut [ColSlice<i32>; TALL]) {
     assert!(!rows.is_empty() && columns.len() * 4 == rows.len() * TILE_BYTES);
-    if used > TILE_ROWS {
-        in_steps!(
-            ["tilezero tmm0" "tilezero tmm1" "tilezero tmm2" "tilezero tmm3"]
-            [
-                "tileloadd tmm4, [{rows} + {line}]"
-                "tileloadd tmm6, [{columns} + {slice}]"
-                "tileloadd tmm7, [{columns} + {slice} + 64]"
-                "tileloadd tmm5, [{rows} + {line} + 1024]"
-                "tdpbusd tmm0, tmm4, tmm6"
-                "tdpbusd tmm1, tmm4, tmm7"
-                "tdpbusd tmm2, tmm5, tmm6"
-                "tdpbusd tmm3, tmm5, tmm7"
-            ]
-            [
-                "tilestored [{sums} + {slice}], tmm0"
-                "tilestored [{sums} + {slice} + 64], tmm1"
-                "tilestored [{sums} + {slice} + 2048], tmm2"
-                "tilestored [{sums} + {slice} + 2112], tmm3"
-            ]
-        );
-    } else {
-        in_steps!(
-            ["tilezero tmm0" "tilezero tmm1"]
-            [
-                "tileloadd tmm4, [{rows} + {line}]"
-                "tileloadd tmm6, [{columns} + {slice}]"
-                "tileloadd tmm7, [{columns} + {slice} + 64]"
-                "tdpbusd tmm0, tmm4, tmm6"
-                "tdpbusd tmm1, tmm4, tmm7"
-            ]
-            ["tilestored [{sums} + {slice}], tmm0" "tilestored [{sums} + {slice} + 64], tmm1"]
+    // SAFETY: the callers have a `Tiles`. Each step, of at least one, reads an element of `rows` and, by the assertion, as
+    // many bytes of `columns`, both 2048; what is written are 32 rows of 128 bytes. No code of the compiler's uses tile
+    // registers.
+    unsafe {
+        asm!(
+            "tilezero tmm0",
+            "tilezero tmm1",
+            "tilezero tmm2",
+            "tilezero tmm3",
+            "2:",
+            "tileloadd tmm4, [{rows} + {line}]",
+            "tileloadd tmm6, [{columns} + {slice}]",
+            "tileloadd tmm7, [{columns} + {slice} + 64]",
+            "tileloadd tmm5, [{rows} + {line} + 1024]",
+            "tdpbusd tmm0, tmm4, tmm6",
+            "tdpbusd tmm1, tmm4, tmm7",
+            "tdpbusd tmm2, tmm5, tmm6",
+            "tdpbusd tmm3, tmm5, tmm7",
+            "add {rows}, 2048",
+            "add {columns}, 2048",
+            "dec {steps}",
+            "jnz 2b",
+            "tilestored [{sums} + {slice}], tmm0",
+            "tilestored [{sums} + {slice} + 64], tmm1",
+            "tilestored [{sums} + {slice} + 2048], tmm2",
+            "tilestored [{sums} + {slice} + 2112], tmm3",
+            rows = inout(reg) rows.as_ptr() => _,
+            columns = inout(reg) columns.as_ptr() => _,
+            steps = inout(reg) rows.len() => _,
+            sums = in(reg) sums.as_mut_ptr(),
+            line = in(reg) size_of::<Line>(),
+            slice = in(reg) size_of::<ColSlice<i32>>(),
+            out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+            out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
+            options(nostack),
         );
     }
+}
+
+/// The sums of the first 16 rows and 32 columns, in two tiles.
+#[inline(always)]
+fn multiply_first_rows(rows: &[[Line; TALL]], columns: &[ColSlice<i32>], sums: &mut [ColSlice<i32>; TALL]) {
+    assert!(!rows.is_empty() && columns.len() * 4 == rows.len() * TILE_BYTES);
+    // SAFETY: as in `multiply_all_rows`; what is written are 16 rows of 128 bytes.
+    unsafe {
+        asm!(
+            "tilezero tmm0",
+            "tilezero tmm1",
+            "2:",
+            "tileloadd tmm4, [{rows} + {line}]",
+            "tileloadd tmm6, [{columns} + {slice}]",
+            "tileloadd tmm7, [{columns} + {slice} + 64]",
+            "tdpbusd tmm0, tmm4, tmm6",
+            "tdpbusd tmm1, tmm4, tmm7",
+            "add {rows}, 2048",
+            "add {columns}, 2048",
+            "dec {steps}",
+            "jnz 2b",
+            "tilestored [{sums} + {slice}], tmm0",
+            "tilestored [{sums} + {slice} + 64], tmm1",
+            rows = inout(reg) rows.as_ptr() => _,
+            columns = inout(reg) columns.as_ptr() => _,
+            steps = inout(reg) rows.len() => _,
+            sums = in(reg) sums.as_mut_ptr(),
+            line = in(reg) size_of::<Line>(),
+            slice = in(reg) size_of::<ColSlice<i32>>(),
+            out("tmm0") _, out("tmm1") _, out("tmm4") _, out("tmm6") _, out("tmm7") _,
+            options(nostack),
+        );
+    }
+}
+
+/// Σ a·w − z · Σ w: whole numbers below 2²⁴, so that nothing is rounded.
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn bracket(sums: __m512i, zero: __m512, column_sums: __m512) -> __m512 {
+    _mm512_fnmadd_ps(zero, column_sums, _mm512_cvtepi32_ps(sums))
 }
 
 #[inline(always)]
