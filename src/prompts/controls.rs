@@ -12,7 +12,7 @@ use super::template::PLAIN;
 use crate::name_folding::fold;
 
 /// Raised when the same strategy gets other control prompts than before.
-pub const CONTROLS_VERSION: u32 = 1;
+pub const CONTROLS_VERSION: u32 = 2;
 
 /// Ordinary English words, for random descriptors. WaffleCLIP draws from a list of its own; these name little that can
 /// be photographed, and those that are part of a class name are left out.

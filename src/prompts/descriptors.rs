@@ -79,52 +79,45 @@ fn clause(descriptor: &str) -> String {
     }
 }
 
-/// What entries of classes are by their words.
+/// How many entries of classes are of a kind, and the first of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Census {
-    /// Entries that are neither sentences nor name their class.
-    pub fragments: usize,
-    /// Entries that are sentences about their class.
-    pub sentences: usize,
+pub(super) struct Count {
+    /// Entries of the kind.
+    pub found: usize,
     /// All entries that are not blank.
     pub all: usize,
-    /// The first fragment, and its class.
-    pub fragment: Option<(String, String)>,
-    /// The first sentence that names its class, and its class.
-    pub sentence: Option<(String, String)>,
+    /// The class of the first one, and its text.
+    pub first: Option<(String, String)>,
 }
 
-impl Census {
-    pub fn of(pairs: &[(String, Vec<String>)]) -> Self {
-        let mut census = Self { fragments: 0, sentences: 0, all: 0, fragment: None, sentence: None };
+impl Count {
+    /// Entries that are no prompts by themselves: they neither are sentences nor name their class.
+    pub fn of_fragments(pairs: &[(String, Vec<String>)]) -> Self {
+        Self::of(pairs, |class, entry| !is_sentence(entry) && !names_class(entry, class))
+    }
+
+    /// Entries that are sentences about their class.
+    pub fn of_sentences(pairs: &[(String, Vec<String>)]) -> Self {
+        Self::of(pairs, |class, entry| is_sentence(entry) && names_class(entry, class))
+    }
+
+    fn of(pairs: &[(String, Vec<String>)], is_one: impl Fn(&str, &str) -> bool) -> Self {
+        let mut count = Self { found: 0, all: 0, first: None };
         for (class, entries) in pairs {
             for entry in entries.iter().filter(|entry| !entry.trim().is_empty()) {
-                census.all += 1;
-                let example = || Some((class.clone(), entry.trim().to_owned()));
-                match (is_sentence(entry), names_class(entry, class)) {
-                    (false, false) => {
-                        census.fragments += 1;
-                        census.fragment = census.fragment.take().or_else(example);
-                    }
-                    (true, true) => {
-                        census.sentences += 1;
-                        census.sentence = census.sentence.take().or_else(example);
-                    }
-                    _ => {}
+                count.all += 1;
+                if is_one(class, entry) {
+                    count.found += 1;
+                    count.first.get_or_insert_with(|| (class.clone(), entry.trim().to_owned()));
                 }
             }
         }
-        census
+        count
     }
 
-    /// Most entries are no prompts by themselves.
-    pub fn is_of_descriptors(&self) -> bool {
-        2 * self.fragments > self.all
-    }
-
-    /// Most entries are whole sentences about their class.
-    pub fn is_of_sentences(&self) -> bool {
-        2 * self.sentences > self.all
+    /// The first one, if most entries are of the kind.
+    pub fn of_most(self) -> Option<(String, String)> {
+        self.first.filter(|_| 2 * self.found > self.all)
     }
 }
 
@@ -179,7 +172,7 @@ mod tests {
             pairs(&[("cat", &["which has four legs", "whiskers"])]),
             pairs(&[("cat", &["- four legs", "fur that is long", "cat-like eyes"])]),
         ] {
-            assert!(Census::of(&set).is_of_descriptors(), "{set:?}");
+            assert!(Count::of_fragments(&set).of_most().is_some(), "{set:?}");
         }
     }
 
@@ -192,10 +185,9 @@ mod tests {
             pairs(&[("猫", &["白い猫", "黒い大きな猫"])]),
             pairs(&[("猫", &["白い。", "ひげがある。"])]),
         ] {
-            assert!(!Census::of(&set).is_of_descriptors(), "{set:?}");
+            assert_eq!(Count::of_fragments(&set).of_most(), None, "{set:?}");
         }
-        assert!(
-            Census::of(&pairs(&[("cat", &["Cats purr.", "A cat is a pet.", "four legs"])])).is_of_sentences()
-        );
+        let mixed = pairs(&[("cat", &["Cats purr.", "A cat is a pet.", "four legs"])]);
+        assert_eq!(Count::of_sentences(&mixed).of_most(), Some(("cat".to_owned(), "Cats purr.".to_owned())));
     }
 }

@@ -15,7 +15,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::descriptors::{Census, DescriptorTemplate};
+use super::descriptors::{Count, DescriptorTemplate};
 use super::error::PromptError;
 use super::lint::names_class;
 use super::list_syntax::{Listed, Unclear, listed};
@@ -165,8 +165,7 @@ impl PromptFile {
             return Err(PromptError::NoClasses { origin: self.origin });
         }
         self.refuse_places(&pairs)?;
-        let census = Census::of(&pairs);
-        if let (true, Some((_, sentence))) = (census.is_of_sentences(), census.sentence) {
+        if let Some((_, sentence)) = Count::of_sentences(&pairs).of_most() {
             return Err(PromptError::Sentences { origin: self.origin, sentence });
         }
         if let Some((id, _)) = pairs.iter().find(|(key, _)| is_id(key)) {
@@ -365,14 +364,21 @@ impl PromptFile {
     /// Takes prompts per class as a file has them: they must be prompts by themselves.
     fn sentences_of_pairs(self, pairs: Pairs) -> Result<PromptSet, PromptError> {
         self.refuse_places(&pairs)?;
-        let census = Census::of(&pairs);
-        match (census.is_of_descriptors(), census.fragment) {
-            (true, Some((class, descriptor))) => {
-                let (origin, fragments, all) = (self.origin, census.fragments, census.all);
+        let count = Count::of_fragments(&pairs);
+        let (fragments, all) = (count.found, count.all);
+        match count.of_most() {
+            Some((class, descriptor)) => {
                 let prompt = DescriptorTemplate::default().fill(&class.replace('_', " "), &descriptor);
-                Err(PromptError::Descriptors { origin, class, descriptor, prompt, fragments, all })
+                Err(PromptError::Descriptors {
+                    origin: self.origin,
+                    class,
+                    descriptor,
+                    prompt,
+                    fragments,
+                    all,
+                })
             }
-            _ => self.checked(pairs),
+            None => self.checked(pairs),
         }
     }
 

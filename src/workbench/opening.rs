@@ -303,7 +303,9 @@ fn notes_on(set: &PromptSet, classes: Classes<'_>) -> Result<Notes, PromptError>
         warnings.push(about(format!("{count} of its classes are not in the dataset: {names}")));
         left_over.push(LeftOverKeys { prompt_set: set.name.clone(), keys: resolved.left_over });
     }
-    warnings.extend(few_named(&resolved.per_class, classes.names).map(about));
+    if matches!(set.content, PromptSetContent::PerClass(_)) {
+        warnings.extend(few_named(&resolved.per_class, classes.names).map(about));
+    }
     let raw: Vec<&String> = classes.names.iter().filter(|name| name.contains('_')).collect();
     if matches!(set.content, PromptSetContent::Templates(_)) && !raw.is_empty() {
         warnings.push(about(format!(
@@ -318,15 +320,18 @@ fn notes_on(set: &PromptSet, classes: Classes<'_>) -> Result<Notes, PromptError>
 /// Prompts that seldom name their class may be something else: descriptors with the form of sentences, or sentences of other
 /// classes.
 fn few_named(per_class: &[Vec<String>], class_names: &[String]) -> Option<String> {
+    /// Prompts that are looked at: enough to see what most are like.
+    const LOOKED_AT: usize = 1000;
     let all: usize = per_class.iter().map(Vec::len).sum();
-    let of_class = |(name, prompts): (&String, &Vec<String>)| {
-        prompts.iter().filter(|prompt| names_class(prompt, name)).count()
-    };
-    let named: usize = class_names.iter().zip(per_class).map(of_class).sum();
-    (4 * named < all).then(|| {
+    let pairs = class_names.iter().zip(per_class);
+    let pairs = pairs.flat_map(|(name, prompts)| prompts.iter().map(move |prompt| (name, prompt)));
+    let looked_at: Vec<(&String, &String)> = pairs.step_by(all.div_ceil(LOOKED_AT).max(1)).collect();
+    let looked = looked_at.len();
+    let named = looked_at.into_iter().filter(|(name, prompt)| names_class(prompt, name)).count();
+    (4 * named < looked).then(|| {
         format!(
-            "{named} of {all} prompts name their class: if they are descriptors, --descriptors (descriptors = … in a strategy) \
-             puts class names before them"
+            "{named} of {looked} prompts name their class: if they are descriptors, --descriptors (descriptors = … in a \
+             strategy) puts class names before them"
         )
     })
 }
