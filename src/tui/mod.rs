@@ -6,6 +6,7 @@ pub mod graphics;
 pub mod keymap;
 mod layout;
 pub mod offscreen;
+mod open_experiment;
 mod pictures;
 mod state;
 mod svg;
@@ -35,6 +36,7 @@ use crate::workbench::{
 use graphics::PictureChoice;
 use graphics::answers::LateAnswers;
 use keymap::Keymap;
+use open_experiment::OpenExperiment;
 use pictures::making::PictureThreads;
 use state::{Effect, Event, Job, NewStrategy, Problem, Remembered, Screen, State, Wanted, update};
 use terminal::BorrowedTerminal;
@@ -106,9 +108,7 @@ pub fn run(
     state.graphics = asked.graphics;
     state.opening.recents = memory.recents();
     let mut screen = Loop {
-        open: start,
-        before: None,
-        attempt: None,
+        open: OpenExperiment::default(),
         place,
         in_memory: StorePlace::in_memory(),
         memory,
@@ -127,9 +127,9 @@ pub fn run(
         generation: None,
         generation_id: 0,
     };
-    if let Some((origin, mut experiment)) = screen.open.take() {
+    if let Some((origin, mut experiment)) = start {
         screen.restore_controls(&origin, &mut experiment);
-        screen.open = Some((origin, experiment));
+        screen.open.replace(origin, experiment);
         screen.state.begin_session();
         screen.carry_out(Effect::StartSession, &mut terminal)?;
     } else {
@@ -141,12 +141,7 @@ pub fn run(
 }
 
 struct Loop {
-    /// What is open, or about to be.
-    open: Option<(Origin, Experiment)>,
-    /// What was open before the job that runs, which adds to it: that is still what the screens show if the job fails.
-    before: Option<Experiment>,
-    /// What a job that failed or was stopped would have opened: trying again does.
-    attempt: Option<Experiment>,
+    open: OpenExperiment,
     /// The store that was asked for.
     place: StorePlace,
     /// One that a user without it can go on with.
@@ -176,7 +171,7 @@ impl Loop {
     fn turn(&mut self, messages: &Receiver<Message>, terminal: &mut BorrowedTerminal) -> io::Result<Ending> {
         // When the next frame is due, if anything has changed since the last one.
         let mut due = Some(Instant::now() + FIRST_FRAME);
-        if self.open.is_none() {
+        if self.open.get().is_none() {
             due = Some(Instant::now());
         }
         loop {
@@ -200,10 +195,9 @@ impl Loop {
                     }
                     let opened = matches!(event, Event::Opened(..));
                     if matches!(event, Event::Failed(_) | Event::Stopped) {
-                        self.give_up_attempt();
+                        self.open.failed();
                     }
                     if matches!(event, Event::Analysis(AnalysisNotice::Failed(_))) {
-                        (self.before, self.attempt) = (None, None);
                         self.close_analysis();
                     }
                     let effects = update(&mut self.state, event);
@@ -232,25 +226,27 @@ impl Loop {
 
     /// An experiment is open: it is the newest of the recent ones. The demo is always there.
     fn opened(&mut self) {
-        if let Some((_, experiment)) = &self.open {
+        self.open.opened();
+        if let Some(experiment) = self.open.experiment() {
             self.state.generation_proposal = experiment.generation.clone();
         }
         self.close_analysis();
         self.state.messages.append(&mut self.notices);
-        let Some((origin, experiment)) = self.open.as_ref().filter(|(origin, _)| *origin != Origin::Demo)
-        else {
+        let Some((origin, experiment)) = self.open.get().filter(|(origin, _)| *origin != Origin::Demo) else {
             return;
         };
         let recent = Recent { name: experiment.name.clone(), origin: origin.clone() };
         if let Err(error) = self.memory.opened(recent) {
             self.state.messages.push(format!("the list of recent experiments was not kept: {error}"));
         }
-        self.state.opening.recents = self.memory.recents();
+        self.state.opening.list(self.memory.recents());
     }
 
     /// Keeps how the user leaves what is open.
     fn remember(&self) {
-        let (Some(remembered), Some((origin, _))) = (Remembered::of(&self.state), &self.open) else { return };
+        let (Some(remembered), Some(origin)) = (Remembered::of(&self.state), self.open.origin()) else {
+            return;
+        };
         if let Ok(text) = serde_json::to_string_pretty(&remembered) {
             // It is a convenience: a full disk must not keep anybody from quitting.
             let _unkept = self.memory.leave(origin, &text);
@@ -259,7 +255,7 @@ impl Loop {
 
     fn ending(&self, effect: &Effect) -> Ending {
         match &self.state.job {
-            Job::Running(_) | Job::Stopping if *effect == Effect::QuitNow => Ending::Interrupted,
+            job if job.is_running() && *effect == Effect::QuitNow => Ending::Interrupted,
             Job::Failed(problem) if self.state.session.is_none() => Ending::Failed(problem.message.clone()),
             _ => Ending::Quit,
         }
@@ -293,8 +289,9 @@ impl Loop {
         };
         let event = match notice {
             JobNotice::Progress(progress) => Event::Progress(progress),
+            JobNotice::Asking(host) => Event::Asking(host),
             JobNotice::Opened(session) => {
-                Event::Opened(session, self.open.as_ref().and_then(|(origin, _)| self.left(origin)))
+                Event::Opened(session, self.open.origin().and_then(|origin| self.left(origin)))
             }
             JobNotice::Stopped => Event::Stopped,
             JobNotice::Failed { message, remedy } => Event::Failed(Problem { message, remedy }),
@@ -305,11 +302,11 @@ impl Loop {
     fn carry_out(&mut self, effect: Effect, terminal: &mut BorrowedTerminal) -> io::Result<()> {
         match effect {
             Effect::StartSession => {
-                self.resume_attempt();
+                self.open.try_again();
                 self.start_job(self.place.clone())?;
             }
             Effect::StartInMemory => {
-                self.resume_attempt();
+                self.open.try_again();
                 self.start_job(self.in_memory.clone())?;
             }
             Effect::Pull => {
@@ -324,7 +321,7 @@ impl Loop {
             Effect::OpenExperiment(wanted) => self.open_experiment(wanted)?,
             Effect::AddStrategy(strategy) => self.add_strategy(strategy)?,
             Effect::SetControls(strategies) => {
-                self.change_experiment(|experiment| experiment.controls = strategies);
+                self.open.change(|experiment| experiment.controls = strategies);
                 self.start_job(self.store_place())?;
             }
             Effect::ListPromptSets => {
@@ -418,9 +415,8 @@ impl Loop {
                 if let Some(job) = &self.job {
                     job.stop();
                 }
-                self.open = Some((origin, experiment));
+                self.open.replace(origin, experiment);
                 self.may_pull = false;
-                (self.before, self.attempt) = (None, None);
                 self.desk = None;
                 self.desk_id += 1;
                 self.close_analysis();
@@ -437,7 +433,9 @@ impl Loop {
     }
 
     fn open_desk(&mut self, strategy: usize) -> io::Result<()> {
-        let (Some((_, experiment)), Some(session)) = (&self.open, &self.state.session) else { return Ok(()) };
+        let (Some(experiment), Some(session)) = (self.open.experiment(), &self.state.session) else {
+            return Ok(());
+        };
         self.desk_id += 1;
         let id = self.desk_id;
         let sender = self.sender.clone();
@@ -448,7 +446,9 @@ impl Loop {
     }
 
     fn generate(&mut self, name: String, settings: GenerationSettings) -> io::Result<()> {
-        let (Some((_, experiment)), Some(session)) = (&self.open, &self.state.session) else { return Ok(()) };
+        let (Some(experiment), Some(session)) = (self.open.experiment(), &self.state.session) else {
+            return Ok(());
+        };
         self.generation_id += 1;
         let id = self.generation_id;
         let sender = self.sender.clone();
@@ -465,7 +465,9 @@ impl Loop {
     }
 
     fn ask_analysis(&mut self, request: AnalysisRequest) -> io::Result<()> {
-        let (Some((_, experiment)), Some(session)) = (&self.open, &self.state.session) else { return Ok(()) };
+        let (Some(experiment), Some(session)) = (self.open.experiment(), &self.state.session) else {
+            return Ok(());
+        };
         let job = match self.analysis.take() {
             Some(job) => job,
             None => {
@@ -489,7 +491,7 @@ impl Loop {
     /// The prompt sets of the open experiment, by what they are called in a form.
     fn own_prompt_sets(&self) -> Vec<(String, PromptSetChoice)> {
         let mut sets: Vec<(String, PromptSetChoice)> = Vec::new();
-        let strategies = self.open.iter().flat_map(|(_, experiment)| &experiment.strategies);
+        let strategies = self.open.experiment().into_iter().flat_map(|experiment| &experiment.strategies);
         for choice in strategies.flat_map(|strategy| &strategy.prompt_sets) {
             if !sets.iter().any(|(_, other)| other == choice) {
                 sets.push((choice.words(), choice.clone()));
@@ -512,34 +514,12 @@ impl Loop {
             name: new.name,
             aggregation: new.aggregation,
         };
-        self.change_experiment(|experiment| experiment.strategies.push(strategy));
+        self.open.change(|experiment| experiment.strategies.push(strategy));
         self.start_job(self.store_place())
     }
 
-    /// Changes what is open; if the job that opens it fails, it is as it was.
-    fn change_experiment(&mut self, change: impl FnOnce(&mut Experiment)) {
-        if let Some((_, experiment)) = &mut self.open {
-            self.before = Some(experiment.clone());
-            self.attempt = None;
-            change(experiment);
-        }
-    }
-
-    /// The job did not open what was changed.
-    fn give_up_attempt(&mut self) {
-        if let (Some((_, experiment)), Some(before)) = (&mut self.open, self.before.take()) {
-            self.attempt = Some(std::mem::replace(experiment, before));
-        }
-    }
-
-    fn resume_attempt(&mut self) {
-        if let (Some((_, experiment)), Some(attempt)) = (&mut self.open, self.attempt.take()) {
-            self.before = Some(std::mem::replace(experiment, attempt));
-        }
-    }
-
     fn start_job(&mut self, place: StorePlace) -> io::Result<()> {
-        let Some((_, experiment)) = self.open.clone() else { return Ok(()) };
+        let Some(experiment) = self.open.experiment().cloned() else { return Ok(()) };
         self.job_id += 1;
         let id = self.job_id;
         let sender = self.sender.clone();

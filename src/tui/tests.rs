@@ -32,6 +32,8 @@ use crate::workbench::{
     RemovedPrompt, SavedPrompts, Session, SessionImage, SkippedImage, Stage, StrategyResult, test_session,
 };
 
+mod late;
+
 const CLASSES: [&str; 4] = ["cat", "deer", "frog", "カエル"];
 
 /// A session of three images a class. Each strategy is a table of predicted classes, image by image.
@@ -109,6 +111,18 @@ fn session() -> Session {
         &CLASSES.map(str::to_owned),
         &strategies.map(|(name, predicted)| (name.to_owned(), predicted.to_vec())),
     )
+}
+
+/// The same with one more strategy, which predicts what the second one does.
+fn with_one_more() -> Session {
+    let predictions: [(&str, [usize; 12]); 4] = [
+        ("templates", [0, 0, 0, 0, 0, 1, 1, 2, 2, 3, 3, 3]),
+        ("cupl", [0, 0, 2, 1, 1, 1, 2, 2, 2, 3, 3, 3]),
+        ("both", [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]),
+        ("added", [0, 0, 2, 1, 1, 1, 2, 2, 2, 3, 3, 3]),
+    ];
+    let strategies = predictions.map(|(name, predicted)| (name.to_owned(), predicted.to_vec()));
+    session_of(&CLASSES.map(str::to_owned), &strategies)
 }
 
 /// Strategy `s` of `n` misses every image whose number is a multiple of s + 2.
@@ -475,12 +489,8 @@ fn summary(state: &State) -> String {
         }
         Context::Class => {
             let page = state.classes.page.as_ref().unwrap();
-            format!(
-                "class {} at {} of {}",
-                class(page.class),
-                page.selected,
-                state.taken_for(page.class).len()
-            )
+            let pairs = state.taken_for(page.class);
+            format!("class {} at {} of {}", class(page.class), page.row(&pairs), pairs.len())
         }
         Context::Pairs => {
             let pairs: Vec<String> = state
@@ -497,8 +507,8 @@ fn summary(state: &State) -> String {
                 "{:?} around {} at {},{}",
                 state.confusion.whose,
                 class(block.class),
-                block.row,
-                block.column
+                block.row(),
+                block.column()
             )
         }
         Context::Gallery | Context::Inspector => {
@@ -537,6 +547,7 @@ fn summary(state: &State) -> String {
     };
     let over = match &state.overlay {
         Some(Overlay::Commands(view)) => format!(" under commands at {}", view.selected),
+        Some(Overlay::Message { text, line }) => format!(" under line {line} of {text}"),
         Some(overlay) => format!(" under {overlay:?}"),
         None => String::new(),
     };
@@ -647,7 +658,7 @@ fn keys_lead_where_they_should() {
         // Jobs and messages.
         ("6", "jobs, message 0"),
         ("6 j", "jobs, message 1"),
-        ("6 j Enter", "jobs, message 1 under Message(1, 0)"),
+        ("6 j Enter", "jobs, message 1 under line 0 of skipped frog/broken.jpg: truncated JPEG"),
         ("6 Enter Esc", "jobs, message 0"),
         // Between screens.
         ("Tab", "classes at deer, gains first"),
@@ -727,6 +738,14 @@ fn prompts_are_edited_at_a_desk() {
     assert_eq!(deeds(press(&mut state, "a Enter")), []);
     assert_eq!(deeds(press(&mut state, "u")), ask(DeskRequest::Undo));
     assert_eq!(deeds(press(&mut state, "Ctrl-r")), ask(DeskRequest::Redo));
+    // What was asked for and is not answered would be lost.
+    press(&mut state, "q");
+    assert_eq!(state.context(), Context::Leaving);
+    press(&mut state, "Esc");
+    for _ in 0..5 {
+        let nothing = DeskNotice::Changed(Box::new(desk_of(&state, 1)));
+        update(&mut state, Event::Desk(nothing));
+    }
     assert_eq!(deeds(press(&mut state, "w")), []);
     assert!(state.notice.as_deref().unwrap().contains("nothing to save"));
 
@@ -740,7 +759,7 @@ fn prompts_are_edited_at_a_desk() {
     now.trail = vec!["cat: prompt 1 disabled".into()];
     let flip = |image, before, after| ChangedPrediction { image, before, after };
     let flips = vec![flip(0, 0, 1), flip(2, 2, 0)];
-    now.last = Some(LastChange { class: 0, flips, note: None });
+    now.last = Some(LastChange { class: 0, words: "cat: prompt 1 disabled".into(), flips, note: None });
     let effects = update(&mut state, Event::Desk(DeskNotice::Changed(Box::new(now.clone()))));
     assert_eq!(effects, ask(DeskRequest::Similarities { strategy: 1, class: 0 }));
     play(&mut state, &effects);
@@ -984,7 +1003,12 @@ fn explanations_are_asked_for_and_stale_ones_dropped() {
 fn a_strategy_is_put_together() {
     let mut state = opened(80, 24);
     let sets = ["templates@1", "pond@2"].map(str::to_owned).to_vec();
+    assert_eq!(deeds(press(&mut state, "a")), [Effect::ListPromptSets]);
+    assert!(drawn(&state, COLORED).contains("Reading the prompt sets"));
+    assert_eq!(deeds(press(&mut state, "Enter")), []);
+    assert!(drawn(&state, COLORED).contains("still being read"));
     update(&mut state, Event::PromptSets { names: sets, problem: None });
+    assert!(drawn(&state, COLORED).contains("Add a strategy"));
     assert_eq!(deeds(press(&mut state, "Enter")), []);
     assert!(drawn(&state, COLORED).contains("Tick at least one"));
     let effects = deeds(press(&mut state, "Down Right Down Space Down Space Enter"));
@@ -997,13 +1021,16 @@ fn a_strategy_is_put_together() {
     assert!(state.jobs.any_runs());
     update(&mut state, Event::Progress(progress()));
     insta::assert_snapshot!("strategy-pending", drawn(&state, COLORED));
-    // The session that comes of it is looked at as the one before, with the new strategy as B.
+    // The session that comes of it is looked at as the one before; back at the strategies, the new one is B.
     press(&mut state, "2 s 4 f");
-    let mut with_more = generated(&CLASSES.map(str::to_owned), 4);
-    with_more.strategies[0].name = "templates".into();
-    update(&mut state, Event::Opened(Arc::new(with_more), None));
-    assert!(summary(&state).starts_with("A templates B strategy-3: missed by A: "), "{}", summary(&state));
+    update(&mut state, Event::Opened(Arc::new(with_one_more()), None));
+    assert_eq!(summary(&state), "A templates B cupl: missed by A: 0 of [3, 4, 6]");
+    press(&mut state, "1");
+    assert_eq!(summary(&state), "A templates B added: strategies at cupl");
+    press(&mut state, "j");
+    assert_eq!(summary(&state), "A templates B both: strategies at both");
     // Names are distinct.
+    press(&mut state, "a");
     update(
         &mut state,
         Event::PromptSets { names: vec!["templates@1".into()], problem: Some("the store is busy".into()) },
@@ -1119,15 +1146,20 @@ fn quitting_asks_only_while_a_job_runs() {
 }
 
 #[test]
-fn a_question_that_is_out_of_date_goes_away() {
-    let mut state = waiting(80, 24);
-    press(&mut state, "q");
-    update(&mut state, Event::Opened(Arc::new(session()), None));
-    assert_eq!(state.overlay, None);
-    let mut state = waiting(80, 24);
-    press(&mut state, "q");
-    update(&mut state, Event::Failed(Problem { message: "no".into(), remedy: None }));
-    assert_eq!(state.overlay, None);
+fn a_question_stays_until_it_is_answered() {
+    for notice in [
+        Event::Opened(Arc::new(session()), None),
+        Event::Failed(Problem { message: "no".into(), remedy: None }),
+    ] {
+        let mut state = waiting(80, 24);
+        press(&mut state, "q");
+        assert!(drawn(&state, COLORED).contains("A job is running"));
+        update(&mut state, notice);
+        assert!(drawn(&state, COLORED).contains("Nothing runs any more"));
+        assert_eq!(press(&mut state, "q"), [Effect::Quit]);
+        press(&mut state, "Esc");
+        assert_eq!(state.overlay, None);
+    }
 }
 
 #[test]

@@ -48,8 +48,11 @@ pub(super) fn as_cached(repository: &Repository) -> Repository {
 }
 
 /// Asks the hub what a download comes to; `None` where nothing is missing that it has.
-pub(super) fn offer(repository: &Repository, cancel: &Cancel) -> Result<Option<PullOffer>, WorkbenchError> {
-    let hub = hub()?;
+pub(super) fn offer(
+    hub: &Hub,
+    repository: &Repository,
+    cancel: &Cancel,
+) -> Result<Option<PullOffer>, WorkbenchError> {
     let bytes = hub.plan(repository, &|| cancel.is_cancelled())?.missing();
     let settings = hub.settings();
     let (host, cache) = (settings.host().to_owned(), settings.cache.clone());

@@ -13,6 +13,7 @@ use super::opening::Workbench;
 use super::progress::{Cancel, Progress};
 use super::prompt_desk::DeskError;
 use super::session::{Session, SessionOptions};
+use crate::hub::Hub;
 use crate::store::{OpenedStore, Store, StoreError};
 
 /// Where the store is.
@@ -49,6 +50,8 @@ impl StorePlace {
 pub enum JobNotice {
     /// How far it is.
     Progress(Progress),
+    /// It asks a hub, whose name this is, what there is of a checkpoint.
+    Asking(String),
     /// It is done.
     Opened(Arc<Session>),
     /// It stopped when asked to.
@@ -93,7 +96,7 @@ pub struct SessionJob {
 }
 
 impl SessionJob {
-    /// Starts the job; `notify` is called on its thread, the last time with anything but `Progress`. A hub's checkpoint that
+    /// Starts the job; `notify` is called on its thread, the last time with anything but `Progress` and `Asking`. A hub's checkpoint that
     /// is not on this machine is only downloaded where the job may.
     pub fn start(
         experiment: Experiment,
@@ -106,12 +109,12 @@ impl SessionJob {
         thread::Builder::new().name("job-session".into()).spawn(move || {
             let made = catch_unwind(AssertUnwindSafe(|| {
                 debug_assert!(std::env::var_os("CUPL_TUI_PANIC_IN_JOB").is_none(), "a test asks for a panic");
-                let notify = |progress| notify(JobNotice::Progress(progress));
+                let progress = |progress| notify(JobNotice::Progress(progress));
                 let make =
-                    || make_session(&experiment, &place, SessionOptions::default(), &its_cancel, &notify);
+                    || make_session(&experiment, &place, SessionOptions::default(), &its_cancel, &progress);
                 match make().map_err(|error| (error.absent_checkpoint().cloned(), error)) {
                     Err((Some(absent), _)) if may_pull => {
-                        pull_missing(&hub()?, &absent, &its_cancel, &notify)?;
+                        pull_missing(&asked_hub(&notify)?, &absent, &its_cancel, &progress)?;
                         make()
                     }
                     made => made.map_err(|(_, error)| error),
@@ -120,7 +123,7 @@ impl SessionJob {
             notify(match made {
                 Ok(Ok(session)) => JobNotice::Opened(Arc::new(session)),
                 Ok(Err(WorkbenchError::Cancelled)) => JobNotice::Stopped,
-                Ok(Err(error)) => failed(&error, may_pull, &its_cancel),
+                Ok(Err(error)) => failed(&error, may_pull, &its_cancel, &notify),
                 Err(panic) => JobNotice::Failed {
                     message: format!("{}\nWhat it had finished is kept.", panic_message(panic.as_ref())),
                     remedy: None,
@@ -136,8 +139,15 @@ impl SessionJob {
     }
 }
 
+/// The hub, which is about to be asked something.
+fn asked_hub(notify: &dyn Fn(JobNotice)) -> Result<Hub, WorkbenchError> {
+    let hub = hub()?;
+    notify(JobNotice::Asking(hub.settings().host().to_owned()));
+    Ok(hub)
+}
+
 /// A failure, and what would help: what a download comes to is asked of the hub.
-fn failed(error: &WorkbenchError, may_pull: bool, cancel: &Cancel) -> JobNotice {
+fn failed(error: &WorkbenchError, may_pull: bool, cancel: &Cancel, notify: &dyn Fn(JobNotice)) -> JobNotice {
     let message = error.to_string();
     if matches!(error, WorkbenchError::Store(_)) {
         return JobNotice::Failed { message, remedy: Some(Remedy::MemoryStore) };
@@ -145,7 +155,7 @@ fn failed(error: &WorkbenchError, may_pull: bool, cancel: &Cancel) -> JobNotice 
     let Some(repository) = error.absent_checkpoint().filter(|_| !may_pull) else {
         return JobNotice::Failed { message, remedy: None };
     };
-    match offer(repository, cancel) {
+    match asked_hub(notify).and_then(|hub| offer(&hub, repository, cancel)) {
         Ok(offer) => JobNotice::Failed { message, remedy: offer.map(Remedy::Pull) },
         Err(WorkbenchError::Cancelled) => JobNotice::Stopped,
         Err(error) => JobNotice::Failed { message: format!("{message}\n{error}"), remedy: None },

@@ -77,6 +77,8 @@ pub struct DeskState {
 pub struct LastChange {
     /// The class whose prompts changed.
     pub class: usize,
+    /// What was done, as `frog: prompt 3 disabled`, or `undone: frog: prompt 3 disabled`.
+    pub words: String,
     /// The images that another class is predicted for, in their order.
     pub flips: Vec<ChangedPrediction>,
     /// What the user should know of the new text.
@@ -223,7 +225,7 @@ impl PromptDesk {
         self.edits.check(edit)?;
         let note = edit.text().map(|text| self.embed(text)).transpose()?.flatten();
         self.edits.apply(edit)?;
-        self.rescore(edit.class(), note)
+        self.rescore(edit.class(), self.last_done(), note)
     }
 
     /// Takes the last edit back.
@@ -232,7 +234,8 @@ impl PromptDesk {
     /// [`EditError::NothingToUndo`].
     pub fn undo(&mut self) -> Result<(), DeskError> {
         let class = self.edits.undo()?;
-        self.rescore(class, None)
+        let words = format!("undone: {}", self.edits.next_to_redo().unwrap_or_default());
+        self.rescore(class, words, None)
     }
 
     /// Does the edit again that was taken back last.
@@ -241,7 +244,7 @@ impl PromptDesk {
     /// [`EditError::NothingToRedo`].
     pub fn redo(&mut self) -> Result<(), DeskError> {
         let class = self.edits.redo()?;
-        self.rescore(class, None)
+        self.rescore(class, self.last_done(), None)
     }
 
     /// What each prompt of a class is like under any strategy of the session: in the order of its prompts, the disabled
@@ -297,11 +300,16 @@ impl PromptDesk {
         }))
     }
 
-    fn rescore(&mut self, class: usize, note: Option<String>) -> Result<(), DeskError> {
+    /// The newest change that stands, in words.
+    fn last_done(&self) -> String {
+        self.edits.trail().last().unwrap_or_default().to_owned()
+    }
+
+    fn rescore(&mut self, class: usize, words: String, note: Option<String>) -> Result<(), DeskError> {
         let prompts = self.raw(enabled(&self.edits.classes()[class]))?;
         let aggregation = self.session.strategies[self.strategy].aggregation;
         let flips = self.rescorer.rescore(class, aggregation, &prompts)?;
-        self.last = Some(LastChange { class, flips, note });
+        self.last = Some(LastChange { class, words, flips, note });
         Ok(())
     }
 

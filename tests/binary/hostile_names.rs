@@ -8,7 +8,8 @@ use cupl_tui::terminal_text::is_unsafe;
 use crate::program::{Bench, PHOTOS, text};
 
 /// Moves the cursor, fills the clipboard, rings, breaks the line, turns the direction of what follows.
-const HOSTILE: [&str; 3] = ["cat\u{1b}[2J\u{1b}]52;c;aGFoYQ==\u{7}", "fr\nog\u{9b}31m", "tr\u{202e}kcu\r\u{2066}"];
+const HOSTILE: [&str; 3] =
+    ["cat\u{1b}[2J\u{1b}]52;c;aGFoYQ==\u{7}", "fr\nog\u{9b}31m", "tr\u{202e}kcu\r\u{2066}"];
 
 /// Photos in folders of those names, two of them with such names too, and prompts with them.
 fn hostile() -> Bench {
@@ -22,7 +23,9 @@ fn hostile() -> Bench {
     fs::write(folder.join("notes\u{1b}[5m.txt"), b"").unwrap();
     let prompts: serde_json::Map<String, serde_json::Value> = HOSTILE
         .iter()
-        .map(|name| ((*name).to_owned(), serde_json::json!([format!("a {name}."), format!("A {name} looks odd.")])))
+        .map(|name| {
+            ((*name).to_owned(), serde_json::json!([format!("a {name}."), format!("A {name} looks odd.")]))
+        })
         .collect();
     fs::write(bench.path("cupl.json"), serde_json::Value::Object(prompts).to_string()).unwrap();
     bench

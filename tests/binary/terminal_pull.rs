@@ -65,3 +65,22 @@ fn a_declined_download_leads_to_other_experiments() {
     session.end();
     assert!(hub.asked_for().is_empty());
 }
+
+#[test]
+fn a_hub_that_takes_its_time_is_named() {
+    let bench = Bench::new();
+    let (go_on, told) = std::sync::mpsc::channel::<()>();
+    let told = std::sync::Mutex::new(told);
+    let hub = LoopbackHub::faulty(checkpoint(), move |wanted, before, _, _| {
+        if (wanted, before) == (&Wanted::Listing, 0) {
+            told.lock().unwrap().recv().unwrap();
+        }
+        None
+    });
+    let mut session = workbench(&bench, &hub, &[]);
+    session.wait_for("asking 127.0.0.1");
+    go_on.send(()).unwrap();
+    session.wait_for("Download 1");
+    session.press("q");
+    session.end();
+}

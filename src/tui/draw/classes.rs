@@ -300,7 +300,8 @@ fn draw_taken_for(
         return;
     }
     let height = usize::from(area.height.saturating_sub(2));
-    let first = first_row(page.selected, pairs.len(), height);
+    let selected = page.row(&pairs);
+    let first = first_row(selected, pairs.len(), height);
     for (y, (index, confused)) in pairs.iter().enumerate().skip(first).take(height).enumerate() {
         let name = &session.classes[confused.predicted];
         let mut spans = vec![
@@ -313,7 +314,7 @@ fn draw_taken_for(
             let glyph = theme.glyphs.sign(confused.a.cmp(&confused.b));
             spans.push(Span::raw(format!("  {glyph}")));
         }
-        put(frame, area, y as u16 + 2, row_line(spans, index == page.selected, theme));
+        put(frame, area, y as u16 + 2, row_line(spans, index == selected, theme));
     }
 }
 

@@ -124,10 +124,11 @@ pub(super) fn draw_block(
     put(frame, area, 0, heading(state, theme, width));
     let names = usize::from(block_names(area.width));
     let cell = usize::from(BLOCK_CELL);
+    let (row_under, column_under) = (block.row(), block.column());
     let ellipsis = theme.glyphs.ellipsis;
     let mut columns = vec![Span::styled(text::fit("  true \\ taken for", names + 2, ""), theme.dim())];
     for (at, &class) in block.classes.iter().enumerate() {
-        let style = if at == block.column { theme.heading() } else { theme.dim() };
+        let style = if at == column_under { theme.heading() } else { theme.dim() };
         let name = text::fit(&session.classes[class], cell - 1, ellipsis);
         columns.push(Span::styled(format!(" {name}"), style));
     }
@@ -136,12 +137,12 @@ pub(super) fn draw_block(
     let (a, b) = (state.strategies.a, state.strategies.b);
     let [a, b] = [a, b].map(|strategy| &session.strategies[strategy].evaluation.confusion);
     let height = usize::from(area.height.saturating_sub(3));
-    let first = first_row(block.row, block.classes.len(), height);
+    let first = first_row(row_under, block.classes.len(), height);
     for (y, (row, &truth)) in block.classes.iter().enumerate().skip(first).take(height).enumerate() {
         let images = a.images_of(truth).max(1);
         let name = text::fit_middle(&session.classes[truth], names, ellipsis);
-        let style = if row == block.row { theme.heading() } else { Style::new() };
-        let cursor = if row == block.row { theme.glyphs.cursor } else { " " };
+        let style = if row == row_under { theme.heading() } else { Style::new() };
+        let cursor = if row == row_under { theme.glyphs.cursor } else { " " };
         let mut spans = vec![Span::styled(format!("{cursor}{name} "), style)];
         for (column, &predicted) in block.classes.iter().enumerate() {
             let (in_a, in_b) = (a.images(truth, predicted), b.images(truth, predicted));
@@ -157,28 +158,26 @@ pub(super) fn draw_block(
             };
             let share = f64::from(share) / f64::from(images);
             let mut style = theme.heat(share, gained, truth == predicted);
-            if (row, column) == (block.row, block.column) {
+            if (row, column) == (row_under, column_under) {
                 style = style.reversed().bold();
             }
             spans.push(Span::styled(format!("{text:>cell$}"), style));
         }
         put(frame, area, y as u16 + 2, Line::from(spans));
     }
-    let (truth, predicted) = (block.classes.get(block.row), block.classes.get(block.column));
-    if let (Some(&truth), Some(&predicted)) = (truth, predicted) {
-        let (a, b) = (a.images(truth, predicted), b.images(truth, predicted));
-        let mut line = format!(
-            " {} {} {}: {} with A",
-            session.classes[truth],
-            theme.glyphs.arrow,
-            session.classes[predicted],
-            text::count(a as usize)
-        );
-        if state.strategies.is_pair() {
-            line.push_str(&format!(", {} with B", text::count(b as usize)));
-        }
-        put(frame, area, area.height.saturating_sub(1), Line::raw(text::fit(&line, width, ellipsis)));
+    let (truth, predicted) = (block.truth, block.predicted);
+    let (a, b) = (a.images(truth, predicted), b.images(truth, predicted));
+    let mut line = format!(
+        " {} {} {}: {} with A",
+        session.classes[truth],
+        theme.glyphs.arrow,
+        session.classes[predicted],
+        text::count(a as usize)
+    );
+    if state.strategies.is_pair() {
+        line.push_str(&format!(", {} with B", text::count(b as usize)));
     }
+    put(frame, area, area.height.saturating_sub(1), Line::raw(text::fit(&line, width, ellipsis)));
 }
 
 /// A dot for none, so that the numbers stand out.

@@ -47,7 +47,11 @@ fn draw_heading(frame: &mut Frame<'_>, area: Rect, state: &State, session: &Sess
         parts.push(format!("with {:?}", view.selection.name));
     }
     let place = if view.list.is_empty() { 0 } else { view.selected + 1 };
-    parts.push(format!("{} of {}", text::count(place), text::count(view.list.len())));
+    let count = text::count(view.list.len());
+    parts.push(match view.aside {
+        Some(_) => format!("not one of the {count}"),
+        None => format!("{} of {count}", text::count(place)),
+    });
     let left = format!(" {}", parts.join(&format!(" {dot} ")));
     let mut names = vec![strategy_name(state, state.strategies.a, width / 5, theme), Span::raw(" ")];
     if state.strategies.is_pair() {

@@ -23,6 +23,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &The
                 let bar = bar(progress.fraction(), 12, &theme.glyphs);
                 (theme.glyphs.on, format!("{bar} {progress}"))
             }
+            Job::Asking(host) => (theme.glyphs.on, format!("asking {host}")),
             Job::Stopping => (theme.glyphs.on, "stopping after the batch in flight".to_owned()),
             Job::Stopped => (theme.glyphs.wrong, "stopped; r goes on from there".to_owned()),
             Job::Failed(problem) => {

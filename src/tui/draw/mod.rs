@@ -74,10 +74,7 @@ pub fn draw(frame: &mut Frame<'_>, state: &State, theme: &Theme) {
     }
     match &state.overlay {
         Some(Overlay::Commands(view)) => overlay::commands(frame, body, view, state, theme),
-        Some(Overlay::Message(message, line)) => {
-            let text = state.messages.get(*message).map_or("", String::as_str);
-            overlay::message(frame, body, text, *line, theme);
-        }
+        Some(Overlay::Message { text, line }) => overlay::message(frame, body, text, *line, theme),
         Some(Overlay::Form(form)) => overlay::form(frame, body, form, theme),
         Some(Overlay::Leaving) => overlay::leaving(frame, body, state, theme),
         None => {}
@@ -150,8 +147,16 @@ fn tab_places(state: &State, width: usize) -> Vec<(Screen, String, usize)> {
     places
 }
 
+/// Whether there are tabs.
+fn has_tabs(state: &State) -> bool {
+    state.session.is_some() && state.screen != Screen::Opening && !layout::is_too_small(state.size)
+}
+
 /// The screen whose tab is at a column.
 pub fn tab_at(state: &State, column: u16) -> Option<Screen> {
+    if !has_tabs(state) {
+        return None;
+    }
     let column = usize::from(column);
     tab_places(state, usize::from(state.size.width))
         .into_iter()
@@ -160,7 +165,7 @@ pub fn tab_at(state: &State, column: u16) -> Option<Screen> {
 }
 
 fn tabs(state: &State, theme: &Theme, width: usize) -> Line<'static> {
-    if state.session.is_none() || state.screen == Screen::Opening {
+    if !has_tabs(state) {
         return Line::default();
     }
     let mut spans = vec![Span::raw(" ")];

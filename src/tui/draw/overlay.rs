@@ -19,7 +19,7 @@ pub(super) fn commands(frame: &mut Frame<'_>, area: Rect, view: &CommandsView, s
     Clear.render(area, frame.buffer_mut());
     let width = usize::from(area.width);
     let here = state.place();
-    let rows = view.rows(&state.keymap, here);
+    let rows = view.rows(&state.keymap);
     let height = usize::from(area.height.saturating_sub(2));
     let first = first_row(view.selected, rows.len(), height);
     let mut heading = vec![Span::styled(" Commands and keys ", theme.heading())];
@@ -104,6 +104,9 @@ pub(super) fn form(frame: &mut Frame<'_>, area: Rect, form: &Form, theme: &Theme
 
 pub(super) fn leaving(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
     let mut lines = Vec::new();
+    if !state.jobs.any_runs() && !state.prompts.is_unsaved() {
+        lines.push("Nothing runs any more, and nothing is unsaved.");
+    }
     if state.jobs.any_runs() {
         lines.push(match state.in_memory {
             true => "A job is running, and its store in memory ends with the program.",

@@ -201,12 +201,11 @@ fn similarity_words(similarity: &PromptSimilarity, session: &Session, theme: &Th
     words
 }
 
-/// `frog: prompt 3 disabled: 5 images flip, 3 to their class, 1 away from it`
+/// `frog: prompt 3 disabled · 5 predictions change: 3 gained, 1 lost`
 fn change_words(now: &DeskState, session: &Session, theme: &Theme) -> Option<String> {
-    let (last, done) = (now.last.as_ref()?, now.trail.last());
+    let last = now.last.as_ref()?;
     let (gained, lost) = session.gained_and_lost(&last.flips);
-    let what = done.map_or_else(|| "undone".to_owned(), Clone::clone);
-    let dot = theme.glyphs.dot;
+    let (what, dot) = (&last.words, theme.glyphs.dot);
     Some(match last.flips.len() {
         0 => format!(" {what} {dot} no prediction changes"),
         flips => format!(" {what} {dot} {flips} predictions change: {gained} gained, {lost} lost"),

@@ -109,6 +109,7 @@ fn draw_table(frame: &mut Frame<'_>, area: Rect, state: &State, session: &Sessio
         let name = text::fit_middle(pending, name_width, theme.glyphs.ellipsis);
         let how_far = match &state.job {
             Job::Running(Some(progress)) => progress.to_string(),
+            Job::Asking(host) => format!("asking {host}"),
             _ => "embedding".to_owned(),
         };
         let line = format!("   {} {name} {how_far}", theme.glyphs.off);

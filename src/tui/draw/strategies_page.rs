@@ -60,7 +60,7 @@ pub(super) fn draw(
     theme: &Theme,
 ) {
     let lines = match &page.answer {
-        PageAnswer::Waiting => return draw_waiting(frame, area, state, theme),
+        PageAnswer::Unasked | PageAnswer::Waiting => return draw_waiting(frame, area, state, theme),
         PageAnswer::Refused(message) => {
             put_text(frame, area, 0, message, theme.problem());
             return;
@@ -116,7 +116,7 @@ fn lines(
         PageAnswer::Calibrated(calibrations) => calibration(state, page, calibrations, size, theme),
         PageAnswer::Curves(curves) => learning_curves(state, session, page, curves, size, theme),
         PageAnswer::Pruned(pruning) => pruned(state, session, page, pruning, size, theme),
-        PageAnswer::Waiting | PageAnswer::Refused(_) => Vec::new(),
+        PageAnswer::Unasked | PageAnswer::Waiting | PageAnswer::Refused(_) => Vec::new(),
     }
 }
 

@@ -38,6 +38,9 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &The
                 );
             }
         }
+        Job::Asking(host) => {
+            line(frame, format!("asking {host} for the checkpoint's files"), theme.heading());
+        }
         Job::Stopping => line(frame, "stopping after the batch in flight".into(), theme.heading()),
         Job::Stopped => {
             line(frame, "stopped".into(), theme.heading());
@@ -65,7 +68,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &The
             return;
         }
     }
-    if state.job.is_running() && !state.in_memory {
+    if state.job.is_running() && !matches!(state.job, Job::Asking(_)) && !state.in_memory {
         line(frame, String::new(), theme.dim());
         line(
             frame,

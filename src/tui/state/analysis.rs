@@ -47,6 +47,21 @@ impl State {
         at_work
     }
 
+    /// Another session of the same experiment is open: what was asked is asked again, but for what still holds.
+    pub(super) fn renew_analysis(&mut self, keeps: impl Fn(usize) -> bool) {
+        if matches!(self.analysis, Analysis::Opening(_)) {
+            self.jobs.set(ANALYSIS_JOB, &Job::Stopped);
+        }
+        self.analysis = Analysis::Closed;
+        self.findings.renew();
+        if let Some(view) = &mut self.images.explanation {
+            view.renew(&keeps);
+        }
+        if let Some(page) = &mut self.strategies_page {
+            page.renew(&keeps);
+        }
+    }
+
     /// What was asked belongs to another session.
     pub(super) fn forget_analysis(&mut self) {
         self.stop_analysis();
@@ -105,10 +120,10 @@ impl State {
                 self.messages.push(message.clone());
                 self.findings.give_up(&message);
                 if let Some(view) = &mut self.images.explanation {
-                    view.answer = ExplanationAnswer::Refused(message.clone());
+                    view.give_up(&message);
                 }
                 if let Some(page) = &mut self.strategies_page {
-                    page.answer = PageAnswer::Refused(message.clone());
+                    page.give_up(&message);
                 }
                 self.analysis = Analysis::Failed(message);
             }

@@ -1,5 +1,6 @@
 //! The table of classes: its order, its filter, and the one that is opened.
 
+use super::confusion::Pair;
 use super::focus::Strategies;
 use super::step::Step;
 use crate::workbench::{Change, ClassColumn, ClassRow, Session, class_table, sort_classes};
@@ -30,8 +31,20 @@ pub struct ClassesView {
 pub struct ClassPage {
     /// An index into the session's classes.
     pub class: usize,
-    /// The row under the cursor: a class that it is taken for.
-    pub selected: usize,
+    /// The class under the cursor that it is taken for; without one, the first.
+    pub predicted: Option<usize>,
+}
+
+impl ClassPage {
+    /// Of a class, the cursor on the first that it is taken for.
+    pub fn of(class: usize) -> Self {
+        Self { class, predicted: None }
+    }
+
+    /// The row under the cursor among the pairs that are shown; the cursor follows its class when their order changes.
+    pub fn row(&self, pairs: &[Pair]) -> usize {
+        pairs.iter().position(|pair| Some(pair.predicted) == self.predicted).unwrap_or(0)
+    }
 }
 
 impl Default for ClassesView {

@@ -5,8 +5,10 @@ use crate::tui::keymap::Keymap;
 use crate::tui::text_input::TextInput;
 
 /// The list, what is searched for in it, and the row under the cursor.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandsView {
+    /// Where it was opened: what works there comes first, also when something else is below it by now.
+    pub here: Context,
     /// Part of a name, a key or a description.
     pub search: TextInput,
     /// Keys are typed into it.
@@ -16,8 +18,13 @@ pub struct CommandsView {
 }
 
 impl CommandsView {
-    /// The rows of the action table that match, those that work here first.
-    pub fn rows(&self, keymap: &Keymap, here: Context) -> Vec<(usize, &'static Binding)> {
+    /// Opened in a place.
+    pub fn new(here: Context, searching: bool) -> Self {
+        Self { here, search: TextInput::default(), searching, selected: 0 }
+    }
+
+    /// The rows of the action table that match, those that work where it was opened first.
+    pub fn rows(&self, keymap: &Keymap) -> Vec<(usize, &'static Binding)> {
         let wanted = self.search.text().to_lowercase();
         let matches = |(row, binding): &(usize, &Binding)| {
             let words = format!("{} {}", binding.name.replace('-', " "), binding.description).to_lowercase();
@@ -25,7 +32,7 @@ impl CommandsView {
                 || keymap.keys(*row).iter().any(|key| *key == self.search.text())
         };
         let mut rows: Vec<(usize, &'static Binding)> = BINDINGS.iter().enumerate().filter(matches).collect();
-        rows.sort_by_key(|(_, binding)| !binding.works_in(here));
+        rows.sort_by_key(|(_, binding)| !binding.works_in(self.here));
         rows
     }
 }

@@ -51,10 +51,26 @@ pub struct Block {
     pub class: usize,
     /// Rows and columns: indices into the session's classes.
     pub classes: Vec<usize>,
+    /// The true class of the cell under the cursor.
+    pub truth: usize,
+    /// Its predicted class.
+    pub predicted: usize,
+}
+
+impl Block {
     /// The row under the cursor.
-    pub row: usize,
+    pub fn row(&self) -> usize {
+        self.place(self.truth)
+    }
+
     /// The column under the cursor.
-    pub column: usize,
+    pub fn column(&self) -> usize {
+        self.place(self.predicted)
+    }
+
+    fn place(&self, class: usize) -> usize {
+        self.classes.iter().position(|&other| other == class).unwrap_or(0)
+    }
 }
 
 /// The confusions.
@@ -114,30 +130,43 @@ impl ConfusionView {
             .unwrap_or(0);
     }
 
-    /// Opens the matrix around a class, at most `size` classes; the cursor goes to the pair.
+    /// Opens the matrix around a class, of at most `size` classes; the cursor goes to the cell of a true and a predicted
+    /// class, both of which are in it as far as there is room.
     pub fn open_block(
         &mut self,
         session: &Session,
         strategies: &Strategies,
         class: usize,
-        predicted: Option<usize>,
+        (truth, predicted): (usize, usize),
         size: usize,
     ) {
         let (a, b) = (evaluation(session, strategies.a), evaluation(session, strategies.b));
-        let classes = match self.whose(strategies) {
+        let mut classes = match self.whose(strategies) {
             Whose::A => a.confusion_block(class, size),
             Whose::B => b.confusion_block(class, size),
             Whose::Difference => confusion_change_block(a, b, class, size),
         };
-        let place = |wanted: usize| classes.iter().position(|&other| other == wanted);
-        let column = predicted.and_then(place).unwrap_or(0);
-        self.block = Some(Block { class, row: 0, column, classes });
+        let needed = [class, truth, predicted];
+        for wanted in needed {
+            if classes.contains(&wanted) {
+                continue;
+            }
+            if classes.len() < size {
+                classes.push(wanted);
+            } else if let Some(place) = classes.iter().rposition(|other| !needed.contains(other)) {
+                classes[place] = wanted;
+            }
+        }
+        self.block = Some(Block { class, classes, truth, predicted });
     }
 
     /// Moves in the list or, by rows, in the matrix.
     pub fn move_by(&mut self, step: Step, half: usize) {
         match &mut self.block {
-            Some(block) => block.row = step.apply(block.row, block.classes.len(), half),
+            Some(block) => {
+                let row = step.apply(block.row(), block.classes.len(), half);
+                block.truth = block.classes.get(row).copied().unwrap_or(block.class);
+            }
             None => self.selected = step.apply(self.selected, self.pairs.len(), half),
         }
     }
@@ -145,14 +174,15 @@ impl ConfusionView {
     /// Moves in the matrix, by columns.
     pub fn move_sideways(&mut self, by: isize) {
         if let Some(block) = &mut self.block {
-            block.column = Step::One(by).apply(block.column, block.classes.len(), 1);
+            let column = Step::One(by).apply(block.column(), block.classes.len(), 1);
+            block.predicted = block.classes.get(column).copied().unwrap_or(block.class);
         }
     }
 
     /// The cell under the cursor, of the strategy that has more of its images.
     pub fn cell(&self, session: &Session, strategies: &Strategies) -> Option<ConfusionCell> {
         let (truth, predicted) = match &self.block {
-            Some(block) => (*block.classes.get(block.row)?, *block.classes.get(block.column)?),
+            Some(block) => (block.truth, block.predicted),
             None => self.pairs.get(self.selected).map(|pair| (pair.truth, pair.predicted))?,
         };
         let images = |strategy: usize| evaluation(session, strategy).confusion.images(truth, predicted);

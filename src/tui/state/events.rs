@@ -28,6 +28,8 @@ pub enum Event {
     Resize(Size),
     /// The session's job says how far it is.
     Progress(Progress),
+    /// The session's job asks a hub, whose name this is, what there is of a checkpoint.
+    Asking(String),
     /// The session's job is done; how the user left it last time.
     Opened(Arc<Session>, Option<Remembered>),
     /// The session's job stopped when asked to.

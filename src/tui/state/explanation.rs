@@ -23,6 +23,8 @@ pub struct ExplanationView {
 /// What the question came to.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ExplanationAnswer {
+    /// Nobody asked yet.
+    Unasked,
     /// It is being worked out.
     Waiting,
     /// For each of the strategies.
@@ -68,7 +70,7 @@ impl ExplanationView {
             strategies: Vec::new(),
             on_b: strategies.is_pair(),
             selected: 0,
-            answer: ExplanationAnswer::Waiting,
+            answer: ExplanationAnswer::Unasked,
         }
     }
 
@@ -91,10 +93,26 @@ impl ExplanationView {
         self.selected = 0;
     }
 
+    /// What was asked is not answered any more.
+    pub(super) fn give_up(&mut self, why: &str) {
+        if !matches!(self.answer, ExplanationAnswer::Explained(_)) {
+            self.answer = ExplanationAnswer::Refused(why.to_owned());
+        }
+    }
+
+    /// Is to be asked for again, unless it is there and its strategies are as they were.
+    pub(super) fn renew(&mut self, keeps: impl Fn(usize) -> bool) {
+        let is_there = matches!(self.answer, ExplanationAnswer::Explained(_));
+        if !is_there || !self.strategies.iter().all(|&strategy| keeps(strategy)) {
+            self.answer = ExplanationAnswer::Unasked;
+        }
+    }
+
     /// Moves the cursor.
     pub fn move_by(&mut self, step: Step, half: usize) {
-        let rows = self.explanation().map_or(0, |explanation| rows(explanation).len());
-        self.selected = step.apply(self.selected, rows, half);
+        if let Some(explanation) = self.explanation() {
+            self.selected = step.apply(self.selected, rows(explanation).len(), half);
+        }
     }
 
     /// The class under the cursor, and the prompt of it.
@@ -124,13 +142,16 @@ impl State {
             strategies.push(self.strategies.b);
         }
         let view = self.images.explanation.as_mut()?;
-        if view.image == image && view.strategies == strategies {
+        let is_other = view.image != image || view.strategies != strategies;
+        if !is_other && view.answer != ExplanationAnswer::Unasked {
             return None;
         }
-        view.image = image;
-        view.on_b &= strategies.len() > 1;
-        view.strategies.clone_from(&strategies);
-        view.selected = 0;
+        if is_other {
+            view.image = image;
+            view.on_b &= strategies.len() > 1;
+            view.strategies.clone_from(&strategies);
+            view.selected = 0;
+        }
         view.answer = ExplanationAnswer::Waiting;
         Some(self.ask(AnalysisRequest::Explain { image, strategies }))
     }

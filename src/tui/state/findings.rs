@@ -12,6 +12,8 @@ pub struct FindingsView {
     pub answer: FindingsAnswer,
     /// The finding under the cursor.
     pub selected: usize,
+    /// The one that was under it before they were looked for again.
+    kept: Option<Finding>,
 }
 
 /// What the question came to.
@@ -49,6 +51,12 @@ impl FindingsView {
         }
     }
 
+    /// They are to be looked for again; the cursor goes back to the one that it stands on.
+    pub(super) fn renew(&mut self) {
+        self.kept = self.current().cloned().or(self.kept.take());
+        self.answer = FindingsAnswer::Unasked;
+    }
+
     /// Moves the cursor.
     pub fn move_by(&mut self, step: Step, half: usize) {
         self.selected = step.apply(self.selected, self.list().len(), half);
@@ -76,8 +84,10 @@ impl State {
                     && finding.prompt.as_ref().is_none_or(|of| of.strategy < session.strategies.len())
             });
         }
-        self.findings.answer = FindingsAnswer::Found(findings);
-        self.findings.selected = 0;
+        let view = &mut self.findings;
+        let kept = view.current().cloned().or(view.kept.take());
+        view.selected = findings.iter().position(|finding| Some(finding) == kept.as_ref()).unwrap_or(0);
+        view.answer = FindingsAnswer::Found(findings);
     }
 
     /// Goes to where a finding can be looked at: its prompt, its image, its class.
@@ -108,7 +118,7 @@ impl State {
             self.images.inspecting = true;
             self.visit(Screen::Images);
         } else if let Some(class) = class {
-            self.classes.page = Some(ClassPage { class, selected: 0 });
+            self.classes.page = Some(ClassPage::of(class));
             self.visit(Screen::Classes);
         } else {
             self.notice = Some("This finding is about no class or image in particular.".to_owned());

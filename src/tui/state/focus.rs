@@ -59,6 +59,29 @@ impl Strategies {
         Self { shown: vec![true; count], selected: b, a, b, against_a: Vec::new() }
     }
 
+    /// The same in another session of the experiment, which may have more strategies: those are shown too.
+    pub fn carried_over(&self, before: &Session, now: &Session) -> Self {
+        let place = |strategy: usize| {
+            let name = &before.strategies[strategy].name;
+            now.strategies.iter().position(|other| other.name == *name)
+        };
+        let fresh = Self::of(now);
+        let a = place(self.a).unwrap_or(fresh.a);
+        let mut shown = fresh.shown;
+        for (strategy, &is_shown) in self.shown.iter().enumerate() {
+            if let Some(strategy) = place(strategy) {
+                shown[strategy] = is_shown || strategy == a;
+            }
+        }
+        let b = if self.is_pair() { place(self.b).filter(|&b| shown[b]) } else { Some(a) };
+        let selected = place(self.selected).unwrap_or(a);
+        let mut carried = Self { shown, selected, a, b: b.unwrap_or(a), against_a: Vec::new() };
+        if b.is_none() {
+            carried.choose_b();
+        }
+        carried
+    }
+
     /// Whether two strategies are compared; otherwise A stands alone.
     pub fn is_pair(&self) -> bool {
         self.a != self.b

@@ -61,6 +61,10 @@ pub struct Form {
     pub problem: Option<String>,
     /// What the path under the cursor could go on with.
     pub completions: Vec<String>,
+    /// Rows are still to come.
+    pub reading: bool,
+    /// The row whose path is being completed, and what stands there.
+    completing: Option<(usize, TextInput)>,
 }
 
 /// What a key does to a form.
@@ -96,12 +100,21 @@ impl Form {
         )
     }
 
-    /// For one more strategy of these prompt sets.
-    pub fn add_strategy(sets: Vec<String>, aggregations: Vec<String>) -> Self {
-        let mut rows =
+    /// For one more strategy; the prompt sets that there are come later.
+    pub fn add_strategy(aggregations: Vec<String>) -> Self {
+        let rows =
             vec![text("name", false), Row::Choice { label: "aggregation", options: aggregations, chosen: 0 }];
-        rows.extend(sets.into_iter().map(|label| Row::Check { label, on: false }));
-        Self::new(FormKind::AddStrategy, "Add a strategy", rows)
+        let form = Self::new(FormKind::AddStrategy, "Reading the prompt sets that there are", rows);
+        Self { reading: true, ..form }
+    }
+
+    /// The prompt sets that there are, and why some are missing: they come behind the other rows.
+    pub fn has_prompt_sets(&mut self, sets: Vec<String>, problem: Option<String>) {
+        if self.kind == FormKind::AddStrategy && std::mem::take(&mut self.reading) {
+            self.heading = "Add a strategy";
+            self.rows.extend(sets.into_iter().map(|label| Row::Check { label, on: false }));
+            self.problem = problem;
+        }
     }
 
     /// For prompts that a language model is to write; what the experiment says of it stands there already.
@@ -134,7 +147,16 @@ impl Form {
     }
 
     fn new(kind: FormKind, heading: &'static str, rows: Vec<Row>) -> Self {
-        Self { kind, heading, rows, at: 0, problem: None, completions: Vec::new() }
+        Self {
+            kind,
+            heading,
+            rows,
+            at: 0,
+            problem: None,
+            completions: Vec::new(),
+            reading: false,
+            completing: None,
+        }
     }
 
     /// What is typed in a row.
@@ -162,13 +184,17 @@ impl Form {
         })
     }
 
-    /// Takes a completed path, if its row still says what was completed.
+    /// Takes a completed path, if it is the one that was asked for last and its row is still as it was then.
     pub fn complete(&mut self, row: usize, before: &str, text: String, completions: Vec<String>) {
-        if let Some(Row::Text { input, path: true, .. }) = self.rows.get_mut(row)
-            && input.text() == before
+        let is_asked = |asked: &mut (usize, TextInput)| asked.0 == row && asked.1.text() == before;
+        let Some((_, asked)) = self.completing.take_if(is_asked) else { return };
+        if let Some(Row::Text { input, .. }) = self.rows.get_mut(row)
+            && *input == asked
         {
             *input = TextInput::new(text);
-            self.completions = completions;
+            if self.at == row {
+                self.completions = completions;
+            }
         }
     }
 
@@ -180,6 +206,7 @@ impl Form {
             (KeyCode::Esc, _) => return Pressed::Closed,
             (KeyCode::Enter, _) => return Pressed::Submitted,
             (KeyCode::Tab, Row::Text { input, path: true, .. }) if !input.text().is_empty() => {
+                self.completing = Some((at, input.clone()));
                 return Pressed::Complete { row: at, text: input.text().to_owned() };
             }
             (KeyCode::Tab, _) => self.go(if at == last { 0 } else { at + 1 }),

@@ -93,6 +93,14 @@ impl GenerationView {
         self.class()?.sentences.get(self.sentence?)
     }
 
+    /// The cursor stays on the sentence at a place of its class's line, or goes to the next one.
+    fn find_sentence(&mut self, at: Option<usize>) {
+        let Some(class) = self.classes.get(self.selected) else { return };
+        let last = class.sentences.len().saturating_sub(1);
+        let place = at.map(|at| class.sentences.partition_point(|sentence| sentence.at < at));
+        self.sentence = self.sentence.map(|sentence| place.unwrap_or(sentence).min(last));
+    }
+
     /// Moves the cursor.
     pub fn move_by(&mut self, step: Step, half: usize) {
         match self.sentence {
@@ -204,14 +212,18 @@ impl State {
         match notice {
             GenerationJobNotice::Opened(plan, classes) => {
                 view.plan = Some(*plan);
+                let at = view.current().map(|sentence| sentence.at);
                 view.classes = classes;
+                view.find_sentence(at);
             }
             GenerationJobNotice::Changed(change) => {
-                if let Some(class) = view.classes.get_mut(change.class) {
+                if let Some(class) = view.classes.get(change.class) {
                     if change.now.sentences.len() > class.sentences.len() {
                         view.latest = Some(change.class);
                     }
-                    *class = change.now;
+                    let at = view.current().map(|sentence| sentence.at);
+                    view.classes[change.class] = change.now;
+                    view.find_sentence(at);
                     view.pace = change.pace;
                 }
             }

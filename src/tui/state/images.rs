@@ -1,5 +1,6 @@
 //! The images that are looked at: a gallery, and one of them large.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::explanation::ExplanationView;
@@ -41,6 +42,8 @@ pub struct ImagesView {
     pub selected: usize,
     /// It is shown large.
     pub inspecting: bool,
+    /// The image that is shown large, where it is not in the list any more.
+    pub aside: Option<usize>,
     /// Why it is seen as it is.
     pub explanation: Option<ExplanationView>,
     /// Only those whose prediction the changes of prompts flip, in place of a filter.
@@ -59,6 +62,7 @@ impl Default for ImagesView {
             list: Vec::new(),
             selected: 0,
             inspecting: false,
+            aside: None,
             explanation: None,
             flips: None,
         }
@@ -66,27 +70,66 @@ impl Default for ImagesView {
 }
 
 impl ImagesView {
-    /// Lists them anew, after the filter, the strategies or the session changed; the cursor stays on its image.
+    /// Lists them anew, after their choice changed; the cursor stays on its image, or goes to the next one that is still
+    /// there.
     pub fn fill(&mut self, session: &Session, strategies: &Strategies) {
         let choices = ImageFilter::choices(strategies.is_pair());
         if !choices.contains(&self.selection.filter) {
             self.selection.filter = choices[0];
         }
-        let kept = self.current();
         let listed = strategies.listed();
         let mut list = self.selection.images(session, &strategies.focus(&listed));
         if self.flips.is_some() {
             list.retain(|&image| self.flip(image).is_some());
             list.sort_by_key(|&image| self.flip(image).map(|flip| Flip::of(session, flip)));
         }
+        let place = |image: usize| list.iter().position(|&other| other == image);
+        let kept = self.current().and_then(place);
+        self.selected = kept.or_else(|| self.next_of(&list)).unwrap_or(0);
         self.list = list;
-        self.selected = kept.and_then(|kept| self.list.iter().position(|&image| image == kept)).unwrap_or(0);
+        self.aside = None;
         self.inspecting &= !self.list.is_empty();
+    }
+
+    /// Where the first image behind the cursor that is still there stands, or the last one before it.
+    fn next_of(&self, list: &[usize]) -> Option<usize> {
+        let places: HashMap<usize, usize> =
+            list.iter().enumerate().map(|(place, &image)| (image, place)).collect();
+        let (before, from) = self.list.split_at(self.selected.min(self.list.len()));
+        from.iter().chain(before.iter().rev()).find_map(|image| places.get(image)).copied()
+    }
+
+    /// Lists them anew, after something else changed: an image that is shown large stays, in the list or not.
+    pub fn refresh(&mut self, session: &Session, strategies: &Strategies) {
+        let large = self.current().filter(|_| self.inspecting);
+        self.fill(session, strategies);
+        if large.is_some() && self.current() != large {
+            (self.aside, self.inspecting) = (large, true);
+        }
     }
 
     /// The session's image under the cursor.
     pub fn current(&self) -> Option<usize> {
-        self.list.get(self.selected).copied()
+        self.aside.or_else(|| self.list.get(self.selected).copied())
+    }
+
+    /// Whether some are left out for another reason than the filter.
+    pub fn is_narrowed(&self) -> bool {
+        let selection = &self.selection;
+        let is_part = selection.class.is_some() || selection.cell.is_some() || !selection.name.is_empty();
+        is_part || self.flips.is_some()
+    }
+
+    /// Leaves none out for another reason than the filter.
+    pub fn widen(&mut self) {
+        self.flips = None;
+        self.selection =
+            ImageSelection { filter: self.selection.filter, class: None, cell: None, name: String::new() };
+    }
+
+    /// From the large image back to all of them.
+    pub fn close(&mut self) {
+        (self.inspecting, self.aside) = (false, None);
     }
 
     /// What the changes of prompts do to an image, where that is what is looked at.
@@ -101,9 +144,8 @@ impl ImagesView {
         self.selection =
             ImageSelection { filter: ImageFilter::Every, class: None, cell: None, name: String::new() };
         self.flips = Some(flips);
-        self.selected = 0;
-        self.inspecting = false;
-        self.list.clear();
+        self.close();
+        self.start_anew();
     }
 
     /// The next choice of images, or with `by` −1 the one before.
@@ -123,8 +165,7 @@ impl ImagesView {
             cell: None,
             name: String::new(),
         };
-        self.selected = 0;
-        self.list.clear();
+        self.start_anew();
     }
 
     /// Only the images of a cell of the confusion matrix.
@@ -132,21 +173,35 @@ impl ImagesView {
         self.flips = None;
         self.selection =
             ImageSelection { filter: ImageFilter::Every, class: None, cell: Some(cell), name: String::new() };
-        self.selected = 0;
+        self.start_anew();
+    }
+
+    /// The next list begins at its first image.
+    fn start_anew(&mut self) {
+        (self.selected, self.aside) = (0, None);
         self.list.clear();
     }
 
     /// Moves the cursor: by images while one is large, by rows of `columns` in the gallery.
     pub fn move_by(&mut self, step: Step, columns: usize, rows: usize) {
-        self.selected = if self.inspecting {
-            step.apply(self.selected, self.list.len(), 10)
-        } else {
-            step.in_grid(self.selected, self.list.len(), columns, rows)
-        };
+        match (self.inspecting, step) {
+            (true, Step::One(by)) => self.walk(by),
+            (true, _) => self.selected = step.apply(self.selected, self.list.len(), 10),
+            (false, _) => self.selected = step.in_grid(self.selected, self.list.len(), columns, rows),
+        }
+        if !self.list.is_empty() {
+            self.aside = None;
+        }
     }
 
     /// Moves the cursor by images.
     pub fn walk(&mut self, by: isize) {
+        // The cursor of an image that is not in the list stands before the next one that is.
+        let from_aside = self.aside.is_some() && by > 0 && !self.list.is_empty();
+        let by = if from_aside { by - 1 } else { by };
         self.selected = Step::One(by).apply(self.selected, self.list.len(), 1);
+        if !self.list.is_empty() {
+            self.aside = None;
+        }
     }
 }

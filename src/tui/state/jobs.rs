@@ -9,6 +9,8 @@ pub enum Job {
     Idle,
     /// It runs; progress once there is any.
     Running(Option<Progress>),
+    /// It asks a hub, whose name this is, what there is of a checkpoint.
+    Asking(String),
     /// The user wants it stopped; the batch in flight is finished first.
     Stopping,
     /// The user stopped it.
@@ -22,7 +24,7 @@ pub enum Job {
 impl Job {
     /// Whether it is at work.
     pub fn is_running(&self) -> bool {
-        matches!(self, Self::Running(_) | Self::Stopping)
+        matches!(self, Self::Running(_) | Self::Asking(_) | Self::Stopping)
     }
 }
 

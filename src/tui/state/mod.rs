@@ -11,13 +11,21 @@
 //! | `findings.rs` | what may be wrong with labels and prompts |
 //! | `generation.rs` | prompts that a language model writes |
 //! | `commands.rs`, `form.rs` | what lies over a screen |
+//! | `desk.rs` | the desk at which prompts are edited |
+//! | `typing.rs` | what is typed into the hint bar, and what for |
+//! | `opened.rs` | what stays when a session comes |
+//! | `ways.rs` | what Esc leaves, what a key that stops would stop |
 //! | `remembered.rs` | what is kept for the next time |
 //! | `step.rs` | how a selection moves |
+//!
+//! What threads say comes late. It changes what is shown and never where the user is: selections are kept by the thing that
+//! they are on, typed text goes to what it was begun on, and a dialog stays until its user closes it.
 
 mod analysis;
 pub mod classes;
 pub mod commands;
 pub mod confusion;
+mod desk;
 mod events;
 pub mod explanation;
 pub mod findings;
@@ -26,14 +34,16 @@ pub mod form;
 pub mod generation;
 pub mod images;
 pub mod jobs;
+mod opened;
 pub mod opening;
 pub mod prompts;
 pub mod remembered;
 pub mod step;
 pub mod strategies_page;
+mod typing;
 mod update;
+mod ways;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use ratatui::layout::{Position, Size};
@@ -44,12 +54,8 @@ use super::keymap::Keymap;
 use super::layout;
 use super::pictures::PictureKey;
 use super::pictures::cache::PictureCache;
-use super::text_input::TextInput;
 use crate::workbench::generation::GenerationSettings;
-use crate::workbench::{
-    Aggregation, ConfusionCell, DeskRequest, Edit, ImageFilter, Remedy, SavedPrompts, Session, demo,
-    taken_by_either,
-};
+use crate::workbench::{ConfusionCell, ImageFilter, Remedy, Session, taken_by_either};
 pub use analysis::Analysis;
 use classes::{ClassPage, ClassesView};
 use commands::CommandsView;
@@ -64,10 +70,11 @@ use images::ImagesView;
 use jobs::JobsView;
 pub use jobs::{Job, Problem};
 use opening::{OpeningRow, OpeningView};
-use prompts::{Desk, DeskStatus, PromptsView};
+use prompts::{Desk, PromptsView};
 pub use remembered::Remembered;
 use step::Step;
 use strategies_page::StrategiesPage;
+pub use typing::{Purpose, Typing};
 pub use update::update;
 
 /// Which screen is shown.
@@ -128,58 +135,17 @@ impl Screen {
 pub enum Overlay {
     /// Help and command palette.
     Commands(CommandsView),
-    /// A message with its full text; the first line shown.
-    Message(usize, usize),
+    /// A message with its full text.
+    Message {
+        /// The text.
+        text: String,
+        /// The first line shown.
+        line: usize,
+    },
     /// A form.
     Form(Form),
     /// "Quit although a job runs?"
     Leaving,
-}
-
-/// What is being typed into the hint bar.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Typing {
-    /// What for.
-    pub purpose: Purpose,
-    /// What stands there.
-    pub input: TextInput,
-}
-
-/// What typed text is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
-    /// Part of class names.
-    ClassFilter,
-    /// Part of the class names of a pair.
-    PairFilter,
-    /// Part of file names.
-    ImageName,
-    /// The file that a list is written to.
-    ListFile,
-    /// Another text for a prompt.
-    PromptText {
-        /// The prompt of the class.
-        prompt: usize,
-    },
-    /// The text of a new prompt.
-    NewPrompt,
-    /// The name of a prompt set.
-    PromptSetName,
-}
-
-impl Purpose {
-    /// What stands before the text.
-    pub fn prompt(self) -> &'static str {
-        match self {
-            Self::ClassFilter => "classes with",
-            Self::PairFilter => "pairs with",
-            Self::ImageName => "file names with",
-            Self::ListFile => "write the list to",
-            Self::PromptText { .. } => "prompt",
-            Self::NewPrompt => "new prompt",
-            Self::PromptSetName => "save as",
-        }
-    }
 }
 
 /// Everything the screens show.
@@ -203,6 +169,8 @@ pub struct State {
     pub typing: Option<Typing>,
     /// A strategy that is being embedded and evaluated.
     pub pending: Option<String>,
+    /// A strategy that was just added, and that nobody has looked at.
+    pub newcomer: Option<String>,
     /// A word about what was just done, until the next key.
     pub notice: Option<String>,
     /// A, B and the others.
@@ -243,9 +211,6 @@ pub struct State {
     pub memory_wanted: bool,
 }
 
-/// What the state calls the job that makes prompts ready to be edited.
-const DESK_JOB: &str = "read the embeddings for editing prompts";
-
 /// What the state calls the job that opens an experiment.
 const SESSION_JOB: &str = "open and evaluate the experiment";
 
@@ -262,6 +227,7 @@ impl State {
             overlay: None,
             typing: None,
             pending: None,
+            newcomer: None,
             notice: None,
             strategies: Strategies::default(),
             strategies_page: None,
@@ -290,11 +256,19 @@ impl State {
         self.jobs.begin(SESSION_JOB.to_owned());
     }
 
+    /// The session's job says how far it is; after it was told to stop, that is no news.
+    fn session_job_is(&mut self, job: Job) {
+        if self.job.is_running() && self.job != Job::Stopping {
+            self.jobs.set(SESSION_JOB, &job);
+            self.job = job;
+        }
+    }
+
     /// Where the keys go.
     pub fn context(&self) -> Context {
         match self.overlay {
             Some(Overlay::Commands(_)) => Context::Commands,
-            Some(Overlay::Message(..)) => Context::Commands,
+            Some(Overlay::Message { .. }) => Context::Commands,
             Some(Overlay::Leaving) => Context::Leaving,
             // A form takes its keys itself.
             Some(Overlay::Form(_)) | None => self.place(),
@@ -344,9 +318,7 @@ impl State {
             Context::Classes => self.classes.selected_class(),
             Context::Class => self.classes.page.as_ref().map(|page| page.class),
             Context::Pairs => self.confusion.pairs.get(self.confusion.selected).map(|pair| pair.truth),
-            Context::Block => {
-                self.confusion.block.as_ref().and_then(|block| block.classes.get(block.row).copied())
-            }
+            Context::Block => self.confusion.block.as_ref().map(|block| block.truth),
             Context::Gallery | Context::Inspector | Context::Explanation => {
                 self.images.current().map(|image| session.images[image].label)
             }
@@ -356,73 +328,11 @@ impl State {
         }
     }
 
-    /// A job has ended: the question whether to quit although it runs is out of date.
     fn end_job(&mut self, job: Job) {
         self.jobs.set(SESSION_JOB, &job);
         self.job = job;
         self.pending = None;
         self.problem_line = 0;
-        if self.overlay == Some(Overlay::Leaving) {
-            self.overlay = None;
-        }
-    }
-
-    fn open_session(&mut self, session: Arc<Session>, remembered: Option<Remembered>) {
-        let same = self.session.as_ref().is_some_and(|before| {
-            before.dataset_fingerprint == session.dataset_fingerprint
-                && before.checkpoint_fingerprint == session.checkpoint_fingerprint
-        });
-        let before = Remembered::of(self);
-        self.messages = messages(&session, self.in_memory);
-        self.forget_analysis();
-        self.images.flips = None;
-        self.strategies = Strategies::of(&session);
-        self.pictures.clear();
-        let known = self.session.as_ref().map_or(0, |before| before.strategies.len());
-        let newest = session.strategies.len().saturating_sub(1);
-        self.session = Some(session);
-        if same {
-            if let Some(before) = before {
-                before.restore(self);
-            }
-            // A desk knows the strategies that there were when it was opened.
-            if !self.prompts.is_unsaved() {
-                self.prompts.desk = None;
-            }
-            // What was just added is what the user wants to see.
-            if newest >= known {
-                self.strategies.selected = newest;
-                self.strategies.choose_b();
-            }
-        } else {
-            self.forget_views();
-            if let Some(remembered) = remembered {
-                remembered.restore(self);
-            }
-        }
-        self.refill();
-    }
-
-    /// Another experiment is about to be opened.
-    pub fn leave_experiment(&mut self) {
-        self.session = None;
-        self.forget_analysis();
-        self.overlay = None;
-        self.typing = None;
-        self.messages.clear();
-        self.forget_views();
-    }
-
-    /// What was looked at belongs to another experiment.
-    fn forget_views(&mut self) {
-        self.screen = Screen::Strategies;
-        self.back.clear();
-        self.classes = ClassesView::default();
-        self.confusion = ConfusionView::default();
-        self.images = ImagesView::default();
-        self.prompts = PromptsView::default();
-        self.forget_generation();
-        self.pictures.clear();
     }
 
     /// Works out everything that depends on A, B and the session.
@@ -431,7 +341,7 @@ impl State {
         self.strategies.compare(&session);
         self.classes.fill(&session, &self.strategies);
         self.list_confusions();
-        self.images.fill(&session, &self.strategies);
+        self.images.refresh(&session, &self.strategies);
         self.prompts.clamp(&session, &self.strategies);
     }
 
@@ -442,16 +352,38 @@ impl State {
         }
     }
 
-    /// An open matrix is made anew, as large as there is room.
+    /// An open matrix is made anew, as large as there is room; the cursor stays on its cell.
     fn fit_block(&mut self) {
-        if let Some(class) = self.confusion.block.as_ref().map(|block| block.class) {
-            self.open_block(class, None);
+        if let Some(block) = &self.confusion.block {
+            self.open_block(block.class, (block.truth, block.predicted));
         }
     }
 
+    /// The images are listed anew, after the user chose others.
     fn list_images(&mut self) {
         if let Some(session) = self.session.clone() {
             self.images.fill(&session, &self.strategies);
+        }
+    }
+
+    /// The same, after something else changed.
+    fn refresh_images(&mut self) {
+        if let Some(session) = self.session.clone() {
+            self.images.refresh(&session, &self.strategies);
+        }
+    }
+
+    /// The terminal has another size.
+    fn resize(&mut self, size: Size) {
+        self.size = size;
+        self.fit_block();
+        // Texts are wrapped anew, and may have fewer lines.
+        let last = |text: &str| super::draw::problem_lines(text, size.width).len().saturating_sub(1);
+        if let Some(Overlay::Message { text, line }) = &mut self.overlay {
+            *line = (*line).min(last(text));
+        }
+        if let Job::Failed(problem) = &self.job {
+            self.problem_line = self.problem_line.min(last(&problem.message));
         }
     }
 
@@ -469,10 +401,11 @@ impl State {
         self.screen = screen;
     }
 
-    fn open_block(&mut self, class: usize, predicted: Option<usize>) {
+    /// Opens the matrix around a class, the cursor on the cell of a true and a predicted class.
+    fn open_block(&mut self, class: usize, cell: (usize, usize)) {
         if let Some(session) = self.session.clone() {
             let size = layout::block_size(layout::body(self.size), block_names(self.size.width));
-            self.confusion.open_block(&session, &self.strategies, class, predicted, size);
+            self.confusion.open_block(&session, &self.strategies, class, cell, size);
         }
     }
 
@@ -499,14 +432,13 @@ impl State {
         let place = self.place();
         match &mut self.overlay {
             Some(Overlay::Commands(view)) => {
-                let rows = view.rows(&self.keymap, place).len();
+                let rows = view.rows(&self.keymap).len();
                 view.selected = step.apply(view.selected, rows, half);
                 return;
             }
-            Some(Overlay::Message(message, line)) => {
-                let width = usize::from(self.size.width).saturating_sub(4);
-                let text = self.messages.get(*message).map_or("", String::as_str);
-                *line = step.apply(*line, super::text::wrap(text, width).len(), half);
+            Some(Overlay::Message { text, line }) => {
+                let lines = super::draw::problem_lines(text, self.size.width).len();
+                *line = step.apply(*line, lines, half);
                 return;
             }
             Some(Overlay::Leaving | Overlay::Form(_)) => return,
@@ -539,9 +471,11 @@ impl State {
             }
             Context::Classes => self.classes.move_by(step, half),
             Context::Class => {
-                let pairs = self.classes.page.as_ref().map_or(0, |page| self.taken_for(page.class).len());
+                let class = self.classes.page.as_ref().map(|page| page.class);
+                let pairs = class.map_or_else(Vec::new, |class| self.taken_for(class));
                 if let Some(page) = &mut self.classes.page {
-                    page.selected = step.apply(page.selected, pairs, half);
+                    let row = step.apply(page.row(&pairs), pairs.len(), half);
+                    page.predicted = pairs.get(row).map(|pair| pair.predicted);
                 }
             }
             Context::Pairs | Context::Block => self.confusion.move_by(step, half),
@@ -555,11 +489,9 @@ impl State {
                 self.images.move_by(step, gallery.columns, gallery.rows);
             }
             Context::Prompts => {
-                let rows = self.session.as_ref().map_or(0, |session| {
-                    session.strategies[self.prompts.strategy(&self.strategies)].prompts[self.prompts.class]
-                        .len()
-                });
-                self.prompts.move_by(step, rows, half);
+                if let Some(session) = &self.session {
+                    self.prompts.move_by(step, session, &self.strategies, half);
+                }
             }
             Context::Generation => {
                 if let Some(view) = &mut self.generation {
@@ -591,12 +523,15 @@ impl State {
             Context::Strategies => self.visit(Screen::Classes),
             Context::Classes => {
                 if let Some(class) = self.classes.selected_class() {
-                    self.classes.page = Some(ClassPage { class, selected: 0 });
+                    self.classes.page = Some(ClassPage::of(class));
                 }
             }
             Context::Class => {
-                let page = self.classes.page.clone();
-                let pair = page.and_then(|page| self.taken_for(page.class).get(page.selected).copied());
+                let of_page = |page: &ClassPage| {
+                    let pairs = self.taken_for(page.class);
+                    pairs.get(page.row(&pairs)).copied()
+                };
+                let pair = self.classes.page.as_ref().and_then(of_page);
                 if let Some(pair) = pair {
                     let strategy = if pair.a > pair.b { self.strategies.a } else { self.strategies.b };
                     let (truth, predicted) = (pair.truth, pair.predicted);
@@ -621,7 +556,8 @@ impl State {
             Context::Explanation => self.open_explained_prompt(),
             Context::Findings => self.open_finding(),
             Context::Jobs if self.jobs.selected < self.messages.len() => {
-                self.overlay = Some(Overlay::Message(self.jobs.selected, 0));
+                let text = self.messages[self.jobs.selected].clone();
+                self.overlay = Some(Overlay::Message { text, line: 0 });
             }
             Context::Opening => match self.opening.row() {
                 Some(OpeningRow::Recent(recent)) => {
@@ -677,13 +613,7 @@ impl State {
     pub fn can(&self, action: Action) -> bool {
         let desk = || self.prompts.desk.as_ref();
         match action {
-            Action::Cancel => {
-                let is_opening = |desk: &Desk| matches!(desk.status, DeskStatus::Opening(_));
-                self.job.is_running()
-                    || self.generation.as_ref().is_some_and(GenerationView::runs)
-                    || desk().is_some_and(is_opening)
-                    || matches!(self.analysis, Analysis::Opening(_))
-            }
+            Action::Cancel => self.stoppable().is_some(),
             Action::Retry if self.context() == Context::Generation => {
                 self.generation.as_ref().is_some_and(|view| !view.runs())
             }
@@ -694,61 +624,8 @@ impl State {
                 self.generation.as_ref().is_some_and(|view| view.count().0 > 0)
             }
             Action::SavePrompts => self.prompts.is_unsaved(),
-            Action::Back => match self.context() {
-                Context::Gallery => {
-                    let selection = &self.images.selection;
-                    let is_narrowed = selection.class.is_some()
-                        || selection.cell.is_some()
-                        || !selection.name.is_empty()
-                        || self.images.flips.is_some();
-                    is_narrowed || !self.back.is_empty()
-                }
-                Context::Opening => self.session.is_some() || self.job != Job::Idle,
-                Context::Strategies
-                | Context::Classes
-                | Context::Pairs
-                | Context::Prompts
-                | Context::Jobs
-                | Context::Findings => !self.back.is_empty(),
-                _ => true,
-            },
+            Action::Back => self.way_back().is_some(),
             _ => true,
-        }
-    }
-
-    fn step_back(&mut self) {
-        if self.overlay.take().is_some() {
-            return;
-        }
-        match self.place() {
-            Context::StrategiesPage => self.strategies_page = None,
-            Context::Generation => match &mut self.generation {
-                Some(view) if view.sentence.is_some() => view.sentence = None,
-                Some(view) => view.shown = false,
-                None => {}
-            },
-            Context::Inspector => self.images.inspecting = false,
-            Context::Explanation => self.images.explanation = None,
-            Context::Class => self.classes.page = None,
-            Context::Block => self.confusion.block = None,
-            Context::Opening if self.session.is_none() && self.job == Job::Idle => {}
-            _ => {
-                let restricted = matches!(self.place(), Context::Gallery) && self.back.is_empty();
-                if let Some(screen) = self.back.pop() {
-                    if self.screen == Screen::Images && self.images.flips.take().is_some() {
-                        self.list_images();
-                    }
-                    self.screen = screen;
-                } else if restricted {
-                    self.images.flips = None;
-                    let selection = &mut self.images.selection;
-                    (selection.class, selection.cell) = (None, None);
-                    selection.name.clear();
-                    self.list_images();
-                } else if self.place() == Context::Opening {
-                    self.screen = Screen::Strategies;
-                }
-            }
         }
     }
 
@@ -764,28 +641,12 @@ impl State {
                 if let Some(page) = &mut self.classes.page {
                     let at = rows.iter().position(|row| row.class == page.class);
                     let next = at.map(|at| (at as isize + by).rem_euclid(rows.len() as isize) as usize);
-                    page.class = next.map_or_else(|| beside(page.class), |next| rows[next].class);
-                    page.selected = 0;
+                    *page = ClassPage::of(next.map_or_else(|| beside(page.class), |next| rows[next].class));
                     self.classes.selected = next.unwrap_or(self.classes.selected);
                 }
             }
             _ => {}
         }
-    }
-
-    /// Prompts were saved: they become a strategy, unless they are one or a job runs.
-    fn prompts_saved(&mut self, saved: SavedPrompts, aggregation: Aggregation) -> Vec<Effect> {
-        let short: String = saved.version.chars().take(8).collect();
-        let reference = format!("{}@{}", saved.name, saved.version);
-        self.messages.extend(saved.notes);
-        self.messages.push(format!("saved the prompts as {reference}"));
-        let name = format!("{}@{short}", saved.name);
-        self.notice = Some(format!("saved as {name}, which is a strategy now"));
-        let mut strategies = self.session.iter().flat_map(|session| &session.strategies);
-        if strategies.any(|strategy| strategy.name == name) || self.job.is_running() {
-            return Vec::new();
-        }
-        vec![self.add_strategy(NewStrategy { name, prompt_sets: vec![reference], aggregation })]
     }
 
     /// The experiment gets one more strategy.
@@ -813,114 +674,10 @@ impl State {
         vec![Effect::SetControls(wanted.map(name).collect())]
     }
 
-    /// Opens a strategy's prompts for editing, in place of those that are open.
-    fn open_desk(&mut self, strategy: usize) -> Vec<Effect> {
-        let strategies = self.session.as_ref().map_or(0, |session| session.strategies.len());
-        self.prompts.desk = Some(Desk { strategy, strategies, status: DeskStatus::Opening(None) });
-        self.prompts.similarities.clear();
-        if self.images.flips.take().is_some() {
-            self.list_images();
-        }
-        self.jobs.begin(DESK_JOB.to_owned());
-        vec![Effect::OpenDesk(strategy)]
-    }
-
-    /// Edits the prompts on the cursor's side, which are put on the desk if others lie there.
-    fn edit(&mut self, edit: Edit) -> Vec<Effect> {
-        let strategy = self.prompts.strategy(&self.strategies);
-        let is_there = self.prompts.desk.as_ref().is_some_and(|desk| desk.strategy == strategy);
-        let mut effects = Vec::new();
-        if !is_there {
-            if self.prompts.is_unsaved() {
-                let save = self.keymap.key(Action::SavePrompts);
-                self.notice = Some(format!("Save ({save}) or undo the other strategy's changes first."));
-                return effects;
-            }
-            effects = self.open_desk(strategy);
-        }
-        effects.push(Effect::AskDesk(DeskRequest::Apply(edit)));
-        effects
-    }
-
-    /// The images that the changes at the desk flip.
-    fn open_flips(&mut self) {
-        let flips = self.prompts.desk.as_ref().and_then(Desk::state).map(|now| now.flips.clone());
-        match flips {
-            Some(flips) if !flips.is_empty() => {
-                self.images.only_flips(flips);
-                self.list_images();
-                self.visit(Screen::Images);
-            }
-            Some(_) => self.notice = Some("No image flips: every prediction is as it was loaded.".to_owned()),
-            None => self.notice = Some("The prompts cannot be changed yet.".to_owned()),
-        }
-    }
-
     fn selected_prompt(&self) -> Option<String> {
         let session = self.session.as_ref()?;
         let shown = self.prompts.shown(session, self.prompts.strategy(&self.strategies));
         shown.get(self.prompts.row()).map(|prompt| prompt.text.to_owned())
-    }
-
-    /// A name for what is on the desk.
-    fn edited_name(&self) -> String {
-        let desk = self.prompts.desk.as_ref();
-        let name = desk.zip(self.session.as_ref()).map(|(desk, session)| {
-            let name = &session.strategies[desk.strategy].name;
-            name.split('@').next().unwrap_or_default().to_owned()
-        });
-        let name = name.unwrap_or_default();
-        if name.ends_with("-edited") { name } else { format!("{name}-edited") }
-    }
-
-    fn begin_typing(&mut self, purpose: Purpose, text: &str) {
-        let input = match purpose {
-            Purpose::PromptSetName | Purpose::ListFile => TextInput::proposal(text),
-            _ => TextInput::new(text),
-        };
-        self.typing = Some(Typing { purpose, input });
-    }
-
-    /// What is typed takes effect at once where it filters.
-    fn apply_typing(&mut self) {
-        let (Some(typing), Some(session)) = (self.typing.clone(), self.session.clone()) else { return };
-        let text = typing.input.text().to_owned();
-        match typing.purpose {
-            Purpose::ClassFilter => {
-                self.classes.filter = text;
-                self.classes.arrange(&session);
-            }
-            Purpose::PairFilter => {
-                self.confusion.filter = text;
-                self.confusion.fill(&session, &self.strategies);
-            }
-            Purpose::ImageName => {
-                self.images.selection.name = text;
-                self.images.fill(&session, &self.strategies);
-            }
-            Purpose::ListFile | Purpose::PromptText { .. } | Purpose::NewPrompt | Purpose::PromptSetName => {}
-        }
-    }
-
-    fn finish_typing(&mut self) -> Vec<Effect> {
-        let Some(typing) = self.typing.take() else { return Vec::new() };
-        let text = typing.input.text().trim().to_owned();
-        match (typing.purpose, &self.session) {
-            (Purpose::ListFile, Some(session)) if !text.is_empty() => {
-                let lines = self.images.list.iter().map(|&image| session.images[image].place());
-                vec![Effect::WriteList { path: PathBuf::from(text), lines: lines.collect() }]
-            }
-            (Purpose::PromptText { prompt }, _) => {
-                self.edit(Edit::Replace { class: self.prompts.class, prompt, text })
-            }
-            (Purpose::NewPrompt, _) if !text.is_empty() => {
-                self.edit(Edit::Add { class: self.prompts.class, text })
-            }
-            (Purpose::PromptSetName, _) if !text.is_empty() => {
-                vec![Effect::AskDesk(DeskRequest::Save(text))]
-            }
-            _ => Vec::new(),
-        }
     }
 
     /// The key of an image's picture in a room of cells.
@@ -1000,17 +757,4 @@ impl State {
 /// Columns that class names get in a confusion matrix.
 pub fn block_names(width: u16) -> u16 {
     (width / 4).clamp(8, 24)
-}
-
-fn messages(session: &Session, in_memory: bool) -> Vec<String> {
-    let mut messages = Vec::new();
-    if session.demo_checkpoint {
-        messages.push(demo::CAUTION.to_owned());
-    }
-    if in_memory {
-        messages.push("the store is in memory: nothing is kept for the next start".to_owned());
-    }
-    messages.extend(session.warnings.iter().cloned());
-    messages.extend(session.skipped.iter().map(|image| format!("skipped {}: {}", image.name, image.reason)));
-    messages
 }

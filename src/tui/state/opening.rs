@@ -30,6 +30,22 @@ impl OpeningView {
         recents.chain([OpeningRow::Demo, OpeningRow::Files]).collect()
     }
 
+    /// The list is another one; the cursor stays on its experiment.
+    pub fn list(&mut self, recents: Vec<Recent>) {
+        let row = self.row();
+        let before = std::mem::replace(&mut self.recents, recents);
+        let row = match row {
+            Some(OpeningRow::Recent(place)) => {
+                let kept = self.recents.iter().position(|recent| before.get(place) == Some(recent));
+                kept.map(OpeningRow::Recent)
+            }
+            row => row,
+        };
+        let rows = self.rows();
+        let place = row.and_then(|row| rows.iter().position(|&other| other == row));
+        self.selected = place.unwrap_or(self.selected).min(rows.len().saturating_sub(1));
+    }
+
     /// Moves the cursor.
     pub fn move_by(&mut self, step: Step, half: usize) {
         self.selected = step.apply(self.selected, self.rows().len(), half);

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use super::focus::Strategies;
 use super::step::Step;
-use crate::workbench::{DeskState, Progress, PromptOrigin, PromptSimilarity, Session};
+use crate::workbench::{
+    DeskNotice, DeskRequest, DeskState, Progress, PromptOrigin, PromptSimilarity, Session,
+};
 
 /// The class, the prompt under the cursor on each side, and the desk.
 #[derive(Debug, Default)]
@@ -30,6 +32,8 @@ pub struct Desk {
     pub strategies: usize,
     /// How far it is.
     pub status: DeskStatus,
+    /// What it was asked for and has not answered yet, oldest first.
+    pub unanswered: Vec<DeskRequest>,
 }
 
 /// How far a desk is.
@@ -55,6 +59,46 @@ pub struct ShownPrompt<'a> {
 }
 
 impl Desk {
+    /// About to open.
+    pub fn opening(strategy: usize, strategies: usize) -> Self {
+        Self { strategy, strategies, status: DeskStatus::Opening(None), unanswered: Vec::new() }
+    }
+
+    /// Whether a strategy's prompts can be edited here.
+    pub fn takes(&self, strategy: usize) -> bool {
+        self.strategy == strategy && !matches!(self.status, DeskStatus::Failed(_))
+    }
+
+    /// Something would be lost with it: changes that are not saved, or that it was asked for.
+    pub fn has_changes(&self) -> bool {
+        let is_change = |request: &DeskRequest| !matches!(request, DeskRequest::Similarities { .. });
+        self.state().is_some_and(|state| state.is_changed) || self.unanswered.iter().any(is_change)
+    }
+
+    /// It was opened before there were these strategies, and nothing would be lost with it.
+    pub fn is_outdated(&self, strategies: &[usize]) -> bool {
+        let is_opening = matches!(self.status, DeskStatus::Opening(_));
+        !is_opening && !self.has_changes() && strategies.iter().any(|&strategy| strategy >= self.strategies)
+    }
+
+    /// A notice answers the oldest request that it can be an answer to.
+    pub fn answered(&mut self, notice: &DeskNotice) {
+        let answers = |request: &DeskRequest| match notice {
+            DeskNotice::Changed(_) => {
+                matches!(request, DeskRequest::Apply(_) | DeskRequest::Undo | DeskRequest::Redo)
+            }
+            DeskNotice::Similarities { .. } => matches!(request, DeskRequest::Similarities { .. }),
+            DeskNotice::Saved(..) => matches!(request, DeskRequest::Save(_)),
+            DeskNotice::Refused(_) => true,
+            DeskNotice::Opening(_) | DeskNotice::Note(_) | DeskNotice::Ready(_) | DeskNotice::Failed(_) => {
+                false
+            }
+        };
+        if let Some(place) = self.unanswered.iter().position(answers) {
+            self.unanswered.remove(place);
+        }
+    }
+
     /// What the prompts come to, once it is open.
     pub fn state(&self) -> Option<&DeskState> {
         match &self.status {
@@ -97,7 +141,7 @@ impl PromptsView {
 
     /// What was edited is not saved.
     pub fn is_unsaved(&self) -> bool {
-        self.desk.as_ref().and_then(Desk::state).is_some_and(|state| state.is_changed)
+        self.desk.as_ref().is_some_and(Desk::has_changes)
     }
 
     /// Another class: the cursors go to its first prompts.
@@ -118,8 +162,9 @@ impl PromptsView {
         }
     }
 
-    /// Moves the cursor through `rows` prompts.
-    pub fn move_by(&mut self, step: Step, rows: usize, half: usize) {
+    /// Moves the cursor through the prompts that are shown on its side.
+    pub fn move_by(&mut self, step: Step, session: &Session, strategies: &Strategies, half: usize) {
+        let rows = self.shown(session, self.strategy(strategies)).len();
         let selected = &mut self.selected[usize::from(self.on_b)];
         *selected = step.apply(*selected, rows, half);
     }

@@ -32,6 +32,8 @@ pub struct StrategiesPage {
 /// What the question came to.
 #[derive(Debug, Clone)]
 pub enum PageAnswer {
+    /// Nobody asked yet.
+    Unasked,
     /// It is being worked out.
     Waiting,
     /// For each of the strategies.
@@ -47,12 +49,32 @@ pub enum PageAnswer {
 impl StrategiesPage {
     /// Nothing is asked yet.
     pub fn unasked(topic: PageTopic) -> Self {
-        Self { topic, strategies: Vec::new(), first: 0, answer: PageAnswer::Waiting }
+        Self { topic, strategies: Vec::new(), first: 0, answer: PageAnswer::Unasked }
     }
 
-    /// Moves what is shown; `lines` there are.
+    /// What was asked is not answered any more.
+    pub(super) fn give_up(&mut self, why: &str) {
+        if !self.is_there() {
+            self.answer = PageAnswer::Refused(why.to_owned());
+        }
+    }
+
+    /// Is to be asked for again, unless it is there and its strategies are as they were.
+    pub(super) fn renew(&mut self, keeps: impl Fn(usize) -> bool) {
+        if !self.is_there() || !self.strategies.iter().all(|&strategy| keeps(strategy)) {
+            self.answer = PageAnswer::Unasked;
+        }
+    }
+
+    fn is_there(&self) -> bool {
+        matches!(self.answer, PageAnswer::Calibrated(_) | PageAnswer::Curves(_) | PageAnswer::Pruned(_))
+    }
+
+    /// Moves what is shown, where something is; `lines` there are to begin with.
     pub fn move_by(&mut self, step: Step, lines: usize, half: usize) {
-        self.first = step.apply(self.first, lines, half);
+        if self.is_there() {
+            self.first = step.apply(self.first.min(lines.saturating_sub(1)), lines, half);
+        }
     }
 }
 
@@ -75,7 +97,10 @@ impl State {
         if self.strategies_page.as_ref().is_some_and(|page| page.topic == PageTopic::Pruning) {
             strategies = vec![self.strategies.selected];
         }
-        let page = self.strategies_page.as_mut().filter(|page| page.strategies != strategies)?;
+        let page = self.strategies_page.as_mut()?;
+        if page.strategies == strategies && !matches!(page.answer, PageAnswer::Unasked) {
+            return None;
+        }
         page.strategies.clone_from(&strategies);
         page.answer = PageAnswer::Waiting;
         let request = match page.topic {

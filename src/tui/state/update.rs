@@ -7,16 +7,13 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent};
 use super::commands::CommandsView;
 use super::form::{Form, FormKind, Pressed};
 use super::generation::GenerationStatus;
-use super::prompts::{Desk, DeskStatus};
 use super::step::Step;
 use super::strategies_page::PageTopic;
-use super::{
-    DESK_JOB, Effect, Event, Job, NewStrategy, Overlay, Problem, Purpose, SESSION_JOB, Screen, State, Wanted,
-};
+use super::{Effect, Event, Job, NewStrategy, Overlay, Purpose, Screen, State, Wanted};
 use crate::tui::actions::{Action, Context};
 use crate::tui::text_input::TextInput;
 use crate::workbench::generation::GenerationRequest;
-use crate::workbench::{Aggregation, DeskNotice, DeskRequest, Edit, ExperimentFlags};
+use crate::workbench::{Aggregation, DeskRequest, Edit, ExperimentFlags};
 
 /// Changes the state by one event and says what is to be done.
 pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
@@ -29,19 +26,21 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Click(at) if state.overlay.is_none() && state.typing.is_none() => state.click(at),
         Event::Click(_) => Vec::new(),
         Event::Wheel(by) => {
-            state.move_by(Step::One(by));
+            if state.typing.is_none() {
+                state.move_by(Step::One(by));
+            }
             Vec::new()
         }
         Event::Resize(size) => {
-            state.size = size;
-            state.fit_block();
+            state.resize(size);
             Vec::new()
         }
         Event::Progress(progress) => {
-            if matches!(state.job, Job::Running(_)) {
-                state.job = Job::Running(Some(progress));
-                state.jobs.set(SESSION_JOB, &state.job);
-            }
+            state.session_job_is(Job::Running(Some(progress)));
+            Vec::new()
+        }
+        Event::Asking(host) => {
+            state.session_job_is(Job::Asking(host));
             Vec::new()
         }
         Event::Opened(session, remembered) => {
@@ -63,7 +62,7 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
         }
         Event::Refused(message) => {
             match &mut state.overlay {
-                Some(Overlay::Form(form)) => form.problem = Some(message),
+                Some(Overlay::Form(form)) if form.kind == FormKind::OpenFiles => form.problem = Some(message),
                 _ => {
                     state.notice = message.lines().next().map(str::to_owned);
                     state.messages.push(message);
@@ -78,16 +77,16 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
             Vec::new()
         }
         Event::PromptSets { names, problem } => {
-            let aggregations = Aggregation::ALL.iter().map(ToString::to_string).collect();
-            let form = Form { problem, ..Form::add_strategy(names, aggregations) };
-            state.overlay = Some(Overlay::Form(form));
+            if let Some(Overlay::Form(form)) = &mut state.overlay {
+                form.has_prompt_sets(names, problem);
+            }
             Vec::new()
         }
         Event::PictureReady(key, picture) => {
             state.pictures.insert(key, picture);
             Vec::new()
         }
-        Event::Desk(notice) => desk(state, notice),
+        Event::Desk(notice) => state.desk_says(notice),
         Event::Analysis(notice) => {
             state.analysis_says(notice);
             Vec::new()
@@ -99,98 +98,14 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
         }
         Event::Terminate => vec![Effect::QuitNow],
     };
-    effects.extend(wanted_at_desk(state));
+    state.compare_newcomer();
+    effects.extend(state.wanted_at_desk());
     effects.extend(state.wanted_explanation());
     effects.extend(state.wanted_page());
     effects.extend(state.findings_wanted());
     let visible = state.visible_pictures();
     effects.extend(state.pictures.newly_wanted(&visible).map(Effect::WantPictures));
     effects
-}
-
-/// What the screen of prompts needs of the desk: that it is open, and what the prompts in view are like.
-fn wanted_at_desk(state: &mut State) -> Vec<Effect> {
-    if state.place() != Context::Prompts || state.job.is_running() {
-        return Vec::new();
-    }
-    let Some(desk) = &state.prompts.desk else {
-        let strategies = &state.strategies;
-        let strategy = if strategies.is_pair() { strategies.b } else { strategies.a };
-        return state.open_desk(strategy);
-    };
-    if matches!(desk.status, DeskStatus::Failed(_)) {
-        return Vec::new();
-    }
-    let class = state.prompts.class;
-    let mut effects = Vec::new();
-    let known = desk.strategies;
-    for strategy in [state.strategies.a, state.strategies.b].into_iter().filter(|&strategy| strategy < known)
-    {
-        state.prompts.similarities.entry((strategy, class)).or_insert_with(|| {
-            effects.push(Effect::AskDesk(DeskRequest::Similarities { strategy, class }));
-            None
-        });
-    }
-    effects
-}
-
-/// The desk has said something.
-fn desk(state: &mut State, notice: DeskNotice) -> Vec<Effect> {
-    let set = |state: &mut State, status: DeskStatus| {
-        if let Some(desk) = &mut state.prompts.desk {
-            desk.status = status;
-        }
-    };
-    match notice {
-        DeskNotice::Opening(progress) => {
-            state.jobs.set(DESK_JOB, &Job::Running(Some(progress)));
-            set(state, DeskStatus::Opening(Some(progress)));
-        }
-        DeskNotice::Note(note) => state.messages.push(note),
-        DeskNotice::Ready(now) => {
-            state.jobs.set(DESK_JOB, &Job::Done);
-            set(state, DeskStatus::Open(now));
-        }
-        DeskNotice::Changed(now) => {
-            if state.images.flips.is_some() {
-                state.images.flips = Some(now.flips.clone());
-                state.list_images();
-            }
-            if let Some(change) = &now.last {
-                state.prompts.similarities.remove(&(now.strategy, change.class));
-                state.prompts.open(change.class);
-                state.notice.clone_from(&change.note);
-            }
-            set(state, DeskStatus::Open(now));
-        }
-        DeskNotice::Similarities { strategy, class, prompts } => {
-            state.prompts.similarities.insert((strategy, class), Some(prompts));
-        }
-        DeskNotice::Saved(saved, now) => {
-            let strategies = state.session.as_ref().map(|session| &session.strategies);
-            let aggregation =
-                strategies.map_or(Aggregation::Mean, |strategies| strategies[now.strategy].aggregation);
-            set(state, DeskStatus::Open(now));
-            let effects = state.prompts_saved(saved, aggregation);
-            if !effects.is_empty() {
-                return effects;
-            }
-        }
-        DeskNotice::Refused(message) => {
-            state.notice = message.lines().next().map(str::to_owned);
-            state.messages.push(message);
-        }
-        DeskNotice::Failed(message) => {
-            let problem = Problem { message: message.clone(), remedy: None };
-            state.jobs.set(DESK_JOB, &Job::Failed(problem));
-            state.messages.push(message.clone());
-            set(state, DeskStatus::Failed(message));
-        }
-    }
-    if let Some(session) = &state.session {
-        state.prompts.clamp(session, &state.strategies);
-    }
-    Vec::new()
 }
 
 fn paste(state: &mut State, text: &str) {
@@ -239,7 +154,7 @@ fn press(state: &mut State, key: &KeyEvent) -> Vec<Effect> {
                 return run_command(state);
             }
         }
-        Some(Overlay::Message(..) | Overlay::Leaving) | None => {}
+        Some(Overlay::Message { .. } | Overlay::Leaving) | None => {}
     }
     match state.keymap.action_for(key, state.context()) {
         Some(action) => act(state, action),
@@ -270,7 +185,7 @@ fn type_key(state: &mut State, key: &KeyEvent) -> Vec<Effect> {
 fn run_command(state: &mut State) -> Vec<Effect> {
     let here = state.place();
     let Some(Overlay::Commands(view)) = &state.overlay else { return Vec::new() };
-    let Some((_, binding)) = view.rows(&state.keymap, here).get(view.selected).copied() else {
+    let Some((_, binding)) = view.rows(&state.keymap).get(view.selected).copied() else {
         return Vec::new();
     };
     if !binding.works_in(here) {
@@ -302,6 +217,10 @@ fn submit(state: &mut State) -> Vec<Effect> {
         }
         FormKind::Generate => state.submit_generation(),
         FormKind::AddStrategy => {
+            if form.reading {
+                form.problem = Some("The prompt sets are still being read.".to_owned());
+                return Vec::new();
+            }
             let prompt_sets = form.checked();
             if prompt_sets.is_empty() {
                 form.problem = Some("Tick at least one prompt set with Space.".to_owned());
@@ -361,7 +280,11 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
             state.strategies.make_baseline();
             state.refill();
         }
-        Action::AddStrategy => return vec![Effect::ListPromptSets],
+        Action::AddStrategy => {
+            let aggregations = Aggregation::ALL.iter().map(ToString::to_string).collect();
+            state.overlay = Some(Overlay::Form(Form::add_strategy(aggregations)));
+            return vec![Effect::ListPromptSets];
+        }
         Action::Controls => return state.toggle_controls(),
         Action::LearningCurve => state.toggle_page(PageTopic::LearningCurve),
         Action::Calibration => state.toggle_page(PageTopic::Calibration),
@@ -403,14 +326,14 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
             None => {
                 let pair = state.confusion.pairs.get(state.confusion.selected).copied();
                 if let Some(pair) = pair {
-                    state.open_block(pair.truth, Some(pair.predicted));
+                    state.open_block(pair.truth, (pair.truth, pair.predicted));
                 }
             }
         },
         Action::ClassConfusions => {
             if let Some(class) = state.class_in_focus() {
                 state.visit(Screen::Confusion);
-                state.open_block(class, None);
+                state.open_block(class, (class, class));
             }
         }
         Action::ClassPrompts => {
@@ -446,24 +369,32 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
             }
         }
         Action::WriteList => {
-            if !state.images.list.is_empty() {
+            if let Some(session) = state.session.as_ref().filter(|_| !state.images.list.is_empty()) {
+                let lines = state.images.list.iter().map(|&image| session.images[image].place()).collect();
                 let name = state.images.selection.filter.name();
-                state.begin_typing(Purpose::ListFile, &format!("{name}.txt"));
+                state.begin_typing(Purpose::ListFile { lines }, &format!("{name}.txt"));
             }
         }
         Action::TogglePrompt => {
             let edit = Edit::Toggle { class: state.prompts.class, prompt: state.prompts.row() };
-            return state.edit(edit);
+            return state.edit(state.prompts.strategy(&state.strategies), edit);
         }
         Action::EditPrompt => {
             let text = state.selected_prompt().unwrap_or_default();
-            if !text.is_empty() {
-                state.begin_typing(Purpose::PromptText { prompt: state.prompts.row() }, &text);
+            let strategy = state.prompts.strategy(&state.strategies);
+            if !text.is_empty() && state.may_edit(strategy) {
+                let (class, prompt) = (state.prompts.class, state.prompts.row());
+                state.begin_typing(Purpose::PromptText { strategy, class, prompt }, &text);
             }
         }
-        Action::AddPrompt => state.begin_typing(Purpose::NewPrompt, ""),
-        Action::Undo => return vec![Effect::AskDesk(DeskRequest::Undo)],
-        Action::Redo => return vec![Effect::AskDesk(DeskRequest::Redo)],
+        Action::AddPrompt => {
+            let strategy = state.prompts.strategy(&state.strategies);
+            if state.may_edit(strategy) {
+                state.begin_typing(Purpose::NewPrompt { strategy, class: state.prompts.class }, "");
+            }
+        }
+        Action::Undo => return state.ask_desk(DeskRequest::Undo).into_iter().collect(),
+        Action::Redo => return state.ask_desk(DeskRequest::Redo).into_iter().collect(),
         Action::Flips => state.open_flips(),
         Action::Generate => state.open_generation(),
         Action::DropSentence => return state.drop_sentence(),
@@ -472,11 +403,13 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
             return vec![Effect::AskGeneration(GenerationRequest::Save)];
         }
         Action::SavePrompts => {
-            if state.prompts.is_unsaved() {
-                let name = state.edited_name();
-                state.begin_typing(Purpose::PromptSetName, &name);
-            } else {
-                state.notice = Some("There is nothing to save: no prompt was changed.".to_owned());
+            let desk = state.prompts.desk.as_ref().filter(|desk| desk.has_changes());
+            match desk.map(|desk| desk.strategy) {
+                Some(strategy) => {
+                    let name = state.edited_name();
+                    state.begin_typing(Purpose::PromptSetName { strategy }, &name);
+                }
+                None => state.notice = Some("There is nothing to save: no prompt was changed.".to_owned()),
             }
         }
         Action::Explain => state.toggle_explanation(),
@@ -492,35 +425,13 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Help => {
             state.overlay = match state.overlay {
                 Some(Overlay::Commands(_)) => None,
-                _ => Some(Overlay::Commands(CommandsView::default())),
+                _ => Some(Overlay::Commands(CommandsView::new(state.place(), false))),
             };
         }
         Action::Commands => {
-            state.overlay =
-                Some(Overlay::Commands(CommandsView { searching: true, ..CommandsView::default() }));
+            state.overlay = Some(Overlay::Commands(CommandsView::new(state.place(), true)));
         }
-        Action::Cancel if state.context() == Context::Generation => {
-            return vec![Effect::AskGeneration(GenerationRequest::Stop)];
-        }
-        Action::Cancel => {
-            if state.job.is_running() {
-                state.job = Job::Stopping;
-                state.jobs.set(SESSION_JOB, &Job::Stopping);
-                return vec![Effect::StopSession];
-            }
-            let is_opening = |desk: &Desk| matches!(desk.status, DeskStatus::Opening(_));
-            if state.prompts.desk.as_ref().is_some_and(is_opening) {
-                state.prompts.desk = None;
-                state.jobs.set(DESK_JOB, &Job::Stopped);
-                return vec![Effect::CloseDesk];
-            }
-            if state.stop_analysis() {
-                return vec![Effect::CloseAnalysis];
-            }
-            if state.generation.as_ref().is_some_and(|view| view.runs()) {
-                return vec![Effect::AskGeneration(GenerationRequest::Stop)];
-            }
-        }
+        Action::Cancel => return state.stop().into_iter().collect(),
         Action::Retry if state.context() == Context::Generation => {
             let status = state.generation.as_ref().map(|view| &view.status);
             return match status {
