@@ -57,9 +57,9 @@ pub(super) struct OpenClipPicture {
 }
 
 impl Preprocessing {
-    /// Changes whenever the same picture and configuration give other pixel values than before: a part of every
-    /// cache key of an image embedding.
-    pub const VERSION: u32 = 1;
+    /// Changes whenever the same picture file and configuration give other pixel values than before, decoding included: a
+    /// part of every cache key of an image embedding, and of what is remembered of files.
+    pub const VERSION: u32 = 2;
 
     /// CLIP's own: bicubic to the shorter side, centre crop, CLIP's mean and standard deviation.
     pub(super) fn clip(image_size: usize) -> Self {

@@ -12,7 +12,17 @@ use super::labels::Found;
 use super::{Dataset, DatasetImage, DatasetOptions, PictureSource, SkippedImage};
 
 /// The endings of the pictures that can be decoded, in lower case.
-const ENDINGS: [&str; 11] = ["jpg", "jpeg", "jpe", "jfif", "png", "webp", "bmp", "dib", "gif", "tif", "tiff"];
+const ENDINGS: [&str; 18] = [
+    "jpg", "jpeg", "jpe", "jfif", "mpo", "png", "apng", "webp", "bmp", "dib", "gif", "tif", "tiff", "ppm",
+    "pgm", "pbm", "pnm", "pfm",
+];
+
+/// The endings of pictures that cannot: they are listed too, so that it is said why and what to do.
+const FOREIGN_ENDINGS: [&str; 31] = [
+    "heic", "heif", "hif", "heics", "avif", "avifs", "jp2", "j2k", "j2c", "jpc", "jpf", "jpx", "jpeg2000",
+    "jxl", "svg", "psd", "dng", "cr2", "cr3", "nef", "arw", "raf", "orf", "rw2", "pef", "ico", "tga", "dds",
+    "exr", "hdr", "qoi",
+];
 
 impl Dataset {
     /// Opens a folder with one folder per class. The pictures of a class may lie in folders below; links are followed;
@@ -135,7 +145,7 @@ impl Listed {
                 self.ignored.push(format!("{name}/"));
             } else if path.is_dir() {
                 self.walk(&path, &name, above);
-            } else if !is_picture(&path) {
+            } else if !ends_in(&path, &ENDINGS) && !ends_in(&path, &FOREIGN_ENDINGS) {
                 self.ignored.push(name);
             } else {
                 match path.metadata() {
@@ -174,9 +184,13 @@ fn entries(folder: &Path) -> io::Result<Vec<Entry>> {
 
 /// Whether a file is one that can be decoded, by its ending.
 pub(super) fn is_picture(path: &Path) -> bool {
+    ends_in(path, &ENDINGS)
+}
+
+fn ends_in(path: &Path, endings: &[&str]) -> bool {
     path.extension()
         .and_then(OsStr::to_str)
-        .is_some_and(|e| ENDINGS.contains(&e.to_ascii_lowercase().as_str()))
+        .is_some_and(|ending| endings.contains(&ending.to_ascii_lowercase().as_str()))
 }
 
 #[cfg(test)]
@@ -242,12 +256,21 @@ mod tests {
             ".git/x.jpg",
             "b/2.jpg",
             "list.csv",
-            "b/sub/y.svg",
+            "b/sub/y.md",
         ]);
         let dataset = open(&root);
         assert_eq!(images(&dataset), [("a/1.jpg", 0), ("b/2.jpg", 1)]);
-        assert_eq!(dataset.ignored, ["list.csv", "a/notes.txt", "b/sub/y.svg"]);
+        assert_eq!(dataset.ignored, ["list.csv", "a/notes.txt", "b/sub/y.md"]);
         assert_eq!(dataset.skipped, []);
+    }
+
+    #[test]
+    fn pictures_that_cannot_be_decoded_are_listed_too() {
+        let root = tree(&["a/1.HEIC", "a/2.jp2", "b/3.svg", "b/4.Dng", "b/5.pgm", "b/6.npy"]);
+        let dataset = open(&root);
+        let names: Vec<&str> = images(&dataset).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["a/1.HEIC", "a/2.jp2", "b/3.svg", "b/4.Dng", "b/5.pgm"]);
+        assert_eq!(dataset.ignored, ["b/6.npy"]);
     }
 
     #[test]

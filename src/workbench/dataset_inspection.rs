@@ -272,7 +272,7 @@ mod tests {
         let expected = [
             "b/also-empty.png: empty file",
             "b/empty.png: empty file",
-            "b/text.png: not a picture (JPEG, PNG, WebP, BMP, GIF or TIFF)",
+            "b/text.png: not a picture (JPEG, PNG, WebP, BMP, GIF, TIFF or PNM)",
         ];
         assert_eq!(reasons(&found), expected);
         let groups: Vec<(Vec<&str>, bool)> = found

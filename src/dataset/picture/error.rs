@@ -10,8 +10,16 @@ pub enum PictureError {
     #[error("empty file")]
     Empty,
     /// The bytes are no picture, or of a format that is not known here.
-    #[error("not a picture (JPEG, PNG, WebP, BMP, GIF or TIFF)")]
+    #[error("not a picture (JPEG, PNG, WebP, BMP, GIF, TIFF or PNM)")]
     NotAPicture,
+    /// A format that is known, but not read here.
+    #[error("{format} cannot be read here; {remedy}")]
+    Foreign {
+        /// What the bytes are.
+        format: &'static str,
+        /// What the user can do.
+        remedy: &'static str,
+    },
     /// A width or height of zero.
     #[error("a picture without pixels")]
     NoPixels,
@@ -21,8 +29,8 @@ pub enum PictureError {
         /// The format's name.
         format: &'static str,
     },
-    /// Decoding would need more memory than any photo does.
-    #[error("too large: {width}×{height} pixels")]
+    /// More pixels than Pillow opens.
+    #[error("too large: {width}×{height} pixels, at most 178,956,970 are read; make it smaller")]
     TooLarge {
         /// In pixels.
         width: u32,
@@ -48,6 +56,11 @@ pub enum PictureError {
 }
 
 impl PictureError {
+    /// A picture whose data contradict its format, in our words.
+    pub(super) fn contradiction(format: &'static str, detail: impl Into<String>) -> PictureError {
+        PictureError::Broken { format, detail: detail.into() }
+    }
+
     /// Tells a file that ends too early from one that is broken otherwise.
     pub(super) fn broken(format: &'static str, error: &(dyn std::error::Error + 'static)) -> PictureError {
         let chain = || std::iter::successors(Some(error), |error| error.source());
@@ -58,7 +71,9 @@ impl PictureError {
         };
         let innermost = chain().last().map(ToString::to_string).unwrap_or_default();
         // The PNG and GIF decoders have no type for it.
-        if chain().any(ends) || innermost.eq_ignore_ascii_case("unexpected end of file") {
+        let says_so = innermost.eq_ignore_ascii_case("unexpected end of file")
+            || innermost.ends_with("InsufficientInput");
+        if chain().any(ends) || says_so {
             return PictureError::Truncated { format };
         }
         PictureError::Broken { format, detail: innermost }

@@ -2,24 +2,34 @@
 //!
 //! | file | what it knows |
 //! |---|---|
-//! | `decode.rs` | which decoder takes which bytes, limits, the common pixel forms |
+//! | `kind.rs` | what a file is, and what is not read here, by the first bytes |
+//! | `decode.rs` | which decoder takes which bytes, limits |
+//! | `samples.rs` | what samples come to in 8 bits of red, green and blue |
 //! | `header.rs` | format and size without decoding |
-//! | `gif.rs`, `tiff.rs` | what the common decoders do not pass on |
+//! | `bmp.rs`, `pnm.rs` | these formats |
+//! | `gif.rs`, `png.rs`, `tiff.rs` over `tiff_directory.rs` | what the decoders of these formats leave open |
 //! | `jpeg.rs` | whether a JPEG ends too early |
 //! | `archive.rs` | files that hold many pictures |
 //!
-//! Pixels are what Pillow's `Image.open(file).convert("RGB")` gives, since the published numbers were made with it: EXIF
-//! rotation and colour profiles are not applied, alpha is dropped and not blended, of 16 bits the upper 8 are taken, but
-//! 16-bit grey is cut off at 255, and of an animation the first frame counts. All formats are equal to
-//! the byte, but for JPEG, where two decoders differ by a few levels at most.
+//! Pixels are what Pillow's `Image.open(file).convert("RGB")` gives, since the published numbers were made with it: a TIFF is
+//! turned as its orientation says, every other format is not; colour profiles are not applied, alpha is dropped and not
+//! blended, of 16 bits the upper 8 are taken, but deeper grey is cut off at 255, and of an animation the first frame counts.
+//! All formats are equal to the byte, but for JPEG, where two decoders differ by a few levels at most.
+//! `experiments/picture-parity` compares.
 
 mod archive;
+mod bmp;
 mod decode;
 mod error;
 mod gif;
 mod header;
 mod jpeg;
+mod kind;
+mod png;
+mod pnm;
+mod samples;
 mod tiff;
+mod tiff_directory;
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
