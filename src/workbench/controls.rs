@@ -299,6 +299,7 @@ mod tests {
     use super::super::{Experiment, Stage, StorePlace, WorkbenchError};
     use super::*;
     use crate::evaluation::Standing;
+    use crate::store::Store;
 
     /// The demo with controls of one strategy, three seeds each, and its notices.
     fn evaluated(place: &StorePlace, strategy: &str) -> (Session, Vec<Progress>) {
@@ -368,7 +369,7 @@ mod tests {
     #[test]
     fn a_stopped_job_keeps_finished_controls() {
         let images = tempfile::tempdir().unwrap();
-        let store = StorePlace::in_memory().open().unwrap().store;
+        let store = Store::in_memory().trusting_new_files();
         let mut workbench = Workbench::open(pond(images.path()), store).unwrap();
         let options = SessionOptions::default();
         workbench.evaluate(options, &Cancel::default(), &|_| ()).unwrap();

@@ -40,7 +40,7 @@ fn negate_text_projection(weights: &Path) {
 
 /// Evaluates `--checkpoint weights`; where `store` is another one than usual, without what was kept.
 fn top1(bench: &Bench, store: Option<&str>) -> Value {
-    let mut words = "evaluate --checkpoint weights --images demo --templates demo --format json"
+    let mut words = "evaluate --checkpoint weights --images photos --templates templates.txt --format json"
         .split(' ')
         .collect::<Vec<_>>();
     words.extend(store.into_iter().flat_map(|store| ["--store", store]));
@@ -95,7 +95,8 @@ fn a_link_to_another_checkpoint_of_one_time_is_seen() {
 fn runs_of_max_before_its_error_was_found_are_marked() {
     let bench = Bench::new();
     for aggregation in ["mean", "max"] {
-        let words = ["evaluate", "--checkpoint", "demo", "--images", "demo", "--templates", "demo"];
+        let words =
+            ["evaluate", "--checkpoint", "demo", "--images", "photos", "--templates", "templates.txt"];
         bench.stdout(0, &[&words[..], &["--aggregation", aggregation]].concat());
     }
     let list = || bench.json(0, &["runs", "list", "--format", "json"]);
