@@ -97,11 +97,14 @@ pub fn list_pictures(root: &Path) -> Result<Vec<(String, PathBuf)>, DatasetError
     Ok(pictures_below(root)?.0)
 }
 
+/// Pictures with their paths from a folder, and what cannot be read.
+pub type PicturesBelow = (Vec<(String, PathBuf)>, Vec<SkippedImage>);
+
 /// The same, and what cannot be read.
 ///
 /// # Errors
 /// When the folder itself cannot be read.
-pub fn pictures_below(root: &Path) -> Result<(Vec<(String, PathBuf)>, Vec<SkippedImage>), DatasetError> {
+pub fn pictures_below(root: &Path) -> Result<PicturesBelow, DatasetError> {
     entries(root).map_err(|error| DatasetError::Folder { path: root.to_owned(), error })?;
     let mut found = Listed::default();
     found.walk(root, "", &mut Vec::new());

@@ -59,7 +59,7 @@ use serde::Serialize;
 pub use class_names::ClassNameMap;
 pub use companion::templates_beside;
 pub use error::DatasetError;
-pub use folder::{list_pictures, pictures_below};
+pub use folder::{PicturesBelow, list_pictures, pictures_below};
 pub use picture::{Picture, PictureArchive, PictureError, PictureHeader, PictureSource};
 pub use sheets::SheetClass;
 pub use split::Splits;

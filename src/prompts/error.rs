@@ -57,11 +57,11 @@ pub enum PromptError {
         /// The file.
         origin: String,
         /// A class.
-        class: String,
+        class: Box<str>,
         /// One of its descriptors.
-        descriptor: String,
+        descriptor: Box<str>,
         /// What a prompt of it would be.
-        prompt: String,
+        prompt: Box<str>,
         /// How many there are.
         fragments: usize,
         /// Entries at all.

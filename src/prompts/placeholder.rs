@@ -78,8 +78,8 @@ fn mark_at(text: &str, start: usize) -> Option<Mark> {
     if let Some(inner) = enclosed("%(", ")s") {
         return mark(inner.len() + 4, MarkKind::Unknown);
     }
-    if rest.starts_with("%s") {
-        let ends = !rest[2..].starts_with(char::is_alphanumeric);
+    if let Some(after) = rest.strip_prefix("%s") {
+        let ends = !after.starts_with(char::is_alphanumeric);
         let begins = !text[..start].ends_with(char::is_alphanumeric);
         return if ends && begins { mark(2, MarkKind::Alias) } else { None };
     }

@@ -371,9 +371,9 @@ impl PromptFile {
                 let prompt = DescriptorTemplate::default().fill(&class.replace('_', " "), &descriptor);
                 Err(PromptError::Descriptors {
                     origin: self.origin,
-                    class,
-                    descriptor,
-                    prompt,
+                    class: class.into(),
+                    descriptor: descriptor.into(),
+                    prompt: prompt.into(),
                     fragments,
                     all,
                 })
@@ -746,7 +746,8 @@ fn notes_on_keys(pairs: &Pairs) -> Option<String> {
 fn notes_on_texts(pairs: &Pairs) -> Vec<String> {
     let texts =
         || pairs.iter().flat_map(|(class, prompts)| prompts.iter().map(move |prompt| (class, prompt)));
-    let kinds: [(&str, fn(&str) -> bool); 4] = [
+    type Kind = (&'static str, fn(&str) -> bool);
+    let kinds: [Kind; 4] = [
         ("braces", |text| !marks(text).is_empty()),
         ("line breaks", |text| text.trim().contains(['\n', '\r'])),
         ("HTML entities", has_entity),

@@ -160,7 +160,8 @@ fn nanoseconds(time: SystemTime) -> i128 {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 pub(crate) mod tests {
     use std::fs::File;
 

@@ -268,7 +268,8 @@ impl Layout {
     /// The same strips or tiles with a directory that says how they are packed, and of colours nothing.
     fn rewritten(&self, bytes: &[u8], directory: &Directory<'_>) -> Result<Vec<u8>, PictureError> {
         let truncated = || PictureError::Truncated { format: FORMAT };
-        let unpack: Option<fn(&[u8], usize) -> Result<Vec<u8>, PictureError>> = match self.compression {
+        type Unpack = fn(&[u8], usize) -> Result<Vec<u8>, PictureError>;
+        let unpack: Option<Unpack> = match self.compression {
             compression::LZW => Some(unpacked_lzw),
             compression::DEFLATE | compression::OLD_DEFLATE => Some(unpacked_deflate),
             compression::ZSTD => Some(unpacked_zstd),
