@@ -44,7 +44,7 @@ pub enum DatasetError {
     /// Not one image.
     #[error(
         "{} has no images ({} skipped, {ignored} of other kinds); \
-         images end in jpg, png, webp, bmp, gif or tiff, and a manifest's paths start at its own folder{}",
+         images end in jpg, png, webp, bmp, gif, tiff or ppm, and a manifest's paths start at its own folder{}",
         path.display(), left_out.len(), reasons(left_out)
     )]
     NoImages {

@@ -312,7 +312,7 @@ mod tests {
         );
         assert_eq!(
             message(&tree(&["a/1.txt", "b/"])),
-            "ROOT has no images (0 skipped, 1 of other kinds); images end in jpg, png, webp, bmp, gif or tiff, and a \
+            "ROOT has no images (0 skipped, 1 of other kinds); images end in jpg, png, webp, bmp, gif, tiff or ppm, and a \
              manifest's paths start at its own folder"
         );
     }

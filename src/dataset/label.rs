@@ -112,9 +112,9 @@ pub(super) fn whole_number(text: &str) -> Option<i128> {
     is_whole.then(|| whole.parse().ok()).flatten()
 }
 
-/// What stands for no label where labels are numbers: less than zero, also as an unsigned number.
+/// What stands for no label where labels are numbers: less than zero, also −1 as an unsigned number.
 pub(super) fn is_no_number(number: i128) -> bool {
-    number < 0 || number == i128::from(u64::MAX)
+    number < 0 || number == i128::from(u64::MAX) || number == i128::from(u32::MAX)
 }
 
 /// What a dataset calls its numbers, where it has both beside each other.

@@ -372,7 +372,7 @@ impl<'a> Labels<'a> {
         if let (Some(smallest), Some(largest)) = (numbers.first(), numbers.last()) {
             let last = first + names.len() as i128 - 1;
             if *smallest < first || *largest > last {
-                let remedy = if *smallest > first && numbers.len() <= names.len() {
+                let remedy = if *smallest > first && *largest - *smallest < names.len() as i128 {
                     format!(
                         "do they count from {smallest}? Then say --first-label {smallest} (first_label in an experiment), \
                          or"

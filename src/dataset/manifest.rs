@@ -316,8 +316,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_a_dataset_says_why() {
-        let end =
-            "images end in jpg, png, webp, bmp, gif or tiff, and a manifest's paths start at its own folder";
+        let end = "images end in jpg, png, webp, bmp, gif, tiff or ppm, and a manifest's paths start at its own folder";
         assert_eq!(
             open("m.csv", "").unwrap_err(),
             format!("m.csv has no images (0 skipped, 0 of other kinds); {end}")

