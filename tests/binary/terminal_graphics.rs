@@ -10,7 +10,7 @@ use crate::pseudo_terminal::{
 /// The keys that lead to a picture and back, and what the screens say there.
 mod steps {
     /// The session is there, on the screen where it was left.
-    pub const READY: &str = "ready";
+    pub const READY: &str = "· ready";
     /// To the table of strategies.
     pub const START_SCREEN: &str = "1";
     pub const START: &str = "against baseline";
