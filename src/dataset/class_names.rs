@@ -5,7 +5,8 @@
 //! | JSON object | `{"folder": "class name"}` |
 //! | CSV or TSV | two columns, folder and class name, without a header |
 //! | ImageNet's lists of synsets | see `synsets.rs` |
-//! | JSON list, or `file.json#key` of an object of lists | class names in the order of the folders (CLIP_benchmark's form) |
+//! | JSON list, or `file.json#key` of an object of lists | class names in the order of the folders or labels (CLIP_benchmark's form) |
+//! | text, as `classnames.txt` | the same, a line each |
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -42,11 +43,20 @@ impl ClassNameMap {
         let (file, key) = text_file::split_key(path);
         let text = text_file::read(&file)?;
         if !file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json")) {
-            let pairs = match synsets::of_lines(&text) {
-                Some(pairs) => pairs,
-                None => columns(&file, &text)?,
+            if let Some(key) = key {
+                let problem = format!(
+                    "there is nothing to select in it, and {key:?} is to be selected; leave out #{key}"
+                );
+                return Err(DatasetError::ClassNames { path: file, problem });
+            }
+            let names = match synsets::of_lines(&text) {
+                Some(pairs) => Names::ByFolder(pairs),
+                None if !text.trim().is_empty() && is_one_column(&file, &text) => {
+                    Names::InOrder(a_line_each(&file)?)
+                }
+                None => Names::ByFolder(columns(&file, &text)?),
             };
-            return Ok(ClassNameMap { names: Names::ByFolder(pairs) });
+            return Ok(ClassNameMap { names });
         }
         let names = names_of(Json::parse(&text, file.display())?, key.as_deref());
         let names = names.map_err(|problem| DatasetError::ClassNames { path: file, problem })?;
@@ -126,6 +136,21 @@ impl ClassNameMap {
     }
 }
 
+/// A class name a line. A blank line within is an error: it counts for some readers and not for others.
+pub(super) fn a_line_each(file: &Path) -> Result<Vec<String>, DatasetError> {
+    let text = text_file::read(file)?;
+    let names: Vec<&str> = text.trim_end().lines().map(str::trim).collect();
+    match names.iter().position(|name| name.is_empty()) {
+        Some(line) => Err(DatasetError::Row {
+            path: file.to_owned(),
+            line: line + 1,
+            problem: "a blank line, which CLIP_benchmark counts as a class and others skip; remove it, or write the class name"
+                .to_owned(),
+        }),
+        None => Ok(names.into_iter().map(str::to_owned).collect()),
+    }
+}
+
 fn names_of(json: Json, key: Option<&str>) -> Result<Names, String> {
     match (json, key) {
         (Json::List(values), None) => in_order(&values),
@@ -166,6 +191,18 @@ fn text(value: &Value, place: &str) -> Result<String, String> {
         )),
         other => Err(format!("{place:?} holds {}; it should hold a class name", text_file::kind(other))),
     }
+}
+
+/// Whether a text is a list of names: without tabs and, if it does not say that it is CSV, whatever commas names have.
+fn is_one_column(path: &Path, text: &str) -> bool {
+    let is_table = path
+        .extension()
+        .is_some_and(|ending| ending.eq_ignore_ascii_case("csv") || ending.eq_ignore_ascii_case("tsv"));
+    !text.contains('\t') && (!is_table || !text.contains([',', ';'])) && !every_line_is_a_pair(text)
+}
+
+fn every_line_is_a_pair(text: &str) -> bool {
+    text_file::lines(text).all(|line| line.matches(',').count() == 1)
 }
 
 fn columns(path: &Path, text: &str) -> Result<Vec<(String, String)>, DatasetError> {
@@ -229,6 +266,20 @@ mod tests {
             read("names.json#fish", r#"{"cars": ["a"], "fish": ["tench", "goldfish"]}"#),
             Ok(expected.clone())
         );
+    }
+
+    #[test]
+    fn a_name_a_line_is_a_list() {
+        let expected = ClassNameMap::in_order(folders(&["tench", "crane, bird", "crane"]));
+        assert_eq!(read("classnames.txt", "tench\ncrane, bird\ncrane\n\n"), Ok(expected));
+        assert_eq!(
+            read("names.csv", "tench\ncrane\n"),
+            Ok(ClassNameMap::in_order(folders(&["tench", "crane"])))
+        );
+        let blank = read("classnames.txt", "tench\n\ncrane\n").unwrap_err();
+        assert!(blank.contains("line 2: a blank line"), "{blank}");
+        let selected = read("classnames.txt#x", "tench\ncrane\n").unwrap_err();
+        assert!(selected.contains("nothing to select"), "{selected}");
     }
 
     #[test]

@@ -161,6 +161,9 @@ fn folder(root: &Path, wanted: Option<&str>) -> Result<Recognised, DatasetError>
         let selector = wanted.map(str::to_owned);
         return Ok(Recognised { form: DatasetForm::CifarFolder(folder, kind), selector, notes: Vec::new() });
     }
+    if let Some(problem) = known_but_not_read(root) {
+        return Err(DatasetError::archive(root, problem));
+    }
     let mut notes = Vec::new();
     // A form's name is a selector only where no split is called so.
     let is_form = |name: &&str| matches!(*name, "folders" | "list" | "tar" | "parquet");
@@ -202,6 +205,27 @@ fn folder(root: &Path, wanted: Option<&str>) -> Result<Recognised, DatasetError>
             notes.extend(found.notes.iter().cloned());
             Recognised { form: form.unwrap_or(DatasetForm::Folders(found)), selector: None, notes }
         }
+    })
+}
+
+/// What a folder of a form that is known and not read is, and what makes one of it that is.
+fn known_but_not_read(root: &Path) -> Option<String> {
+    let has = |name: &str| root.join(name).is_file();
+    let is_arrow = |folder: &Path| !files_below(folder, &["arrow"], 1).is_empty();
+    if (has("state.json") || has("dataset_dict.json")) && is_arrow(root) {
+        return Some(
+            "it was written by save_to_disk of the datasets library, whose Arrow files are not read here; write Parquet with \
+             Python: from datasets import load_from_disk; load_from_disk(PATH).to_parquet(\"test.parquet\") (of a dictionary, each \
+             split by itself)"
+                .to_owned(),
+        );
+    }
+    let is_python =
+        (has("batches.meta") && has("test_batch")) || (has("meta") && has("test") && has("train"));
+    is_python.then(|| {
+        "it is CIFAR's Python version, which is not read here; take the binary version (cifar-10-binary.tar.gz, \
+         cifar-100-binary.tar.gz), packed or not"
+            .to_owned()
     })
 }
 

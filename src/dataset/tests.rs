@@ -174,3 +174,22 @@ fn a_selector_is_used_or_refused_in_every_form() {
     assert_eq!(select("#train").unwrap().len(), 2);
     assert!(select("#dev").unwrap_err().contains("it has test, train"));
 }
+
+#[test]
+fn known_forms_that_are_not_read_are_named_with_the_remedy() {
+    for (files, said) in [
+        (&["state.json", "dataset_info.json", "data-00000-of-00001.arrow"][..], "to_parquet"),
+        (&["dataset_dict.json", "test/data-00000-of-00001.arrow"], "load_from_disk"),
+        (&["batches.meta", "data_batch_1", "test_batch"], "cifar-10-binary.tar.gz"),
+        (&["meta", "train", "test"], "cifar-100-binary.tar.gz"),
+    ] {
+        let root = tempfile::tempdir().unwrap();
+        for name in files {
+            let path = root.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, b"").unwrap();
+        }
+        let message = classes(root.path(), &DatasetOptions::default()).unwrap_err();
+        assert!(message.contains(said), "{files:?}: {message}");
+    }
+}

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 
+use super::class_names::a_line_each;
 use super::companion::{CLASS_NAMES, companion};
 use super::error::DatasetError;
 use super::field_names::{LABELS, PICTURES, place};
@@ -537,23 +538,8 @@ fn stem(name: &str) -> &str {
 /// The lines of `classnames.txt` beside a shard or a folder above it.
 fn class_names(shard: &Path) -> Result<Option<(Vec<String>, String)>, DatasetError> {
     match companion(shard.parent().unwrap_or(Path::new("")), CLASS_NAMES) {
-        Some(file) => Ok(Some((listed_names(&file)?, file.display().to_string()))),
+        Some(file) => Ok(Some((a_line_each(&file)?, file.display().to_string()))),
         None => Ok(None),
-    }
-}
-
-/// A class name a line. A blank line within is an error: it counts for some readers and not for others.
-pub(super) fn listed_names(file: &Path) -> Result<Vec<String>, DatasetError> {
-    let text = text_file::read(file)?;
-    let names: Vec<&str> = text.trim_end().lines().map(str::trim).collect();
-    match names.iter().position(|name| name.is_empty()) {
-        Some(line) => Err(DatasetError::Row {
-            path: file.to_owned(),
-            line: line + 1,
-            problem: "a blank line, which CLIP_benchmark counts as a class and others skip; remove it, or write the class name"
-                .to_owned(),
-        }),
-        None => Ok(names.into_iter().map(str::to_owned).collect()),
     }
 }
 
