@@ -41,6 +41,8 @@ pub(super) struct ClassFolders {
     pub(super) folder: PathBuf,
     /// Folders in it that are no classes.
     pub(super) left_out: Vec<String>,
+    /// At least one of the others has pictures, or folders that may have some.
+    pub(super) has_classes: bool,
     pub(super) splits: Splits,
     pub(super) notes: Vec<String>,
 }
@@ -109,6 +111,9 @@ pub(super) fn find(root: &Path, wanted: Option<&str>) -> Result<ClassFolders, Da
         }
         check_nested(&found.folder, &seen)?;
         found.left_out = left_out(&seen, &mut found.notes);
+        found.has_classes = seen.iter().any(|folder| {
+            !found.left_out.contains(&folder.name) && (folder.pictures || folder.is_container())
+        });
         break;
     }
     Ok(found)
@@ -231,30 +236,10 @@ fn folders_in(folder: &Path) -> Vec<String> {
     names
 }
 
-/// Whether a folder has class folders, directly or in a split or a wrapper.
-pub(super) fn has_classes(folder: &ClassFolders) -> bool {
-    look_into(&folder.folder, &mut Vec::new())
-        .iter()
-        .any(|seen| !folder.left_out.contains(&seen.name) && (seen.pictures || seen.is_container()))
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::tests::tree;
     use super::*;
-
-    /// A folder with empty files of these names; a name that ends in `/` is a folder.
-    fn tree(names: &[&str]) -> tempfile::TempDir {
-        let root = tempfile::tempdir().unwrap();
-        for name in names {
-            let path = root.path().join(name);
-            std::fs::create_dir_all(if name.ends_with('/') { &path } else { path.parent().unwrap() })
-                .unwrap();
-            if !name.ends_with('/') {
-                std::fs::write(path, b"").unwrap();
-            }
-        }
-        root
-    }
 
     /// Where the classes lie, what is left out, and the notes.
     fn found(names: &[&str], wanted: Option<&str>) -> Result<(String, Vec<String>, Vec<String>), String> {

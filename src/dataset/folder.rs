@@ -199,22 +199,8 @@ fn ends_in(path: &Path, endings: &[&str]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::ClassNameMap;
+    use super::super::tests::tree;
     use super::*;
-
-    /// A folder with empty files of these names; a name that ends in `/` is a folder.
-    fn tree(names: &[&str]) -> tempfile::TempDir {
-        let root = tempfile::tempdir().unwrap();
-        for name in names {
-            let path = root.path().join(name);
-            if name.ends_with('/') {
-                std::fs::create_dir_all(path).unwrap();
-            } else {
-                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-                std::fs::write(path, b"").unwrap();
-            }
-        }
-        root
-    }
 
     fn open(root: &tempfile::TempDir) -> Dataset {
         Dataset::from_folder(root.path(), &DatasetOptions::default()).unwrap()

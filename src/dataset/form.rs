@@ -121,11 +121,10 @@ fn recognise(root: &Path, wanted: Option<&str>) -> Result<Recognised, DatasetErr
     let of =
         |form: DatasetForm| Ok(Recognised { form, selector: wanted.map(str::to_owned), notes: Vec::new() });
     let shards = expanded(root);
-    if !root.exists() && shards.len() == 1 && shards[0] == root {
-        return Err(DatasetError::Folder {
-            path: root.to_owned(),
-            error: std::io::ErrorKind::NotFound.into(),
-        });
+    if shards == [root]
+        && let Err(error) = root.metadata()
+    {
+        return Err(DatasetError::Folder { path: root.to_owned(), error });
     }
     if ends(&[".parquet"]) {
         return of(DatasetForm::Parquet(vec![root.to_owned()]));
@@ -135,7 +134,7 @@ fn recognise(root: &Path, wanted: Option<&str>) -> Result<Recognised, DatasetErr
             return of(DatasetForm::CifarArchive(root.to_owned()));
         }
         return match wanted {
-            Some(wanted) => Err(nothing_to_select(root, wanted, &[])),
+            Some(wanted) => Err(nothing_to_select(root, wanted)),
             None => of(DatasetForm::WebDataset(shards, Splits::default())),
         };
     }
@@ -145,15 +144,8 @@ fn recognise(root: &Path, wanted: Option<&str>) -> Result<Recognised, DatasetErr
     of(DatasetForm::Manifest(root.to_owned()))
 }
 
-fn nothing_to_select(root: &Path, wanted: &str, there: &[&str]) -> DatasetError {
-    DatasetError::Split {
-        path: root.to_owned(),
-        wanted: wanted.to_owned(),
-        splits: match there {
-            [] => vec!["none".to_owned()],
-            _ => there.iter().map(|name| (*name).to_owned()).collect(),
-        },
-    }
+fn nothing_to_select(root: &Path, wanted: &str) -> DatasetError {
+    DatasetError::Split { path: root.to_owned(), wanted: wanted.to_owned(), splits: vec!["none".to_owned()] }
 }
 
 fn folder(root: &Path, wanted: Option<&str>) -> Result<Recognised, DatasetError> {
@@ -187,7 +179,7 @@ fn folder(root: &Path, wanted: Option<&str>) -> Result<Recognised, DatasetError>
     if let Some(wanted) = wanted_form {
         forms.retain(|form| form.selector() == wanted);
         if forms.is_empty() {
-            return Err(nothing_to_select(root, wanted, &[]));
+            return Err(nothing_to_select(root, wanted));
         }
     }
     if forms.len() > 1 {
@@ -239,7 +231,7 @@ fn below(found: &ClassFolders) -> Vec<DatasetForm> {
     }
     if let Some(list) = picture_list::of_folder(&found.folder) {
         forms.push(DatasetForm::List(list, found.splits.clone()));
-    } else if class_folders::has_classes(found) {
+    } else if found.has_classes {
         forms.push(DatasetForm::Folders(found.clone()));
     }
     forms

@@ -127,18 +127,20 @@ pub(super) struct NamesOfNumbers {
 impl NamesOfNumbers {
     pub(super) fn add(&mut self, label: &Label, name: Option<&str>) {
         if let (Some(number), Some(name)) = (label.number(), name) {
-            let names = self.names.entry(number).or_default();
-            if !names.iter().any(|other| other == name) {
-                names.push(name.to_owned());
-            }
+            self.call(number, name);
+        }
+    }
+
+    fn call(&mut self, number: i128, name: &str) {
+        let names = self.names.entry(number).or_default();
+        if !names.iter().any(|other| other == name) {
+            names.push(name.to_owned());
         }
     }
 
     pub(super) fn extend(&mut self, others: NamesOfNumbers) {
         for (number, names) in others.names {
-            for name in names {
-                self.add(&Label::Text(number.to_string()), Some(&name));
-            }
+            names.iter().for_each(|name| self.call(number, name));
         }
     }
 

@@ -6,6 +6,21 @@ use super::parquet::tests::write as write_parquet;
 use super::webdataset::tests::tar_of;
 use super::*;
 
+/// A folder with empty files of these names; a name that ends in `/` is a folder.
+pub(super) fn tree(names: &[&str]) -> tempfile::TempDir {
+    let root = tempfile::tempdir().unwrap();
+    for name in names {
+        let path = root.path().join(name);
+        if name.ends_with('/') {
+            std::fs::create_dir_all(path).unwrap();
+        } else {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, b"").unwrap();
+        }
+    }
+    root
+}
+
 /// Writes images with these labels in every form, each into a folder of its own; returns what to open.
 fn in_every_form(root: &Path, labels: &[&str]) -> Vec<PathBuf> {
     let folder = |name: &str| {
@@ -183,13 +198,7 @@ fn known_forms_that_are_not_read_are_named_with_the_remedy() {
         (&["batches.meta", "data_batch_1", "test_batch"], "cifar-10-binary.tar.gz"),
         (&["meta", "train", "test"], "cifar-100-binary.tar.gz"),
     ] {
-        let root = tempfile::tempdir().unwrap();
-        for name in files {
-            let path = root.path().join(name);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, b"").unwrap();
-        }
-        let message = classes(root.path(), &DatasetOptions::default()).unwrap_err();
+        let message = classes(tree(files).path(), &DatasetOptions::default()).unwrap_err();
         assert!(message.contains(said), "{files:?}: {message}");
     }
 }

@@ -219,6 +219,12 @@ fn missing_shards(folder: &Path, shards: &[PathBuf]) -> Result<Option<SkippedIma
 
 /// Samples that a count beside a shard (`00000_stats.json`, as img2dataset writes it) says there must be.
 fn missing_samples(shards: &[PathBuf], found: &Found) -> Vec<SkippedImage> {
+    let mut samples: HashMap<&str, u64> = HashMap::new();
+    let names =
+        found.images.iter().map(|image| &image.name).chain(found.skipped.iter().map(|image| &image.name));
+    for (shard, _) in names.filter_map(|name| name.split_once('/')) {
+        *samples.entry(shard).or_default() += 1;
+    }
     let mut missing = Vec::new();
     for path in shards {
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
@@ -227,16 +233,12 @@ fn missing_samples(shards: &[PathBuf], found: &Found) -> Vec<SkippedImage> {
         };
         let Ok(stats) = serde_json::from_str::<Value>(&text) else { continue };
         let Some(wanted) = stats["successes"].as_u64() else { continue };
-        let shard = format!("{}/", path.file_name().unwrap_or_default().to_string_lossy());
-        let images = found.images.iter().filter(|image| image.name.starts_with(&shard)).count();
-        let skipped = found.skipped.iter().filter(|image| image.name.starts_with(&shard)).count();
-        if wanted != (images + skipped) as u64 {
+        let shard = path.file_name().unwrap_or_default().to_string_lossy();
+        let there = samples.get(&*shard).copied().unwrap_or(0);
+        if wanted != there {
             missing.push(SkippedImage {
-                name: shard.trim_end_matches('/').to_owned(),
-                reason: format!(
-                    "{stem}_stats.json says that it has {wanted} samples, and {} are there",
-                    images + skipped
-                ),
+                name: shard.into_owned(),
+                reason: format!("{stem}_stats.json says that it has {wanted} samples, and {there} are there"),
             });
         }
     }
@@ -694,5 +696,30 @@ pub(super) mod tests {
         assert_eq!(images(&dataset), [("shard-00.tar/0.png", "a"), ("shard-01.tar/0.png", "b")]);
         let missing = Dataset::open(&folder.path().join("shard-{00..02}.tar"), &DatasetOptions::default());
         assert!(missing.unwrap_err().to_string().contains("shard-02.tar"));
+    }
+
+    #[test]
+    fn counts_beside_the_shards_are_checked() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let sample: [(&str, &[u8]); 4] = [("0.cls", b"a"), ("0.png", b"x"), ("1.cls", b"b"), ("1.png", b"y")];
+        tar_of(&path("00000.tar"), &sample);
+        tar_of(&path("00001.tar"), &sample);
+        let skipped = || -> Vec<(String, String)> {
+            let dataset = Dataset::open(folder.path(), &DatasetOptions::default()).unwrap();
+            dataset.skipped.into_iter().map(|image| (image.name, image.reason)).collect()
+        };
+        for (shard, samples) in [("00000", 2), ("00001", 3)] {
+            std::fs::write(path(&format!("{shard}_stats.json")), format!("{{\"successes\": {samples}}}"))
+                .unwrap();
+        }
+        std::fs::write(path("nshards.txt"), "2\n").unwrap();
+        let expected = "00001_stats.json says that it has 3 samples, and 2 are there";
+        assert_eq!(skipped(), [("00001.tar".to_owned(), expected.to_owned())]);
+        std::fs::write(path("nshards.txt"), "3\n").unwrap();
+        assert_eq!(skipped()[0].1, "it says that there are 3 shards, and 2 are opened");
+        // Whoever names one shard wants no more.
+        let one = Dataset::open(&path("00000.tar"), &DatasetOptions::default()).unwrap();
+        assert!(one.skipped.is_empty(), "{:?}", one.skipped);
     }
 }
