@@ -25,6 +25,7 @@ pub mod http;
 pub mod message;
 mod name_folding;
 pub mod patience;
+mod pickle;
 pub mod temporary_file;
 pub mod terminal_text;
 pub mod text_file;

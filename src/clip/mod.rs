@@ -18,7 +18,6 @@ mod naming;
 mod open_clip_config;
 mod openai_model;
 mod ops;
-mod pickle;
 mod preprocessing;
 mod prompt_tree;
 mod resize;

@@ -11,8 +11,8 @@ use zip::{CompressionMethod, ZipArchive};
 
 use super::error::ClipError;
 use super::files::{CheckpointFile, FileReader};
-use super::pickle::{Node, NodeId, Pickle};
 use super::stored_tensor::{ElementType, StoredTensor};
+use crate::pickle::{Node, NodeId, Pickle};
 
 /// The largest description of tensors: hundreds of bytes for each of some ten thousand.
 const LARGEST_PICKLE: u64 = 256 << 20;

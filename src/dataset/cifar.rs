@@ -1,16 +1,19 @@
-//! CIFAR-10 and CIFAR-100 in their original binary form: a folder, or the archive that it is distributed in.
+//! CIFAR-10 and CIFAR-100 as their authors distribute them: a folder, or the archive of it; the binary version or the Python
+//! one, which torchvision downloads.
 //!
 //! A record is one label byte (two for CIFAR-100: coarse, then fine) and 32×32 pixels: all red, then all green, then all
-//! blue bytes (<https://www.cs.toronto.edu/~kriz/cifar.html>). Class names are in a text file beside the records.
+//! blue bytes (<https://www.cs.toronto.edu/~kriz/cifar.html>). Class names are in a text file beside the records. A file of the
+//! Python version is a pickle of the same records, of which those of the binary version are made (`cifar_pickle.rs`).
 
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use flate2::read::GzDecoder;
 use image::RgbImage;
 
+use super::cifar_pickle;
 use super::error::DatasetError;
 use super::label::Label;
 use super::labels::Found;
@@ -21,7 +24,10 @@ use crate::text_file;
 /// Width and height.
 const SIDE: u32 = 32;
 /// Bytes of a colour of a picture.
-const PLANE: usize = (SIDE * SIDE) as usize;
+pub(super) const PLANE: usize = (SIDE * SIDE) as usize;
+/// What is said of an archive that is none of CIFAR's.
+const OTHER_ARCHIVE: &str = "of archives, CIFAR's are known (cifar-10-binary.tar.gz, cifar-10-python.tar.gz, \
+     cifar-100-binary.tar.gz, cifar-100-python.tar.gz) and WebDataset shards: unpack other ones into a folder per class";
 
 /// One of the two datasets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +36,42 @@ pub(super) enum Kind {
     Cifar100,
 }
 
+/// How its files are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Version {
+    Binary,
+    Python,
+}
+
+/// A file of a dataset, by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct FileOfRecords {
+    kind: Kind,
+    version: Version,
+    split: &'static str,
+    /// Its number in the dataset.
+    number: u32,
+}
+
+impl FileOfRecords {
+    fn named(name: &str) -> Option<Self> {
+        let (stem, version) = match name.strip_suffix(".bin") {
+            Some(stem) => (stem, Version::Binary),
+            None => (name, Version::Python),
+        };
+        let (kind, split, number) = match stem {
+            "test_batch" => (Kind::Cifar10, "test", 0),
+            "test" => (Kind::Cifar100, "test", 0),
+            "train" => (Kind::Cifar100, "train", 1),
+            _ => (Kind::Cifar10, "train", stem.strip_prefix("data_batch_")?.parse().ok()?),
+        };
+        Some(Self { kind, version, split, number })
+    }
+}
+
 impl Kind {
+    const ALL: [Self; 2] = [Self::Cifar10, Self::Cifar100];
+
     fn label_bytes(self) -> usize {
         match self {
             Self::Cifar10 => 1,
@@ -49,35 +90,84 @@ impl Kind {
         }
     }
 
+    /// The folder that its authors' archive unpacks to.
+    fn folder_name(self, version: Version) -> &'static str {
+        match (self, version) {
+            (Self::Cifar10, Version::Binary) => "cifar-10-batches-bin",
+            (Self::Cifar10, Version::Python) => "cifar-10-batches-py",
+            (Self::Cifar100, Version::Binary) => "cifar-100-binary",
+            (Self::Cifar100, Version::Python) => "cifar-100-python",
+        }
+    }
+
+    /// The file with the class names.
+    fn names_file(self, version: Version) -> &'static str {
+        match (self, version) {
+            (Self::Cifar10, Version::Binary) => "batches.meta.txt",
+            (Self::Cifar10, Version::Python) => "batches.meta",
+            (Self::Cifar100, Version::Binary) => "fine_label_names.txt",
+            (Self::Cifar100, Version::Python) => "meta",
+        }
+    }
+}
+
+/// A dataset and how it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Form {
+    kind: Kind,
+    version: Version,
+}
+
+impl Form {
+    /// The binary versions first.
+    fn all() -> impl Iterator<Item = Self> {
+        [Version::Binary, Version::Python]
+            .into_iter()
+            .flat_map(|version| Kind::ALL.map(|kind| Self { kind, version }))
+    }
+
     fn names_file(self) -> &'static str {
-        match self {
-            Self::Cifar10 => "batches.meta.txt",
-            Self::Cifar100 => "fine_label_names.txt",
+        self.kind.names_file(self.version)
+    }
+
+    fn is_of(self, file: FileOfRecords) -> bool {
+        (file.kind, file.version) == (self.kind, self.version)
+    }
+
+    /// Whether a folder holds it. Names of the Python version say little, so the file of class names must begin as pickles do.
+    fn is_in(self, folder: &Path) -> bool {
+        let names = folder.join(self.names_file());
+        let has_records = || {
+            let mut entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+            entries.any(|entry| {
+                FileOfRecords::named(&entry.file_name().to_string_lossy())
+                    .is_some_and(|file| self.is_of(file))
+                    && entry.path().is_file()
+            })
+        };
+        names.is_file()
+            && (self.version == Version::Binary || cifar_pickle::is_pickle(&names))
+            && has_records()
+    }
+
+    /// In words.
+    pub(super) fn words(self) -> &'static str {
+        match self.version {
+            Version::Binary => "CIFAR's binary version",
+            Version::Python => "CIFAR's Python version",
         }
     }
 
-    /// Which dataset and split a file of records belongs to, and the file's number in the dataset.
-    fn of_file(name: &str) -> Option<(Self, &'static str, u32)> {
-        match name {
-            "test_batch.bin" => Some((Self::Cifar10, "test", 0)),
-            "test.bin" => Some((Self::Cifar100, "test", 0)),
-            "train.bin" => Some((Self::Cifar100, "train", 1)),
-            _ => {
-                let number = name.strip_prefix("data_batch_")?.strip_suffix(".bin")?;
-                Some((Self::Cifar10, "train", number.parse().ok()?))
+    /// The class names in the content of the file that has them.
+    fn class_names(self, mut content: impl Read) -> io::Result<Vec<String>> {
+        match self.version {
+            Version::Binary => {
+                let mut text = String::new();
+                content.read_to_string(&mut text)?;
+                Ok(text_file::lines(&text).collect())
             }
+            Version::Python => cifar_pickle::class_names(&mut content),
         }
-    }
-
-    /// The dataset that a folder holds, if it is one of them.
-    pub(super) fn of_folder(folder: &Path) -> Option<Self> {
-        [Self::Cifar10, Self::Cifar100].into_iter().find(|kind| {
-            let records = match kind {
-                Self::Cifar10 => ["test_batch.bin", "data_batch_1.bin"],
-                Self::Cifar100 => ["test.bin", "train.bin"],
-            };
-            folder.join(kind.names_file()).is_file() && records.iter().any(|name| folder.join(name).is_file())
-        })
     }
 }
 
@@ -107,40 +197,53 @@ impl PictureArchive for Records {
 /// A file of records and what it is called.
 struct Part {
     name: String,
-    kind: Kind,
-    split: &'static str,
-    number: u32,
+    of: FileOfRecords,
     file: ArchiveFile,
 }
 
 impl Dataset {
-    /// Opens the folder of the binary version: its test images, or the split that is asked for.
+    /// Opens the folder of a version: its test images, or the split that is asked for.
     ///
     /// # Errors
     /// When a file cannot be read, or the options do not fit.
     pub(super) fn from_cifar_folder(
         folder: &Path,
-        kind: Kind,
+        form: Form,
         wanted: Option<&str>,
         options: &DatasetOptions,
     ) -> Result<Dataset, DatasetError> {
         let failed =
             |path: &Path, error: &io::Error| DatasetError::archive(path, format!("cannot be read: {error}"));
-        let mut parts = Vec::new();
+        let mut files = Vec::new();
         for entry in std::fs::read_dir(folder).map_err(|error| failed(folder, &error))? {
             let path = entry.map_err(|error| failed(folder, &error))?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if let Some((of, split, number)) = Kind::of_file(&name).filter(|(of, ..)| *of == kind) {
-                let file = ArchiveFile::open(&path).map_err(|error| failed(&path, &error))?;
-                parts.push(Part { name, kind: of, split, number, file });
+            if let Some(of) = FileOfRecords::named(&file_name(&path)).filter(|of| form.is_of(*of)) {
+                files.push((path, of));
             }
         }
-        let names = text_file::read(&folder.join(kind.names_file()))?;
-        from_parts(folder, parts, &names, wanted, options)
+        files.sort_by_key(|(_, of)| of.number);
+        let mut splits: Vec<&str> = files.iter().map(|(_, of)| of.split).collect();
+        splits.dedup();
+        let (splits, note) = split::choose(folder, &splits, wanted)?;
+        let mut parts = Vec::new();
+        for (path, of) in files.into_iter().filter(|(_, of)| Some(of.split) == splits.used.as_deref()) {
+            let file = match form.version {
+                Version::Binary => ArchiveFile::open(&path),
+                Version::Python => File::open(&path).and_then(|content| unpacked(&path, of, content)),
+            };
+            let file = file.map_err(|error| failed(&path, &error))?;
+            parts.push(Part { name: file_name(&path), of, file });
+        }
+        let names_file = folder.join(form.names_file());
+        let names = File::open(&names_file).and_then(|file| form.class_names(BufReader::new(file)));
+        let names = names.map_err(|error| failed(&names_file, &error))?;
+        let mut dataset = from_parts(folder, form, parts, names, options)?;
+        dataset.splits = splits;
+        dataset.notes.extend(note);
+        Ok(dataset)
     }
 
-    /// Opens the archive of the binary version, `.tar.gz` or `.tar`, which is unpacked to a file that is gone with the
-    /// dataset.
+    /// Opens the archive of a version, `.tar.gz` or `.tar`, which is unpacked to files that are gone with the dataset.
     ///
     /// # Errors
     /// When it is another archive, cannot be read, or the options do not fit.
@@ -149,19 +252,24 @@ impl Dataset {
         wanted: Option<&str>,
         options: &DatasetOptions,
     ) -> Result<Dataset, DatasetError> {
-        let (parts, names) = unpack(path, wanted).map_err(|error| {
+        let failed = |error: io::Error| {
             DatasetError::archive(path, format!("cannot be unpacked: {error}; get the file anew"))
-        })?;
-        match (names, parts.is_empty()) {
-            (Some(names), false) => from_parts(path, parts, &names, wanted, options),
-            _ => Err(DatasetError::archive(
-                path,
-                "of archives, CIFAR's binary versions are known (cifar-10-binary.tar.gz, cifar-100-binary.tar.gz; not \
-                 the Python and Matlab ones) and uncompressed WebDataset shards: unpack other ones into a folder per \
-                 class"
-                    .to_owned(),
-            )),
+        };
+        let other = || DatasetError::archive(path, OTHER_ARCHIVE.to_owned());
+        let mut archive = unpack(path, wanted.unwrap_or("test")).map_err(failed)?;
+        let (splits, note) = match archive.splits.is_empty() {
+            true => return Err(other()),
+            false => split::choose(path, &archive.splits, wanted)?,
+        };
+        let used = splits.used.as_deref().unwrap_or_default();
+        if archive.split != used {
+            archive = unpack(path, used).map_err(failed)?;
         }
+        let (form, names) = archive.names.ok_or_else(other)?;
+        let mut dataset = from_parts(path, form, archive.parts, names, options)?;
+        dataset.splits = splits;
+        dataset.notes.extend(note);
+        Ok(dataset)
     }
 }
 
@@ -170,13 +278,21 @@ pub(super) fn is_archive(path: &Path) -> bool {
     let first = || -> io::Result<bool> {
         let mut archive = tar::Archive::new(content(path)?);
         for entry in archive.entries()?.take(12) {
-            if Kind::of_file(&file_name(&entry?.path()?)).is_some() {
+            if member(&entry?.path()?).is_some() {
                 return Ok(true);
             }
         }
         Ok(false)
     };
     first().unwrap_or(false)
+}
+
+/// A member of an archive that is a file of records. Those of the Python version have names that others have too, so their
+/// folder counts.
+fn member(path: &Path) -> Option<FileOfRecords> {
+    let of = FileOfRecords::named(&file_name(path))?;
+    let folder = path.parent().map(file_name).unwrap_or_default();
+    (of.version == Version::Binary || folder == of.kind.folder_name(of.version)).then_some(of)
 }
 
 fn file_name(path: &Path) -> String {
@@ -190,44 +306,69 @@ fn content(path: &Path) -> io::Result<Box<dyn Read>> {
     Ok(if compressed { Box::new(GzDecoder::new(file)) } else { Box::new(file) })
 }
 
-/// The files of records, as far as they are wanted, and the text with the names.
-fn unpack(path: &Path, wanted: Option<&str>) -> io::Result<(Vec<Part>, Option<String>)> {
-    let (mut parts, mut names) = (Vec::new(), None);
-    for entry in tar::Archive::new(content(path)?).entries()? {
-        let mut entry = entry?;
-        let name = file_name(&entry.path()?);
-        if let Some((kind, split, number)) = Kind::of_file(&name) {
-            let mut unpacked = tempfile::tempfile()?;
-            // Of a split that is not wanted, its being there is enough.
-            if wanted.unwrap_or("test") == split {
-                io::copy(&mut entry, &mut unpacked)?;
-            }
-            parts.push(Part { name, kind, split, number, file: ArchiveFile::unpacked(path, unpacked) });
-        } else if [Kind::Cifar10, Kind::Cifar100].iter().any(|kind| kind.names_file() == name) {
-            let mut text = String::new();
-            entry.read_to_string(&mut text)?;
-            names = Some(text);
+/// The records in `content`, in a file without a name.
+fn unpacked(path: &Path, of: FileOfRecords, mut content: impl Read) -> io::Result<ArchiveFile> {
+    let mut records = tempfile::tempfile()?;
+    match of.version {
+        Version::Binary => {
+            io::copy(&mut content, &mut records)?;
+        }
+        Version::Python => {
+            let mut writer = io::BufWriter::new(&mut records);
+            let label_bytes = of.kind.label_bytes();
+            cifar_pickle::write_records(&mut BufReader::new(content), label_bytes, &mut writer)?;
+            writer.flush()?;
         }
     }
-    Ok((parts, names))
+    records.rewind()?;
+    Ok(ArchiveFile::unpacked(path, records))
+}
+
+/// What an archive holds.
+struct Unpacked {
+    /// The split whose files are unpacked.
+    split: String,
+    /// All splits, that for testing first.
+    splits: Vec<&'static str>,
+    parts: Vec<Part>,
+    names: Option<(Form, Vec<String>)>,
+}
+
+/// Unpacks the files of records of a split, and the class names.
+fn unpack(path: &Path, split: &str) -> io::Result<Unpacked> {
+    let (mut parts, mut names, mut files) = (Vec::new(), None, Vec::new());
+    for entry in tar::Archive::new(content(path)?).entries()? {
+        let mut entry = entry?;
+        let member_path = entry.path()?.into_owned();
+        let name = file_name(&member_path);
+        if let Some(of) = member(&member_path) {
+            if of.split == split {
+                let file = unpacked(path, of, &mut entry)?;
+                parts.push(Part { name, of, file });
+            }
+            files.push(of);
+        } else if let Some(form) = Form::all().find(|form| form.names_file() == name) {
+            names = Some((form, form.class_names(&mut entry)?));
+        }
+    }
+    parts.sort_by_key(|part| part.of.number);
+    files.sort_by_key(|of| of.number);
+    let mut splits: Vec<&'static str> = files.iter().map(|of| of.split).collect();
+    splits.dedup();
+    Ok(Unpacked { split: split.to_owned(), splits, parts, names })
 }
 
 fn from_parts(
     path: &Path,
-    mut parts: Vec<Part>,
-    names: &str,
-    wanted: Option<&str>,
+    form: Form,
+    parts: Vec<Part>,
+    names: Vec<String>,
     options: &DatasetOptions,
 ) -> Result<Dataset, DatasetError> {
-    parts.sort_by_key(|part| part.number);
-    let mut splits: Vec<&str> = parts.iter().map(|part| part.split).collect();
-    splits.dedup();
-    let (splits, note) = split::choose(path, &splits, wanted)?;
-    let kind = parts.first().map_or(Kind::Cifar10, |part| part.kind);
-    let names: Vec<String> = text_file::lines(names).collect();
-    let origin = format!("CIFAR's own list of class names ({})", kind.names_file());
+    let kind = form.kind;
+    let origin = format!("CIFAR's own list of class names ({})", form.names_file());
     let mut found = Found { names: Some((names, origin)), ..Found::default() };
-    for part in parts.into_iter().filter(|part| Some(part.split) == splits.used.as_deref()) {
+    for part in parts {
         let failed =
             |error: io::Error| DatasetError::archive(path, format!("{} cannot be read: {error}", part.name));
         let length = part.file.length().map_err(failed)?;
@@ -244,7 +385,7 @@ fn from_parts(
             let offset = record * kind.record() as u64 + kind.label_bytes() as u64 - 1;
             found.labels.push(Label::Number(i64::from(part.file.bytes(offset, 1).map_err(failed)?[0])));
         }
-        let first = u64::from(part.number) << 32;
+        let first = u64::from(part.of.number) << 32;
         let archive: Arc<dyn PictureArchive> = Arc::new(Records { file: part.file, kind });
         found.images.extend((0..records).map(|record| DatasetImage {
             name: format!("{stem}/{record:05}"),
@@ -253,21 +394,15 @@ fn from_parts(
         }));
     }
     let mut dataset = Dataset::of_found(path, path.parent().unwrap_or(path), found, options)?;
-    dataset.splits = splits;
     dataset.name = kind.name().to_owned();
-    dataset.notes.extend(note);
     Ok(dataset)
 }
 
-/// The folder with the records: itself, or the only one in it.
-pub(super) fn folder_of(root: &Path) -> Option<(PathBuf, Kind)> {
-    if let Some(kind) = Kind::of_folder(root) {
-        return Some((root.to_owned(), kind));
-    }
-    ["cifar-10-batches-bin", "cifar-100-binary"].iter().find_map(|name| {
-        let folder = root.join(name);
-        Kind::of_folder(&folder).map(|kind| (folder, kind))
-    })
+/// The folder with the records: itself, or one of those that the authors' archives unpack to.
+pub(super) fn folder_of(root: &Path) -> Option<(PathBuf, Form)> {
+    let itself = Form::all().map(|form| (root.to_owned(), form));
+    let below = Form::all().map(|form| (root.join(form.kind.folder_name(form.version)), form));
+    itself.chain(below).find(|(folder, form)| form.is_in(folder))
 }
 
 #[cfg(test)]
@@ -288,29 +423,98 @@ mod tests {
         bytes
     }
 
-    fn files(kind: Kind) -> Vec<(&'static str, Vec<u8>)> {
-        match kind {
-            Kind::Cifar10 => vec![
+    /// A file of the Python version, as Python 2 wrote the published ones or as Python 3 and numpy 2 write them.
+    fn pickled(kind: Kind, labels: &[u8], python: u8) -> Vec<u8> {
+        let old = python == 2;
+        let text = |text: &str| {
+            let opcode = if old { b'U' } else { 0x8c };
+            [&[opcode, text.len() as u8][..], text.as_bytes()].concat()
+        };
+        let class = |module: &str, name: &str| match old {
+            true => format!("c{module}\n{name}\n").into_bytes(),
+            false => [text(module), text(name), vec![0x93]].concat(),
+        };
+        let pixels: Vec<u8> = records(kind, labels)
+            .chunks(kind.record())
+            .flat_map(|record| record[kind.label_bytes()..].to_vec())
+            .collect();
+        let row = u16::try_from(3 * PLANE).unwrap().to_le_bytes();
+        let shape = [&[b'K', labels.len() as u8, b'M'], &row[..], &[0x86]].concat();
+        let bytes = |opcode: u8, length: &[u8]| [&[opcode][..], length, &pixels].concat();
+        let of_bytes = [class("numpy", "dtype"), text("u1"), b"\x89\x88\x87R".to_vec()].concat();
+        let array = if old {
+            let state = [
+                &b"(K\x01"[..],
+                &shape,
+                &of_bytes,
+                &[0x89],
+                &bytes(b'T', &(pixels.len() as u32).to_le_bytes()),
+            ];
+            let made = [class("numpy.core.multiarray", "_reconstruct"), class("numpy", "ndarray")].concat();
+            [&made[..], b"K\x00\x85U\x01b\x87R", &state.concat(), b"tb"].concat()
+        } else {
+            let buffer = bytes(0x96, &(pixels.len() as u64).to_le_bytes());
+            let made = class("numpy._core.numeric", "_frombuffer");
+            [&made[..], b"(", &buffer, &of_bytes, &shape, &text("C"), b"tR"].concat()
+        };
+        let list = |numbers: &[u8]| {
+            let items: Vec<u8> = numbers.iter().flat_map(|number| [b'K', *number]).collect();
+            [&b"]("[..], &items, b"e"].concat()
+        };
+        let coarse = match kind {
+            Kind::Cifar10 => Vec::new(),
+            Kind::Cifar100 => [text("coarse_labels"), list(&vec![99; labels.len()])].concat(),
+        };
+        let key = text(if kind == Kind::Cifar10 { "labels" } else { "fine_labels" });
+        [&[0x80, python.max(2)], &b"}("[..], &coarse, &text("data"), &array, &key, &list(labels), b"u."]
+            .concat()
+    }
+
+    fn pickled_names(kind: Kind, names: &[&str]) -> Vec<u8> {
+        let text = |text: &str| [&[b'U', text.len() as u8][..], text.as_bytes()].concat();
+        let names: Vec<u8> = names.iter().flat_map(|name| text(name)).collect();
+        let key = text(if kind == Kind::Cifar10 { "label_names" } else { "fine_label_names" });
+        [&b"\x80\x02}"[..], &key, b"](", &names, b"es."].concat()
+    }
+
+    const CIFAR100: Form = Form { kind: Kind::Cifar100, version: Version::Binary };
+
+    fn files(form: Form) -> Vec<(&'static str, Vec<u8>)> {
+        let kind = form.kind;
+        match (kind, form.version) {
+            (Kind::Cifar10, Version::Binary) => vec![
                 ("batches.meta.txt", b"airplane\nbird\ncat\n\n".to_vec()),
                 ("data_batch_1.bin", records(kind, &[2, 0])),
                 ("data_batch_2.bin", records(kind, &[1])),
                 ("test_batch.bin", records(kind, &[0, 2])),
             ],
-            Kind::Cifar100 => vec![
+            (Kind::Cifar10, Version::Python) => vec![
+                ("batches.meta", pickled_names(kind, &["airplane", "bird", "cat"])),
+                ("data_batch_1", pickled(kind, &[2, 0], 2)),
+                ("data_batch_2", pickled(kind, &[1], 5)),
+                ("test_batch", pickled(kind, &[0, 2], 2)),
+            ],
+            (Kind::Cifar100, Version::Binary) => vec![
                 ("fine_label_names.txt", b"apple\nbear\n".to_vec()),
                 ("test.bin", records(kind, &[1, 0])),
                 ("train.bin", records(kind, &[0])),
             ],
+            (Kind::Cifar100, Version::Python) => vec![
+                ("meta", pickled_names(kind, &["apple", "bear"])),
+                ("test", pickled(kind, &[1, 0], 5)),
+                ("train", pickled(kind, &[0], 2)),
+            ],
         }
     }
 
-    fn archive(kind: Kind, path: &Path) {
+    fn archive(form: Form, path: &Path, wanted: &dyn Fn(&str) -> bool) {
         let file = flate2::write::GzEncoder::new(File::create(path).unwrap(), flate2::Compression::fast());
         let mut builder = tar::Builder::new(file);
-        for (name, content) in files(kind) {
+        for (name, content) in files(form).into_iter().filter(|(name, _)| wanted(name)) {
             let mut header = tar::Header::new_gnu();
             header.set_size(content.len() as u64);
-            builder.append_data(&mut header, format!("cifar-binary/{name}"), &content[..]).unwrap();
+            let folder = form.kind.folder_name(form.version);
+            builder.append_data(&mut header, format!("{folder}/{name}"), &content[..]).unwrap();
         }
         builder.into_inner().unwrap().finish().unwrap();
     }
@@ -321,54 +525,99 @@ mod tests {
     }
 
     #[test]
-    fn folder_and_archive_give_the_same_images() {
-        let folder = tempfile::tempdir().unwrap();
-        let unpacked = folder.path().join("cifar-10-batches-bin");
-        std::fs::create_dir(&unpacked).unwrap();
-        for (name, content) in files(Kind::Cifar10) {
-            std::fs::write(unpacked.join(name), content).unwrap();
+    fn folder_and_archive_of_both_versions_give_the_same_images() {
+        for form in Form::all().filter(|form| form.kind == Kind::Cifar10) {
+            let folder = tempfile::tempdir().unwrap();
+            let unpacked = folder.path().join(form.kind.folder_name(form.version));
+            std::fs::create_dir(&unpacked).unwrap();
+            for (name, content) in files(form) {
+                std::fs::write(unpacked.join(name), content).unwrap();
+            }
+            let packed = folder.path().join("cifar.tar.gz");
+            archive(form, &packed, &|_| true);
+            for path in [folder.path(), &unpacked, &packed] {
+                let dataset = Dataset::open(path, &DatasetOptions::default()).unwrap();
+                assert_eq!(dataset.name, "cifar10");
+                assert_eq!(labels(&dataset), [("test_batch/00000", "airplane"), ("test_batch/00001", "cat")]);
+                let pixels = dataset.images[1].source.decode().unwrap();
+                assert_eq!(pixels.dimensions(), (32, 32));
+                assert_eq!(
+                    (pixels.get_pixel(1, 1).0, pixels.get_pixel(2, 1).0),
+                    ([200, 201, 202], [1, 1, 1])
+                );
+                let train = PathBuf::from(format!("{}#train", path.display()));
+                let dataset = Dataset::open(&train, &DatasetOptions::default()).unwrap();
+                assert_eq!(
+                    labels(&dataset),
+                    [
+                        ("data_batch_1/00000", "cat"),
+                        ("data_batch_1/00001", "airplane"),
+                        ("data_batch_2/00000", "bird")
+                    ]
+                );
+                let places: Vec<_> =
+                    dataset.images.iter().map(|image| image.source.file().unwrap().1).collect();
+                assert_eq!(places, [Some(1 << 32), Some((1 << 32) + 1), Some(2 << 32)]);
+            }
         }
-        let packed = folder.path().join("cifar-10-binary.tar.gz");
-        archive(Kind::Cifar10, &packed);
-        for path in [folder.path(), &unpacked, &packed] {
-            let dataset = Dataset::open(path, &DatasetOptions::default()).unwrap();
-            assert_eq!(dataset.name, "cifar10");
-            assert_eq!(labels(&dataset), [("test_batch/00000", "airplane"), ("test_batch/00001", "cat")]);
-            let pixels = dataset.images[1].source.decode().unwrap();
-            assert_eq!(pixels.dimensions(), (32, 32));
-            assert_eq!((pixels.get_pixel(1, 1).0, pixels.get_pixel(2, 1).0), ([200, 201, 202], [1, 1, 1]));
-            let train = PathBuf::from(format!("{}#train", path.display()));
-            let dataset = Dataset::open(&train, &DatasetOptions::default()).unwrap();
-            assert_eq!(
-                labels(&dataset),
-                [
-                    ("data_batch_1/00000", "cat"),
-                    ("data_batch_1/00001", "airplane"),
-                    ("data_batch_2/00000", "bird")
-                ]
-            );
-            let places: Vec<_> = dataset.images.iter().map(|image| image.source.file().unwrap().1).collect();
-            assert_eq!(places, [Some(1 << 32), Some((1 << 32) + 1), Some(2 << 32)]);
+    }
+
+    #[test]
+    fn an_archive_of_training_images_alone_has_these() {
+        let folder = tempfile::tempdir().unwrap();
+        for form in Form::all() {
+            let packed = folder.path().join("train-only.tar.gz");
+            archive(form, &packed, &|name| !name.starts_with("test"));
+            let dataset = Dataset::open(&packed, &DatasetOptions::default()).unwrap();
+            assert_eq!(dataset.splits.used.as_deref(), Some("train"), "{form:?}");
+            assert_eq!(dataset.images.len(), if form.kind == Kind::Cifar10 { 3 } else { 1 });
+        }
+    }
+
+    #[test]
+    fn other_pickles_are_refused_in_words() {
+        let folder = tempfile::tempdir().unwrap();
+        let form = Form { kind: Kind::Cifar10, version: Version::Python };
+        for (name, content) in files(form) {
+            std::fs::write(folder.path().join(name), content).unwrap();
+        }
+        let good = pickled(Kind::Cifar10, &[0, 2], 2);
+        let changed = |from: &[u8], to: &[u8]| {
+            let at = good.windows(from.len()).position(|window| window == from).unwrap();
+            [&good[..at], to, &good[at + from.len()..]].concat()
+        };
+        for (content, problem) in [
+            (changed(b"U\x06labels", b"U\x06labelz"), "no key labels"),
+            (changed(b"U\x02u1", b"U\x02f4"), "no array of bytes"),
+            (changed(b"K\x02eu", b"eu"), "1 labels and 6144 bytes"),
+            (changed(b"K\x02eu", b"Neu"), "a label that is not a number"),
+            (good[..2000].to_vec(), "cannot be read"),
+        ] {
+            std::fs::write(folder.path().join("test_batch"), content).unwrap();
+            let message = Dataset::open(folder.path(), &DatasetOptions::default()).unwrap_err().to_string();
+            assert!(message.contains(problem) && message.contains("test_batch"), "{message}");
         }
     }
 
     #[test]
     fn of_two_labels_the_fine_one_counts() {
         let folder = tempfile::tempdir().unwrap();
-        let packed = folder.path().join("cifar-100-binary.tar.gz");
-        archive(Kind::Cifar100, &packed);
-        let dataset = Dataset::open(&packed, &DatasetOptions::default()).unwrap();
-        assert_eq!(labels(&dataset), [("test/00000", "bear"), ("test/00001", "apple")]);
-        assert!(dataset.notes.iter().any(|note| note.contains("#train")), "{:?}", dataset.notes);
-        let error =
-            Dataset::open(&folder.path().join("cifar-100-binary.tar.gz#dev"), &DatasetOptions::default());
-        assert!(error.unwrap_err().to_string().ends_with("has no split \"dev\"; it has test, train"));
+        for form in Form::all().filter(|form| form.kind == Kind::Cifar100) {
+            let packed = folder.path().join("cifar-100.tar.gz");
+            archive(form, &packed, &|_| true);
+            let dataset = Dataset::open(&packed, &DatasetOptions::default()).unwrap();
+            assert_eq!(labels(&dataset), [("test/00000", "bear"), ("test/00001", "apple")]);
+            assert!(dataset.notes.iter().any(|note| note.contains("#train")), "{:?}", dataset.notes);
+            let error =
+                Dataset::open(&folder.path().join("cifar-100.tar.gz#dev"), &DatasetOptions::default());
+            assert!(error.unwrap_err().to_string().ends_with("has no split \"dev\"; it has test, train"));
+        }
     }
 
     #[test]
     fn a_label_beyond_the_names_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
-        for (name, content) in files(Kind::Cifar100) {
+        for (name, content) in files(CIFAR100) {
             std::fs::write(folder.path().join(name), content).unwrap();
         }
         std::fs::write(folder.path().join("test.bin"), records(Kind::Cifar100, &[0, 7])).unwrap();
@@ -382,7 +631,7 @@ mod tests {
     #[test]
     fn a_record_that_is_cut_off_is_told() {
         let folder = tempfile::tempdir().unwrap();
-        for (name, content) in files(Kind::Cifar100) {
+        for (name, content) in files(CIFAR100) {
             let length = if name == "test.bin" { content.len() - 1 } else { content.len() };
             std::fs::write(folder.path().join(name), &content[..length]).unwrap();
         }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::error::DatasetError;
-use super::folder::is_picture;
+use super::folder::is_picture_file;
 use super::{Splits, picture_list, split};
 use crate::message::listed;
 
@@ -204,7 +204,7 @@ fn look_at(folder: &Path, name: String) -> Seen {
             if !is_junk(&name) {
                 seen.folders.push(name);
             }
-        } else if is_picture(&path) {
+        } else if is_picture_file(&path) {
             seen.pictures = true;
         } else if matches!(ending.as_str(), "tar" | "tgz" | "parquet" | "arrow") || name.ends_with(".tar.gz")
         {

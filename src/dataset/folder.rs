@@ -1,7 +1,8 @@
 //! A folder per class, and all pictures below a folder.
 
 use std::ffi::OsStr;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::class_folders::{ClassFolders, is_junk};
@@ -9,7 +10,7 @@ use super::companion::is_about_all;
 use super::error::DatasetError;
 use super::label::Label;
 use super::labels::Found;
-use super::{Dataset, DatasetImage, DatasetOptions, PictureSource, SkippedImage};
+use super::{Dataset, DatasetImage, DatasetOptions, PictureSource, SkippedImage, picture};
 
 /// The endings of the pictures that can be decoded, in lower case.
 const ENDINGS: [&str; 18] = [
@@ -23,6 +24,9 @@ const FOREIGN_ENDINGS: [&str; 31] = [
     "jxl", "svg", "psd", "dng", "cr2", "cr3", "nef", "arw", "raf", "orf", "rw2", "pef", "ico", "tga", "dds",
     "exr", "hdr", "qoi",
 ];
+
+/// Bytes that tell a format.
+const START: u64 = 32;
 
 impl Dataset {
     /// Opens a folder with one folder per class. The pictures of a class may lie in folders below; links are followed;
@@ -148,7 +152,7 @@ impl Listed {
                 self.ignored.push(format!("{name}/"));
             } else if path.is_dir() {
                 self.walk(&path, &name, above);
-            } else if !ends_in(&path, &ENDINGS) && !ends_in(&path, &FOREIGN_ENDINGS) {
+            } else if !is_picture_file(&path) && !is_foreign_picture(&path) {
                 self.ignored.push(name);
             } else {
                 match path.metadata() {
@@ -185,9 +189,26 @@ fn entries(folder: &Path) -> io::Result<Vec<Entry>> {
     Ok(entries)
 }
 
-/// Whether a file is one that can be decoded, by its ending.
+/// Whether a name is that of a picture that can be decoded, by its ending.
 pub(super) fn is_picture(path: &Path) -> bool {
     ends_in(path, &ENDINGS)
+}
+
+/// Whether a name is that of a picture that cannot be decoded.
+pub(super) fn is_foreign_picture(path: &Path) -> bool {
+    ends_in(path, &FOREIGN_ENDINGS)
+}
+
+/// Whether a file can be decoded, by its ending or, where the name has none, by how it begins.
+pub(super) fn is_picture_file(path: &Path) -> bool {
+    is_picture(path) || (path.extension().is_none() && begins_as_picture(path))
+}
+
+fn begins_as_picture(path: &Path) -> bool {
+    let mut start = Vec::new();
+    path.is_file()
+        && File::open(path).and_then(|file| file.take(START).read_to_end(&mut start)).is_ok()
+        && picture::is_start_of_picture(&start)
 }
 
 fn ends_in(path: &Path, endings: &[&str]) -> bool {
@@ -251,6 +272,24 @@ mod tests {
         assert_eq!(images(&dataset), [("a/1.jpg", 0), ("b/2.jpg", 1)]);
         assert_eq!(dataset.ignored, ["list.csv", "a/notes.txt", "b/sub/y.md"]);
         assert_eq!(dataset.skipped, []);
+    }
+
+    #[test]
+    fn files_without_an_ending_are_pictures_if_they_begin_as_such() {
+        let root = tree(&["a/notes", "a/2.bak", "b/c.d/"]);
+        let starts: [(&str, &[u8]); 4] = [
+            ("a/1", b"\x89PNG\r\n\x1a\n"),
+            ("a/x", b"P3 is a text"),
+            ("b/2", b"\xff\xd8\xff\xe0"),
+            ("b/c.d/3", b"GIF89a"),
+        ];
+        for (name, start) in starts {
+            std::fs::write(root.path().join(name), start).unwrap();
+        }
+        std::fs::write(root.path().join("a/2.bak"), starts[0].1).unwrap();
+        let dataset = Dataset::open(root.path(), &DatasetOptions::default()).unwrap();
+        assert_eq!(images(&dataset), [("a/1", 0), ("b/2", 1), ("b/c.d/3", 1)]);
+        assert_eq!(dataset.ignored, ["a/2.bak", "a/notes", "a/x"]);
     }
 
     #[test]

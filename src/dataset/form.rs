@@ -27,7 +27,7 @@ enum DatasetForm {
     /// Parquet files.
     Parquet(Vec<PathBuf>),
     /// The folder of CIFAR-10 or CIFAR-100.
-    CifarFolder(PathBuf, cifar::Kind),
+    CifarFolder(PathBuf, cifar::Form),
     /// The archive of one of them.
     CifarArchive(PathBuf),
 }
@@ -55,8 +55,8 @@ impl DatasetForm {
             }
             Self::WebDataset(shards, _) => format!("WebDataset, {}", files(shards.len(), "tar shard")),
             Self::Parquet(tables) => format!("Parquet, {}", files(tables.len(), "file")),
-            Self::CifarFolder(..) => "CIFAR's binary version".to_owned(),
-            Self::CifarArchive(_) => "CIFAR's binary version in its archive".to_owned(),
+            Self::CifarFolder(_, form) => form.words().to_owned(),
+            Self::CifarArchive(_) => "CIFAR in its archive".to_owned(),
         }
     }
 
@@ -88,8 +88,8 @@ impl Dataset {
             DatasetForm::List(list, _) => Self::from_list(list, options),
             DatasetForm::WebDataset(shards, _) => Self::from_webdataset(shards, options),
             DatasetForm::Parquet(files) => Self::from_parquet(&root, files, selector, options),
-            DatasetForm::CifarFolder(folder, kind) => {
-                Self::from_cifar_folder(folder, *kind, selector, options)
+            DatasetForm::CifarFolder(folder, form) => {
+                Self::from_cifar_folder(folder, *form, selector, options)
             }
             DatasetForm::CifarArchive(file) => Self::from_cifar_archive(file, selector, options),
         }?;
@@ -149,9 +149,9 @@ fn nothing_to_select(root: &Path, wanted: &str) -> DatasetError {
 }
 
 fn folder(root: &Path, wanted: Option<&str>) -> Result<Recognised, DatasetError> {
-    if let Some((folder, kind)) = cifar::folder_of(root) {
+    if let Some((folder, form)) = cifar::folder_of(root) {
         let selector = wanted.map(str::to_owned);
-        return Ok(Recognised { form: DatasetForm::CifarFolder(folder, kind), selector, notes: Vec::new() });
+        return Ok(Recognised { form: DatasetForm::CifarFolder(folder, form), selector, notes: Vec::new() });
     }
     if let Some(problem) = known_but_not_read(root) {
         return Err(DatasetError::archive(root, problem));
@@ -204,19 +204,10 @@ fn folder(root: &Path, wanted: Option<&str>) -> Result<Recognised, DatasetError>
 fn known_but_not_read(root: &Path) -> Option<String> {
     let has = |name: &str| root.join(name).is_file();
     let is_arrow = |folder: &Path| !files_below(folder, &["arrow"], 1).is_empty();
-    if (has("state.json") || has("dataset_dict.json")) && is_arrow(root) {
-        return Some(
-            "it was written by save_to_disk of the datasets library, whose Arrow files are not read here; write Parquet with \
-             Python: from datasets import load_from_disk; load_from_disk(PATH).to_parquet(\"test.parquet\") (of a dictionary, each \
-             split by itself)"
-                .to_owned(),
-        );
-    }
-    let is_python =
-        (has("batches.meta") && has("test_batch")) || (has("meta") && has("test") && has("train"));
-    is_python.then(|| {
-        "it is CIFAR's Python version, which is not read here; take the binary version (cifar-10-binary.tar.gz, \
-         cifar-100-binary.tar.gz), packed or not"
+    ((has("state.json") || has("dataset_dict.json")) && is_arrow(root)).then(|| {
+        "it was written by save_to_disk of the datasets library, whose Arrow files are not read here; write Parquet with \
+         Python: from datasets import load_from_disk; load_from_disk(PATH).to_parquet(\"test.parquet\") (of a dictionary, each \
+         split by itself)"
             .to_owned()
     })
 }

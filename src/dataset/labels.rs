@@ -239,6 +239,9 @@ impl<'a> Labels<'a> {
                 understood.notes.splice(0..0, notes);
                 understood
             }
+            (None, Some(Names::ByFolder(pairs))) if self.are_numbers && synsets::are_ids(pairs) => {
+                self.in_list(ListedNames::of_synsets(pairs.clone()), options)?
+            }
             (None, Some(Names::InOrder(list))) => {
                 let names = ListedNames::of_user(list.clone());
                 if self.are_numbers || self.all_listed(list) {
@@ -553,6 +556,12 @@ impl ListedNames {
     fn of_user(list: Vec<String>) -> Self {
         Self { labels: list.clone(), names: list, origin: "the list of class names".to_owned() }
     }
+
+    /// A user's map from WordNet ids to names, whose order is that of the labels.
+    fn of_synsets(pairs: Vec<(String, String)>) -> Self {
+        let (labels, names) = pairs.into_iter().unzip();
+        Self { labels, names, origin: "the list of WordNet ids and names".to_owned() }
+    }
 }
 
 /// The dataset's own list of class names, to be renamed as the user says.
@@ -566,16 +575,23 @@ struct Renamed {
 impl Renamed {
     /// The list with the user's names, and notes on what that changed or did not.
     fn by(self, users: Option<&Names>) -> Result<(ListedNames, Vec<String>), String> {
-        let Self { own, origin, first } = self;
+        let Self { own: lines, origin, first } = self;
+        // CoOp's lines have a WordNet id before the name: labels may be ids, prompts need the name.
+        let (labels, own) = match synsets::pairs_of(lines.iter()) {
+            Some(pairs) => pairs.into_iter().unzip(),
+            None => (lines.clone(), lines),
+        };
         let (names, notes) = match users {
             None => (own.clone(), Vec::new()),
             Some(Names::InOrder(list)) => (list.clone(), Self::by_list(&own, list, &origin)?),
             Some(Names::ByFolder(pairs)) => {
-                let names: HashSet<&str> = own.iter().map(String::as_str).collect();
-                // The keys are names of the list, or else numbers.
-                let folders: Vec<String> = match pairs.iter().any(|(key, _)| names.contains(key.as_str())) {
-                    true => own.clone(),
-                    false => (first..).take(own.len()).map(|label| label.to_string()).collect(),
+                // The keys are names of the list or their ids, or else numbers.
+                let keys: HashSet<&str> = pairs.iter().map(|(key, _)| key.as_str()).collect();
+                let has_keys = |names: &[String]| names.iter().any(|name| keys.contains(name.as_str()));
+                let folders: Vec<String> = match () {
+                    () if has_keys(&own) => own.clone(),
+                    () if has_keys(&labels) => labels.clone(),
+                    () => (first..).take(own.len()).map(|label| label.to_string()).collect(),
                 };
                 let are_numbers = folders.iter().all(|folder| whole_number(folder).is_some());
                 let map = ClassNameMap::from_pairs(pairs.clone());
@@ -586,7 +602,7 @@ impl Renamed {
                 (names.collect(), notes)
             }
         };
-        Ok((ListedNames { labels: own, names, origin }, notes))
+        Ok((ListedNames { labels, names, origin }, notes))
     }
 
     fn by_list(own: &[String], list: &[String], origin: &str) -> Result<Vec<String>, String> {
@@ -931,6 +947,21 @@ mod tests {
         assert!(message.contains("2 class names and the dataset 3"), "{message}");
         let notes = open(&["c1", "c10", "c2"].map(Label::text), None, &list(&["a", "b", "c"])).unwrap().notes;
         assert!(notes.iter().any(|note| note.contains("\"c10\" comes before \"c2\"")), "{notes:?}");
+    }
+
+    #[test]
+    fn word_net_ids_before_names_are_not_part_of_them() {
+        let plain = DatasetOptions::default();
+        let own: &[&str] = &["n01440764 tench", "n01443537 goldfish, Carassius auratus"];
+        let expected = found(&["tench", "goldfish"], &["goldfish", "tench"]);
+        assert_eq!(read(&["1", "0"], Some(own), &plain), expected);
+        assert_eq!(read(&["n01443537", "n01440764"], Some(own), &plain), expected);
+        let pairs = map(&[("n01440764", "tench"), ("n01443537", "goldfish")]);
+        assert_eq!(read(&["1", "0"], None, &pairs), expected);
+        let renamed = map(&[("n01443537", "gold fish"), ("n01440764", "tench")]);
+        let expected = found(&["tench", "gold fish"], &["gold fish", "tench"]);
+        assert_eq!(read(&["1", "0"], Some(own), &renamed), expected);
+        assert!(read(&["2", "0"], None, &pairs).unwrap_err().contains("has 2 names"));
     }
 
     #[test]

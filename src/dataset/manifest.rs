@@ -262,6 +262,9 @@ mod tests {
         assert_eq!(images(&dataset), [("a/1.jpg", "cat"), ("a/2.jpg", "dog")]);
         let message = open("m.csv", "filename,label,class_name\na/1.jpg,6,cat\na/2.jpg,6,dog\n").unwrap_err();
         assert!(message.contains("6 is called \"cat\" and \"dog\""), "{message}");
+        // With a header of known names, the first row is none, whatever its path looks like.
+        let message = open("m.csv", "image,label\nimg/0,cat\nimg/1,dog\n").unwrap_err();
+        assert!(message.contains("img/0") && !message.contains("header"), "{message}");
         let nested = "{\"image\": {\"bytes\": null, \"path\": \"a/1.jpg\"}, \"label\": \"cat\"}\n\
                       {\"image\": {\"path\": \"a/2.jpg\"}, \"label\": \"dog\"}\n";
         assert_eq!(images(&open("m.jsonl", nested).unwrap()), [("a/1.jpg", "cat"), ("a/2.jpg", "dog")]);

@@ -113,9 +113,11 @@ fn of_columns(file: &Path, text: &str, root: &Path) -> Result<Rows, DatasetError
     let in_line =
         |line: usize| move |problem: String| DatasetError::Row { path: file.to_owned(), line, problem };
     let mut notes = Vec::new();
+    let named = header(&fields).map_err(in_line(first.line))?;
+    let has_header = named.is_some();
     // Without a header a third column is a comma within a path or a label.
     let mut most = 2;
-    let columns = match header(&fields).map_err(in_line(first.line))? {
+    let columns = match named {
         Some(columns) => {
             most = fields.remove(0).fields.len();
             columns
@@ -160,7 +162,7 @@ fn of_columns(file: &Path, text: &str, root: &Path) -> Result<Rows, DatasetError
         });
     }
     match found.rows.as_slice() {
-        [first, ..] if looks_like_header(&found.rows, root) => {
+        [first, ..] if !has_header && looks_like_header(&found.rows, root) => {
             let problem = "this looks like a header; call its columns `path` and `label`".to_owned();
             Err(in_line(first.line)(problem))
         }

@@ -28,6 +28,7 @@
 //! later, image by image.
 
 mod cifar;
+mod cifar_pickle;
 mod class_folders;
 mod class_names;
 mod classes;

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::error::DatasetError;
-use super::folder::{is_picture, list_pictures};
+use super::folder::{is_picture_file, list_pictures};
 use super::label::Label;
 use super::labels::Found;
 use super::manifest_rows;
@@ -77,7 +77,8 @@ fn has_labels(metadata: &Path) -> bool {
 /// Whether pictures lie directly in a folder.
 fn holds_pictures(folder: &Path) -> bool {
     let mut entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.any(|entry| is_picture(&entry.path()) && !entry.file_name().to_string_lossy().starts_with('.'))
+    entries
+        .any(|entry| is_picture_file(&entry.path()) && !entry.file_name().to_string_lossy().starts_with('.'))
 }
 
 impl Dataset {

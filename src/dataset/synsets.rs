@@ -7,6 +7,7 @@
 //!
 //! Of several names the first one counts. The classes are in the order of their ids, as torchvision has them.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use serde_json::Value;
@@ -30,12 +31,23 @@ pub(super) fn is_id(name: &str) -> bool {
 
 /// Ids and first names, where every line that is not blank is an id and its names.
 pub(super) fn of_lines(text: &str) -> Option<Vec<(String, String)>> {
-    let pair = |line: String| {
+    pairs_of(text_file::lines(text))
+}
+
+/// The same of lines.
+pub(super) fn pairs_of(lines: impl Iterator<Item = impl AsRef<str>>) -> Option<Vec<(String, String)>> {
+    let pair = |line: &str| {
         let (id, names) = line.split_once(char::is_whitespace)?;
         let name = names.split(',').next().map(str::trim).filter(|name| !name.is_empty())?;
         is_id(id).then(|| (id.to_owned(), name.to_owned()))
     };
-    text_file::lines(text).map(pair).collect::<Option<Vec<_>>>().filter(|pairs| !pairs.is_empty())
+    lines.map(|line| pair(line.as_ref())).collect::<Option<Vec<_>>>().filter(|pairs| !pairs.is_empty())
+}
+
+/// Whether the keys of a map are ids, each once.
+pub(super) fn are_ids(pairs: &[(String, String)]) -> bool {
+    let ids: HashSet<&str> = pairs.iter().map(|(id, _)| id.as_str()).collect();
+    ids.len() == pairs.len() && ids.into_iter().all(is_id)
 }
 
 /// Ids and names, where every value of an object is a list of an id and a name.

@@ -21,7 +21,7 @@ use super::class_names::a_line_each;
 use super::companion::{CLASS_NAMES, companion};
 use super::error::DatasetError;
 use super::field_names::{LABELS, PICTURES, place};
-use super::folder::is_picture;
+use super::folder::{is_foreign_picture, is_picture};
 use super::label::{Label, NamesOfNumbers};
 use super::labels::Found;
 use super::picture::{ArchiveFile, Picture, PictureArchive, PictureError};
@@ -35,6 +35,8 @@ const LONGEST_LABEL: u64 = 1 << 20;
 const BLOCK: u64 = 512;
 /// The rank of a text, which may be the label or a caption; see [`rank_of_label`].
 const CAPTION: usize = LABELS.len() + 2;
+/// The endings of arrays and Python objects that the WebDataset library decodes.
+const ARRAYS: [&str; 8] = ["npy", "npz", "pyd", "pickle", "pkl", "pth", "pt", "ten"];
 /// Names in a note at most.
 const NAMED: usize = 5;
 
@@ -76,6 +78,10 @@ struct Member {
 
 enum Part {
     Picture(Place),
+    /// A picture that cannot be decoded, by its ending.
+    ForeignPicture(Place),
+    /// Numbers or a Python object, which may stand for a picture.
+    Array,
     Label(LabelPart),
 }
 
@@ -391,8 +397,13 @@ fn member<R: Read>(entry: &mut tar::Entry<'_, R>, run: usize) -> io::Result<Opti
     let Some((_, _, field)) = parts_of(&name) else { return Ok(None) };
     let field = field.to_lowercase();
     let ending = field.rsplit('.').next().unwrap_or_default();
+    let place = Place { offset: entry.raw_file_position(), length: entry.size() };
     let part = if is_picture(Path::new(&name)) {
-        Part::Picture(Place { offset: entry.raw_file_position(), length: entry.size() })
+        Part::Picture(place)
+    } else if is_foreign_picture(Path::new(&name)) {
+        Part::ForeignPicture(place)
+    } else if ARRAYS.contains(&ending) {
+        Part::Array
     } else if let Some(rank) = rank_of_label(ending).filter(|_| entry.size() <= LONGEST_LABEL) {
         let mut bytes = Vec::new();
         entry.read_to_end(&mut bytes)?;
@@ -471,11 +482,18 @@ impl Index {
     fn take_one(&mut self, key: &str, members: &[&Member], shard: &str) {
         let is_apart = members.iter().any(|member| member.run != members[0].run);
         let (mut pictures, mut labels): (Vec<(&Member, Place)>, Vec<&LabelPart>) = (Vec::new(), Vec::new());
+        let mut foreign = Vec::new();
         for &member in members {
             match &member.part {
                 Part::Picture(place) => pictures.push((member, *place)),
+                Part::ForeignPicture(place) => foreign.push((member, *place)),
+                Part::Array => {}
                 Part::Label(label) => labels.push(label),
             }
+        }
+        // Decoding one says what it is and what to do.
+        if pictures.is_empty() {
+            pictures = foreign;
         }
         // The picture whose field is an ending alone, then one that is called as pictures are.
         let rank = |field: &str| match field.rsplit_once('.') {
@@ -485,7 +503,9 @@ impl Index {
             }
         };
         pictures.sort_by_key(|(member, _)| rank(&member.field));
-        let Some((member, place)) = pictures.first() else { return };
+        let Some((member, place)) = pictures.first() else {
+            return self.skip_without_picture(key, members, &labels, shard);
+        };
         if is_apart {
             self.odd.apart.push(format!("{shard}/{key}"));
         }
@@ -506,11 +526,7 @@ impl Index {
         let same = labels.iter().filter(|label| Some(label.rank) == best);
         let distinct: Vec<&LabelPart> = same.copied().collect();
         match distinct.as_slice() {
-            [] => self.skip(
-                shard,
-                &member.name,
-                "it has no label: neither .cls nor .json with a label nor .txt".to_owned(),
-            ),
+            [] => self.skip(shard, &member.name, without_label(&member.name)),
             [first, rest @ ..] => match &first.label {
                 Err(reason) => self.skip(shard, &member.name, reason.clone()),
                 Ok(label) if rest.iter().any(|other| other.label.as_ref() != Ok(label)) => self.skip(
@@ -527,8 +543,33 @@ impl Index {
         }
     }
 
+    /// Says that a sample has no picture, if it has a label or an array in its place; other files are none of the samples.
+    fn skip_without_picture(&mut self, key: &str, members: &[&Member], labels: &[&LabelPart], shard: &str) {
+        let arrays: Vec<&&Member> =
+            members.iter().filter(|member| matches!(member.part, Part::Array)).collect();
+        if let [array, ..] = arrays.as_slice() {
+            let reason = "it has no picture but an array, which is not read; write pictures as PNG or JPEG";
+            self.skip(shard, &array.name, reason.to_owned());
+        } else if labels.iter().any(|label| label.rank < CAPTION) {
+            let fields: Vec<&str> = members.iter().map(|member| member.field.as_str()).collect();
+            let reason = format!("it has no picture, only .{}", fields.join(", ."));
+            self.skip(shard, key, reason);
+        }
+    }
+
     fn skip(&mut self, shard: &str, name: &str, reason: String) {
         self.skipped.push(SkippedImage { name: format!("{shard}/{name}"), reason });
+    }
+}
+
+/// Why a picture without a label is left out.
+fn without_label(name: &str) -> String {
+    let missing = "it has no label: neither .cls nor .json with a label nor .txt";
+    match name.rsplit_once('/') {
+        Some((folder, _)) => format!(
+            "{missing}; if its folder {folder:?} is its class, unpack the shard, since a folder per class is read as such"
+        ),
+        None => missing.to_owned(),
     }
 }
 
@@ -629,6 +670,7 @@ pub(super) mod tests {
             skipped,
             [
                 "0.tar/3.png: it has no label: neither .cls nor .json with a label nor .txt",
+                "0.tar/4: it has no picture, only .cls",
                 "0.tar/2.png: it has no label but a caption (.txt), and other samples have labels",
                 "10.tar/a/5.seg.png: its label is -1, which stands for none"
             ]
@@ -680,6 +722,35 @@ pub(super) mod tests {
         assert_eq!(images(&dataset).len(), 2);
         let [SkippedImage { name, reason }] = &dataset.skipped[..] else { panic!("{:?}", dataset.skipped) };
         assert!(name == "shard-0.tar" && reason.contains("4 members are read"), "{reason}");
+    }
+
+    #[test]
+    fn samples_without_a_picture_that_is_read_say_what_they_have() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("0.tar");
+        let members: [(&str, &[u8]); 13] = [
+            ("0.cls", b"a"),
+            ("0.depth.npy", b"an array"),
+            ("0.png", b"x"),
+            ("1.cls", b"b"),
+            ("1.npy", b"an array"),
+            ("2.cls", b"b"),
+            ("2.heic", b"y"),
+            ("3.mp3", b"a sound"),
+            ("4.heic", b"z"),
+            ("4.jpg", b"z"),
+            ("4.cls", b"a"),
+            ("README.txt", b"about the shard"),
+            ("cat/5.png", b"p"),
+        ];
+        tar_of(&path, &members);
+        let dataset = Dataset::open(&path, &DatasetOptions::default()).unwrap();
+        assert_eq!(images(&dataset), [("0.tar/0.png", "a"), ("0.tar/2.heic", "b"), ("0.tar/4.jpg", "a")]);
+        let skipped: Vec<String> =
+            dataset.skipped.iter().map(|image| format!("{}: {}", image.name, image.reason)).collect();
+        assert_eq!(skipped.len(), 2, "{skipped:?}");
+        assert!(skipped[0].starts_with("0.tar/1.npy: it has no picture but an array"), "{skipped:?}");
+        assert!(skipped[1].contains("\"cat\" is its class, unpack the shard"), "{skipped:?}");
     }
 
     #[test]

@@ -56,6 +56,11 @@ impl Kind {
     }
 }
 
+/// Whether bytes begin a picture that is read here, by marks that no text begins with.
+pub(in crate::dataset) fn is_start_of_picture(bytes: &[u8]) -> bool {
+    matches!(Kind::of(bytes), Ok(Kind::Gif | Kind::Jpeg | Kind::Png | Kind::Tiff | Kind::WebP))
+}
+
 /// What is often met where a picture should be, and is not read here.
 #[derive(Debug, Clone, Copy)]
 struct Foreign {

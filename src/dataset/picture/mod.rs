@@ -42,6 +42,7 @@ pub use archive::PictureArchive;
 pub use decode::decode;
 pub use error::PictureError;
 pub use header::PictureHeader;
+pub(in crate::dataset) use kind::is_start_of_picture;
 
 /// Where an image comes from.
 #[derive(Debug, Clone)]

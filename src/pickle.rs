@@ -6,18 +6,18 @@
 use std::io::{self, Read};
 
 /// A node's number in a [`Pickle`].
-pub(super) type NodeId = usize;
+pub(crate) type NodeId = usize;
 
 /// What a pickle describes: nodes that refer to each other, since lists and dictionaries are filled after they were referred to.
 #[derive(Debug)]
-pub(super) struct Pickle {
+pub(crate) struct Pickle {
     nodes: Vec<Node>,
     root: NodeId,
 }
 
 /// One value.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Node {
+pub(crate) enum Node {
     Nothing,
     Bool(bool),
     Int(i64),
@@ -42,9 +42,11 @@ pub(super) enum Node {
     },
 }
 
-/// The most bytes that one text, or a number of several bytes, may have: names and versions are far shorter.
+/// The most bytes that one text, or a number of several bytes, may have where nothing is said: names and versions are far
+/// shorter.
 const LONGEST: u64 = 16 << 20;
-/// The most nodes: the largest models have some ten thousand tensors of a dozen nodes each.
+/// The most nodes: the largest models have some ten thousand tensors of a dozen nodes each, CIFAR's files a hundred thousand
+/// labels and names.
 const MOST_NODES: usize = 8 << 20;
 
 impl Pickle {
@@ -52,25 +54,41 @@ impl Pickle {
     ///
     /// # Errors
     /// Of the reader, and [`io::ErrorKind::InvalidData`] with the problem in words.
-    pub(super) fn read(reader: &mut impl Read) -> io::Result<Self> {
-        Machine { reader, nodes: Vec::new(), stack: Vec::new(), marks: Vec::new(), memo: Vec::new() }.run()
+    pub(crate) fn read(reader: &mut impl Read) -> io::Result<Self> {
+        Self::with_longest(LONGEST, reader)
     }
 
-    pub(super) fn root(&self) -> NodeId {
+    /// The same where a value may have more bytes.
+    ///
+    /// # Errors
+    /// Those of [`Pickle::read`].
+    pub(crate) fn with_longest(longest: u64, reader: &mut impl Read) -> io::Result<Self> {
+        let machine = Machine {
+            reader,
+            longest,
+            nodes: Vec::new(),
+            stack: Vec::new(),
+            marks: Vec::new(),
+            memo: Vec::new(),
+        };
+        machine.run()
+    }
+
+    pub(crate) fn root(&self) -> NodeId {
         self.root
     }
 
     /// The numbers of all nodes.
-    pub(super) fn all(&self) -> std::ops::Range<NodeId> {
+    pub(crate) fn all(&self) -> std::ops::Range<NodeId> {
         0..self.nodes.len()
     }
 
-    pub(super) fn node(&self, at: NodeId) -> &Node {
+    pub(crate) fn node(&self, at: NodeId) -> &Node {
         &self.nodes[at]
     }
 
     /// The text of a node that is one.
-    pub(super) fn text(&self, at: NodeId) -> Option<&str> {
+    pub(crate) fn text(&self, at: NodeId) -> Option<&str> {
         match self.node(at) {
             Node::Text(text) => Some(text),
             _ => None,
@@ -78,7 +96,7 @@ impl Pickle {
     }
 
     /// The number of a node that is a whole one and not negative.
-    pub(super) fn count(&self, at: NodeId) -> Option<usize> {
+    pub(crate) fn count(&self, at: NodeId) -> Option<usize> {
         match self.node(at) {
             Node::Int(number) => usize::try_from(*number).ok(),
             _ => None,
@@ -86,7 +104,7 @@ impl Pickle {
     }
 
     /// The parts of a tuple or list.
-    pub(super) fn parts(&self, at: NodeId) -> Option<&[NodeId]> {
+    pub(crate) fn parts(&self, at: NodeId) -> Option<&[NodeId]> {
         match self.node(at) {
             Node::Tuple(parts) | Node::List(parts) => Some(parts),
             _ => None,
@@ -94,7 +112,7 @@ impl Pickle {
     }
 
     /// The whole name of a class or function: `collections.OrderedDict`.
-    pub(super) fn global(&self, at: NodeId) -> Option<String> {
+    pub(crate) fn global(&self, at: NodeId) -> Option<String> {
         match self.node(at) {
             Node::Global(module, name) => Some(format!("{module}.{name}")),
             _ => None,
@@ -102,7 +120,7 @@ impl Pickle {
     }
 
     /// What stands in a dictionary or in something made that has some: pairs of key and value, and the state of an object.
-    pub(super) fn entries(&self, at: NodeId) -> (&[(NodeId, NodeId)], Option<NodeId>) {
+    pub(crate) fn entries(&self, at: NodeId) -> (&[(NodeId, NodeId)], Option<NodeId>) {
         match self.node(at) {
             Node::Dict(items) => (items, None),
             Node::Made { items, state, .. } => (items, *state),
@@ -118,6 +136,8 @@ fn malformed(problem: impl Into<String>) -> io::Error {
 /// The stack machine that opcodes are written for.
 struct Machine<'a, R> {
     reader: &'a mut R,
+    /// The most bytes of one value.
+    longest: u64,
     nodes: Vec<Node>,
     stack: Vec<NodeId>,
     /// Lengths of the stack at marks.
@@ -308,7 +328,7 @@ impl<R: Read> Machine<'_, R> {
 
     /// So many bytes; a length that is a lie costs no memory.
     fn bytes(&mut self, length: u64) -> io::Result<Vec<u8>> {
-        if length > LONGEST {
+        if length > self.longest {
             return Err(malformed(format!("its pickle has a value of {length} bytes")));
         }
         let mut bytes = Vec::new();
@@ -325,7 +345,7 @@ impl<R: Read> Machine<'_, R> {
         loop {
             match self.byte()? {
                 b'\n' => return text(line),
-                byte if (line.len() as u64) < LONGEST => line.push(byte),
+                byte if (line.len() as u64) < self.longest => line.push(byte),
                 _ => return Err(malformed("its pickle has a line without an end")),
             }
         }
