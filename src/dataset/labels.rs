@@ -259,6 +259,13 @@ impl<'a> Labels<'a> {
         if let Some(order) = &options.class_order {
             understood.put_in_order(order)?;
         }
+        if let Some(class) = understood.classes.iter().position(|class| class.name.trim().is_empty()) {
+            return Err(self.problem(format!(
+                "class {class} (counted from 0) of {} has a blank name, which would be missing in every prompt; name the classes with \
+                 --class-names (class_names in an experiment)",
+                understood.classes.len()
+            )));
+        }
         understood.notes.extend(notes);
         understood.notes.extend(shared_names(&understood.classes));
         Ok(understood)
@@ -947,6 +954,15 @@ mod tests {
         assert!(message.contains("2 class names and the dataset 3"), "{message}");
         let notes = open(&["c1", "c10", "c2"].map(Label::text), None, &list(&["a", "b", "c"])).unwrap().notes;
         assert!(notes.iter().any(|note| note.contains("\"c10\" comes before \"c2\"")), "{notes:?}");
+    }
+
+    #[test]
+    fn a_class_without_a_name_is_refused_unless_it_is_given_one() {
+        let own: &[&str] = &["cat", " ", "dog"];
+        let message = read(&["2", "0"], Some(own), &DatasetOptions::default()).unwrap_err();
+        assert!(message.contains("class 1 (counted from 0) of 3 has a blank name"), "{message}");
+        let named = map(&[("0", "cat"), ("1", "cow"), ("2", "dog")]);
+        assert_eq!(read(&["2", "0"], Some(own), &named), found(&["cat", "cow", "dog"], &["dog", "cat"]));
     }
 
     #[test]

@@ -27,7 +27,7 @@ use super::label::{Label, is_no_number};
 use super::labels::Found;
 use super::picture::{ArchiveFile, Picture, PictureArchive, PictureError};
 use super::zstd_pages::ZstdPages;
-use super::{Dataset, DatasetImage, DatasetOptions, PictureSource, split};
+use super::{Dataset, DatasetImage, DatasetOptions, PictureSource, SkippedImage, split};
 use crate::message::listed;
 
 /// Positioned reads, so that threads do not move one another's place in the file.
@@ -73,6 +73,8 @@ struct Table {
     reader: SerializedFileReader<Content>,
     /// The place of the column with the bytes among the leaves of the schema.
     image: usize,
+    /// That of the path beside them, which counts in rows without bytes.
+    path_beside: Option<usize>,
     /// The first row of each row group, and the number of all rows.
     starts: Vec<u64>,
 }
@@ -93,15 +95,25 @@ impl PictureArchive for Table {
         let row = (member - self.starts[group]) as usize;
         let broken =
             |error: ParquetError| PictureError::Broken { format: "Parquet", detail: error.to_string() };
-        let column = self.column(group, self.image).map_err(broken)?;
-        let ColumnReader::ByteArrayColumnReader(mut column) = column else {
-            return Err(PictureError::NotAPicture);
-        };
-        column.skip_records(row).map_err(broken)?;
-        let values: Vec<ByteArray> = column_values(&mut column, 1).map_err(broken)?;
-        match values.first() {
-            Some(bytes) if !bytes.data().is_empty() => Ok(Picture::Encoded(bytes.data().to_vec())),
-            _ => Err(PictureError::Empty),
+        let value = |column: usize| self.bytes(group, row, column).map_err(broken);
+        match value(self.image)? {
+            Some(bytes) if bytes.data().is_empty() => return Err(PictureError::Empty),
+            Some(bytes) => return Ok(Picture::Encoded(bytes.data().to_vec())),
+            None => {}
+        }
+        // The `datasets` library reads the file of such a row.
+        let beside = self.path_beside.map(value).transpose()?.flatten();
+        match beside.as_ref().and_then(|path| path.as_utf8().ok()).filter(|path| !path.is_empty()) {
+            Some(path) => {
+                let path = self.path.with_file_name(path);
+                let read = std::fs::read(&path);
+                Ok(Picture::Encoded(
+                    read.map_err(|error| {
+                        io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+                    })?,
+                ))
+            }
+            None => Err(PictureError::Missing),
         }
     }
 }
@@ -205,7 +217,7 @@ impl Dataset {
                         .add(label, Some(&name.words()).filter(|name| !name.is_empty()).map(|n| &**n));
                 }
             }
-            found.labels.extend(match (&found.names, columns.names) {
+            let labels = match (&found.names, columns.names) {
                 (Some((names, _)), Some(own)) if *names != own => {
                     renumbered(labels, &own, names).map_err(failed)?
                 }
@@ -214,20 +226,25 @@ impl Dataset {
                     labels
                 }
                 _ => labels,
-            });
+            };
             let stem = stem(path, file, &chosen);
             if let ImageColumn::Path(column) = columns.image {
                 let folder = file.parent().unwrap_or(Path::new(""));
-                for (row, path) in table.labels(column).map_err(failed)?.into_iter().enumerate() {
-                    let name = match path.words() {
-                        path if path.is_empty() => format!("{stem}/{row:06}"),
-                        path => path.into_owned(),
-                    };
+                let paths = table.labels(column).map_err(failed)?;
+                for ((row, path), label) in paths.into_iter().enumerate().zip(labels) {
+                    let name = path.words().into_owned();
+                    if name.is_empty() {
+                        let reason = PictureError::Missing.to_string();
+                        found.skipped.push(SkippedImage { name: format!("{stem}/{row:06}"), reason });
+                        continue;
+                    }
                     let source = PictureSource::File(folder.join(&name));
                     found.images.push(DatasetImage { name, label: 0, source });
+                    found.labels.push(label);
                 }
                 continue;
             }
+            found.labels.extend(labels);
             let rows = table.starts.last().copied().unwrap_or(0);
             let archive: Arc<dyn PictureArchive> = Arc::new(table);
             found.images.extend((0..rows).map(|member| DatasetImage {
@@ -361,7 +378,19 @@ fn open(path: &Path) -> Result<(Table, Columns), String> {
         starts.push(starts.last().copied().unwrap_or(0) + group.num_rows().max(0) as u64);
     }
     let (ImageColumn::Bytes(image) | ImageColumn::Path(image)) = columns.image;
-    Ok((Table { path: path.to_owned(), content, reader, image, starts }, columns))
+    let path_beside = path_beside(reader.metadata(), image);
+    Ok((Table { path: path.to_owned(), content, reader, image, path_beside, starts }, columns))
+}
+
+/// The column `image.path` beside `image.bytes`.
+fn path_beside(metadata: &ParquetMetaData, image: usize) -> Option<usize> {
+    let schema = metadata.file_metadata().schema_descr();
+    let bytes = schema.column(image).path().string();
+    let path = format!("{}.path", bytes.strip_suffix(".bytes")?);
+    schema
+        .columns()
+        .iter()
+        .position(|column| column.path().string() == path && column.physical_type() == Type::BYTE_ARRAY)
 }
 
 fn check_compression(compression: Compression) -> Result<(), String> {
@@ -507,6 +536,15 @@ fn class_names(names: &Value) -> Option<Vec<String>> {
 }
 
 impl Table {
+    /// What a row of a group has in a column; nothing for null.
+    fn bytes(&self, group: usize, row: usize, column: usize) -> Result<Option<ByteArray>, ParquetError> {
+        let ColumnReader::ByteArrayColumnReader(mut column) = self.column(group, column)? else {
+            return Err(ParquetError::General("a picture in a column of another kind than bytes".to_owned()));
+        };
+        column.skip_records(row)?;
+        Ok(column_values(&mut column, 1)?.pop())
+    }
+
     /// A column of a row group.
     fn column(&self, group: usize, column: usize) -> Result<ColumnReader, ParquetError> {
         let row_group = self.reader.get_row_group(group)?;
@@ -608,12 +646,10 @@ pub(super) mod tests {
         )
     }
 
-    /// A file with row groups of pictures and labels, of which either may be missing.
-    pub(in crate::dataset) fn write(
-        path: &Path,
-        metadata: Option<String>,
-        groups: &[&[(Option<&str>, Option<i64>)]],
-    ) {
+    type Row<'a> = (Option<&'a str>, Option<i64>);
+
+    /// A file with row groups of pictures and labels, of which either may be missing; of `@NAME` there is the path alone.
+    pub(in crate::dataset) fn write(path: &Path, metadata: Option<String>, groups: &[&[Row<'_>]]) {
         let pairs = metadata.map(|value| vec![KeyValue::new("huggingface".to_owned(), value)]);
         let properties = WriterProperties::builder()
             .set_key_value_metadata(pairs)
@@ -626,14 +662,17 @@ pub(super) mod tests {
         let mut writer = SerializedFileWriter::new(file, schema, Arc::new(properties)).unwrap();
         for rows in groups {
             let mut group = writer.next_row_group().unwrap();
-            let bytes: Vec<ByteArray> = rows.iter().filter_map(|row| row.0).map(ByteArray::from).collect();
-            let levels: Vec<i16> = rows.iter().map(|row| if row.0.is_some() { 2 } else { 0 }).collect();
-            let mut column = group.next_column().unwrap().unwrap();
-            column.typed::<ByteArrayType>().write_batch(&bytes, Some(&levels), None).unwrap();
-            column.close().unwrap();
-            let mut column = group.next_column().unwrap().unwrap();
-            column.typed::<ByteArrayType>().write_batch(&[], Some(&vec![1; rows.len()]), None).unwrap();
-            column.close().unwrap();
+            for is_path in [false, true] {
+                let has_value = |row: &Row<'_>| row.0.is_some_and(|value| value.starts_with('@') == is_path);
+                let values = rows.iter().filter(|row| has_value(row)).filter_map(|row| row.0);
+                let values: Vec<ByteArray> =
+                    values.map(|value| ByteArray::from(value.trim_start_matches('@'))).collect();
+                let level = |row: &Row<'_>| i16::from(row.0.is_some()) + i16::from(has_value(row));
+                let levels: Vec<i16> = rows.iter().map(level).collect();
+                let mut column = group.next_column().unwrap().unwrap();
+                column.typed::<ByteArrayType>().write_batch(&values, Some(&levels), None).unwrap();
+                column.close().unwrap();
+            }
             let labels: Vec<i64> = rows.iter().filter_map(|row| row.1).collect();
             let levels: Vec<i16> = rows.iter().map(|row| i16::from(row.1.is_some())).collect();
             let mut column = group.next_column().unwrap().unwrap();
@@ -670,10 +709,39 @@ pub(super) mod tests {
         assert_eq!(dataset.images[0].name, "test-00000-of-00001/000000");
         let contents: Vec<_> = dataset.images.iter().rev().map(content).collect();
         let there = |row: usize| Ok(names[row].clone());
-        let empty = Err("empty file".to_owned());
+        let empty = Err("its row has neither the bytes of a picture nor a path".to_owned());
         assert_eq!(contents, [there(6), there(5), there(4), empty, there(2), there(1), there(0)]);
         assert_eq!(dataset.skipped[0].name, "test-00000-of-00001/000006");
         assert!(dataset.notes.iter().any(|note| note.contains("#train")), "{:?}", dataset.notes);
+    }
+
+    #[test]
+    fn a_row_without_bytes_is_read_from_its_path() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mixed.parquet");
+        std::fs::write(folder.path().join("1.png"), "in a file").unwrap();
+        let rows: [Row<'_>; 4] = [
+            (Some("in the row"), Some(0)),
+            (Some("@1.png"), Some(1)),
+            (None, Some(0)),
+            (Some("@2.png"), Some(1)),
+        ];
+        write(&path, Some(described(r#"["cat", "dog"]"#)), &[&rows]);
+        let dataset = Dataset::open(&path, &DatasetOptions::default()).unwrap();
+        let read: Vec<_> = dataset.images.iter().map(content).collect();
+        assert_eq!(read[..2], [Ok("in the row".to_owned()), Ok("in a file".to_owned())]);
+        assert!(
+            read[2].as_ref().unwrap_err().contains("neither the bytes of a picture nor a path"),
+            "{read:?}"
+        );
+        assert!(read[3].as_ref().unwrap_err().contains("No such file"), "{read:?}");
+        let nulls: [Row<'_>; 3] = [(None, Some(0)), (Some("@1.png"), Some(1)), (Some("@2.png"), Some(0))];
+        write(&path, Some(described(r#"["cat", "dog"]"#)), &[&nulls]);
+        let dataset = Dataset::open(&path, &DatasetOptions::default()).unwrap();
+        let named: Vec<(&str, usize)> =
+            dataset.images.iter().map(|image| (image.name.as_str(), image.label)).collect();
+        assert_eq!(named, [("1.png", 1), ("2.png", 0)]);
+        assert!(dataset.skipped[0].reason.contains("neither the bytes"), "{:?}", dataset.skipped);
     }
 
     #[test]
@@ -810,11 +878,12 @@ pub(super) mod tests {
             let labels: Vec<usize> = dataset.images.iter().map(|image| image.label).collect();
             assert_eq!(labels, (0..40).map(|row| row % 2).collect::<Vec<_>>(), "{form}");
             for (row, image) in dataset.images.iter().enumerate().rev() {
-                let expected = match row {
-                    2 => Err("empty file".to_owned()),
-                    _ => Ok(format!("picture {row} ").repeat(20 + row)),
-                };
-                assert_eq!(content(image), expected, "{form} {row}");
+                match (row, content(image)) {
+                    (2, read) => assert!(read.unwrap_err().contains("2.png: No such file"), "{form}"),
+                    (_, read) => {
+                        assert_eq!(read, Ok(format!("picture {row} ").repeat(20 + row)), "{form} {row}");
+                    }
+                }
             }
             let mut bytes = std::fs::read(&path).unwrap();
             let magic = bytes.windows(4).position(|four| four == [0x28, 0xb5, 0x2f, 0xfd]).unwrap();

@@ -1,5 +1,6 @@
 //! What comes out of an experiment: every strategy evaluated on the same images.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::controls::{ControlledImages, Controls};
@@ -10,8 +11,9 @@ use super::known::KnownEvaluation;
 use super::opening::{LeftOverKeys, Workbench};
 use super::progress::{Cancel, Progress};
 use crate::clip::{Checkpoint, Precision};
-use crate::dataset::{PictureSource, SkippedImage};
+use crate::dataset::{DatasetImage, PictureSource, SkippedImage};
 use crate::evaluation::{ChangedPrediction, Classifier, Evaluation, Matrix, evaluate_while};
+use crate::message::listed;
 use crate::prompts::Aggregation;
 use crate::store::Hash;
 
@@ -212,6 +214,7 @@ impl Workbench {
         let images = ControlledImages { labels: &labels, dataset, unit };
         let controls = self.evaluate_controls(embedder, &evaluations, images, cancel, notify)?;
         let mut warnings = self.warnings.clone();
+        warnings.extend(self.note_on_contradictions(&contents));
         let mut strategies = Vec::with_capacity(self.strategies.len());
         for (strategy, known) in self.strategies.iter().zip(evaluations) {
             warnings.extend(
@@ -355,6 +358,26 @@ impl Workbench {
         contents.kept.iter().map(|&index| self.dataset.images[index].label).collect()
     }
 
+    /// Which pictures lie in several classes, byte for byte the same: no answer is right for both.
+    fn note_on_contradictions(&self, contents: &ImageContents) -> Option<String> {
+        let mut first_of: HashMap<&Hash, &DatasetImage> = HashMap::new();
+        let mut pairs = Vec::new();
+        for (&index, hash) in contents.kept.iter().zip(&contents.hashes) {
+            let image = &self.dataset.images[index];
+            let first = *first_of.entry(hash).or_insert(image);
+            if first.label != image.label {
+                pairs.push(format!("{} = {}", first.name, image.name));
+            }
+        }
+        (!pairs.is_empty()).then(|| {
+            format!(
+                "pictures that are the same in several classes, so that one of their labels is wrong whatever is answered: {}; \
+                 `labels` lists them with the remedy",
+                listed(&pairs, 3)
+            )
+        })
+    }
+
     pub(super) fn dataset_fingerprint(&self, contents: &ImageContents) -> Hash {
         let mut hasher = blake3::Hasher::new();
         for class in &self.dataset.classes {
@@ -439,6 +462,23 @@ mod tests {
         assert!(notices > 0);
         assert_eq!(third.images.len(), 4);
     }
+
+    #[test]
+    fn one_picture_in_two_classes_is_said() {
+        let dir = tempfile::tempdir().unwrap();
+        for (path, value) in [("cat/1.png", 10), ("cat/2.png", 10), ("frog/1.png", 30)] {
+            save(&dir.path().join(path), value);
+        }
+        let store = Store::in_memory();
+        let said = || {
+            let (session, _) = evaluated(dir.path(), &store);
+            session.warnings.into_iter().find(|note| note.contains("the same in several classes"))
+        };
+        assert_eq!(said(), None);
+        std::fs::copy(dir.path().join("cat/2.png"), dir.path().join("frog/2.png")).unwrap();
+        assert!(said().unwrap().contains("cat/1.png = frog/2.png"));
+    }
+
     /// Pictures of one length: whatever changes them, the new ones count, and a change back finds the old embeddings.
     #[cfg(unix)]
     #[test]

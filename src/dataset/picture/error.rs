@@ -9,6 +9,9 @@ pub enum PictureError {
     /// No bytes.
     #[error("empty file")]
     Empty,
+    /// A row without a picture.
+    #[error("its row has neither the bytes of a picture nor a path")]
+    Missing,
     /// The bytes are no picture, or of a format that is not known here.
     #[error("not a picture (JPEG, PNG, WebP, BMP, GIF, TIFF or PNM)")]
     NotAPicture,
