@@ -16,7 +16,7 @@ use super::error::WorkbenchError;
 use super::experiment::Experiment;
 use super::explanation::{Explanation, classifier, explain_with};
 use super::finding::Finding;
-use super::jobs::{StorePlace, start_job};
+use super::jobs::start_job;
 use super::label_doctor::label_findings;
 use super::learning_curve::strategy_curve;
 use super::opening::Workbench;
@@ -26,6 +26,7 @@ use super::pruning::{Pruning, PruningOptions, prune_strategy};
 use super::session::{Session, SessionEmbeddings};
 use crate::evaluation::{Calibration, CalibrationOptions, CurveOptions, LearningCurve, PromptedClassifier};
 use crate::store::OpenedStore;
+use crate::store::StorePlace;
 
 /// A question about a session.
 #[derive(Clone, Debug, PartialEq, Eq)]

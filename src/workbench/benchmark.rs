@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::demo;
-use super::embedding_file::read_texts;
 use super::error::WorkbenchError;
 use super::experiment::CheckpointChoice;
 use super::opening::open_checkpoint;
 use super::parallel::{in_parallel, threads};
 use super::progress::Cancel;
+use super::texts::read_texts;
 use crate::clip::{Checkpoint, ClipError, Precision, TextEncoder, TokenizedPrompt};
 use crate::dataset::{PictureSource, list_pictures};
 use crate::evaluation::{Classifier, EvaluationError, Matrix, Rescorer, evaluate};

@@ -11,13 +11,9 @@ use super::error::WorkbenchError;
 use super::known::KnownEvaluation;
 use super::opening::{OpenStrategy, Workbench};
 use super::progress::{Cancel, Progress};
-use super::session::{Session, classifier};
 use crate::evaluation::{ControlGain, Evaluation, Matrix, evaluate_while};
 use crate::prompts::{CONTROLS_VERSION, ControlKind, control_prompts};
 use crate::store::{Hash, Key};
-
-/// Seeds of a control with chance in it, unless somebody wants another number.
-pub const CONTROL_SEEDS: usize = 5;
 
 /// Every control of a strategy.
 #[derive(Debug, Clone, PartialEq)]
@@ -95,13 +91,6 @@ impl ControlResult {
 
     fn spread(&self, value: impl Fn(&ControlAccuracy) -> f64) -> Spread {
         Spread::of(&self.seeds.iter().map(value).collect::<Vec<f64>>())
-    }
-}
-
-impl Session {
-    /// The controls of a strategy, if it has any.
-    pub fn controls_of(&self, strategy: usize) -> Option<&Controls> {
-        self.controls.iter().find(|controls| controls.strategy == strategy)
     }
 }
 
@@ -238,7 +227,7 @@ impl Workbench {
         let texts = || prompts.iter().flatten().map(String::as_str);
         let embeddings = embedder.prompts(texts(), cancel, notify)?;
         let logit_scale = self.checkpoint.logit_scale()?;
-        let classifier = classifier(*aggregation, &prompts, &embeddings, unit, logit_scale, cancel)?;
+        let classifier = embeddings.classifier(*aggregation, &prompts, unit, logit_scale, cancel)?;
         let proceed = || !cancel.is_cancelled();
         let evaluation = evaluate_while(unit, labels, &classifier, logit_scale, 1, &proceed)?;
         Ok(KnownEvaluation { truncated: embeddings.truncated(texts()), evaluation })
@@ -295,7 +284,7 @@ mod tests {
     use std::cell::{Cell, RefCell};
 
     use super::super::prompt_desk::tests::pond;
-    use super::super::session::SessionOptions;
+    use super::super::session::{Session, SessionOptions};
     use super::super::{Experiment, Stage, StorePlace, WorkbenchError};
     use super::*;
     use crate::evaluation::Standing;

@@ -9,14 +9,16 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::error::WorkbenchError;
 use super::experiment::Experiment;
-use super::jobs::{StorePlace, start_job};
+use super::jobs::start_job;
 use super::opening::Workbench;
 use super::progress::{Cancel, Progress};
-use super::prompt_desk::{DeskError, DeskState, PromptDesk, SavedPrompts};
+use super::prompt_desk::{DeskError, DeskState, PromptDesk};
 use super::prompt_edits::Edit;
+use super::prompt_history::SavedPrompts;
 use super::session::Session;
 use crate::evaluation::PromptSimilarity;
 use crate::store::OpenedStore;
+use crate::store::StorePlace;
 
 /// What a desk is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]

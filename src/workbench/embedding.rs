@@ -14,7 +14,8 @@ use super::parallel::{in_parallel, threads};
 use super::progress::{Cancel, Meter, Progress, Stage};
 use crate::clip::{Checkpoint, ClipError, Precision, Preprocessing, TokenizedPrompt};
 use crate::dataset::{PictureSource, SkippedImage};
-use crate::evaluation::{EvaluationError, Matrix};
+use crate::evaluation::{Classifier, EvaluationError, Matrix};
+use crate::prompts::Aggregation;
 use crate::store::{FileStamp, Hash, Key, Store, StoreError};
 
 /// Part of every cache key: raised when an encoder's results change by more than rounding. Before 3, weights that had
@@ -109,6 +110,23 @@ impl PromptEmbeddings {
     /// As [`PromptEmbeddings::rows`].
     pub fn per_class(&self, prompts: &[Vec<String>]) -> Result<Vec<Matrix>, EvaluationError> {
         prompts.iter().map(|class| self.rows(class)).collect()
+    }
+
+    /// The classifier of each class's prompts, which were given, `[n_classes]`, for these images `[n_images, dim]`.
+    ///
+    /// # Errors
+    /// [`WorkbenchError::Cancelled`], and what prevents making it.
+    pub(super) fn classifier(
+        &self,
+        aggregation: Aggregation,
+        prompts: &[Vec<String>],
+        images: &Matrix,
+        logit_scale: f32,
+        cancel: &Cancel,
+    ) -> Result<Classifier, WorkbenchError> {
+        let proceed = || !cancel.is_cancelled();
+        let prompts = self.per_class(prompts)?;
+        Ok(Classifier::for_images_while(aggregation, &prompts, images, logit_scale, &proceed)?)
     }
 
     /// How many of some prompts that were given were longer than the context and lost their end; each text counts once.

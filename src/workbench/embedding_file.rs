@@ -15,12 +15,12 @@ use super::npy::{NumberType, npy};
 use super::opening::{open_checkpoint, open_dataset};
 use super::parquet_table::{Column, write_parquet};
 use super::progress::{Cancel, Progress};
+use super::texts::read_texts;
 use super::unfinished::{Unfinished, UnfinishedFolder};
 use crate::clip::Precision;
 use crate::dataset::{DatasetError, PictureSource, SkippedImage, pictures_below};
 use crate::evaluation::Matrix;
 use crate::store::Store;
-use crate::text_file;
 
 /// What to embed, and where to.
 #[derive(Debug, Clone)]
@@ -272,30 +272,6 @@ fn lay_out(
     fs::create_dir(&within).map_err(|error| error.to_string())?;
     let file = fs::File::create(within.join("metadata_0.parquet")).map_err(|error| error.to_string())?;
     write_parquet(file, [columns]).map_err(|error| error.to_string())
-}
-
-/// A text a line, blank ones included, so that row and line numbers agree; or, from `.jsonl`, the values of `text`.
-pub(super) fn read_texts(path: &Path) -> Result<Vec<String>, WorkbenchError> {
-    let content = text_file::read(path)?;
-    if path.extension().is_none_or(|ending| !ending.eq_ignore_ascii_case("jsonl")) {
-        return Ok(content.lines().map(str::to_owned).collect());
-    }
-    let wrong = |line: usize, message: String| WorkbenchError::Texts { path: path.to_owned(), line, message };
-    let lines = content.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    lines
-        .map(|(number, line)| {
-            let value: serde_json::Value = serde_json::from_str(line).map_err(|error| {
-                wrong(
-                    number + 1,
-                    format!("not JSON: {error}; a line must be an object like {{\"text\": \"a cat\"}}"),
-                )
-            })?;
-            let text = value["text"].as_str().map(str::to_owned);
-            text.ok_or_else(|| {
-                wrong(number + 1, "no string under the key \"text\"; give each line one".to_owned())
-            })
-        })
-        .collect()
 }
 
 fn serialize(

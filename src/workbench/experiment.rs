@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::generation::GenerationSettings;
+use super::generation_settings::GenerationSettings;
 use crate::clip::Precision;
 use crate::dataset::templates_beside;
 use crate::hub::Repository;

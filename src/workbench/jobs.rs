@@ -2,7 +2,6 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 
@@ -11,39 +10,9 @@ use super::experiment::Experiment;
 use super::hub_checkpoint::{PullOffer, hub, offer, pull_missing};
 use super::opening::Workbench;
 use super::progress::{Cancel, Progress};
-use super::prompt_desk::DeskError;
 use super::session::{Session, SessionOptions};
 use crate::hub::Hub;
-use crate::store::{OpenedStore, Store, StoreError};
-
-/// Where the store is.
-#[derive(Clone)]
-pub enum StorePlace {
-    /// In a directory, for every start.
-    Directory(PathBuf),
-    /// In memory, for this start only: every clone is the same store.
-    Memory(Store),
-}
-
-impl StorePlace {
-    /// A new, empty store in memory.
-    pub fn in_memory() -> Self {
-        Self::Memory(Store::in_memory())
-    }
-
-    /// Whether nothing is kept for the next start.
-    pub fn is_memory(&self) -> bool {
-        matches!(self, Self::Memory(_))
-    }
-
-    /// Opens the store there; the notices say what the user should know.
-    pub fn open(&self) -> Result<OpenedStore, StoreError> {
-        match self {
-            Self::Directory(path) => Store::open(path),
-            Self::Memory(store) => Ok(OpenedStore { store: store.clone(), notices: Vec::new() }),
-        }
-    }
-}
+use crate::store::{OpenedStore, StorePlace};
 
 /// What a job says of itself.
 #[derive(Debug)]
@@ -174,15 +143,6 @@ impl From<WorkbenchError> for JobEnd {
     fn from(error: WorkbenchError) -> Self {
         match error {
             WorkbenchError::Cancelled => Self::Cancelled,
-            error => Self::Failed(error.to_string()),
-        }
-    }
-}
-
-impl From<DeskError> for JobEnd {
-    fn from(error: DeskError) -> Self {
-        match error {
-            DeskError::Workbench(error) => error.into(),
             error => Self::Failed(error.to_string()),
         }
     }

@@ -21,6 +21,7 @@ mod explanation;
 mod file_contents;
 mod finding;
 pub mod generation;
+mod generation_settings;
 mod html_report;
 mod hub_checkpoint;
 mod image_pipeline;
@@ -55,6 +56,7 @@ mod runs;
 mod session;
 #[cfg(test)]
 pub mod test_session;
+mod texts;
 mod unfinished;
 mod verdict;
 mod verification;
@@ -70,7 +72,7 @@ pub use crate::evaluation::{
 };
 pub use crate::prompts::lint::{Fix, Rule};
 pub use crate::prompts::{Aggregation, ControlKind};
-pub use crate::store::OpenedStore;
+pub use crate::store::{OpenedStore, StorePlace};
 pub use analysis_job::{AnalysisAnswer, AnalysisJob, AnalysisNotice, AnalysisRequest};
 pub use benchmark::{Benchmark, BenchmarkRequest, ImageRates, RescoringTimes, TextRates, benchmark};
 pub use calibration::calibrate_strategy;
@@ -78,7 +80,7 @@ pub use checkpoint_list::{ListedCheckpoint, ModelFigures, list_checkpoints};
 pub use class_table::{Change, ClassColumn, ClassRow, class_table, sort_classes};
 pub use classifier_file::{ClassifierFile, WrittenClassifier};
 pub use clip_benchmark::{BenchmarkLine, benchmark_lines};
-pub use controls::{CONTROL_SEEDS, ControlAccuracy, ControlResult, Controls, Spread};
+pub use controls::{ControlAccuracy, ControlResult, Controls, Spread};
 pub use dataset_inspection::{
     DatasetInspection, EqualPictures, InspectedClass, NumberRange, inspect_dataset,
 };
@@ -98,19 +100,21 @@ pub use finding::{Finding, FindingKind, FlawedPrompt};
 pub use html_report::HtmlReport;
 pub use hub_checkpoint::{PullOffer, hub, pull};
 pub use image_selection::{ConfusionCell, Focus, ImageFilter, ImageSelection, margin};
-pub use jobs::{JobNotice, Remedy, SessionJob, StorePlace, make_session};
+pub use jobs::{JobNotice, Remedy, SessionJob, make_session};
 pub use label_doctor::label_findings;
 pub use learning_curve::strategy_curve;
 pub use npy::NumberType;
-pub use opening::{LeftOverKeys, Workbench, open_checkpoint, stored_prompt_set, unknown_prompt_set};
+pub use opening::{
+    CONTROL_SEEDS, LeftOverKeys, Workbench, open_checkpoint, stored_prompt_set, unknown_prompt_set,
+};
 pub use picture_folder::PictureFolder;
 pub use prediction_table::PredictionTable;
 pub use progress::{Cancel, Meter, Progress, Stage, short_duration, short_size};
 pub use prompt_cleaning::{CleanedSet, CleanedStrategy, Cleaning, save_cleaned};
-pub use prompt_desk::{DeskError, DeskState, LastChange, PromptDesk, SavedPrompts, check_prompt_set_name};
+pub use prompt_desk::{DeskError, DeskState, LastChange, PromptDesk, check_prompt_set_name};
 pub use prompt_doctor::{EffectiveNumbers, effective_numbers, prompt_findings, text_findings};
 pub use prompt_edits::{ClassPrompts, Edit, EditError, EditedPrompt, PromptEdits, PromptOrigin};
-pub use prompt_history::{PromptChange, PromptHistory};
+pub use prompt_history::{PromptChange, PromptHistory, SavedPrompts};
 pub use prompt_table::PromptTable;
 pub use pruning::{Pruning, PruningOptions};
 pub use published_results::{Metric, PublishedResult, PublishedResults};

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::controls::CONTROL_SEEDS;
 use super::demo;
 use super::error::WorkbenchError;
 use super::experiment::{
@@ -11,6 +10,7 @@ use super::experiment::{
 };
 use super::file_contents::checkpoint_fingerprint;
 use super::hub_checkpoint::open_cached;
+use super::prompt_encoder::PromptEncoder;
 use crate::clip::{Checkpoint, CheckpointSource};
 use crate::dataset::{ClassNameMap, Dataset, DatasetOptions};
 use crate::message::{joined, listed};
@@ -19,6 +19,9 @@ use crate::prompts::{
     Aggregation, Classes, DescriptorTemplate, PLAIN, PromptError, PromptSet, PromptSetContent, Strategy,
 };
 use crate::store::{Hash, Store, version_of};
+
+/// Seeds of a control with chance in it, unless somebody wants another number.
+pub const CONTROL_SEEDS: usize = 5;
 
 /// How many names a note shows.
 const NAMED: usize = 4;
@@ -85,6 +88,11 @@ fn hash_of_prompts(per_class: &[Vec<String>]) -> Hash {
 }
 
 impl Workbench {
+    /// What encodes prompts with its checkpoint, one at a time.
+    pub(super) fn into_prompt_encoder(self) -> PromptEncoder {
+        PromptEncoder::new(self.checkpoint, self.experiment.precision, self.fingerprint)
+    }
+
     /// Opens and checks every part of an experiment: after this, only unreadable images can surprise.
     pub fn open(experiment: Experiment, store: Store) -> Result<Self, WorkbenchError> {
         let checkpoint = open_checkpoint(&experiment.checkpoint)?;

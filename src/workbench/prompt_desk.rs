@@ -9,12 +9,12 @@ use std::sync::Arc;
 
 use super::embedding::{Embedder, EncodedPrompt, PromptEmbeddings};
 use super::error::WorkbenchError;
-use super::jobs::StorePlace;
+use super::jobs::JobEnd;
 use super::opening::Workbench;
 use super::progress::{Cancel, Progress};
 use super::prompt_edits::{ClassPrompts, Edit, EditError, PromptEdits, enabled};
 use super::prompt_encoder::PromptEncoder;
-use super::prompt_history::PromptHistory;
+use super::prompt_history::{PromptHistory, SavedPrompts};
 use super::session::{RANKED, Session, SessionEmbeddings};
 use super::{demo, split_reference};
 use crate::evaluation::{
@@ -23,6 +23,7 @@ use crate::evaluation::{
 };
 use crate::prompts::{Aggregation, PromptError, PromptSet};
 use crate::store::OpenedStore;
+use crate::store::StorePlace;
 
 /// A strategy whose prompts can be changed. It takes 4 · (n_classes + dim) bytes for each image, and the embeddings of
 /// all prompts of the experiment.
@@ -85,17 +86,6 @@ pub struct LastChange {
     pub note: Option<String>,
 }
 
-/// A prompt set that was saved.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SavedPrompts {
-    /// Its name.
-    pub name: String,
-    /// Its version.
-    pub version: String,
-    /// What the user should know about the store.
-    pub notes: Vec<String>,
-}
-
 /// Why a desk cannot do something. It is as it was before.
 #[derive(Debug, thiserror::Error)]
 pub enum DeskError {
@@ -141,6 +131,15 @@ pub enum DeskError {
     },
 }
 
+impl From<DeskError> for JobEnd {
+    fn from(error: DeskError) -> Self {
+        match error {
+            DeskError::Workbench(error) => error.into(),
+            error => Self::Failed(error.to_string()),
+        }
+    }
+}
+
 impl From<EvaluationError> for DeskError {
     fn from(error: EvaluationError) -> Self {
         Self::Workbench(error.into())
@@ -180,7 +179,7 @@ impl PromptDesk {
             return Err(WorkbenchError::Cancelled.into());
         }
         // Now, so that the store is free, and the scores can have its memory.
-        let encoder = PromptEncoder::of(workbench);
+        let encoder = workbench.into_prompt_encoder();
         let means = ClassMeans::new(&images.unit, &labels, session.classes.len())?;
         let rescorer = Rescorer::new(&classifier, images.unit, &labels, logit_scale, RANKED)?;
         Ok(Self {

@@ -3,7 +3,6 @@
 use super::embedding::{EncodedPrompt, check_finite};
 use super::error::WorkbenchError;
 use super::file_contents::load_unchanged;
-use super::opening::Workbench;
 use crate::clip::{Checkpoint, Precision, PromptTokenizer, TextEncoder};
 use crate::store::{Hash, Store};
 
@@ -22,9 +21,9 @@ struct Tower {
 }
 
 impl PromptEncoder {
-    /// Of an experiment's checkpoint. Nothing is loaded yet.
-    pub(super) fn of(Workbench { checkpoint, experiment, fingerprint, .. }: Workbench) -> Self {
-        Self { checkpoint, precision: experiment.precision, fingerprint, tower: None }
+    /// Of a checkpoint, whose files had this fingerprint when it was opened. Nothing is loaded yet.
+    pub(super) fn new(checkpoint: Checkpoint, precision: Precision, fingerprint: Hash) -> Self {
+        Self { checkpoint, precision, fingerprint, tower: None }
     }
 
     /// Tokens that a prompt can have.

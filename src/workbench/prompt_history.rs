@@ -3,9 +3,19 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::WorkbenchError;
-use super::prompt_desk::SavedPrompts;
 use crate::prompts::PromptSet;
 use crate::store::Store;
+
+/// A prompt set that was saved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SavedPrompts {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// What the user should know about the store.
+    pub notes: Vec<String>,
+}
 
 /// The history of one version of a prompt set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

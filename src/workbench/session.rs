@@ -144,7 +144,14 @@ impl SessionEmbeddings {
         cancel: &Cancel,
     ) -> Result<Classifier, WorkbenchError> {
         let (aggregation, prompts) = (strategy.aggregation, &strategy.prompts);
-        classifier(aggregation, prompts, &self.prompts, &self.images.unit, self.logit_scale, cancel)
+        self.prompts.classifier(aggregation, prompts, &self.images.unit, self.logit_scale, cancel)
+    }
+}
+
+impl Session {
+    /// The controls of a strategy, if it has any.
+    pub fn controls_of(&self, strategy: usize) -> Option<&Controls> {
+        self.controls.iter().find(|controls| controls.strategy == strategy)
     }
 }
 
@@ -306,7 +313,7 @@ impl Workbench {
         for strategy in &self.strategies {
             let (aggregation, of_classes) = (strategy.aggregation, &strategy.prompts);
             let classifier =
-                classifier(aggregation, of_classes, &prompts, &images.unit, logit_scale, cancel)?;
+                prompts.classifier(aggregation, of_classes, &images.unit, logit_scale, cancel)?;
             let proceed = || !cancel.is_cancelled();
             let known = KnownEvaluation {
                 truncated: prompts.truncated(strategy.prompts.iter().flatten().map(String::as_str)),
@@ -391,20 +398,6 @@ impl Workbench {
         }
         hasher.finalize()
     }
-}
-
-/// The classifier of some prompts, `[n_classes]`, that are among the embedded ones, for these images.
-pub(super) fn classifier(
-    aggregation: Aggregation,
-    prompts: &[Vec<String>],
-    embeddings: &PromptEmbeddings,
-    images: &Matrix,
-    logit_scale: f32,
-    cancel: &Cancel,
-) -> Result<Classifier, WorkbenchError> {
-    let proceed = || !cancel.is_cancelled();
-    let prompts = embeddings.per_class(prompts)?;
-    Ok(Classifier::for_images_while(aggregation, &prompts, images, logit_scale, &proceed)?)
 }
 
 #[cfg(test)]

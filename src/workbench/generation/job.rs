@@ -9,14 +9,16 @@ use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
 use super::live::LiveAccuracy;
 use super::plan::GenerationPlan;
 use super::run::{GeneratedClass, Generation, GenerationNotice, TokenCounter};
-use super::settings::GenerationSettings;
 use crate::language_model::LanguageModelError;
+use crate::store::StorePlace;
 use crate::workbench::error::WorkbenchError;
 use crate::workbench::experiment::{CheckpointChoice, Experiment};
-use crate::workbench::jobs::{StorePlace, panic_message, start_job};
+use crate::workbench::generation_settings::GenerationSettings;
+use crate::workbench::jobs::{panic_message, start_job};
 use crate::workbench::opening::open_checkpoint;
 use crate::workbench::progress::Cancel;
-use crate::workbench::prompt_desk::{SavedPrompts, check_prompt_set_name};
+use crate::workbench::prompt_desk::check_prompt_set_name;
+use crate::workbench::prompt_history::SavedPrompts;
 use crate::workbench::session::Session;
 
 /// What a job is asked for.

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use super::run::GeneratedClass;
 use crate::evaluation::{Classifier, Matrix, evaluate};
 use crate::prompts::Aggregation;
+use crate::store::StorePlace;
 use crate::workbench::error::WorkbenchError;
 use crate::workbench::experiment::Experiment;
-use crate::workbench::jobs::StorePlace;
 use crate::workbench::opening::Workbench;
 use crate::workbench::progress::Cancel;
 use crate::workbench::prompt_encoder::PromptEncoder;
@@ -38,7 +38,7 @@ impl LiveAccuracy {
     ) -> Result<Self, WorkbenchError> {
         let workbench = Workbench::open(experiment, place.open()?.store)?;
         let embeddings = workbench.embeddings_of(session, &Cancel::default(), &|_| {})?;
-        let encoder = PromptEncoder::of(workbench);
+        let encoder = workbench.into_prompt_encoder();
         let plain =
             session.classes.iter().map(|class| PLAIN.replace("{}", &class.replace('_', " "))).collect();
         Ok(Self { embeddings, encoder, known: HashMap::new(), plain })

@@ -2,7 +2,7 @@
 //!
 //! | file | what it knows |
 //! |---|---|
-//! | `settings.rs` | the `[generation]` table, and what is in the environment |
+//! | `settings.rs` | what the `[generation]` table and the environment come to: a model and a plan |
 //! | `plan.rs` | what is to be asked |
 //! | `run.rs` | asking, keeping, judging, asking again |
 //! | `live.rs` | what the sentences so far are worth |
@@ -16,10 +16,11 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
+pub use crate::workbench::generation_settings::{GenerationSettings, LlmPromptsChoice};
 pub use job::{GenerationJob, GenerationJobNotice, GenerationRequest, token_counter};
 pub use plan::{GenerationPlan, KeptSample, PlannedClass};
 pub use run::{
     GeneratedClass, GeneratedSentence, Generation, GenerationNotice, Pace, TokenCounter, kept_plan,
     kept_sentences,
 };
-pub use settings::{GenerationSettings, LlmPromptsChoice, read_classes};
+pub use settings::read_classes;

@@ -9,11 +9,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use super::plan::{GenerationPlan, KeptSample, Place, PlannedClass};
 use crate::language_model::{LanguageModel, LanguageModelError, Sample, SampleEnding, SampleRequest};
 use crate::prompts::generation::{Rejection, sentence_of, verdicts};
+use crate::store::StorePlace;
 use crate::store::{Key, Store};
 use crate::workbench::error::WorkbenchError;
-use crate::workbench::jobs::StorePlace;
 use crate::workbench::progress::{Cancel, short_duration};
-use crate::workbench::prompt_desk::{DeskError, SavedPrompts, set_of_classes};
+use crate::workbench::prompt_desk::{DeskError, set_of_classes};
+use crate::workbench::prompt_history::SavedPrompts;
 
 /// Counts the tokens of a sentence as the text tower does.
 pub type TokenCounter = Box<dyn Fn(&str) -> usize + Send + Sync>;

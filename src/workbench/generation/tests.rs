@@ -10,8 +10,8 @@ use crate::language_model::{
 };
 use crate::prompts::generation::RejectionReason;
 use crate::store::Store;
+use crate::store::StorePlace;
 use crate::workbench::error::WorkbenchError;
-use crate::workbench::jobs::StorePlace;
 use crate::workbench::progress::Cancel;
 use std::sync::Arc;
 

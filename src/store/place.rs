@@ -1,0 +1,34 @@
+//! Where a store is: in a directory, or in memory for one start.
+
+use std::path::PathBuf;
+
+use super::{OpenedStore, Store, StoreError};
+
+/// Where the store is.
+#[derive(Clone)]
+pub enum StorePlace {
+    /// In a directory, for every start.
+    Directory(PathBuf),
+    /// In memory, for this start only: every clone is the same store.
+    Memory(Store),
+}
+
+impl StorePlace {
+    /// A new, empty store in memory.
+    pub fn in_memory() -> Self {
+        Self::Memory(Store::in_memory())
+    }
+
+    /// Whether nothing is kept for the next start.
+    pub fn is_memory(&self) -> bool {
+        matches!(self, Self::Memory(_))
+    }
+
+    /// Opens the store there; the notices say what the user should know.
+    pub fn open(&self) -> Result<OpenedStore, StoreError> {
+        match self {
+            Self::Directory(path) => Store::open(path),
+            Self::Memory(store) => Ok(OpenedStore { store: store.clone(), notices: Vec::new() }),
+        }
+    }
+}
