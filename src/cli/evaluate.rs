@@ -7,9 +7,7 @@ use super::experiment::{Opened, introduce, outcome};
 use super::output::{Noted, Output, warn};
 use super::table::{percent, points};
 use super::{CommandError, Outcome};
-use crate::workbench::{
-    PredictionTable, RANKED, Session, SessionOptions, Unfinished, benchmark_lines, report,
-};
+use crate::workbench::{PredictionTable, RANKED, Session, SessionOptions, Unfinished, benchmark_lines, json};
 
 pub fn run(
     command: &EvaluateArguments,
@@ -81,7 +79,7 @@ fn print(
     match (command.format, command.predictions) {
         (EvaluationFormat::Table, _) => table(session, output)?,
         (EvaluationFormat::Json, predictions) => {
-            output.json(&Noted::new(report::of(session, predictions), notes))?
+            output.json(&Noted::new(json::of(session, predictions), notes))?
         }
         (EvaluationFormat::Csv, false) => output.csv(per_class_records(session))?,
         (EvaluationFormat::Csv, true) => output.csv(prediction_records(session))?,

@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use super::experiment::ExperimentError;
 use crate::clip::ClipError;
 use crate::dataset::{DatasetError, SkippedImage};
 use crate::evaluation::EvaluationError;
 use crate::hub::{HubError, Repository};
 use crate::prompts::{Aggregation, PromptError};
 use crate::store::StoreError;
+use crate::workbench::experiment::definition::ExperimentError;
 
 /// Any reason why an experiment cannot be opened or finished.
 #[derive(Debug, thiserror::Error)]

@@ -11,15 +11,15 @@ use super::plan::GenerationPlan;
 use super::run::{GeneratedClass, Generation, GenerationNotice, TokenCounter};
 use crate::language_model::LanguageModelError;
 use crate::store::StorePlace;
+use crate::workbench::editing::history::SavedPrompts;
+use crate::workbench::editing::prompt_editor::check_prompt_set_name;
 use crate::workbench::error::WorkbenchError;
-use crate::workbench::experiment::{CheckpointChoice, Experiment};
-use crate::workbench::generation_settings::GenerationSettings;
-use crate::workbench::jobs::{panic_message, start_job};
-use crate::workbench::opening::open_checkpoint;
-use crate::workbench::progress::Cancel;
-use crate::workbench::prompt_desk::check_prompt_set_name;
-use crate::workbench::prompt_history::SavedPrompts;
-use crate::workbench::session::Session;
+use crate::workbench::experiment::definition::{CheckpointChoice, Experiment};
+use crate::workbench::experiment::generation_settings::GenerationSettings;
+use crate::workbench::jobs::progress::Cancel;
+use crate::workbench::session::evaluation::Session;
+use crate::workbench::session::opening::open_checkpoint;
+use crate::workbench::session::session_job::{panic_message, start_job};
 
 /// What a job is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,12 +6,12 @@ use super::run::GeneratedClass;
 use crate::evaluation::{Classifier, Matrix, evaluate};
 use crate::prompts::Aggregation;
 use crate::store::StorePlace;
+use crate::workbench::embedding::prompt_encoder::PromptEncoder;
 use crate::workbench::error::WorkbenchError;
-use crate::workbench::experiment::Experiment;
-use crate::workbench::opening::Workbench;
-use crate::workbench::progress::Cancel;
-use crate::workbench::prompt_encoder::PromptEncoder;
-use crate::workbench::session::{Session, SessionEmbeddings};
+use crate::workbench::experiment::definition::Experiment;
+use crate::workbench::jobs::progress::Cancel;
+use crate::workbench::session::evaluation::{Session, SessionEmbeddings};
+use crate::workbench::session::opening::Workbench;
 
 /// What a class is described with as long as there is no sentence of use.
 const PLAIN: &str = "a photo of a {}.";

@@ -16,7 +16,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-pub use crate::workbench::generation_settings::{GenerationSettings, LlmPromptsChoice};
+pub use crate::workbench::experiment::generation_settings::{GenerationSettings, LlmPromptsChoice};
 pub use job::{GenerationJob, GenerationJobNotice, GenerationRequest, token_counter};
 pub use plan::{GenerationPlan, KeptSample, PlannedClass};
 pub use run::{

@@ -11,10 +11,10 @@ use crate::language_model::{LanguageModel, LanguageModelError, Sample, SampleEnd
 use crate::prompts::generation::{Rejection, sentence_of, verdicts};
 use crate::store::StorePlace;
 use crate::store::{Key, Store};
+use crate::workbench::editing::history::SavedPrompts;
+use crate::workbench::editing::prompt_editor::{DeskError, set_of_classes};
 use crate::workbench::error::WorkbenchError;
-use crate::workbench::progress::{Cancel, short_duration};
-use crate::workbench::prompt_desk::{DeskError, set_of_classes};
-use crate::workbench::prompt_history::SavedPrompts;
+use crate::workbench::jobs::progress::{Cancel, short_duration};
 
 /// Counts the tokens of a sentence as the text tower does.
 pub type TokenCounter = Box<dyn Fn(&str) -> usize + Send + Sync>;

@@ -12,7 +12,7 @@ use crate::language_model::{Backend, LanguageModel, LanguageModelError, Sampling
 use crate::prompts::generation::LlmPrompts;
 use crate::text_file::{self, Json};
 use crate::workbench::error::WorkbenchError;
-use crate::workbench::generation_settings::{GenerationSettings, LlmPromptsChoice};
+use crate::workbench::experiment::generation_settings::{GenerationSettings, LlmPromptsChoice};
 
 /// Samples of each LLM prompt (Pratt et al., arXiv 2209.03320).
 const SAMPLES: usize = 10;

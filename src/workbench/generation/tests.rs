@@ -12,7 +12,7 @@ use crate::prompts::generation::RejectionReason;
 use crate::store::Store;
 use crate::store::StorePlace;
 use crate::workbench::error::WorkbenchError;
-use crate::workbench::progress::Cancel;
+use crate::workbench::jobs::progress::Cancel;
 use std::sync::Arc;
 
 /// Answers with what a function makes of the LLM prompt and the number.

@@ -1,0 +1,4 @@
+//! How fast this machine is, and which checkpoints it has.
+
+pub(super) mod benchmark;
+pub(super) mod checkpoint_list;

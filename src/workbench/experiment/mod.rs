@@ -1,0 +1,7 @@
+//! What an experiment says: its file and flags, the demo, the recent ones, and where its checkpoint comes from.
+
+pub(super) mod definition;
+pub mod demo;
+pub(super) mod generation_settings;
+pub(super) mod hub_checkpoint;
+pub(super) mod recent;
