@@ -1,13 +1,14 @@
 //! A checkpoint as a whole: opened and verified at little cost, then the source of everything that computes.
 
-use super::config::{ClipConfig, Family};
 use super::error::ClipError;
 use super::files::{CheckpointFile, CheckpointSource};
-use super::form::{self, Form, Model};
-use super::preprocessing::Preprocessing;
-use super::text::TextEncoder;
-use super::tokenizer::{Cleaning, PromptTokenizer, TokenizerFiles};
-use super::vision::ImageEncoder;
+use crate::clip::config::clip_config::{ClipConfig, Family};
+use crate::clip::format::form;
+use crate::clip::format::form::{Form, Model};
+use crate::clip::preprocessing::transform::Preprocessing;
+use crate::clip::tokenizer::prompt_tokenizer::{Cleaning, PromptTokenizer, TokenizerFiles};
+use crate::clip::towers::text::TextEncoder;
+use crate::clip::towers::vision::ImageEncoder;
 use crate::kernels::Precision;
 
 /// A CLIP checkpoint whose files were found and verified. No weight is in memory yet.

@@ -27,55 +27,37 @@
 //! | `assignment.rs` | the best assignment of predicted classes to true ones, and permuted class names |
 //! | `near_duplicates.rs` | what is nearly the same by its embedding, and how many different prompts there are |
 
-mod assignment;
-mod attribution;
-mod bootstrap;
-mod calibration;
-mod classifier;
-mod comparison;
-mod confusion;
-mod confusions;
-mod control_gain;
-mod counterfactual;
-mod encoding;
+mod core;
+mod diagnosis;
 mod error;
-mod evaluate;
-mod holm;
-mod learning_curve;
-mod matrix;
-mod mcnemar;
-mod near_duplicates;
-mod prompt_similarity;
-mod prompt_weights;
-mod pruning;
-mod ranking;
-mod rescoring;
-mod scores;
-mod split;
+mod protocol;
+mod significance;
 #[cfg(test)]
 mod tests;
 
-pub use assignment::{PermutedClasses, best_assignment};
-pub use attribution::ClassLogit;
-pub use bootstrap::bootstrap_interval;
-pub use calibration::{Calibration, CalibrationOptions, Fitted, Reliability, ReliabilityBin, calibrate};
-pub use classifier::Classifier;
-pub use comparison::{ClassDifference, Comparison, class_differences};
-pub use confusion::{Confusion, Taken};
-pub use confusions::{
+pub use core::classifier::Classifier;
+pub use core::confusion::{Confusion, Taken};
+pub use core::evaluate::{ClassAccuracy, Evaluation, Proceed, evaluate, evaluate_while};
+pub use core::matrix::Matrix;
+pub use core::ranking::Ranked;
+pub use core::rescoring::{ChangedPrediction, Rescorer};
+pub use diagnosis::assignment::{PermutedClasses, best_assignment};
+pub use diagnosis::attribution::ClassLogit;
+pub use diagnosis::confusions::{
     ConfusedPair, ConfusionChange, confusion_change_block, confusion_changes, taken_by_either,
 };
-pub use control_gain::{ControlGain, Standing};
-pub use counterfactual::{PromptedClassifier, RemovedPrompt};
+pub use diagnosis::counterfactual::{PromptedClassifier, RemovedPrompt};
+pub use diagnosis::near_duplicates::{ImagePair, PromptCosines, effective_number, near_duplicates};
+pub use diagnosis::prompt_similarity::{ClassMeans, Competitor, PromptSimilarity};
 pub use error::EvaluationError;
-pub use evaluate::{ClassAccuracy, Evaluation, Proceed, evaluate, evaluate_while};
-pub use holm::holm;
-pub use learning_curve::{CurveOptions, CurvePoint, CurveSubject, LearningCurve, learning_curve};
-pub use matrix::Matrix;
-pub use mcnemar::{SIGNIFICANCE, mcnemar_p, smallest_resolvable};
-pub use near_duplicates::{ImagePair, PromptCosines, effective_number, near_duplicates};
-pub use prompt_similarity::{ClassMeans, Competitor, PromptSimilarity};
-pub use pruning::prune;
-pub use ranking::Ranked;
-pub use rescoring::{ChangedPrediction, Rescorer};
-pub use split::{Split, split};
+pub use protocol::calibration::{
+    Calibration, CalibrationOptions, Fitted, Reliability, ReliabilityBin, calibrate,
+};
+pub use protocol::learning_curve::{CurveOptions, CurvePoint, CurveSubject, LearningCurve, learning_curve};
+pub use protocol::pruning::prune;
+pub use protocol::split::{Split, split};
+pub use significance::bootstrap::bootstrap_interval;
+pub use significance::comparison::{ClassDifference, Comparison, class_differences};
+pub use significance::control_gain::{ControlGain, Standing};
+pub use significance::holm::holm;
+pub use significance::mcnemar::{SIGNIFICANCE, mcnemar_p, smallest_resolvable};

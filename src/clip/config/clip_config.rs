@@ -1,0 +1,305 @@
+//! What a model is like: its family, and the sizes of its towers. Where they are read from is another file's matter:
+//! `transformers_config.rs`, `open_clip_config.rs` and `openai_model.rs`.
+
+use super::activation::Activation;
+
+/// A model's configuration.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClipConfig {
+    /// How the towers turn what they read into an embedding.
+    pub family: Family,
+    /// Length of an embedding, the same for images and text.
+    pub dim: usize,
+    /// The text tower.
+    pub text: TextConfig,
+    /// The image tower.
+    pub vision: VisionConfig,
+}
+
+/// What models of one kind have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// CLIP (Radford et al., arXiv 2103.00020): causal text that is pooled at the end-of-text token, and both towers
+    /// projected without a bias.
+    Clip,
+    /// SigLIP (Zhai et al., arXiv 2303.15343): text that is filled up to the context length, sees all of itself and is
+    /// pooled at its last token; images without a class token, pooled by attention. Logits have a learned bias.
+    Siglip,
+}
+
+/// The text tower's configuration, with the keys of transformers' `text_config`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TextConfig {
+    /// Width of the residual stream.
+    pub hidden_size: usize,
+    /// Width inside the MLPs.
+    pub intermediate_size: usize,
+    /// Number of transformer blocks.
+    pub num_hidden_layers: usize,
+    /// Attention heads per block.
+    pub num_attention_heads: usize,
+    /// Activation of the MLPs.
+    pub hidden_act: Activation,
+    /// Added to the variance in layer norms.
+    pub layer_norm_eps: f32,
+    /// Number of token embeddings.
+    pub vocab_size: usize,
+    /// The context length: most tokens in a prompt, with start and end.
+    pub max_position_embeddings: usize,
+    /// The end-of-text token's id; 2 in old files, whatever the id really is. Of no meaning in SigLIP.
+    pub eos_token_id: u32,
+}
+
+/// The image tower's configuration.
+#[derive(Debug, Clone, PartialEq)]
+pub enum VisionConfig {
+    /// A vision transformer.
+    Transformer(VisionTransformerConfig),
+    /// CLIP's ResNet.
+    ResNet(ResNetConfig),
+}
+
+/// A vision transformer's configuration, with the keys of transformers' `vision_config`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VisionTransformerConfig {
+    /// Width of the residual stream.
+    pub hidden_size: usize,
+    /// Width inside the MLPs.
+    pub intermediate_size: usize,
+    /// Number of transformer blocks.
+    pub num_hidden_layers: usize,
+    /// Attention heads per block.
+    pub num_attention_heads: usize,
+    /// Activation of the MLPs.
+    pub hidden_act: Activation,
+    /// Added to the variance in layer norms.
+    pub layer_norm_eps: f32,
+    /// Side of the square image, in pixels.
+    pub image_size: usize,
+    /// Side of a square patch, in pixels.
+    pub patch_size: usize,
+    /// Whether a class token stands before the patches, as in CLIP.
+    pub class_token: bool,
+}
+
+/// The configuration of CLIP's ResNet, with the keys of open_clip's `vision_cfg`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ResNetConfig {
+    /// Blocks of each of the four stages.
+    pub layers: [usize; 4],
+    /// Channels of the stem; a stage's blocks have 4, 8, 16 and 32 times as many.
+    pub width: usize,
+    /// Attention heads of the pooling.
+    pub heads: usize,
+    /// Side of the square image, in pixels.
+    pub image_size: usize,
+}
+
+impl VisionConfig {
+    /// Side of the square image, in pixels.
+    pub fn image_size(&self) -> usize {
+        match self {
+            Self::Transformer(config) => config.image_size,
+            Self::ResNet(config) => config.image_size,
+        }
+    }
+}
+
+impl VisionTransformerConfig {
+    /// Patches along one side; pixels that fill no patch are left out, as the reference's convolution does.
+    pub(in crate::clip) fn grid(&self) -> usize {
+        self.image_size / self.patch_size
+    }
+
+    /// Tokens of one image: the patches, and the class token where there is one.
+    pub(in crate::clip) fn tokens(&self) -> usize {
+        usize::from(self.class_token) + self.grid() * self.grid()
+    }
+
+    pub(in crate::clip) fn transformer(&self) -> TransformerConfig {
+        TransformerConfig {
+            hidden_size: self.hidden_size,
+            intermediate_size: self.intermediate_size,
+            layers: self.num_hidden_layers,
+            heads: self.num_attention_heads,
+            activation: self.hidden_act,
+            layer_norm_eps: self.layer_norm_eps,
+        }
+    }
+}
+
+/// One block of CLIP's ResNet: what decides the shapes of its convolutions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::clip) struct BottleneckConfig {
+    /// As in the files: `layer2.0`.
+    pub name: String,
+    /// Channels that come in, between and go out.
+    pub inputs: usize,
+    pub planes: usize,
+    pub outputs: usize,
+    /// Side of the picture that comes in.
+    pub side: usize,
+    /// 2 where the picture is halved, or 1.
+    pub stride: usize,
+}
+
+impl BottleneckConfig {
+    /// Whether what goes round the block has a convolution of its own.
+    pub(in crate::clip) fn has_shortcut(&self) -> bool {
+        self.stride > 1 || self.inputs != self.outputs
+    }
+}
+
+impl ResNetConfig {
+    /// Side of the picture after the stem's first convolution, which halves it rounding up, and after its pooling, which
+    /// does so rounding down.
+    pub(in crate::clip) fn stem_sides(&self) -> (usize, usize) {
+        let convolved = self.image_size.div_ceil(2);
+        (convolved, convolved / 2)
+    }
+
+    /// The blocks of all stages, in their order.
+    pub(in crate::clip) fn blocks(&self) -> Vec<BottleneckConfig> {
+        const EXPANSION: usize = 4;
+        let (mut side, mut inputs) = (self.stem_sides().1, self.width);
+        let mut blocks = Vec::new();
+        for (stage, count) in self.layers.iter().enumerate() {
+            let planes = self.width << stage;
+            for block in 0..*count {
+                let stride = if stage > 0 && block == 0 { 2 } else { 1 };
+                let outputs = planes * EXPANSION;
+                let name = format!("layer{}.{block}", stage + 1);
+                blocks.push(BottleneckConfig { name, inputs, planes, outputs, side, stride });
+                (side, inputs) = (side / stride, outputs);
+            }
+        }
+        blocks
+    }
+
+    /// Channels of the last stage: the width of the attention pooling.
+    pub(in crate::clip) fn outputs(&self) -> usize {
+        self.width * 32
+    }
+
+    /// Tokens of the attention pooling: the mean and the places of the last picture. (As open_clip counts them.)
+    pub(in crate::clip) fn tokens(&self) -> usize {
+        1 + (self.image_size / 32).pow(2)
+    }
+}
+
+/// What both towers' transformers have.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::clip) struct TransformerConfig {
+    pub hidden_size: usize,
+    pub intermediate_size: usize,
+    pub layers: usize,
+    pub heads: usize,
+    pub activation: Activation,
+    pub layer_norm_eps: f32,
+}
+
+impl TextConfig {
+    /// In place of an end-of-text id: configurations from before transformers 4.31 say 2, whatever it really is; the
+    /// reference then looks for the highest id in a prompt, which end-of-text has in CLIP's vocabulary. open_clip
+    /// always does.
+    pub(in crate::clip) const HIGHEST_ID_ENDS: u32 = 2;
+
+    /// The end-of-text token's id, if it is known.
+    pub(in crate::clip) fn end_of_text_id(&self) -> Option<u32> {
+        (self.eos_token_id != Self::HIGHEST_ID_ENDS).then_some(self.eos_token_id)
+    }
+
+    pub(in crate::clip) fn transformer(&self) -> TransformerConfig {
+        TransformerConfig {
+            hidden_size: self.hidden_size,
+            intermediate_size: self.intermediate_size,
+            layers: self.num_hidden_layers,
+            heads: self.num_attention_heads,
+            activation: self.hidden_act,
+            layer_norm_eps: self.layer_norm_eps,
+        }
+    }
+}
+
+/// A size that makes no model: a tower, `text` or `vision`, or none; which size; and what is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::clip) struct Problem {
+    pub tower: Option<&'static str>,
+    pub size: Size,
+    pub problem: String,
+}
+
+/// What every form of configuration has under a name of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::clip) enum Size {
+    Dim,
+    Width,
+    Inner,
+    Heads,
+    Vocabulary,
+    Context,
+    Patch,
+    Image,
+}
+
+impl ClipConfig {
+    /// What keeps these sizes from being a model's.
+    pub(in crate::clip) fn problem(&self) -> Option<Problem> {
+        let text = self.text.transformer();
+        let found = |tower, size, problem: String| Some(Problem { tower, size, problem });
+        let mut sizes = vec![
+            (None, Size::Dim, self.dim),
+            (Some("text"), Size::Width, text.hidden_size),
+            (Some("text"), Size::Inner, text.intermediate_size),
+            (Some("text"), Size::Heads, text.heads),
+            (Some("text"), Size::Vocabulary, self.text.vocab_size),
+        ];
+        let mut widths = vec![("text", text.hidden_size, text.heads)];
+        match &self.vision {
+            VisionConfig::Transformer(vision) => {
+                sizes.extend([
+                    (Some("vision"), Size::Width, vision.hidden_size),
+                    (Some("vision"), Size::Inner, vision.intermediate_size),
+                    (Some("vision"), Size::Heads, vision.num_attention_heads),
+                    (Some("vision"), Size::Patch, vision.patch_size),
+                ]);
+                widths.push(("vision", vision.hidden_size, vision.num_attention_heads));
+            }
+            VisionConfig::ResNet(vision) => {
+                sizes.extend([
+                    (Some("vision"), Size::Width, vision.width / 2),
+                    (Some("vision"), Size::Heads, vision.heads),
+                ]);
+                widths.push(("vision", vision.outputs(), vision.heads));
+            }
+        }
+        if let Some((tower, size, _)) = sizes.into_iter().find(|(.., size)| *size == 0) {
+            return found(tower, size, "is 0".to_owned());
+        }
+        for (tower, width, heads) in widths {
+            if width % heads != 0 {
+                let problem = format!("is {width}, not a multiple of the {heads} attention heads");
+                return found(Some(tower), Size::Width, problem);
+            }
+        }
+        if self.text.max_position_embeddings < 2 {
+            let problem = "leaves no room for the start and end tokens".to_owned();
+            return found(Some("text"), Size::Context, problem);
+        }
+        let (image, least) = match &self.vision {
+            VisionConfig::Transformer(vision) => (vision.image_size, vision.patch_size),
+            VisionConfig::ResNet(vision) => (vision.image_size, 32),
+        };
+        if image < least {
+            return found(Some("vision"), Size::Image, format!("is {image}, less than one patch of {least}"));
+        }
+        match &self.vision {
+            // The places of the last picture are counted as image_size / 32, which needs every halving to be one.
+            VisionConfig::ResNet(vision) if vision.image_size % 32 != 0 => {
+                let problem = format!("is {image}; a ResNet's image is a multiple of 32 pixels wide");
+                found(Some("vision"), Size::Image, problem)
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! What a model is like, whichever files say so.
+
+pub(super) mod activation;
+pub(super) mod clip_config;

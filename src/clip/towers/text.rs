@@ -1,0 +1,180 @@
+//! The text tower: from token ids to an embedding.
+
+use candle_core::{Device, Tensor};
+
+use super::ops;
+use super::prompt_tree::{PromptOrder, PromptTree};
+use super::transformer::{LayerNorm, Linear, Transformer};
+use crate::clip::config::clip_config::{ClipConfig, Family, TextConfig};
+use crate::clip::error::ClipError;
+use crate::clip::tokenizer::prompt_tokenizer::TokenizedPrompt;
+use crate::clip::weights::tensors::Weights;
+use crate::kernels::{Cpu, Precision, Queries};
+
+/// The text tower with its projection.
+#[derive(Debug)]
+pub struct TextEncoder {
+    cpu: Cpu,
+    config: TextConfig,
+    dim: usize,
+    /// Tokens that a prompt is filled up to, in SigLIP.
+    filled: Option<usize>,
+    /// `[vocab_size, hidden_size]`
+    token_embedding: Vec<f32>,
+    /// `[max_position_embeddings, hidden_size]`
+    position_embedding: Vec<f32>,
+    transformer: Transformer,
+    final_norm: LayerNorm,
+    projection: Linear,
+}
+
+/// Embeddings of some prompts, in their order.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct TextEmbeddings {
+    /// `[n, hidden_size]`: at the end-of-text token, or in SigLIP at the last one, after the final layer norm.
+    pub pooled: Vec<f32>,
+    /// `[n, dim]`: `pooled` · `text_projection`ᵀ (and SigLIP's bias), not normalised. The projection is linear, so the
+    /// mean of these is the projected mean of `pooled`.
+    pub projected: Vec<f32>,
+}
+
+impl TextEncoder {
+    pub(in crate::clip) fn load(
+        weights: &Weights,
+        config: &ClipConfig,
+        precision: Precision,
+    ) -> Result<Self, ClipError> {
+        let (text, cpu) = (&config.text, Cpu::detect());
+        let causal = config.family == Family::Clip;
+        let projection = match config.family {
+            Family::Clip => Linear::load_unbiased(weights, "text_projection", cpu, Precision::F32)?,
+            Family::Siglip => Linear::load(weights, "text_model.head", cpu, Precision::F32)?,
+        };
+        Ok(Self {
+            cpu,
+            config: text.clone(),
+            dim: config.dim,
+            filled: (!causal).then_some(text.max_position_embeddings),
+            token_embedding: weights.values("text_model.embeddings.token_embedding.weight")?,
+            position_embedding: weights.values("text_model.embeddings.position_embedding.weight")?,
+            transformer: Transformer::load(weights, "text_model", text.transformer(), causal, precision)?,
+            final_norm: LayerNorm::load(weights, "text_model.final_layer_norm", text.layer_norm_eps)?,
+            projection,
+        })
+    }
+
+    /// Length of a projected embedding.
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// Length of a pooled output.
+    pub fn hidden_size(&self) -> usize {
+        self.config.hidden_size
+    }
+
+    /// Cuts prompts into groups that are best encoded in one call each, by several threads: prompts that begin alike
+    /// are together, and a group has at most about 500 tokens that differ, fewer where `threads` would be idle; in SigLIP
+    /// every prompt has the context length of them. Gives the indices of each group's prompts.
+    ///
+    /// # Errors
+    /// As [`TextEncoder::encode`].
+    pub fn groups(&self, prompts: &[TokenizedPrompt], threads: usize) -> Result<Vec<Vec<usize>>, ClipError> {
+        const NODES: usize = 504;
+        let order = self.order(prompts)?;
+        Ok(order.groups(order.nodes().div_ceil(threads.max(1)).min(NODES)))
+    }
+
+    /// Tokens that encoding all these prompts takes: the nodes of their prefix tree, or in SigLIP all of each distinct
+    /// prompt's.
+    ///
+    /// # Errors
+    /// As [`TextEncoder::encode`].
+    pub fn nodes(&self, prompts: &[TokenizedPrompt]) -> Result<usize, ClipError> {
+        Ok(self.order(prompts)?.nodes())
+    }
+
+    /// Encodes prompts on the calling thread; what they have in common at their beginning is computed once. Any number
+    /// of threads may do so at once; memory is needed for all tokens that differ, so give
+    /// [groups](TextEncoder::groups).
+    ///
+    /// In CLIP, attention is causal and the result is taken at the end-of-text token, so that nothing after it changes the
+    /// result: prompts are cut there and not filled up. In SigLIP they are filled up with their last token, and share
+    /// nothing.
+    ///
+    /// # Errors
+    /// [`ClipError::Input`] for ids that the model does not have, no ids, or more than the context length.
+    pub fn encode(&self, prompts: &[TokenizedPrompt]) -> Result<TextEmbeddings, ClipError> {
+        self.encode_tree(&self.order(prompts)?.tree())
+    }
+
+    /// Encodes prompts without sharing anything between them, for comparison: results are those of
+    /// [`TextEncoder::encode`].
+    ///
+    /// # Errors
+    /// As [`TextEncoder::encode`].
+    pub fn encode_separately(&self, prompts: &[TokenizedPrompt]) -> Result<TextEmbeddings, ClipError> {
+        self.encode_tree(&self.order(prompts)?.separate())
+    }
+
+    fn order<'a>(&self, prompts: &'a [TokenizedPrompt]) -> Result<PromptOrder<'a>, ClipError> {
+        let seen = prompts.iter().map(|prompt| self.seen(&prompt.ids)).collect::<Result<Vec<_>, _>>()?;
+        Ok(PromptOrder::new(seen, self.filled))
+    }
+
+    fn encode_tree(&self, tree: &PromptTree) -> Result<TextEmbeddings, ClipError> {
+        if tree.tokens.is_empty() {
+            return Ok(TextEmbeddings::default());
+        }
+        let x = self.embed(tree)?;
+        let ends = self.transformer.forward(&x, &tree.segments, Queries::Last)?;
+        let segments: Vec<u32> = tree.segment_of.iter().map(|segment| *segment as u32).collect();
+        let pooled = ends.index_select(&Tensor::new(segments, &Device::Cpu)?, 0)?;
+        ops::norm(self.cpu, &pooled, &self.final_norm)?;
+        let projected = self.projection.forward(self.cpu, &pooled)?;
+        Ok(TextEmbeddings {
+            pooled: pooled.flatten_all()?.to_vec1()?,
+            projected: projected.flatten_all()?.to_vec1()?,
+        })
+    }
+
+    /// The ids up to the one where the result is taken; in SigLIP, all of them.
+    ///
+    /// In CLIP that is the first end-of-text token, even where a prompt's own words contain it, or the first of the highest
+    /// ids where the configuration does not know the end-of-text token: both as in transformers' `CLIPTextModel`.
+    fn seen<'a>(&self, ids: &'a [u32]) -> Result<&'a [u32], ClipError> {
+        let TextConfig { vocab_size, max_position_embeddings, .. } = self.config;
+        if ids.len() > max_position_embeddings {
+            let problem =
+                format!("a prompt has {} tokens, the model takes {max_position_embeddings}", ids.len());
+            return Err(ClipError::Input(problem));
+        }
+        let Some(highest) = ids.iter().copied().max() else {
+            return Err(ClipError::Input("a prompt has no tokens, not even start and end".to_owned()));
+        };
+        if highest as usize >= vocab_size {
+            let problem = format!("a prompt has the token id {highest}, the model has {vocab_size} tokens");
+            return Err(ClipError::Input(problem));
+        }
+        if self.filled.is_some() {
+            return Ok(ids);
+        }
+        let end = self.config.end_of_text_id().unwrap_or(highest);
+        match ids.iter().position(|id| *id == end) {
+            Some(at) => Ok(&ids[..=at]),
+            None => Err(ClipError::Input(format!("a prompt does not have the end-of-text token {end}"))),
+        }
+    }
+
+    /// Token and position embeddings, `[nodes, hidden_size]`.
+    fn embed(&self, tree: &PromptTree) -> Result<Tensor, ClipError> {
+        let width = self.config.hidden_size;
+        let mut x = Vec::with_capacity(tree.tokens.len() * width);
+        for (&token, &position) in tree.tokens.iter().zip(&tree.positions) {
+            let token = &self.token_embedding[token as usize * width..][..width];
+            let position = &self.position_embedding[position * width..][..width];
+            x.extend(token.iter().zip(position).map(|(token, position)| token + position));
+        }
+        Ok(Tensor::from_vec(x, (tree.tokens.len(), width), &Device::Cpu)?)
+    }
+}

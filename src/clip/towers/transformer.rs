@@ -1,0 +1,282 @@
+//! The transformer that both towers share: pre-norm blocks of attention and MLP (Radford et al., arXiv 2103.00020,
+//! section 2.4).
+//!
+//! Rows of all sequences lie one after the other; [`Segment`]s say where each begins, and in the text tower where it
+//! branches off another one. The last block computes only the rows that the towers pool.
+
+use std::sync::{Mutex, PoisonError};
+
+use candle_core::{DType, Device, Result, Tensor};
+
+use super::ops;
+use crate::clip::config::activation::Activation;
+use crate::clip::config::clip_config::TransformerConfig;
+use crate::clip::error::ClipError;
+use crate::clip::weights::tensors::Weights;
+use crate::kernels::{
+    Attention, AttentionBuffers, Cpu, PackedRows, PackedWeights, Precision, Queries, Segment, Store,
+};
+
+/// A stack of blocks.
+#[derive(Debug)]
+pub(in crate::clip) struct Transformer {
+    cpu: Cpu,
+    precision: Precision,
+    config: TransformerConfig,
+    blocks: Vec<Block>,
+    /// Buffers that no call uses at the moment: as many as threads have encoded at once.
+    spare: Mutex<Vec<Buffers>>,
+}
+
+impl Transformer {
+    /// Loads the blocks of `text_model` or `vision_model`; `causal` lets no token see those after it.
+    pub(in crate::clip) fn load(
+        weights: &Weights,
+        tower: &str,
+        config: TransformerConfig,
+        causal: bool,
+        precision: Precision,
+    ) -> std::result::Result<Self, ClipError> {
+        let cpu = Cpu::detect();
+        let blocks = (0..config.layers)
+            .map(|layer| {
+                let name = format!("{tower}.encoder.layers.{layer}");
+                Block::load(weights, &name, config, causal, cpu, precision)
+            })
+            .collect::<std::result::Result<_, _>>()?;
+        Ok(Self { cpu, precision, config, blocks, spare: Mutex::default() })
+    }
+
+    /// Runs `x`, `[rows, width]`, through all blocks, and gives the rows that `pooled` says, one for each segment:
+    /// `[segments, width]`. `x` is changed: it must own its data alone.
+    pub(in crate::clip) fn forward(
+        &self,
+        x: &Tensor,
+        segments: &[Segment],
+        pooled: Queries,
+    ) -> Result<Tensor> {
+        let mut buffers = self.buffers(x.dim(0)?)?;
+        let mut result = Ok(x.clone());
+        for (at, block) in self.blocks.iter().enumerate() {
+            let asking = if at + 1 == self.blocks.len() { pooled } else { Queries::All };
+            result = result.and_then(|x| block.forward(&x, segments, asking, &mut buffers));
+        }
+        self.spare().push(buffers);
+        result
+    }
+
+    fn buffers(&self, rows: usize) -> Result<Buffers> {
+        match self.spare().pop() {
+            Some(buffers) if buffers.rows >= rows => Ok(buffers),
+            _ => Buffers::new(rows, self.config, self.cpu, self.precision),
+        }
+    }
+
+    fn spare(&self) -> std::sync::MutexGuard<'_, Vec<Buffers>> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a block writes on its way, for up to `rows` rows.
+#[derive(Debug)]
+struct Buffers {
+    rows: usize,
+    packed: PackedRows,
+    /// Queries, keys, values and what attention makes of them, `[rows, width]`.
+    queries: Tensor,
+    keys: Tensor,
+    values: Tensor,
+    attended: Tensor,
+    /// Rows inside the MLP, `[rows, intermediate_size]`.
+    inner: PackedRows,
+    attention: AttentionBuffers,
+}
+
+impl Buffers {
+    fn new(rows: usize, config: TransformerConfig, cpu: Cpu, precision: Precision) -> Result<Self> {
+        let zeros = |width: usize| Tensor::zeros((rows, width), DType::F32, &Device::Cpu);
+        let width = config.hidden_size;
+        Ok(Self {
+            rows,
+            packed: PackedRows::new(cpu, precision),
+            queries: zeros(width)?,
+            keys: zeros(width)?,
+            values: zeros(width)?,
+            attended: zeros(width)?,
+            inner: PackedRows::new(cpu, precision),
+            attention: AttentionBuffers::default(),
+        })
+    }
+}
+
+/// x += attention(norm1(x)); x += mlp(norm2(x)).
+#[derive(Debug)]
+struct Block {
+    cpu: Cpu,
+    norm1: LayerNorm,
+    queries: Linear,
+    keys: Linear,
+    values: Linear,
+    attention: Attention,
+    out: Linear,
+    norm2: LayerNorm,
+    fc1: Linear,
+    activation: Activation,
+    fc2: Linear,
+}
+
+impl Block {
+    fn load(
+        weights: &Weights,
+        name: &str,
+        config: TransformerConfig,
+        causal: bool,
+        cpu: Cpu,
+        precision: Precision,
+    ) -> std::result::Result<Self, ClipError> {
+        let linear = |layer: &str| Linear::load(weights, &format!("{name}.{layer}"), cpu, precision);
+        let norm = |layer: &str| LayerNorm::load(weights, &format!("{name}.{layer}"), config.layer_norm_eps);
+        Ok(Self {
+            cpu,
+            norm1: norm("layer_norm1")?,
+            queries: linear("self_attn.q_proj")?,
+            keys: linear("self_attn.k_proj")?,
+            values: linear("self_attn.v_proj")?,
+            attention: Attention { heads: config.heads, causal },
+            out: linear("self_attn.out_proj")?,
+            norm2: norm("layer_norm2")?,
+            fc1: linear("mlp.fc1")?,
+            activation: config.activation,
+            fc2: linear("mlp.fc2")?,
+        })
+    }
+
+    /// Gives the rows that ask, changed; `x` itself where all do.
+    fn forward(
+        &self,
+        x: &Tensor,
+        segments: &[Segment],
+        asking: Queries,
+        buffers: &mut Buffers,
+    ) -> Result<Tensor> {
+        let Buffers { packed, inner, attention, .. } = buffers;
+        let rows = x.dim(0)?;
+        let (keys, values) = (buffers.keys.narrow(0, 0, rows)?, buffers.values.narrow(0, 0, rows)?);
+        ops::pack_normed(self.cpu, x, &self.norm1, packed)?;
+        ops::linear(packed, &self.keys, Store::Replace, &keys)?;
+        ops::linear(packed, &self.values, Store::Replace, &values)?;
+
+        let x = asking_rows(x, segments, asking)?;
+        let rows = x.dim(0)?;
+        let (queries, attended) = (buffers.queries.narrow(0, 0, rows)?, buffers.attended.narrow(0, 0, rows)?);
+        if asking != Queries::All {
+            ops::pack_normed(self.cpu, &x, &self.norm1, packed)?;
+        }
+        ops::linear(packed, &self.queries, Store::Replace, &queries)?;
+        let operands = [&queries, &keys, &values];
+        ops::attend(self.cpu, self.attention, segments, operands, asking, attention, &attended)?;
+        ops::pack(&attended, packed)?;
+        ops::linear(packed, &self.out, Store::Add, &x)?;
+
+        ops::pack_normed(self.cpu, &x, &self.norm2, packed)?;
+        ops::linear_activated(self.cpu, packed, &self.fc1, self.activation, inner);
+        ops::linear(inner, &self.fc2, Store::Add, &x)?;
+        Ok(x)
+    }
+}
+
+/// The rows of `x` that ask: `x` itself where all do, or a copy of one row for each segment.
+fn asking_rows(x: &Tensor, segments: &[Segment], asking: Queries) -> Result<Tensor> {
+    let row = |segment: &Segment| match asking {
+        Queries::All | Queries::First => segment.first_row as u32,
+        Queries::Last => (segment.first_row + segment.tokens - 1) as u32,
+    };
+    match asking {
+        Queries::All => Ok(x.clone()),
+        Queries::First | Queries::Last => {
+            let rows = segments.iter().map(row).collect::<Vec<_>>();
+            x.index_select(&Tensor::new(rows, x.device())?, 0)
+        }
+    }
+}
+
+/// x · weightᵀ + bias.
+#[derive(Debug)]
+pub(in crate::clip) struct Linear {
+    pub weights: PackedWeights,
+    /// `[outputs]`, or empty for none.
+    pub bias: Vec<f32>,
+}
+
+impl Linear {
+    /// A layer with a bias.
+    pub(in crate::clip) fn load(
+        weights: &Weights,
+        name: &str,
+        cpu: Cpu,
+        precision: Precision,
+    ) -> std::result::Result<Self, ClipError> {
+        let bias = weights.values(&format!("{name}.bias"))?;
+        Ok(Self { bias, ..Self::load_unbiased(weights, name, cpu, precision)? })
+    }
+
+    /// A layer without; the weight's first dimension is the outputs', all others are the inputs'.
+    pub(in crate::clip) fn load_unbiased(
+        weights: &Weights,
+        name: &str,
+        cpu: Cpu,
+        precision: Precision,
+    ) -> std::result::Result<Self, ClipError> {
+        let (values, inputs) = Self::values(weights, name)?;
+        Ok(Self { weights: PackedWeights::new(cpu, precision, &values, inputs), bias: Vec::new() })
+    }
+
+    /// What the weight of a layer loses in this precision, as a layer to be added to it; `None` where nothing is lost.
+    pub(in crate::clip) fn load_remainder(
+        weights: &Weights,
+        name: &str,
+        cpu: Cpu,
+        precision: Precision,
+    ) -> std::result::Result<Option<Self>, ClipError> {
+        let (values, inputs) = Self::values(weights, name)?;
+        let remainder = PackedWeights::remainder(precision, &values, inputs);
+        let layer = |values: Vec<f32>| PackedWeights::new(cpu, precision, &values, inputs);
+        Ok(remainder.map(|values| Self { weights: layer(values), bias: Vec::new() }))
+    }
+
+    /// A layer's weight, `[outputs, inputs]`, and the number of inputs.
+    fn values(weights: &Weights, name: &str) -> std::result::Result<(Vec<f32>, usize), ClipError> {
+        let name = format!("{name}.weight");
+        Ok((weights.values(&name)?, weights.shape(&name)?.iter().skip(1).product()))
+    }
+
+    /// What a layer in `f32` makes of the rows of `x`, `[rows, inputs]`, as `[rows, outputs]`.
+    pub(in crate::clip) fn forward(&self, cpu: Cpu, x: &Tensor) -> Result<Tensor> {
+        let out = Tensor::zeros((x.dim(0)?, self.weights.outputs()), DType::F32, x.device())?;
+        let mut packed = PackedRows::new(cpu, Precision::F32);
+        ops::pack(x, &mut packed)?;
+        ops::linear(&packed, self, Store::Replace, &out)?;
+        Ok(out)
+    }
+}
+
+/// Layer norm with its weight and bias.
+#[derive(Debug)]
+pub(in crate::clip) struct LayerNorm {
+    /// `[width]`
+    pub weight: Vec<f32>,
+    /// `[width]`
+    pub bias: Vec<f32>,
+    pub eps: f32,
+}
+
+impl LayerNorm {
+    pub(in crate::clip) fn load(
+        weights: &Weights,
+        name: &str,
+        eps: f32,
+    ) -> std::result::Result<Self, ClipError> {
+        let weight = weights.values(&format!("{name}.weight"))?;
+        Ok(Self { weight, bias: weights.values(&format!("{name}.bias"))?, eps })
+    }
+}

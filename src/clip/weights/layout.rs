@@ -1,0 +1,141 @@
+//! Which tensors a checkpoint has, and their shapes: what opening it verifies, and loading relies on.
+
+use crate::clip::config::clip_config::{
+    ClipConfig, Family, ResNetConfig, TransformerConfig, VisionConfig, VisionTransformerConfig,
+};
+
+/// Names, in the towers' spelling, and shapes of all tensors that the model uses.
+pub(in crate::clip) fn expected_tensors(config: &ClipConfig) -> Vec<(String, Vec<usize>)> {
+    let text = &config.text;
+    let mut tensors = Tensors::default();
+
+    let width = text.hidden_size;
+    tensors.add("text_model.embeddings.token_embedding.weight", &[text.vocab_size, width]);
+    tensors.add("text_model.embeddings.position_embedding.weight", &[text.max_position_embeddings, width]);
+    tensors.add_blocks("text_model", text.transformer());
+    tensors.add_norm("text_model.final_layer_norm", width);
+    match config.family {
+        Family::Clip => tensors.add("text_projection.weight", &[config.dim, width]),
+        Family::Siglip => tensors.add_linear("text_model.head", width, config.dim),
+    }
+
+    match &config.vision {
+        VisionConfig::Transformer(vision) => tensors.add_vision_transformer(vision, config),
+        VisionConfig::ResNet(vision) => tensors.add_resnet(vision, config.dim),
+    }
+
+    tensors.add("logit_scale", &[]);
+    tensors.0
+}
+
+/// Numbers that training adjusts: all of them but the statistics that batch norms keep.
+pub(in crate::clip) fn parameters(config: &ClipConfig) -> u64 {
+    let learned = |name: &str| !name.ends_with(".running_mean") && !name.ends_with(".running_var");
+    expected_tensors(config)
+        .iter()
+        .filter(|(name, _)| learned(name))
+        .map(|(_, shape)| shape.iter().map(|length| *length as u64).product::<u64>())
+        .sum()
+}
+
+#[derive(Default)]
+struct Tensors(Vec<(String, Vec<usize>)>);
+
+impl Tensors {
+    fn add(&mut self, name: &str, shape: &[usize]) {
+        self.0.push((name.to_owned(), shape.to_vec()));
+    }
+
+    fn add_norm(&mut self, name: &str, width: usize) {
+        self.add(&format!("{name}.weight"), &[width]);
+        self.add(&format!("{name}.bias"), &[width]);
+    }
+
+    fn add_linear(&mut self, name: &str, inputs: usize, outputs: usize) {
+        self.add(&format!("{name}.weight"), &[outputs, inputs]);
+        self.add(&format!("{name}.bias"), &[outputs]);
+    }
+
+    fn add_attention(&mut self, name: &str, width: usize) {
+        for projection in ["q_proj", "k_proj", "v_proj", "out_proj"] {
+            self.add_linear(&format!("{name}.{projection}"), width, width);
+        }
+    }
+
+    fn add_mlp(&mut self, name: &str, width: usize, inner: usize) {
+        self.add_linear(&format!("{name}.fc1"), width, inner);
+        self.add_linear(&format!("{name}.fc2"), inner, width);
+    }
+
+    fn add_blocks(&mut self, tower: &str, config: TransformerConfig) {
+        let (width, inner) = (config.hidden_size, config.intermediate_size);
+        for layer in 0..config.layers {
+            let block = format!("{tower}.encoder.layers.{layer}");
+            self.add_norm(&format!("{block}.layer_norm1"), width);
+            self.add_attention(&format!("{block}.self_attn"), width);
+            self.add_norm(&format!("{block}.layer_norm2"), width);
+            self.add_mlp(&format!("{block}.mlp"), width, inner);
+        }
+    }
+
+    fn add_vision_transformer(&mut self, vision: &VisionTransformerConfig, config: &ClipConfig) {
+        let (width, patch) = (vision.hidden_size, vision.patch_size);
+        if vision.class_token {
+            self.add("vision_model.embeddings.class_embedding", &[width]);
+        }
+        self.add("vision_model.embeddings.patch_embedding.weight", &[width, 3, patch, patch]);
+        self.add("vision_model.embeddings.position_embedding.weight", &[vision.tokens(), width]);
+        if config.family == Family::Clip {
+            self.add_norm("vision_model.pre_layrnorm", width);
+        } else {
+            self.add("vision_model.embeddings.patch_embedding.bias", &[width]);
+        }
+        self.add_blocks("vision_model", vision.transformer());
+        self.add_norm("vision_model.post_layernorm", width);
+        match config.family {
+            Family::Clip => self.add("visual_projection.weight", &[config.dim, width]),
+            Family::Siglip => {
+                self.add("vision_model.head.probe", &[1, 1, width]);
+                self.add_attention("vision_model.head.attention", width);
+                self.add_norm("vision_model.head.layernorm", width);
+                self.add_mlp("vision_model.head.mlp", width, vision.intermediate_size);
+            }
+        }
+    }
+
+    fn add_resnet(&mut self, vision: &ResNetConfig, dim: usize) {
+        let half = vision.width / 2;
+        self.add_convolution("visual.conv1", "visual.bn1", [half, 3, 3]);
+        self.add_convolution("visual.conv2", "visual.bn2", [half, half, 3]);
+        self.add_convolution("visual.conv3", "visual.bn3", [vision.width, half, 3]);
+        for block in vision.blocks() {
+            let name = format!("visual.{}", block.name);
+            for (at, [outputs, inputs, side]) in [
+                (1, [block.planes, block.inputs, 1]),
+                (2, [block.planes, block.planes, 3]),
+                (3, [block.outputs, block.planes, 1]),
+            ] {
+                let (convolution, norm) = (format!("{name}.conv{at}"), format!("{name}.bn{at}"));
+                self.add_convolution(&convolution, &norm, [outputs, inputs, side]);
+            }
+            if block.has_shortcut() {
+                let (convolution, norm) = (format!("{name}.downsample.0"), format!("{name}.downsample.1"));
+                self.add_convolution(&convolution, &norm, [block.outputs, block.inputs, 1]);
+            }
+        }
+        let width = vision.outputs();
+        self.add("visual.attnpool.positional_embedding", &[vision.tokens(), width]);
+        for projection in ["q_proj", "k_proj", "v_proj"] {
+            self.add_linear(&format!("visual.attnpool.{projection}"), width, width);
+        }
+        self.add_linear("visual.attnpool.c_proj", width, dim);
+    }
+
+    /// A convolution without a bias, and the batch norm that follows it.
+    fn add_convolution(&mut self, name: &str, norm: &str, [outputs, inputs, side]: [usize; 3]) {
+        self.add(&format!("{name}.weight"), &[outputs, inputs, side, side]);
+        self.add_norm(norm, outputs);
+        self.add(&format!("{norm}.running_mean"), &[outputs]);
+        self.add(&format!("{norm}.running_var"), &[outputs]);
+    }
+}

@@ -1,0 +1,257 @@
+//! What other programs call the tensors of a model. The towers speak transformers' names (and open_clip's for ResNets,
+//! which transformers does not have); here is where each of those lies in a file of open_clip's.
+//!
+//! A tensor may lie there as a part of a larger one, or transposed.
+
+/// Whose names a weight file has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::clip) enum Naming {
+    /// `CLIPModel`'s or `SiglipModel`'s of transformers.
+    Transformers,
+    /// Those of open_clip, whose towers may be timm's, and of OpenAI's own files.
+    OpenClip,
+}
+
+/// Where a tensor lies in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::clip) struct Place {
+    /// The file's name for what it lies in.
+    pub tensor: String,
+    /// Which of how many equal parts of the rows it is.
+    pub part: Option<(usize, usize)>,
+    /// Whether rows and columns are exchanged.
+    pub transposed: bool,
+    /// Whether a first dimension of 1 is left out.
+    pub single: bool,
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.tensor)?;
+        if let Some((part, of)) = self.part {
+            write!(f, " (part {} of {of})", part + 1)?;
+        }
+        f.write_str(if self.transposed { " (transposed)" } else { "" })
+    }
+}
+
+impl Place {
+    fn whole(tensor: impl Into<String>) -> Self {
+        Self { tensor: tensor.into(), part: None, transposed: false, single: false }
+    }
+
+    fn part(tensor: String, part: usize, of: usize) -> Self {
+        Self { part: Some((part, of)), ..Self::whole(tensor) }
+    }
+}
+
+/// Blocks of transformers, open_clip and timm: how each calls a block's layers.
+const BLOCK_LAYERS: [(&str, &str, &str); 5] = [
+    ("layer_norm1.", "ln_1.", "norm1."),
+    ("self_attn.out_proj.", "attn.out_proj.", "attn.proj."),
+    ("layer_norm2.", "ln_2.", "norm2."),
+    ("mlp.fc1.", "mlp.c_fc.", "mlp.fc1."),
+    ("mlp.fc2.", "mlp.c_proj.", "mlp.fc2."),
+];
+
+/// Single tensors and layers of the text tower.
+const TEXT: [(&str, &str); 5] = [
+    ("text_model.embeddings.token_embedding.", "token_embedding."),
+    ("text_model.embeddings.position_embedding.weight", "positional_embedding"),
+    ("text_model.final_layer_norm.", "ln_final."),
+    ("text_model.head.", "text_projection."),
+    ("text_projection.", "text_projection."),
+];
+
+/// Those of the image tower, in open_clip's and in timm's.
+const VISION: [(&str, &str); 13] = [
+    ("vision_model.embeddings.class_embedding", "visual.class_embedding"),
+    ("vision_model.embeddings.patch_embedding.", "visual.conv1."),
+    ("vision_model.embeddings.patch_embedding.", "visual.trunk.patch_embed.proj."),
+    ("vision_model.embeddings.position_embedding.weight", "visual.positional_embedding"),
+    ("vision_model.embeddings.position_embedding.weight", "visual.trunk.pos_embed"),
+    ("vision_model.pre_layrnorm.", "visual.ln_pre."),
+    ("vision_model.post_layernorm.", "visual.ln_post."),
+    ("vision_model.post_layernorm.", "visual.trunk.norm."),
+    ("vision_model.head.probe", "visual.trunk.attn_pool.latent"),
+    ("vision_model.head.attention.q_proj.", "visual.trunk.attn_pool.q."),
+    ("vision_model.head.attention.out_proj.", "visual.trunk.attn_pool.proj."),
+    ("vision_model.head.layernorm.", "visual.trunk.attn_pool.norm."),
+    ("vision_model.head.mlp.", "visual.trunk.attn_pool.mlp."),
+];
+
+/// Queries, keys and values of the attention that pools in SigLIP, which lie in one tensor everywhere.
+const POOLING: &str = "vision_model.head.attention.";
+
+impl Naming {
+    /// Where a tensor of the model may lie, the likeliest place first.
+    pub(in crate::clip) fn places(self, name: &str) -> Vec<Place> {
+        match self {
+            Self::Transformers => transformers(name),
+            Self::OpenClip => open_clip(name),
+        }
+    }
+}
+
+fn transformers(name: &str) -> Vec<Place> {
+    let place = match name.strip_prefix(POOLING).and_then(projection) {
+        Some((part, kind)) => Place::part(format!("{POOLING}in_proj_{kind}"), part, 3),
+        None => Place { single: is_scalar(name), ..Place::whole(name) },
+    };
+    vec![place]
+}
+
+fn open_clip(name: &str) -> Vec<Place> {
+    if let Some((layer, rest)) = block(name, "text_model.encoder.layers.") {
+        let (own, _) = in_block(rest);
+        let place = own.in_front(&format!("transformer.resblocks.{layer}."));
+        return with_text_prefix(vec![place]);
+    }
+    if let Some((layer, rest)) = block(name, "vision_model.encoder.layers.") {
+        let (own, timms) = in_block(rest);
+        return vec![
+            own.in_front(&format!("visual.transformer.resblocks.{layer}.")),
+            timms.in_front(&format!("visual.trunk.blocks.{layer}.")),
+        ];
+    }
+    match name {
+        "visual_projection.weight" => {
+            return vec![Place { transposed: true, ..Place::whole("visual.proj") }];
+        }
+        "text_projection.weight" => {
+            let matrix = Place { transposed: true, ..Place::whole("text_projection") };
+            return with_text_prefix(vec![matrix, Place::whole("text_projection.weight")]);
+        }
+        _ => {}
+    }
+    if let Some((part @ 1..=2, kind)) = name.strip_prefix(POOLING).and_then(projection) {
+        return vec![Place::part(format!("visual.trunk.attn_pool.kv.{kind}"), part - 1, 2)];
+    }
+    let renamed = |table: &[(&str, &str)]| -> Vec<Place> {
+        let found = table.iter().filter_map(|(ours, theirs)| Some((name.strip_prefix(ours)?, theirs)));
+        found
+            .map(|(rest, theirs)| Place {
+                single: theirs.ends_with("pos_embed"),
+                ..Place::whole(format!("{theirs}{rest}"))
+            })
+            .collect()
+    };
+    let (text, vision) = (renamed(&TEXT), renamed(&VISION));
+    match (text.is_empty(), vision.is_empty()) {
+        (false, _) => with_text_prefix(text),
+        (true, false) => vision,
+        (true, true) => vec![Place { single: is_scalar(name), ..Place::whole(name) }],
+    }
+}
+
+/// The text tower is the model's own, or in one part called `text`.
+fn with_text_prefix(places: Vec<Place>) -> Vec<Place> {
+    let within = places.clone().into_iter().map(|place| place.in_front("text."));
+    places.into_iter().chain(within).collect()
+}
+
+impl Place {
+    fn in_front(self, prefix: &str) -> Self {
+        Self { tensor: format!("{prefix}{}", self.tensor), ..self }
+    }
+}
+
+/// The number of a block and what follows it.
+fn block<'a>(name: &'a str, prefix: &str) -> Option<(&'a str, &'a str)> {
+    name.strip_prefix(prefix)?.split_once('.')
+}
+
+/// What open_clip and timm call a tensor of a block.
+fn in_block(rest: &str) -> (Place, Place) {
+    if let Some((part, kind)) = rest.strip_prefix("self_attn.").and_then(projection) {
+        let of_three = |tensor: String| Place::part(tensor, part, 3);
+        return (of_three(format!("attn.in_proj_{kind}")), of_three(format!("attn.qkv.{kind}")));
+    }
+    for (ours, own, timms) in BLOCK_LAYERS {
+        if let Some(kind) = rest.strip_prefix(ours) {
+            return (Place::whole(format!("{own}{kind}")), Place::whole(format!("{timms}{kind}")));
+        }
+    }
+    (Place::whole(rest), Place::whole(rest))
+}
+
+/// Of queries, keys and values, which is meant, and whether its weight or its bias.
+fn projection(rest: &str) -> Option<(usize, &str)> {
+    ["q_proj.", "k_proj.", "v_proj."]
+        .into_iter()
+        .enumerate()
+        .find_map(|(part, layer)| Some((part, rest.strip_prefix(layer)?)))
+}
+
+/// A number that some write as one, others as a list of one.
+fn is_scalar(name: &str) -> bool {
+    name == "logit_scale"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(naming: Naming, name: &str) -> Vec<String> {
+        naming.places(name).iter().map(Place::to_string).collect()
+    }
+
+    #[test]
+    fn names_of_transformers_are_the_towers_own() {
+        let name = "text_model.encoder.layers.3.self_attn.k_proj.bias";
+        assert_eq!(found(Naming::Transformers, name), [name]);
+        assert_eq!(
+            found(Naming::Transformers, "vision_model.head.attention.v_proj.weight"),
+            ["vision_model.head.attention.in_proj_weight (part 3 of 3)"]
+        );
+    }
+
+    #[test]
+    fn names_of_open_clip() {
+        for (name, expected) in [
+            (
+                "text_model.encoder.layers.11.self_attn.k_proj.bias",
+                &[
+                    "transformer.resblocks.11.attn.in_proj_bias (part 2 of 3)",
+                    "text.transformer.resblocks.11.attn.in_proj_bias (part 2 of 3)",
+                ][..],
+            ),
+            (
+                "vision_model.encoder.layers.0.mlp.fc2.weight",
+                &["visual.transformer.resblocks.0.mlp.c_proj.weight", "visual.trunk.blocks.0.mlp.fc2.weight"],
+            ),
+            (
+                "vision_model.encoder.layers.0.self_attn.out_proj.bias",
+                &[
+                    "visual.transformer.resblocks.0.attn.out_proj.bias",
+                    "visual.trunk.blocks.0.attn.proj.bias",
+                ],
+            ),
+            (
+                "text_projection.weight",
+                &[
+                    "text_projection (transposed)",
+                    "text_projection.weight",
+                    "text.text_projection (transposed)",
+                    "text.text_projection.weight",
+                ],
+            ),
+            ("visual_projection.weight", &["visual.proj (transposed)"]),
+            (
+                "text_model.embeddings.position_embedding.weight",
+                &["positional_embedding", "text.positional_embedding"],
+            ),
+            ("text_model.head.bias", &["text_projection.bias", "text.text_projection.bias"]),
+            (
+                "vision_model.head.attention.k_proj.weight",
+                &["visual.trunk.attn_pool.kv.weight (part 1 of 2)"],
+            ),
+            ("vision_model.head.attention.q_proj.weight", &["visual.trunk.attn_pool.q.weight"]),
+            ("vision_model.head.mlp.fc1.bias", &["visual.trunk.attn_pool.mlp.fc1.bias"]),
+            ("visual.layer1.0.conv1.weight", &["visual.layer1.0.conv1.weight"]),
+            ("logit_scale", &["logit_scale"]),
+        ] {
+            assert_eq!(found(Naming::OpenClip, name), expected, "{name}");
+        }
+    }
+}
