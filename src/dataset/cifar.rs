@@ -13,7 +13,7 @@ use std::sync::Arc;
 use flate2::read::GzDecoder;
 use image::RgbImage;
 
-use super::cifar_pickle;
+use super::cifar_pickle::{self, PLANE, SIDE};
 use super::error::DatasetError;
 use super::label::Label;
 use super::labels::Found;
@@ -21,10 +21,6 @@ use super::picture::{ArchiveFile, Picture, PictureArchive, PictureError};
 use super::{Dataset, DatasetImage, DatasetOptions, PictureSource, SkippedImage, split};
 use crate::text_file;
 
-/// Width and height.
-const SIDE: u32 = 32;
-/// Bytes of a colour of a picture.
-pub(super) const PLANE: usize = (SIDE * SIDE) as usize;
 /// What is said of an archive that is none of CIFAR's.
 const OTHER_ARCHIVE: &str = "of archives, CIFAR's are known (cifar-10-binary.tar.gz, cifar-10-python.tar.gz, \
      cifar-100-binary.tar.gz, cifar-100-python.tar.gz) and WebDataset shards: unpack other ones into a folder per class";

@@ -8,9 +8,12 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-use super::cifar::PLANE;
 use crate::pickle::{Node, NodeId, Pickle};
 
+/// Width and height of a picture.
+pub(super) const SIDE: u32 = 32;
+/// Bytes of a colour of a picture.
+pub(super) const PLANE: usize = (SIDE * SIDE) as usize;
 /// Bytes of the largest array: the 50,000 pictures of CIFAR-100 have 154 million.
 const LONGEST: u64 = 1 << 30;
 /// The keys of labels: CIFAR-10's, and CIFAR-100's fine ones.

@@ -9,8 +9,8 @@ use pulp::Simd;
 
 use super::Cpu;
 use super::panels::{COLS, ColSlice, ROWS, RowSlice, pack_rows, put_column, rows_of, zero_tile};
-use super::product::add_tile;
 use super::rows::softmax_lanes;
+use super::tile::add_tile;
 
 /// Tokens that follow one another and are not yet on the path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

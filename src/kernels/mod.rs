@@ -7,18 +7,23 @@
 //!
 //! What is compiled for an instruction set must end up inside of the function that `pulp` compiles for it: elsewhere each of
 //! its instructions is a call of a function, and products take fifty times as long. So all of it is `#[inline(always)]`, and
-//! a function that another one takes is a type with such a method (`product::Multiply`, `rows::Function`, `int8::Joined`)
+//! a function that another one takes is a type with such a method (`shape::Multiply`, `rows::Function`, `quantised::Joined`)
 //! and no closure, which cannot be marked. `experiments/cpu-throughput/out_of_line.sh` looks for such calls in a binary.
 //!
 //! Every result depends on its own row alone, to the last bit: not on the other rows of a call, nor on threads.
 
 mod attention;
+mod fill;
 mod int8;
 #[cfg(target_arch = "x86_64")]
 mod pairs;
 mod panels;
+mod peak;
 mod product;
+mod quantised;
 mod rows;
+mod shape;
+mod tile;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
@@ -123,7 +128,7 @@ impl Cpu {
     /// The most `f32` operations that one core did in a second, a multiplication and an addition counting as two:
     /// measured on independent chains of fused ones in registers, the best of `trials`.
     pub fn peak_flops(self, trials: usize) -> f64 {
-        (0..trials).map(|_| self.arch.dispatch(product::Peak)).fold(0.0, f64::max)
+        (0..trials).map(|_| self.arch.dispatch(peak::Peak)).fold(0.0, f64::max)
     }
 
     /// Every instruction set that this processor has, for tests: all give the same results.

@@ -8,9 +8,10 @@
 use pulp::x86::{V3, V4};
 use pulp::{Arch, NullaryFnOnce, Simd, bytemuck, cast};
 
-use super::int8::{GROUP, Panels, QuantisedColumns, QuantisedRows};
+use super::fill::Target;
 use super::panels::{COLS, ColSlice, ROWS, RowSlice, Tile, zero_tile};
-use super::product::{Multiply, Sink, Step, Target};
+use super::quantised::{GROUP, Panels, QuantisedColumns, QuantisedRows};
+use super::shape::{Multiply, Sink, Step};
 
 /// Shows that this processor has these instructions.
 #[derive(Debug, Clone, Copy)]

@@ -4,12 +4,14 @@
 //! stays in the nearest cache while all rows meet it, and what it gives is added to tiles that stay in the next one. A
 //! block that is complete is stored, or becomes rows of the next product before it leaves the cache.
 
-use std::ops::Range;
-
 use pulp::Simd;
 
-use super::int8::{self, GROUP, QuantisedColumns, QuantisedRows};
-use super::panels::{COLS, ColSlice, ROWS, RowSlice, Tile, pack_columns, pack_rows, rows_of, zero_tile};
+use super::fill::{PANELS, Target};
+use super::int8;
+use super::panels::{COLS, ColSlice, ROWS, RowSlice, Tile, pack_columns, pack_rows, rows_of};
+use super::quantised::{self, QuantisedColumns, QuantisedRows};
+use super::shape::{Multiply, Place, Shape, Sink, Step};
+use super::tile::add_tile;
 use super::{Bytes, Cpu, Precision};
 #[cfg(target_arch = "x86_64")]
 use super::{
@@ -17,13 +19,6 @@ use super::{
     panels::TALL,
     x86,
 };
-
-/// Panels of a block of columns: the outputs of a block are a group of inputs of the next product.
-const PANELS: usize = GROUP / COLS;
-/// Rows whose tiles are kept at once, about.
-const ROWS_AT_ONCE: usize = 512;
-/// Bytes of a chunk of weights.
-const CHUNK_BYTES: usize = 24 << 10;
 
 /// A layer's weights, packed once.
 #[derive(Debug, Clone)]
@@ -129,26 +124,14 @@ impl Rows {
                 pack_rows::<_, ROWS>(rows_of(values, place.count), panel);
             }
             #[cfg(target_arch = "x86_64")]
-            Self::Bytes(_, rows) => arch.dispatch(int8::Quantise { rows, place, values }),
+            Self::Bytes(_, rows) => arch.dispatch(quantised::Quantise { rows, place, values }),
             #[cfg(target_arch = "x86_64")]
-            Self::Lines(_, rows) => arch.dispatch(int8::Quantise { rows, place, values }),
+            Self::Lines(_, rows) => arch.dispatch(quantised::Quantise { rows, place, values }),
             #[cfg(target_arch = "x86_64")]
-            Self::Pairs(_, rows) => arch.dispatch(int8::Quantise { rows, place, values }),
-            Self::Whole(rows) => arch.dispatch(int8::Quantise { rows, place, values }),
+            Self::Pairs(_, rows) => arch.dispatch(quantised::Quantise { rows, place, values }),
+            Self::Whole(rows) => arch.dispatch(quantised::Quantise { rows, place, values }),
         }
     }
-}
-
-/// Some inputs of the rows of a panel.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Place {
-    pub panel: usize,
-    /// The first input, with which a group begins.
-    pub first: usize,
-    /// Number of inputs: up to the end of a group or of all.
-    pub count: usize,
-    /// Number of all inputs.
-    pub inputs: usize,
 }
 
 impl PackedRows {
@@ -221,7 +204,7 @@ impl PackedWeights {
     pub fn remainder(precision: Precision, weights: &[f32], inputs: usize) -> Option<Vec<f32>> {
         match precision {
             Precision::F32 => None,
-            Precision::Int8 => Some(int8::remainder(weights, inputs)),
+            Precision::Int8 => Some(quantised::remainder(weights, inputs)),
         }
     }
 
@@ -285,93 +268,6 @@ impl PackedWeights {
                 self.cpu.arch.dispatch(int8::TileProduct { amx: *amx, rows, columns, target });
             }
             _ => unreachable!("rows and weights are packed in different precisions"),
-        }
-    }
-}
-
-/// Numbers of a product.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Shape {
-    pub rows: usize,
-    pub inputs: usize,
-    pub outputs: usize,
-}
-
-/// One step of a product.
-pub(super) struct Step {
-    pub row_panel: usize,
-    pub column_panel: usize,
-    /// A whole number of groups, but for the last one.
-    pub inputs: Range<usize>,
-}
-
-/// What becomes of a product.
-pub(super) struct Target<'a, K> {
-    pub shape: Shape,
-    pub bias: &'a [f32],
-    pub sink: K,
-}
-
-/// Takes a product block by block.
-pub(super) trait Sink {
-    /// The rows of a panel from row `row` on, as many as `tiles` have or the product has left; their columns from `first`
-    /// on, as many as `bias` has, without the bias.
-    fn take<const R: usize>(&mut self, row: usize, first: usize, tiles: &[Tile<R>], bias: &[f32]);
-}
-
-/// Multiplies one step.
-pub(super) trait Multiply<const R: usize = ROWS> {
-    /// Adds the products of a step to a tile; always inlined.
-    fn add(&mut self, step: Step, tile: &mut Tile<R>);
-}
-
-impl<K: Sink> Target<'_, K> {
-    /// Computes the product.
-    ///
-    /// `columns` are the weights' panels, each input in `1 / in_element` elements.
-    #[inline(always)]
-    pub(super) fn fill<T, const R: usize>(
-        mut self,
-        columns: &[ColSlice<T>],
-        in_element: usize,
-        mut multiply: impl Multiply<R>,
-    ) {
-        let Shape { rows, inputs, outputs } = self.shape;
-        let chunk = (CHUNK_BYTES / size_of::<ColSlice<T>>() * in_element).next_multiple_of(GROUP);
-        let in_panel = columns.len() / outputs.div_ceil(COLS).max(1);
-        let row_panels = rows.div_ceil(R);
-        let at_once = row_panels.div_ceil((row_panels * R).div_ceil(ROWS_AT_ONCE).max(1)).max(1);
-        let panels = PANELS.min(outputs.div_ceil(COLS));
-        let mut tiles = vec![zero_tile::<R>(); at_once * panels];
-        let no_bias = [0.0; COLS * PANELS];
-        for first_row_panel in (0..row_panels).step_by(at_once) {
-            let row_panels = first_row_panel..row_panels.min(first_row_panel + at_once);
-            for first in (0..outputs).step_by(COLS * PANELS) {
-                let last = outputs.min(first + COLS * PANELS);
-                for (at, column_panel) in (first / COLS..last.div_ceil(COLS)).enumerate() {
-                    for first_input in (0..inputs).step_by(chunk) {
-                        let inputs = first_input..inputs.min(first_input + chunk);
-                        let next = column_panel * in_panel + inputs.end.div_ceil(in_element);
-                        let mut next = columns[next..].iter().take(chunk / in_element);
-                        let in_step = next.len().div_ceil(row_panels.len());
-                        for (row_panel, tiles) in row_panels.clone().zip(tiles.chunks_exact_mut(panels)) {
-                            for next in next.by_ref().take(in_step) {
-                                prefetch(next);
-                            }
-                            let tile = &mut tiles[at];
-                            if first_input == 0 {
-                                *tile = zero_tile();
-                            }
-                            multiply.add(Step { row_panel, column_panel, inputs: inputs.clone() }, tile);
-                        }
-                    }
-                }
-                let bias =
-                    if self.bias.is_empty() { &no_bias[..last - first] } else { &self.bias[first..last] };
-                for (row_panel, tiles) in row_panels.clone().zip(tiles.chunks_exact(panels)) {
-                    self.sink.take(row_panel * R, first, tiles, bias);
-                }
-            }
         }
     }
 }
@@ -443,15 +339,6 @@ impl Sink for PackRows<'_> {
     }
 }
 
-/// Asks for values that are needed soon.
-#[inline(always)]
-fn prefetch<T>(values: &ColSlice<T>) {
-    #[cfg(target_arch = "x86_64")]
-    super::x86::prefetch(values);
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = values;
-}
-
 struct F32Product<'a, K> {
     rows: &'a [RowSlice<f32>],
     columns: &'a [ColSlice<f32>],
@@ -485,78 +372,12 @@ impl<S: Simd> Multiply for MultiplyF32<'_, S> {
     }
 }
 
-/// Adds the products of a panel of rows with a panel of columns to `sums`.
-#[inline(always)]
-pub(super) fn add_tile<S: Simd>(simd: S, rows: &[RowSlice<f32>], columns: &[ColSlice<f32>], sums: &mut Tile) {
-    if S::REGISTER_COUNT >= 32 {
-        part::<S, ROWS>(simd, rows, columns, 0, sums);
-    } else {
-        part::<S, { ROWS / 2 }>(simd, rows, columns, 0, sums);
-        part::<S, { ROWS / 2 }>(simd, rows, columns, ROWS / 2, sums);
-    }
-}
-
-/// The sums of `N` rows from `first` on: as many as fit into registers beside two vectors of columns.
-#[inline(always)]
-fn part<S: Simd, const N: usize>(
-    simd: S,
-    rows: &[RowSlice<f32>],
-    columns: &[ColSlice<f32>],
-    first: usize,
-    tile: &mut Tile,
-) {
-    let vectors = COLS / S::F32_LANES;
-    for vector in (0..vectors).step_by(2) {
-        let mut sums = [[simd.splat_f32s(0.0); 2]; N];
-        for (sums, tile) in sums.iter_mut().zip(&tile[first..first + N]) {
-            let tile = S::as_simd_f32s(&tile.0).0;
-            *sums = [tile[vector], tile[vector + 1]];
-        }
-        for (row, columns) in rows.iter().zip(columns) {
-            let columns = S::as_simd_f32s(&columns.0).0;
-            let (left, right) = (columns[vector], columns[vector + 1]);
-            for (sums, value) in sums.iter_mut().zip(&row[first..first + N]) {
-                let value = simd.splat_f32s(*value);
-                sums[0] = simd.mul_add_e_f32s(value, left, sums[0]);
-                sums[1] = simd.mul_add_e_f32s(value, right, sums[1]);
-            }
-        }
-        for (sums, tile) in sums.iter().zip(&mut tile[first..first + N]) {
-            let tile = S::as_mut_simd_f32s(&mut tile.0).0;
-            (tile[vector], tile[vector + 1]) = (sums[0], sums[1]);
-        }
-    }
-}
-
-/// Measures the fused multiply-additions of one core; see [`Cpu::peak_flops`].
-pub(super) struct Peak;
-
-impl pulp::WithSimd for Peak {
-    type Output = f64;
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> f64 {
-        const CHAINS: usize = 12;
-        const STEPS: usize = 1 << 21;
-        let factor = simd.splat_f32s(std::hint::black_box(0.999));
-        let mut sums = [factor; CHAINS];
-        let start = std::time::Instant::now();
-        for _ in 0..STEPS {
-            for sum in &mut sums {
-                *sum = simd.mul_add_e_f32s(*sum, factor, factor);
-            }
-        }
-        for sum in sums {
-            std::hint::black_box(simd.reduce_sum_f32s(sum));
-        }
-        (2 * CHAINS * STEPS * S::F32_LANES) as f64 / start.elapsed().as_secs_f64()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::fill::ROWS_AT_ONCE;
+    use super::super::quantised::GROUP;
     use super::super::random;
     use super::*;
 

@@ -16,8 +16,8 @@ use std::arch::x86_64::{
 use std::marker::PhantomData;
 use std::sync::LazyLock;
 
-use super::int8::{GROUP, Panels};
 use super::panels::{COLS, ColSlice, ROWS, TALL, Tile};
+use super::quantised::{GROUP, Joined, Panels};
 
 /// Shows that this processor has VNNI.
 #[derive(Debug, Clone, Copy)]
@@ -105,6 +105,13 @@ pub(super) struct Amx(());
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(64))]
 pub(super) struct Line(pub [u8; TILE_BYTES]);
+
+impl Joined<TILE_BYTES> for Line {
+    #[inline(always)]
+    fn join(bytes: [u8; TILE_BYTES]) -> Self {
+        Self(bytes)
+    }
+}
 
 impl Default for Line {
     fn default() -> Self {

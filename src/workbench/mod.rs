@@ -46,8 +46,8 @@ pub use editing::editor_job::{DeskJob, DeskNotice, DeskRequest};
 pub use editing::edits::{ClassPrompts, Edit, EditError, EditedPrompt, PromptEdits, PromptOrigin};
 pub use editing::history::{PromptChange, PromptHistory, SavedPrompts};
 pub use editing::prompt_editor::{DeskError, DeskState, LastChange, PromptDesk, check_prompt_set_name};
-pub use embedding::embedder::{Embedder, ImageContents, ImageEmbeddings, NamedPicture, PromptEmbeddings};
-pub use embedding::file_contents::checkpoint_fingerprint;
+pub use embedding::embedder::{Embedder, ImageContents, ImageEmbeddings, PromptEmbeddings};
+pub use embedding::file_contents::{NamedPicture, checkpoint_fingerprint};
 pub use error::WorkbenchError;
 pub use experiment::definition::{
     CheckpointChoice, ClassNamesChoice, DEMO, DatasetChoice, Experiment, ExperimentError, ExperimentFlags,

@@ -9,9 +9,11 @@ use std::io::Read;
 
 use serde_json::{Value, json};
 
-use super::prompt_tokenizer::{END_OF_TEXT, START_OF_TEXT};
 use crate::clip::error::ClipError;
 use crate::clip::files::CheckpointFile;
+
+pub(in crate::clip) const START_OF_TEXT: &str = "<|startoftext|>";
+pub(in crate::clip) const END_OF_TEXT: &str = "<|endoftext|>";
 
 const END_OF_WORD: &str = "</w>";
 /// The merges of the published file that count; the rest of it was never used (OpenAI's `simple_tokenizer.py`).

@@ -4,13 +4,11 @@ use std::borrow::Cow;
 
 use tokenizers::Tokenizer;
 
-use super::byte_pairs;
+use super::byte_pairs::{self, END_OF_TEXT, START_OF_TEXT};
 use crate::clip::config::clip_config::{ClipConfig, Family};
 use crate::clip::error::ClipError;
 use crate::clip::files::{CheckpointFile, CheckpointSource};
 
-pub(in crate::clip) const START_OF_TEXT: &str = "<|startoftext|>";
-pub(in crate::clip) const END_OF_TEXT: &str = "<|endoftext|>";
 /// SigLIP's only special token: it ends a prompt, and fills it up.
 pub(in crate::clip) const END_OF_SENTENCE: &str = "</s>";
 

@@ -3,8 +3,8 @@
 
 use candle_core::{DType, Device, Result, Tensor};
 
+use super::layers::{LayerNorm, Linear};
 use super::ops;
-use super::transformer::{LayerNorm, Linear};
 use crate::clip::config::clip_config::TransformerConfig;
 use crate::clip::error::ClipError;
 use crate::clip::weights::tensors::Weights;
@@ -35,7 +35,7 @@ impl AttentionHead {
         let linear = |layer: &str| Linear::load(weights, &format!("{name}.{layer}"), cpu, Precision::F32);
         let probe = weights.values(&format!("{name}.probe"))?;
         let probe = Tensor::from_vec(probe, (1, config.hidden_size), &Device::Cpu)?;
-        let query = linear("attention.q_proj")?.forward(cpu, &probe)?;
+        let query = ops::project(cpu, &probe, &linear("attention.q_proj")?)?;
         Ok(Self {
             cpu,
             config,
@@ -67,7 +67,7 @@ impl AttentionHead {
         let mut buffers = AttentionBuffers::default();
         ops::attend(self.cpu, attention, segments, operands, Queries::First, &mut buffers, &attended)?;
 
-        let pooled = self.out.forward(self.cpu, &attended)?;
+        let pooled = ops::project(self.cpu, &attended, &self.out)?;
         let mut inner = PackedRows::new(self.cpu, Precision::F32);
         ops::pack_normed(self.cpu, &pooled, &self.norm, &mut packed)?;
         ops::linear_activated(self.cpu, &packed, &self.fc1, activation, &mut inner);

@@ -3,11 +3,13 @@
 
 use std::cell::Cell;
 
-use candle_core::{CpuStorage, InplaceOp1, Layout, Result, Storage, Tensor, bail};
+use candle_core::{CpuStorage, DType, InplaceOp1, Layout, Result, Storage, Tensor, bail};
 
-use super::transformer::{LayerNorm, Linear};
+use super::layers::{LayerNorm, Linear};
 use crate::clip::config::activation::Activation;
-use crate::kernels::{self, Attention, AttentionBuffers, Cpu, PackedRows, Queries, Segment, Store};
+use crate::kernels::{
+    self, Attention, AttentionBuffers, Cpu, PackedRows, Precision, Queries, Segment, Store,
+};
 
 /// `out` = `rows` · weightᵀ + bias, or `out` += that; `out` is `[rows, outputs]`.
 pub(in crate::clip) fn linear(rows: &PackedRows, layer: &Linear, store: Store, out: &Tensor) -> Result<()> {
@@ -16,6 +18,15 @@ pub(in crate::clip) fn linear(rows: &PackedRows, layer: &Linear, store: Store, o
         bail!("linear: {} rows of {} outputs do not fill {:?}", rows.rows(), weights.outputs(), out.shape());
     }
     change(out, |out| weights.multiply(rows, bias, store, out))
+}
+
+/// x · weightᵀ + bias of a layer in 32-bit floats; `x` is `[rows, inputs]`.
+pub(in crate::clip) fn project(cpu: Cpu, x: &Tensor, layer: &Linear) -> Result<Tensor> {
+    let out = Tensor::zeros((x.dim(0)?, layer.weights.outputs()), DType::F32, x.device())?;
+    let mut packed = PackedRows::new(cpu, Precision::F32);
+    pack(x, &mut packed)?;
+    linear(&packed, layer, Store::Replace, &out)?;
+    Ok(out)
 }
 
 /// Packs the activations of `rows` · weightᵀ + bias, `[rows, outputs]`.

@@ -5,7 +5,7 @@
 //! each place, with its weights. Batch norms are folded into the convolutions before them. All of it is in `f32`: a
 //! convolution's inputs have outliers that 8 bits would not keep.
 
-use super::transformer::Linear;
+use super::layers::Linear;
 use crate::clip::config::clip_config::{BottleneckConfig, ResNetConfig};
 use crate::clip::error::ClipError;
 use crate::clip::weights::tensors::Weights;

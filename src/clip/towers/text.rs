@@ -2,9 +2,10 @@
 
 use candle_core::{Device, Tensor};
 
+use super::layers::{LayerNorm, Linear};
 use super::ops;
 use super::prompt_tree::{PromptOrder, PromptTree};
-use super::transformer::{LayerNorm, Linear, Transformer};
+use super::transformer::Transformer;
 use crate::clip::config::clip_config::{ClipConfig, Family, TextConfig};
 use crate::clip::error::ClipError;
 use crate::clip::tokenizer::prompt_tokenizer::TokenizedPrompt;
@@ -131,7 +132,7 @@ impl TextEncoder {
         let segments: Vec<u32> = tree.segment_of.iter().map(|segment| *segment as u32).collect();
         let pooled = ends.index_select(&Tensor::new(segments, &Device::Cpu)?, 0)?;
         ops::norm(self.cpu, &pooled, &self.final_norm)?;
-        let projected = self.projection.forward(self.cpu, &pooled)?;
+        let projected = ops::project(self.cpu, &pooled, &self.projection)?;
         Ok(TextEmbeddings {
             pooled: pooled.flatten_all()?.to_vec1()?,
             projected: projected.flatten_all()?.to_vec1()?,

@@ -8,14 +8,13 @@ use std::sync::{Mutex, PoisonError};
 
 use candle_core::{DType, Device, Result, Tensor};
 
+use super::layers::{LayerNorm, Linear};
 use super::ops;
 use crate::clip::config::activation::Activation;
 use crate::clip::config::clip_config::TransformerConfig;
 use crate::clip::error::ClipError;
 use crate::clip::weights::tensors::Weights;
-use crate::kernels::{
-    Attention, AttentionBuffers, Cpu, PackedRows, PackedWeights, Precision, Queries, Segment, Store,
-};
+use crate::kernels::{Attention, AttentionBuffers, Cpu, PackedRows, Precision, Queries, Segment, Store};
 
 /// A stack of blocks.
 #[derive(Debug)]
@@ -197,86 +196,5 @@ fn asking_rows(x: &Tensor, segments: &[Segment], asking: Queries) -> Result<Tens
             let rows = segments.iter().map(row).collect::<Vec<_>>();
             x.index_select(&Tensor::new(rows, x.device())?, 0)
         }
-    }
-}
-
-/// x · weightᵀ + bias.
-#[derive(Debug)]
-pub(in crate::clip) struct Linear {
-    pub weights: PackedWeights,
-    /// `[outputs]`, or empty for none.
-    pub bias: Vec<f32>,
-}
-
-impl Linear {
-    /// A layer with a bias.
-    pub(in crate::clip) fn load(
-        weights: &Weights,
-        name: &str,
-        cpu: Cpu,
-        precision: Precision,
-    ) -> std::result::Result<Self, ClipError> {
-        let bias = weights.values(&format!("{name}.bias"))?;
-        Ok(Self { bias, ..Self::load_unbiased(weights, name, cpu, precision)? })
-    }
-
-    /// A layer without; the weight's first dimension is the outputs', all others are the inputs'.
-    pub(in crate::clip) fn load_unbiased(
-        weights: &Weights,
-        name: &str,
-        cpu: Cpu,
-        precision: Precision,
-    ) -> std::result::Result<Self, ClipError> {
-        let (values, inputs) = Self::values(weights, name)?;
-        Ok(Self { weights: PackedWeights::new(cpu, precision, &values, inputs), bias: Vec::new() })
-    }
-
-    /// What the weight of a layer loses in this precision, as a layer to be added to it; `None` where nothing is lost.
-    pub(in crate::clip) fn load_remainder(
-        weights: &Weights,
-        name: &str,
-        cpu: Cpu,
-        precision: Precision,
-    ) -> std::result::Result<Option<Self>, ClipError> {
-        let (values, inputs) = Self::values(weights, name)?;
-        let remainder = PackedWeights::remainder(precision, &values, inputs);
-        let layer = |values: Vec<f32>| PackedWeights::new(cpu, precision, &values, inputs);
-        Ok(remainder.map(|values| Self { weights: layer(values), bias: Vec::new() }))
-    }
-
-    /// A layer's weight, `[outputs, inputs]`, and the number of inputs.
-    fn values(weights: &Weights, name: &str) -> std::result::Result<(Vec<f32>, usize), ClipError> {
-        let name = format!("{name}.weight");
-        Ok((weights.values(&name)?, weights.shape(&name)?.iter().skip(1).product()))
-    }
-
-    /// What a layer in `f32` makes of the rows of `x`, `[rows, inputs]`, as `[rows, outputs]`.
-    pub(in crate::clip) fn forward(&self, cpu: Cpu, x: &Tensor) -> Result<Tensor> {
-        let out = Tensor::zeros((x.dim(0)?, self.weights.outputs()), DType::F32, x.device())?;
-        let mut packed = PackedRows::new(cpu, Precision::F32);
-        ops::pack(x, &mut packed)?;
-        ops::linear(&packed, self, Store::Replace, &out)?;
-        Ok(out)
-    }
-}
-
-/// Layer norm with its weight and bias.
-#[derive(Debug)]
-pub(in crate::clip) struct LayerNorm {
-    /// `[width]`
-    pub weight: Vec<f32>,
-    /// `[width]`
-    pub bias: Vec<f32>,
-    pub eps: f32,
-}
-
-impl LayerNorm {
-    pub(in crate::clip) fn load(
-        weights: &Weights,
-        name: &str,
-        eps: f32,
-    ) -> std::result::Result<Self, ClipError> {
-        let weight = weights.values(&format!("{name}.weight"))?;
-        Ok(Self { weight, bias: weights.values(&format!("{name}.bias"))?, eps })
     }
 }

@@ -3,8 +3,9 @@
 use candle_core::{DType, Device, Tensor};
 
 use super::attention_pooling::AttentionHead;
+use super::layers::{LayerNorm, Linear};
 use super::ops;
-use super::transformer::{LayerNorm, Linear, Transformer};
+use super::transformer::Transformer;
 use crate::clip::config::clip_config::{Family, VisionTransformerConfig};
 use crate::clip::error::ClipError;
 use crate::clip::weights::tensors::Weights;
@@ -99,7 +100,7 @@ impl VisionTransformer {
             Pooling::ClassToken(projection) => {
                 let pooled = self.transformer.forward(&x, &segments, Queries::First)?;
                 ops::norm(self.cpu, &pooled, &self.post_norm)?;
-                projection.forward(self.cpu, &pooled)?
+                ops::project(self.cpu, &pooled, projection)?
             }
             Pooling::Attention(head) => {
                 let all = self.transformer.forward(&x, &segments, Queries::All)?;

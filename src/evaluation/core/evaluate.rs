@@ -5,17 +5,10 @@ use rayon::prelude::*;
 use super::classifier::Classifier;
 use super::confusion::Confusion;
 use super::matrix::Matrix;
-use super::ranking::Ranked;
-use super::ranking::rank;
-use super::scores::Scorer;
+use super::ranking::{Ranked, rank};
+use super::scores::{BLOCK, Proceed, Scorer, scale};
 use crate::evaluation::EvaluationError;
 use crate::kernels::Cpu;
-
-/// Images whose scores one task holds at a time: the scores for a thousand classes stay in a near cache.
-pub(in crate::evaluation) const BLOCK: usize = 96;
-
-/// Whether long work is to go on; asked by all threads.
-pub type Proceed<'a> = &'a (dyn Fn() -> bool + Sync);
 
 /// What a classifier makes of labelled images.
 #[derive(Clone, Debug, PartialEq)]
@@ -98,12 +91,6 @@ pub fn evaluate_while(
         },
     );
     if proceed() { Ok(evaluation) } else { Err(EvaluationError::Stopped) }
-}
-
-/// What scores are multiplied with before their softmax.
-pub(in crate::evaluation) fn scale(logit_scale: f32) -> Result<f32, EvaluationError> {
-    let scale = logit_scale.exp();
-    if scale.is_finite() { Ok(scale) } else { Err(EvaluationError::LogitScale { logit_scale }) }
 }
 
 pub(in crate::evaluation) fn check(

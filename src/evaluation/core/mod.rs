@@ -1,5 +1,6 @@
 //! Embeddings become classifiers, predictions and accuracies, and stay right when a prompt changes.
 
+pub(super) mod autoclip;
 pub(super) mod classifier;
 pub(super) mod confusion;
 pub(super) mod encoding;

@@ -18,10 +18,11 @@ use rayon::prelude::*;
 
 use super::classifier::Classifier;
 use super::classifier::{check as check_prompts, class_rows};
-use super::evaluate::{BLOCK, accuracy, check, mean_recall, scale};
 use super::evaluate::{ClassAccuracy, Evaluation};
+use super::evaluate::{accuracy, check, mean_recall};
 use super::matrix::Matrix;
 use super::ranking::{Ranked, largest};
+use super::scores::{BLOCK, scale};
 use super::scores::{Scorer, Scratch, larger};
 use crate::evaluation::EvaluationError;
 use crate::kernels::{Cpu, PackedRows, PackedWeights, Precision, Store};

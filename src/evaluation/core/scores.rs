@@ -9,10 +9,17 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use super::autoclip::autoclip_scores;
 use super::classifier::Classifier;
 use super::matrix::Matrix;
-use super::prompt_weights::autoclip_scores;
+use crate::evaluation::EvaluationError;
 use crate::kernels::{Cpu, PackedRows, PackedWeights, Precision, Store};
+
+/// Images whose scores one task holds at a time: the scores for a thousand classes stay in a near cache.
+pub(in crate::evaluation) const BLOCK: usize = 96;
+
+/// Whether long work is to go on; asked by all threads.
+pub type Proceed<'a> = &'a (dyn Fn() -> bool + Sync);
 
 /// Rows of a classifier that are multiplied in one go, so that their products with a block of images stay in a near
 /// cache.
@@ -199,11 +206,17 @@ fn groups(ends: &[usize], limit: usize) -> Vec<Range<usize>> {
     groups
 }
 
+/// What scores are multiplied with before their softmax.
+pub(in crate::evaluation) fn scale(logit_scale: f32) -> Result<f32, EvaluationError> {
+    let scale = logit_scale.exp();
+    if scale.is_finite() { Ok(scale) } else { Err(EvaluationError::LogitScale { logit_scale }) }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::prompt_weights::autoclip_weights;
+    use super::super::autoclip::autoclip_weights;
     use super::*;
     use crate::kernels::random;
     use crate::prompts::Aggregation;

@@ -8,9 +8,10 @@ use rayon::prelude::*;
 use super::split::{Split, split};
 use crate::evaluation::EvaluationError;
 use crate::evaluation::core::classifier::Classifier;
-use crate::evaluation::core::evaluate::{BLOCK, Proceed, check, scale};
+use crate::evaluation::core::evaluate::check;
 use crate::evaluation::core::matrix::Matrix;
 use crate::evaluation::core::scores::Scorer;
+use crate::evaluation::core::scores::{BLOCK, Proceed, scale};
 use crate::kernels::Cpu;
 
 /// The temperatures that are tried: from 1 / `LIMIT` to `LIMIT`.

@@ -6,9 +6,10 @@ use rand_distr::{Distribution, Uniform};
 
 use crate::evaluation::EvaluationError;
 use crate::evaluation::core::classifier::Classifier;
+use crate::evaluation::core::evaluate::Evaluation;
 use crate::evaluation::core::evaluate::evaluate_while;
-use crate::evaluation::core::evaluate::{Evaluation, Proceed};
 use crate::evaluation::core::matrix::Matrix;
+use crate::evaluation::core::scores::Proceed;
 use crate::prompts::Aggregation;
 
 /// What a learning curve depends on beside the embeddings.

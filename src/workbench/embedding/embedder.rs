@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
-use super::file_contents::{leave_out_changed, load_unchanged, stamps};
+use super::file_contents::{NamedPicture, leave_out_changed, load_unchanged, stamps};
 use super::image_pipeline::{ImagePipeline, Outcome, content_hash};
 use super::rows::EmbeddingRows;
 use crate::clip::{Checkpoint, ClipError, Precision, Preprocessing, TokenizedPrompt};
@@ -39,15 +39,6 @@ struct Failures {
     more: usize,
     /// The store is damaged, and not asked any more.
     is_damaged: bool,
-}
-
-/// One image to embed.
-#[derive(Debug, Clone, Copy)]
-pub struct NamedPicture<'a> {
-    /// As it is shown and reported.
-    pub name: &'a str,
-    /// Where its pixels are.
-    pub source: &'a PictureSource,
 }
 
 /// What reading images came to.

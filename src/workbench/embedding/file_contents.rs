@@ -6,10 +6,19 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use super::embedder::NamedPicture;
 use crate::clip::{Checkpoint, CheckpointFile, ClipError, FileContent};
+use crate::dataset::PictureSource;
 use crate::store::{FileStamp, Hash, Store};
 use crate::workbench::error::WorkbenchError;
+
+/// One image to embed.
+#[derive(Debug, Clone, Copy)]
+pub struct NamedPicture<'a> {
+    /// As it is shown and reported.
+    pub name: &'a str,
+    /// Where its pixels are.
+    pub source: &'a PictureSource,
+}
 
 /// Bytes of files of checkpoints that are always read: configurations and tokenizers, at no cost that anybody notices.
 const ALWAYS_READ: u64 = 4 << 20;

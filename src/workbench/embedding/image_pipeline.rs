@@ -10,7 +10,7 @@ use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::embedder::NamedPicture;
+use super::file_contents::NamedPicture;
 use crate::clip::{ClipError, ImageEncoder, Preprocessing};
 use crate::dataset::{Picture, PictureError};
 use crate::store::Hash;

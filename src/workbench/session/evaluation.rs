@@ -12,9 +12,8 @@ use crate::evaluation::{ChangedPrediction, Classifier, Evaluation, Matrix, evalu
 use crate::message::listed;
 use crate::prompts::Aggregation;
 use crate::store::Hash;
-use crate::workbench::embedding::embedder::{
-    Embedder, ImageContents, ImageEmbeddings, NamedPicture, PromptEmbeddings,
-};
+use crate::workbench::embedding::embedder::{Embedder, ImageContents, ImageEmbeddings, PromptEmbeddings};
+use crate::workbench::embedding::file_contents::NamedPicture;
 use crate::workbench::error::WorkbenchError;
 use crate::workbench::experiment::definition::CheckpointChoice;
 use crate::workbench::jobs::progress::{Cancel, Progress};

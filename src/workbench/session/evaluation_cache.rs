@@ -8,7 +8,8 @@ use crate::clip::Preprocessing;
 use crate::dataset::SkippedImage;
 use crate::evaluation::Evaluation;
 use crate::store::{FileStamp, Hash, Key};
-use crate::workbench::embedding::embedder::{Embedder, ImageContents, NamedPicture};
+use crate::workbench::embedding::embedder::{Embedder, ImageContents};
+use crate::workbench::embedding::file_contents::NamedPicture;
 use crate::workbench::embedding::image_pipeline::content_hash;
 
 /// Raised when the numbers that an evaluation makes of embeddings change. Runs say which one they were made with.

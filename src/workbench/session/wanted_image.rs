@@ -6,7 +6,7 @@ use super::evaluation::Session;
 use super::opening::Workbench;
 use crate::dataset::{DatasetImage, PictureSource};
 use crate::message::listed;
-use crate::workbench::embedding::embedder::NamedPicture;
+use crate::workbench::embedding::file_contents::NamedPicture;
 use crate::workbench::error::WorkbenchError;
 use crate::workbench::jobs::progress::{Cancel, Progress};
 
