@@ -88,7 +88,7 @@ pub use embedding_file::{EmbeddingForm, EmbeddingRequest, EmbeddingSummary, writ
 pub use error::WorkbenchError;
 pub use experiment::{
     CheckpointChoice, ClassNamesChoice, DEMO, DatasetChoice, Experiment, ExperimentError, ExperimentFlags,
-    PromptSetChoice, StrategyChoice, split_reference,
+    NamedPromptSets, PromptSetChoice, StrategyChoice, split_reference,
 };
 pub use explanation::{
     Correction, ExplainedClass, Explanation, LikelyClass, PromptShare, explain, explain_picture,
@@ -102,7 +102,9 @@ pub use jobs::{JobNotice, Remedy, SessionJob, StorePlace, make_session};
 pub use label_doctor::label_findings;
 pub use learning_curve::strategy_curve;
 pub use npy::NumberType;
-pub use opening::{LeftOverKeys, Workbench, open_checkpoint, stored_prompt_set, unknown_prompt_set};
+pub use opening::{
+    LeftOverKeys, Workbench, open_checkpoint, open_prompt_set, stored_prompt_set, unknown_prompt_set,
+};
 pub use picture_folder::PictureFolder;
 pub use prediction_table::PredictionTable;
 pub use progress::{Cancel, Meter, Progress, Stage, short_duration, short_size};
