@@ -141,6 +141,11 @@ pub fn complain(message: &str) {
     let _closed = writeln!(io::stderr(), "error: {}", cleaned_lines(message));
 }
 
+/// What clap says of arguments that hold what a terminal would obey.
+pub fn misunderstood(error: &clap::Error) {
+    let _closed = writeln!(io::stderr(), "{}", cleaned_lines(error.render().to_string().trim_end()));
+}
+
 /// Something to know, on standard error.
 pub fn warn(message: &str) {
     let _closed = writeln!(io::stderr(), "note: {}", cleaned_lines(message));
