@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use super::CommandError;
 use crate::language_model::Backend;
 use crate::language_model::openai::RequestForm;
-use crate::prompts::Aggregation;
+use crate::prompts::{Aggregation, DescriptorTemplate};
 use crate::tui::graphics::PictureChoice;
 use crate::tui::theme::ColorChoice;
 use crate::workbench::{
@@ -173,7 +173,12 @@ pub struct FlagArguments {
     /// "cat, which has four legs"
     #[arg(long, value_name = "FILE")]
     pub descriptors: Option<PathBuf>,
-    /// How a class's prompts become its scores: mean, pooled-mean, similarity-mean, max, zpe or autoclip
+    /// How descriptors are joined to class names: {} is the name, {clause} "which has four legs", {descriptor} "four legs"
+    /// [default: "{}, {clause}"]
+    #[arg(long, value_name = "TEXT", value_parser = DescriptorTemplate::parse, requires = "descriptors")]
+    pub descriptor_template: Option<DescriptorTemplate>,
+    /// How a class's prompts become its scores: mean, pooled-mean, similarity-mean, max, zpe or autoclip [default: mean, for
+    /// descriptors similarity-mean]
     #[arg(long, value_name = "NAME")]
     pub aggregation: Option<Aggregation>,
 }
@@ -184,7 +189,8 @@ impl ExperimentArguments {
         self.file.is_none() && self.precision.is_none() && self.flags().is_empty()
     }
 
-    fn flags(&self) -> ExperimentFlags {
+    /// What was given in the place of a file.
+    pub fn flags(&self) -> ExperimentFlags {
         ExperimentFlags {
             checkpoint: self.flags.checkpoint.clone(),
             images: self.flags.images.clone(),
@@ -193,6 +199,7 @@ impl ExperimentArguments {
             templates: self.flags.templates.clone(),
             cupl: self.flags.cupl.clone(),
             descriptors: self.flags.descriptors.clone(),
+            descriptor_template: self.flags.descriptor_template.as_ref().map(|t| t.text().to_owned()),
             aggregation: self.flags.aggregation,
         }
     }
@@ -230,32 +237,10 @@ impl ExperimentArguments {
 /// What to say to somebody who named a file that is not there and may have meant a command.
 pub fn mistyped_command(file: &Path) -> Option<String> {
     let word = file.to_str().filter(|word| !word.contains(['.', '/']) && !file.exists())?;
-    let (distance, command) = [
-        "evaluate",
-        "classes",
-        "compare",
-        "calibrate",
-        "confusion",
-        "controls",
-        "curve",
-        "misses",
-        "explain",
-        "report",
-        "embed",
-        "export",
-        "datasets",
-        "verify",
-        "generate",
-        "pull",
-        "checkpoints",
-        "bench",
-        "prompts",
-        "runs",
-        "doctor",
-    ]
-    .map(|command| (strsim::damerau_levenshtein(word, command), command))
-    .into_iter()
-    .min()?;
+    let commands = Arguments::command();
+    let names = commands.get_subcommands().map(clap::Command::get_name);
+    let (distance, command) =
+        names.map(|command| (strsim::damerau_levenshtein(word, command), command)).min()?;
     (1..=2).contains(&distance).then(|| {
         format!("there is no experiment file {word}; did you mean the command `cupl-tui {command}`?")
     })
@@ -1066,8 +1051,8 @@ pub struct VerifyArguments {
     /// The images of its test split, in any form, or `demo`
     #[arg(long, value_name = "DIR")]
     pub images: PathBuf,
-    /// The templates that the number was made with; `file.json#key` picks one list of several [default:
-    /// zeroshot_classification_templates.txt beside the images]
+    /// The templates that the number was made with: a file (`file.json#key` picks one list of several), one template itself,
+    /// or `stored:NAME` [default: zeroshot_classification_templates.txt beside the images, or "a photo of a {}."]
     #[arg(long, value_name = "FILE")]
     pub templates: Option<PathBuf>,
     /// From folder names to class names, or names in order; `file.json#key` picks one list of several
@@ -1159,6 +1144,10 @@ pub enum PromptsCommand {
         /// The file has descriptors as DCLIP has them: class names are put before them
         #[arg(long)]
         descriptors: bool,
+        /// How they are joined: {} is the class name, {clause} "which has four legs", {descriptor} "four legs" [default:
+        /// "{}, {clause}"]
+        #[arg(long, value_name = "TEXT", value_parser = DescriptorTemplate::parse, requires = "descriptors")]
+        descriptor_template: Option<DescriptorTemplate>,
     },
     /// The prompt sets in the store
     List {
@@ -1304,27 +1293,10 @@ impl ExperimentArguments {
         self.file.as_deref().filter(|file| !is_experiment(file))?.to_str()
     }
 
-    /// The files of prompts, where there is neither an image nor a checkpoint to look at them with.
-    pub fn prompts_alone(&self) -> Vec<PromptFile<'_>> {
-        if self.file.is_some() || self.flags.checkpoint.is_some() || self.flags.images.is_some() {
-            return Vec::new();
-        }
-        let templates = self.flags.templates.as_deref().map(PromptFile::Templates);
-        let cupl = self.flags.cupl.as_deref().map(PromptFile::Cupl);
-        let descriptors = self.flags.descriptors.as_deref().map(PromptFile::Descriptors);
-        templates.into_iter().chain(cupl).chain(descriptors).collect()
+    /// Whether prompts stand alone: there is neither an image nor a checkpoint to look at them with.
+    pub fn names_no_images(&self) -> bool {
+        self.file.is_none() && self.flags.checkpoint.is_none() && self.flags.images.is_none()
     }
-}
-
-/// A file of prompts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PromptFile<'a> {
-    /// Templates, or `demo`.
-    Templates(&'a Path),
-    /// CuPL prompts, or `demo`.
-    Cupl(&'a Path),
-    /// Descriptors.
-    Descriptors(&'a Path),
 }
 
 /// `runs`.

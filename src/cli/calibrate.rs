@@ -34,7 +34,7 @@ pub fn run(
         .collect::<Result<Vec<Calibration>, _>>()?;
     match command.format {
         Format::Table => table(&session, &calibrations, output)?,
-        Format::Json => output.json(&report(&session, &calibrations, &options))?,
+        Format::Json => output.session_json(&session, report(&session, &calibrations, &options), &[])?,
         Format::Csv => output.csv(records(&session, &calibrations))?,
     }
     Ok(outcome(&session))

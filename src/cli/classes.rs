@@ -27,7 +27,7 @@ pub fn run(
     sort_classes(&mut rows, command.sort, command.reverse, &session.classes);
     match command.format {
         Format::Table => table(&session, pair, &rows, output)?,
-        Format::Json => output.json(&report(&session, pair, &rows))?,
+        Format::Json => output.session_json(&session, report(&session, pair, &rows), &[])?,
         Format::Csv => output.csv(records(&session, pair, &rows))?,
     }
     Ok(outcome(&session))

@@ -40,7 +40,7 @@ pub fn run(
             output.line(&pair.legend(&session))?;
             compared.print(output)?;
         }
-        Format::Json => output.json(&compared.report())?,
+        Format::Json => output.session_json(&session, compared.report(), &[])?,
         Format::Csv => output.csv(compared.records())?,
     }
     Ok(outcome(&session))

@@ -137,9 +137,8 @@ fn print_pairs(
     });
     match format {
         Format::Json => {
-            output.json(
-                &count.report(session, Pairs { found: all.len(), pairs: Sequence(|| shown.clone()) }),
-            )?;
+            let report = count.report(session, Pairs { found: all.len(), pairs: Sequence(|| shown.clone()) });
+            output.session_json(session, report, &[])?;
         }
         Format::Csv => {
             let heading = ["label", "predicted", "images", "share"].map(str::to_owned).to_vec();
@@ -214,9 +213,9 @@ fn print_changes(
     };
     match format {
         Format::Json => {
-            output.json(
-                &count.report(session, Changes { found: all.len(), changes: Sequence(|| shown.clone()) }),
-            )?;
+            let report =
+                count.report(session, Changes { found: all.len(), changes: Sequence(|| shown.clone()) });
+            output.session_json(session, report, &[])?;
         }
         Format::Csv => {
             let heading = ["label", "predicted", "a", "b", "difference"].map(str::to_owned).to_vec();
@@ -302,14 +301,18 @@ impl<'a> Block<'a> {
 
     fn print(&self, format: Format, output: &mut Output) -> Result<(), CommandError> {
         match format {
-            Format::Json => output.json(&self.count.report(
+            Format::Json => output.session_json(
                 self.session,
-                BlockPart {
-                    classes: self.classes.iter().map(|&class| self.name(class)).collect(),
-                    confusion: Sequence(|| self.classes.iter().map(|&truth| self.row(truth))),
-                    others: Sequence(|| self.classes.iter().map(|&truth| self.others(truth))),
-                },
-            ))?,
+                self.count.report(
+                    self.session,
+                    BlockPart {
+                        classes: self.classes.iter().map(|&class| self.name(class)).collect(),
+                        confusion: Sequence(|| self.classes.iter().map(|&truth| self.row(truth))),
+                        others: Sequence(|| self.classes.iter().map(|&truth| self.others(truth))),
+                    },
+                ),
+                &[],
+            )?,
             Format::Csv => output.csv(self.records())?,
             Format::Table => self.print_table(output)?,
         }

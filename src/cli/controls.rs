@@ -23,7 +23,7 @@ pub fn run(
     let session = opened.evaluate(SessionOptions { ranked: 1, ..SessionOptions::default() })?;
     match command.format {
         Format::Table => table(&session, output)?,
-        Format::Json => output.json(&report(&session, seeds))?,
+        Format::Json => output.session_json(&session, report(&session, seeds), &[])?,
         Format::Csv => output.csv(records(&session))?,
     }
     Ok(outcome(&session))

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::arguments::{CurveArguments, Format, Global};
 use super::experiment::{Opened, introduce, outcome};
-use super::output::{Noted, Output, ProgressLine, warn};
+use super::output::{Output, ProgressLine, warn};
 use super::table::percent;
 use super::{CommandError, Outcome};
 use crate::workbench::{CurveOptions, CurvePoint, LearningCurve, Session, SessionOptions, strategy_curve};
@@ -40,7 +40,7 @@ pub fn run(command: &CurveArguments, global: &Global, output: &mut Output) -> Re
     notes.iter().for_each(|note| warn(note));
     match command.format {
         Format::Table => table(&session, &curves, &options, output)?,
-        Format::Json => output.json(&Noted::new(report(&session, &curves, &options), &notes))?,
+        Format::Json => output.session_json(&session, report(&session, &curves, &options), &notes)?,
         Format::Csv => output.csv(records(&session, &curves))?,
     }
     Ok(outcome(&session))

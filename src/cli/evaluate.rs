@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 
 use super::arguments::{EvaluateArguments, EvaluationFormat, Global};
 use super::experiment::{Opened, introduce, outcome};
-use super::output::{Noted, Output, warn};
+use super::output::{Output, warn};
 use super::table::{percent, points};
 use super::{CommandError, Outcome};
 use crate::workbench::{PredictionTable, RANKED, Session, SessionOptions, Unfinished, benchmark_lines, json};
@@ -79,7 +79,7 @@ fn print(
     match (command.format, command.predictions) {
         (EvaluationFormat::Table, _) => table(session, output)?,
         (EvaluationFormat::Json, predictions) => {
-            output.json(&Noted::new(json::of(session, predictions), notes))?
+            output.session_json(session, json::of(session, predictions), notes)?
         }
         (EvaluationFormat::Csv, false) => output.csv(per_class_records(session))?,
         (EvaluationFormat::Csv, true) => output.csv(prediction_records(session))?,

@@ -29,7 +29,11 @@ pub fn run(
     }
     match command.format {
         Format::Table => print_table(&session, &parts, output)?,
-        Format::Json => output.json(&PromptsReport { experiment: &session.experiment, classes: &parts })?,
+        Format::Json => output.session_json(
+            &session,
+            PromptsReport { experiment: &session.experiment, classes: &parts },
+            &[],
+        )?,
         Format::Csv => output.csv(records(&parts))?,
     }
     Ok(outcome(&session))

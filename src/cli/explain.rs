@@ -39,7 +39,7 @@ pub fn run(
     let answer = Answer { session: &session, image, explanations };
     match command.format {
         Format::Table => answer.print(output)?,
-        Format::Json => output.json(&answer.report())?,
+        Format::Json => output.session_json(&session, answer.report(), &[])?,
         Format::Csv => output.csv(answer.records())?,
     }
     Ok(outcome(&session))

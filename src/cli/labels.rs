@@ -18,10 +18,14 @@ pub fn run(command: &LabelsArguments, global: &Global, output: &mut Output) -> R
     let findings = findings?;
     match command.format {
         Format::Table => table(&session, &findings, output)?,
-        Format::Json => output.json(&LabelsReport {
-            experiment: &session.experiment,
-            findings: Sequence(|| findings.iter().map(|finding| part(&session, finding))),
-        })?,
+        Format::Json => output.session_json(
+            &session,
+            LabelsReport {
+                experiment: &session.experiment,
+                findings: Sequence(|| findings.iter().map(|finding| part(&session, finding))),
+            },
+            &[],
+        )?,
         Format::Csv => output.csv(records(&session, &findings))?,
     }
     Ok(outcome(&session))

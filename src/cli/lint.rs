@@ -2,16 +2,17 @@
 
 use serde::Serialize;
 
-use super::arguments::{Format, Global, LintArguments, PromptFile};
+use super::arguments::{Format, Global, LintArguments};
 use super::experiment::{Opened, outcome};
 use super::output::{Output, ProgressLine};
 use super::table::{percent, points};
 use super::{CommandError, Outcome, open_store};
-use crate::prompts::{DescriptorTemplate, PromptSet};
+use crate::prompts::PromptSet;
+use crate::store::Store;
 use crate::workbench::{
-    CleanedSet, CleanedStrategy, Cleaning, DEMO, EffectiveNumbers, Finding, FindingKind, Fix, Rule, Session,
-    SessionOptions, demo, effective_numbers, prompt_findings, save_cleaned, split_reference,
-    stored_prompt_set, text_findings,
+    CleanedSet, CleanedStrategy, Cleaning, EffectiveNumbers, Finding, FindingKind, Fix, NamedPromptSets,
+    PromptSetChoice, Rule, Session, SessionOptions, WorkbenchError, effective_numbers, open_prompt_set,
+    prompt_findings, save_cleaned, split_reference, stored_prompt_set, text_findings,
 };
 
 /// Findings of a table before it is cut: all are in the other formats.
@@ -51,14 +52,19 @@ fn sets_alone(command: &LintArguments, global: &Global) -> Result<Vec<PromptSet>
         let (name, version) = split_reference(reference);
         return Ok(vec![stored_prompt_set(name, version, &open_store(global)?)?.0]);
     }
-    let read = |file| match file {
-        PromptFile::Templates(path) if path.as_os_str() == DEMO => demo::templates(),
-        PromptFile::Templates(path) => PromptSet::read_templates(path),
-        PromptFile::Cupl(path) if path.as_os_str() == DEMO => demo::cupl(),
-        PromptFile::Cupl(path) => PromptSet::read_cupl(path),
-        PromptFile::Descriptors(path) => PromptSet::read_descriptors(path, &DescriptorTemplate::default()),
+    let NamedPromptSets { templates, cupl, descriptors } = match command.experiment.names_no_images() {
+        true => command.experiment.flags().prompt_sets().map_err(WorkbenchError::from)?,
+        false => return Ok(Vec::new()),
     };
-    Ok(command.experiment.prompts_alone().into_iter().map(read).collect::<Result<_, _>>()?)
+    let named = [("templates", templates), ("cupl", cupl), ("descriptors", descriptors)];
+    let named: Vec<_> = named.into_iter().filter_map(|(name, choice)| Some((name, choice?))).collect();
+    let is_stored = |choice: &PromptSetChoice| matches!(choice, PromptSetChoice::Stored { .. });
+    let store = match named.iter().any(|(_, choice)| is_stored(choice)) {
+        true => open_store(global)?,
+        false => Store::in_memory(),
+    };
+    let sets = named.iter().map(|(name, choice)| open_prompt_set(choice, &store, name));
+    Ok(sets.collect::<Result<_, _>>()?)
 }
 
 fn lint_experiment(

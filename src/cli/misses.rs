@@ -55,7 +55,7 @@ pub fn run(command: &MissesArguments, global: &Global, output: &mut Output) -> R
     }
     match command.format {
         Format::Table => list.print_table(output)?,
-        Format::Json => output.json(&list.report())?,
+        Format::Json => output.session_json(&session, list.report(), &[])?,
         Format::Csv => output.csv(list.records())?,
     }
     Ok(outcome(&session))

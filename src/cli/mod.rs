@@ -35,10 +35,11 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::store::{OpenedStore, Store};
+use crate::terminal_text::is_unsafe;
 use crate::tui;
 use crate::workbench::{Cancel, Memory, StorePlace, WorkbenchError};
 use arguments::{Arguments, Command, ExperimentArguments, Global};
@@ -128,8 +129,17 @@ fn misunderstood(error: &clap::Error) -> ExitCode {
             output::complain(&correction);
             ExitCode::from(2)
         }
+        None if std::env::args_os().any(|argument| argument.to_string_lossy().contains(is_unsafe)) => {
+            output::misunderstood(error);
+            ExitCode::from(2)
+        }
         None => error.exit(),
     }
+}
+
+/// The subcommands and their arguments.
+pub fn command_line() -> clap::Command {
+    Arguments::command()
 }
 
 fn run(arguments: Arguments, output: &mut Output) -> Result<Outcome, CommandError> {

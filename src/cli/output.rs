@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 use super::table::lines;
 use crate::terminal_text::{cleaned, cleaned_lines};
 use crate::tui::theme::{ColorChoice, ColorDepth};
-use crate::workbench::{Progress, SkippedImage, Stage};
+use crate::workbench::{Progress, Session, SkippedImage, Stage};
 
 /// Standard output, or a file in its place.
 pub struct Output {
@@ -79,6 +79,18 @@ impl Output {
         self.line("")
     }
 
+    /// What there is to say of a session as a JSON document, and its notes with further ones: nobody reads standard error
+    /// where a program reads this.
+    pub fn session_json(
+        &mut self,
+        session: &Session,
+        report: impl Serialize,
+        further: &[String],
+    ) -> io::Result<()> {
+        let notes: Vec<&String> = session.warnings.iter().chain(further).collect();
+        self.json(&Noted { report, notes })
+    }
+
     /// A JSON document on one line.
     pub fn json_line(&mut self, value: &impl Serialize) -> io::Result<()> {
         if self.is_terminal {
@@ -141,6 +153,11 @@ pub fn complain(message: &str) {
     let _closed = writeln!(io::stderr(), "error: {}", cleaned_lines(message));
 }
 
+/// What clap says of arguments that hold what a terminal would obey.
+pub fn misunderstood(error: &clap::Error) {
+    let _closed = writeln!(io::stderr(), "{}", cleaned_lines(error.render().to_string().trim_end()));
+}
+
 /// Something to know, on standard error.
 pub fn warn(message: &str) {
     let _closed = writeln!(io::stderr(), "note: {}", cleaned_lines(message));
@@ -151,14 +168,14 @@ pub fn warn(message: &str) {
 pub struct Noted<'a, R> {
     #[serde(flatten)]
     report: R,
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    notes: &'a [String],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<&'a String>,
 }
 
 impl<'a, R> Noted<'a, R> {
     /// With these notes; without any, the report alone.
     pub fn new(report: R, notes: &'a [String]) -> Self {
-        Self { report, notes }
+        Self { report, notes: notes.iter().collect() }
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::arguments::{Format, Global, PromptsCommand, SetForm, ShowPromptsArguments};
 use super::output::Output;
 use super::{CommandError, Outcome, experiment_prompts, lint, open_store, prune, table};
-use crate::prompts::{DescriptorTemplate, PromptSet, PromptSetContent};
+use crate::prompts::{PromptSet, PromptSetContent};
 use crate::store::Store;
 use crate::workbench::generation::{GeneratedSentence, kept_sentences, token_counter};
 use crate::workbench::{
@@ -29,9 +29,9 @@ pub fn run(command: PromptsCommand, global: &Global, output: &mut Output) -> Res
     }
     let store = open_store(global)?;
     match command {
-        PromptsCommand::Import { file, name, descriptors } => {
+        PromptsCommand::Import { file, name, descriptors, descriptor_template } => {
             let mut set = match descriptors {
-                true => PromptSet::read_descriptors(&file, &DescriptorTemplate::default())?,
+                true => PromptSet::read_descriptors(&file, &descriptor_template.unwrap_or_default())?,
                 false => PromptSet::read(&file)?,
             };
             if let Some(name) = name {

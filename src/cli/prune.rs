@@ -37,7 +37,9 @@ pub fn run(command: &PruneArguments, global: &Global, output: &mut Output) -> Re
     };
     match command.format {
         Format::Table => table(&session, &pruning, saved.as_deref(), output)?,
-        Format::Json => output.json(&report(&session, &pruning, options, saved.as_deref()))?,
+        Format::Json => {
+            output.session_json(&session, report(&session, &pruning, options, saved.as_deref()), &[])?
+        }
         Format::Csv => output.csv(records(&session, &pruning))?,
     }
     Ok(outcome(&session))

@@ -53,6 +53,7 @@ fn command_line(command: &ReportArguments) -> String {
         templates,
         cupl,
         descriptors,
+        descriptor_template,
         aggregation,
     } = flags;
     let path = |path: &Path| path.display().to_string();
@@ -66,6 +67,7 @@ fn command_line(command: &ReportArguments) -> String {
         ("--templates", templates.as_deref().map(path)),
         ("--cupl", cupl.as_deref().map(path)),
         ("--descriptors", descriptors.as_deref().map(path)),
+        ("--descriptor-template", descriptor_template.as_ref().map(|template| template.text().to_owned())),
         ("--aggregation", aggregation.map(|aggregation| aggregation.to_string())),
         ("--precision", precision.map(|precision| precision.to_string())),
         ("--a", a.clone()),
@@ -112,6 +114,10 @@ mod tests {
         assert_eq!(
             made_by(&["--images", "a/b", "--checkpoint", "clip", "--cupl", "カ.json", "--a", ""]),
             "cupl-tui report --checkpoint clip --images a/b --cupl カ.json --a ''"
+        );
+        assert_eq!(
+            made_by(&["--descriptor-template", "{}: {descriptor}", "--descriptors", "d.json"]),
+            "cupl-tui report --descriptors d.json --descriptor-template '{}: {descriptor}'"
         );
     }
 }

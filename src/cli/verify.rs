@@ -6,9 +6,7 @@ use super::arguments::{Global, VerifyArguments, VerifyFormat};
 use super::experiment::{Opened, introduce};
 use super::output::Output;
 use super::{CommandError, Outcome};
-use crate::workbench::{
-    Experiment, PromptSetChoice, PublishedResults, SessionOptions, Verification, WorkbenchError,
-};
+use crate::workbench::{Experiment, PublishedResults, SessionOptions, Verification, WorkbenchError};
 
 pub fn run(command: &VerifyArguments, global: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
     let results = match &command.published {
@@ -19,11 +17,6 @@ pub fn run(command: &VerifyArguments, global: &Global, output: &mut Output) -> R
     let published = results.find(command.model.as_deref().unwrap_or(&name), &command.dataset)?;
     let mut experiment = Experiment::from_flags(&command.flags()).map_err(WorkbenchError::from)?;
     experiment.precision = command.precision;
-    let mut sets = experiment.strategies.iter().flat_map(|strategy| &strategy.prompt_sets);
-    if sets.any(|set| *set == PromptSetChoice::PlainTemplate) {
-        let problem = "say which templates the number was made with: --templates FILE, or `a photo of a {}.`";
-        return Err(CommandError::Usage(problem.to_owned()));
-    }
     let opened = Opened::of(experiment, global)?;
     let session = opened.evaluate(SessionOptions::default())?;
     let verification = opened.workbench.verify(&session, published, command.within);
@@ -32,7 +25,7 @@ pub fn run(command: &VerifyArguments, global: &Global, output: &mut Output) -> R
             introduce(&session, output)?;
             table(&verification, output)?;
         }
-        VerifyFormat::Json => output.json(&verification)?,
+        VerifyFormat::Json => output.session_json(&session, &verification, &[])?,
     }
     Ok(match (verification.agrees, session.skipped.is_empty()) {
         (false, _) => Outcome::Different,

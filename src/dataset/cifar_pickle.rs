@@ -104,7 +104,7 @@ impl Dictionary {
     /// The bytes of the array of pixels.
     fn pixels(&self) -> io::Result<&[u8]> {
         let array = self.value(&["data"])?;
-        let pixels = self.reconstructed(array).or_else(|| self.from_buffer(array));
+        let pixels = self.reconstructed(array).or_else(|| self.in_buffer(array));
         pixels.ok_or_else(|| other("no array of bytes, row after row, under data"))
     }
 
@@ -117,7 +117,7 @@ impl Dictionary {
     }
 
     /// `_frombuffer(bytes, type, shape, order)`, as protocol 5 has it.
-    fn from_buffer(&self, array: NodeId) -> Option<&[u8]> {
+    fn in_buffer(&self, array: NodeId) -> Option<&[u8]> {
         let Node::Made { arguments, .. } = self.pickle.node(array) else { return None };
         let &[bytes, kind, shape, order] = self.pickle.parts(*arguments)? else { return None };
         (self.text(order)? == "C").then(|| self.bytes_of(kind, shape, bytes))?

@@ -12,6 +12,10 @@ use crate::text_file;
 /// Texts that stand for no label beside numbers, in lower case.
 const NO_LABEL: [&str; 6] = ["nan", "none", "null", "na", "n/a", "<na>"];
 
+/// Why a boolean is no label, and what to do.
+pub(super) const NO_BOOLEAN: &str = "a label is a number or a name, so write 1 and 0; a map from them to names \
+    ({\"1\": \"cat\", \"0\": \"no cat\"}), as --class-names (class_names in an experiment), says what they mean";
+
 /// A label as a file has it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Label {
@@ -77,6 +81,7 @@ impl Label {
                     several.len()
                 )),
             },
+            Value::Bool(_) => Err(format!("its label is true or false; {NO_BOOLEAN}")),
             other => Err(format!("its label is {}; a label is a number or a name", text_file::kind(other))),
         }
     }

@@ -295,6 +295,14 @@ impl<'a> Labels<'a> {
             return Ok(notes);
         }
         let names: Vec<&str> = identities.values().map(String::as_str).collect();
+        if are_answers(&names) && !is_named {
+            notes.push(format!(
+                "labels are {}: these are answers of yes and no, taken for class names; say what they mean with --class-names \
+                 (class_names in an experiment), a map as {{{:?}: \"…\"}}",
+                listed(&names, 10),
+                names[0]
+            ));
+        }
         if !self.all_are_classes {
             if let Some(several) = names.iter().find(|name| is_several(name, identities)) {
                 return Err(self.problem(format!(
@@ -547,6 +555,13 @@ fn is_several(label: &str, labels: &BTreeMap<Identity, String>) -> bool {
     is_list
         || has('|')
         || [',', ';'].into_iter().any(|separator| has(separator) && label.split(separator).any(is_label))
+}
+
+/// Whether labels say yes and no, in any case, and nothing else.
+fn are_answers(labels: &[&str]) -> bool {
+    const PAIRS: [[&str; 2]; 4] = [["false", "true"], ["no", "yes"], ["f", "t"], ["n", "y"]];
+    let written: BTreeSet<String> = labels.iter().map(|label| label.to_lowercase()).collect();
+    PAIRS.iter().any(|pair| written.iter().map(String::as_str).eq(pair.iter().copied()))
 }
 
 /// A list of class names with what labels may call the classes.
@@ -1014,6 +1029,41 @@ mod tests {
         }
         let many: Vec<Label> = (0..20).map(|number| Label::Text(format!("class {number}"))).collect();
         assert!(open(&many, None, &plain).unwrap().notes[0].contains("a class of its own"));
+    }
+
+    #[test]
+    fn answers_of_yes_and_no_are_noted_unless_they_have_names() {
+        let noted = |labels: &[&str], names: Option<&[&str]>, options: &DatasetOptions| {
+            let written: Vec<Label> = labels.iter().map(|label| Label::text(label)).collect();
+            let dataset = open(&written, names, options).unwrap();
+            assert!(dataset.images.len() == labels.len() && dataset.skipped.is_empty(), "{labels:?}");
+            dataset
+                .notes
+                .iter()
+                .any(|note| note.contains("answers of yes and no") && note.contains("--class-names"))
+        };
+        let plain = DatasetOptions::default();
+        for pair in [
+            ["True", "False"],
+            ["true", "false"],
+            ["TRUE", "FALSE"],
+            ["Yes", "No"],
+            ["yes", "NO"],
+            ["t", "f"],
+            ["T", "F"],
+            ["y", "n"],
+            ["N", "Y"],
+        ] {
+            assert!(noted(&[pair[0], pair[1], pair[0]], None, &plain), "{pair:?}");
+            let named = map(&[(pair[0], "a cat"), (pair[1], "no cat")]);
+            assert!(!noted(&pair, None, &named), "{pair:?}");
+            assert!(!noted(&pair, None, &list(&["a cat", "no cat"])), "{pair:?}");
+            assert!(!noted(&pair, Some(&pair), &plain), "{pair:?}");
+        }
+        assert!(noted(&["True", "true", "False"], None, &plain));
+        for labels in [&["yes", "no", "maybe"][..], &["true", "yes"], &["y", "f"], &["cat", "no cat"]] {
+            assert!(!noted(labels, None, &plain), "{labels:?}");
+        }
     }
 
     #[test]

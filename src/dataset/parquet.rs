@@ -23,7 +23,7 @@ use serde_json::{Map, Value};
 
 use super::error::DatasetError;
 use super::field_names::{LABELS, LabelColumns, PATHS, PICTURES};
-use super::label::{Label, is_no_number};
+use super::label::{Label, NO_BOOLEAN, is_no_number};
 use super::labels::Found;
 use super::picture::{ArchiveFile, Picture, PictureArchive, PictureError};
 use super::zstd_pages::ZstdPages;
@@ -508,6 +508,9 @@ fn columns(reader: &SerializedFileReader<Content>) -> Result<Columns, String> {
                 "the column {} has lists of labels; several labels an image are not evaluated here, a class is one label",
                 paths[column].split('.').next().unwrap_or_default()
             ),
+            Some(column) if schema.column(column).physical_type() == Type::BOOLEAN => {
+                format!("the column {} is of the type BOOLEAN; {NO_BOOLEAN}", paths[column])
+            }
             Some(column) => format!(
                 "the column {} is of the type {}; a label is a whole number or a name",
                 paths[column],

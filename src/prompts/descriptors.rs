@@ -40,6 +40,12 @@ impl DescriptorTemplate {
         Ok(Self(text.to_owned()))
     }
 
+    /// As it is written.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+
     /// The prompt of a class for one of its descriptors.
     pub(super) fn fill(&self, class_name: &str, descriptor: &str) -> String {
         let mut prompt = String::new();

@@ -513,6 +513,7 @@ impl Loop {
             prompt_sets: new.prompt_sets.iter().map(choice).collect(),
             name: new.name,
             aggregation: new.aggregation,
+            aggregates_as_dclip: false,
         };
         self.open.change(|experiment| experiment.strategies.push(strategy));
         self.start_job(self.store_place())

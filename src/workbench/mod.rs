@@ -51,7 +51,7 @@ pub use embedding::file_contents::{NamedPicture, checkpoint_fingerprint};
 pub use error::WorkbenchError;
 pub use experiment::definition::{
     CheckpointChoice, ClassNamesChoice, DEMO, DatasetChoice, Experiment, ExperimentError, ExperimentFlags,
-    PromptSetChoice, StrategyChoice, split_reference,
+    NamedPromptSets, PromptSetChoice, StrategyChoice, split_reference,
 };
 pub use experiment::demo;
 pub use experiment::hub_checkpoint::{PullOffer, hub, pull};
@@ -77,7 +77,8 @@ pub use session::evaluation::{
     RANKED, Session, SessionEmbeddings, SessionImage, SessionOptions, StrategyResult,
 };
 pub use session::opening::{
-    CONTROL_SEEDS, LeftOverKeys, Workbench, open_checkpoint, stored_prompt_set, unknown_prompt_set,
+    CONTROL_SEEDS, LeftOverKeys, Workbench, open_checkpoint, open_prompt_set, stored_prompt_set,
+    unknown_prompt_set,
 };
 pub use session::session_job::{JobNotice, Remedy, SessionJob, make_session};
 #[cfg(test)]

@@ -53,6 +53,23 @@ fn descriptors_have_class_names_before_them() {
     bench.stdout(0, &["prompts", "import", "d.json", "--descriptors"]);
     assert_eq!(of_cats(&bench, &["--cupl", "stored:d"]), made);
     bench.stdout(0, &["prompts", "lint", "--descriptors", "d.json"]);
+    let template = ["--descriptor-template", "a {} with {descriptor}."];
+    let with = |flags: &[&'static str]| [flags, &template].concat();
+    let joined = ["a cat with four legs.", "a cat with a long tail.", "a cat with can climb."];
+    assert_eq!(of_cats(&bench, &with(&["--descriptors", "d.json"])), joined);
+    bench.stdout(0, &with(&["prompts", "import", "d.json", "--name", "joined", "--descriptors"]));
+    assert_eq!(of_cats(&bench, &["--cupl", "stored:joined"]), joined);
+    bench.stdout(0, &with(&["prompts", "lint", "--descriptors", "d.json"]));
+    for refused in [
+        &["prompts", "import", "templates.txt"][..],
+        &["prompts", "lint"],
+        &["prompts", "lint", "--templates", "templates.txt"],
+        &arguments("--templates", "templates.txt"),
+    ] {
+        assert!(bench.complaint(&[refused, &template].concat()).contains("--descriptors"), "{refused:?}");
+    }
+    let note = notes(&bench, "--descriptors", "d.json");
+    assert!(note.contains("similarity-mean") && note.contains("--aggregation"), "{note}");
 
     let strategy = "[[strategy]]\nname = 'd'\ndescriptors = 'd.json'\ndescriptor_template = 'a photo of a {} with {descriptor}.'\n";
     fs::write(bench.path("e.toml"), format!("checkpoint = 'demo'\nimages = 'photos'\n{strategy}")).unwrap();
@@ -74,6 +91,10 @@ fn a_template_can_stand_on_the_command_line_and_none_is_plain() {
         text(&output.stderr)
     );
     assert!(bench.complaint(&arguments("--templates", "nowhere.txt")).contains("nowhere.txt"));
+    let linted =
+        bench.json(0, &["prompts", "lint", "--templates", "a picture of  my {}.", "--format", "json"]);
+    assert_eq!(linted["prompts"], 1);
+    assert_eq!(linted["findings"][0]["rule"], "stray-blanks", "{linted}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::program::{Bench, PHOTOS};
+use crate::program::{Bench, PHOTOS, text};
 use serde_json::Value;
 
 /// A table with one result for the model `small` on the dataset `photos`.
@@ -73,6 +73,29 @@ fn a_number_agrees_or_the_causes_are_ranked() {
     ] {
         assert!(words.contains(part), "{part:?} is not in\n{words}");
     }
+}
+
+#[test]
+fn templates_are_named_as_anywhere_else() {
+    let bench = Bench::new();
+    let strategy = |more: &[&str]| -> Value {
+        let evaluate = ["evaluate", "--checkpoint", "demo", "--images", "photos", "--format", "json"];
+        bench.json(0, &[&evaluate[..], more].concat())["strategies"][0]["top1"].clone()
+    };
+    let verify = |more: &[&str]| {
+        let fixed = ["verify", "--checkpoint", "demo", "--as", "small", "--dataset", "photos", "--images"];
+        let rest = ["photos", "--published", "results.toml", "--within", "100", "--format", "json"];
+        let output = bench.run(&[&fixed[..], &rest, more].concat());
+        let (out, err) = (text(&output.stdout), text(&output.stderr));
+        assert_eq!(output.status.code(), Some(0), "{err}");
+        (serde_json::from_str::<Value>(&out).unwrap()["top1"].clone(), err)
+    };
+    fs::write(bench.path("results.toml"), table(0.5, 3 * PHOTOS, 1)).unwrap();
+    bench.stdout(0, &["prompts", "import", "templates.txt", "--name", "mine"]);
+    for more in [&["--templates", "a blurry {}."][..], &["--templates", "stored:mine"], &[]] {
+        assert_eq!(verify(more).0, strategy(more), "{more:?}");
+    }
+    assert!(verify(&[]).1.contains("no prompts were named, so \"a photo of a {}.\""));
 }
 
 #[test]

@@ -436,6 +436,7 @@ pub(in crate::workbench) mod tests {
             name: name.into(),
             prompt_sets: vec![set],
             aggregation: Aggregation::Mean,
+            aggregates_as_dclip: false,
         };
         let templates = ["a photo of a {}.", "a {}."].map(str::to_owned).to_vec();
         Experiment {

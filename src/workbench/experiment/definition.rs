@@ -124,6 +124,9 @@ pub struct StrategyChoice {
     pub prompt_sets: Vec<PromptSetChoice>,
     /// How a class's prompt embeddings become its scores.
     pub aggregation: Aggregation,
+    /// Nobody chose the aggregation: it is DCLIP's, because the prompts are descriptors alone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub aggregates_as_dclip: bool,
 }
 
 /// Where a prompt set comes from.
@@ -253,6 +256,9 @@ pub struct ExperimentFlags {
     pub cupl: Option<PathBuf>,
     /// A file of descriptors.
     pub descriptors: Option<PathBuf>,
+    /// How prompts are made of the descriptors.
+    #[serde(default)]
+    pub descriptor_template: Option<String>,
     /// For every strategy.
     pub aggregation: Option<Aggregation>,
 }
@@ -285,7 +291,71 @@ impl ExperimentFlags {
             && self.templates.is_none()
             && self.cupl.is_none()
             && self.descriptors.is_none()
+            && self.descriptor_template.is_none()
             && self.aggregation.is_none()
+    }
+
+    /// The prompt sets that the flags name.
+    ///
+    /// # Errors
+    /// When the template of descriptors is none, or has nothing to join.
+    pub fn prompt_sets(&self) -> Result<NamedPromptSets, ExperimentError> {
+        let templates = self.templates.as_ref().map(|path| {
+            prompts_at(path, PromptSetChoice::DemoTemplates, |path| templates_at(path, Path::new("")))
+        });
+        let cupl = self
+            .cupl
+            .as_ref()
+            .map(|path| prompts_at(path, PromptSetChoice::DemoCupl, PromptSetChoice::CuplFile));
+        if let Some(template) = &self.descriptor_template {
+            DescriptorTemplate::parse(template)
+                .map_err(|problem| on_command_line(&format!("--descriptor-template: {problem}")))?;
+        }
+        let descriptors = match (&self.descriptors, &self.descriptor_template) {
+            (Some(path), template) => match (stored_set(path), template) {
+                (Some(_), Some(_)) => {
+                    return Err(on_command_line(
+                        "--descriptor-template joins the descriptors of a file, and a stored prompt set has prompts already; leave it \
+                         out, or say it when the file is imported",
+                    ));
+                }
+                (Some(stored), None) => Some(stored),
+                (None, template) => {
+                    Some(PromptSetChoice::DescriptorsFile { path: path.clone(), template: template.clone() })
+                }
+            },
+            (None, Some(_)) => {
+                return Err(on_command_line(
+                    "--descriptor-template needs --descriptors FILE, whose descriptors it joins",
+                ));
+            }
+            (None, None) => None,
+        };
+        Ok(NamedPromptSets { templates, cupl, descriptors })
+    }
+}
+
+/// The prompt sets that flags name.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct NamedPromptSets {
+    /// Of `--templates`.
+    pub templates: Option<PromptSetChoice>,
+    /// Of `--cupl`.
+    pub cupl: Option<PromptSetChoice>,
+    /// Of `--descriptors`.
+    pub descriptors: Option<PromptSetChoice>,
+}
+
+fn on_command_line(message: &str) -> ExperimentError {
+    ExperimentError::Invalid { path: PathBuf::from("command line"), message: message.to_owned() }
+}
+
+/// Descriptors alone are aggregated as DCLIP does it, unless somebody says how; everything else as CLIP and CuPL do.
+fn aggregation_of(chosen: Option<Aggregation>, are_descriptors: bool) -> (Aggregation, bool) {
+    match (chosen, are_descriptors) {
+        (Some(chosen), _) => (chosen, false),
+        (None, true) => (Aggregation::SimilarityMean, true),
+        (None, false) => (Aggregation::Mean, false),
     }
 }
 
@@ -396,10 +466,7 @@ impl Experiment {
             demo.strategies.iter_mut().for_each(|strategy| strategy.aggregation = aggregation);
             return Ok(demo);
         }
-        let invalid = |message: &str| ExperimentError::Invalid {
-            path: PathBuf::from("command line"),
-            message: message.to_owned(),
-        };
+        let invalid = on_command_line;
         let Some(checkpoint_path) = &flags.checkpoint else {
             return Err(invalid("say which model: --checkpoint DIR, OWNER/NAME of a hub, or demo"));
         };
@@ -413,19 +480,12 @@ impl Experiment {
             ));
         }
         let mut strategies = Vec::new();
-        let aggregation = flags.aggregation.unwrap_or(Aggregation::Mean);
-        let strategy = |name: &str, prompt_sets: Vec<PromptSetChoice>| StrategyChoice {
-            name: name.to_owned(),
-            prompt_sets,
-            aggregation,
+        let strategy_of = |name: &str, prompt_sets, are_descriptors| {
+            let (aggregation, aggregates_as_dclip) = aggregation_of(flags.aggregation, are_descriptors);
+            StrategyChoice { name: name.to_owned(), prompt_sets, aggregation, aggregates_as_dclip }
         };
-        let templates = flags.templates.as_ref().map(|path| {
-            prompts_at(path, PromptSetChoice::DemoTemplates, |path| templates_at(path, Path::new("")))
-        });
-        let cupl = flags
-            .cupl
-            .as_ref()
-            .map(|path| prompts_at(path, PromptSetChoice::DemoCupl, PromptSetChoice::CuplFile));
+        let strategy = |name: &str, prompt_sets| strategy_of(name, prompt_sets, false);
+        let NamedPromptSets { templates, cupl, descriptors } = flags.prompt_sets()?;
         if let Some(set) = &templates {
             strategies.push(strategy("templates", vec![set.clone()]));
         }
@@ -435,9 +495,8 @@ impl Experiment {
         if let (Some(templates), Some(cupl)) = (&templates, &cupl) {
             strategies.push(strategy("both", vec![templates.clone(), cupl.clone()]));
         }
-        if let Some(path) = &flags.descriptors {
-            let file = || PromptSetChoice::DescriptorsFile { path: path.clone(), template: None };
-            strategies.push(strategy("descriptors", vec![stored_set(path).unwrap_or_else(file)]));
+        if let Some(set) = descriptors {
+            strategies.push(strategy_of("descriptors", vec![set], true));
         }
         if strategies.is_empty() {
             let beside = templates_beside(images).map(PromptSetChoice::TemplatesFile);
@@ -546,11 +605,10 @@ fn strategy(entry: StrategyEntry, folder: &Path) -> Result<StrategyChoice, Strin
             entry.name
         ));
     }
-    Ok(StrategyChoice {
-        name: entry.name,
-        prompt_sets,
-        aggregation: entry.aggregation.unwrap_or(Aggregation::Mean),
-    })
+    let is_descriptors = |set: &PromptSetChoice| matches!(set, PromptSetChoice::DescriptorsFile { .. });
+    let (aggregation, aggregates_as_dclip) =
+        aggregation_of(entry.aggregation, prompt_sets.iter().all(is_descriptors));
+    Ok(StrategyChoice { name: entry.name, prompt_sets, aggregation, aggregates_as_dclip })
 }
 
 fn baseline_index(name: Option<&str>, strategies: &[StrategyChoice]) -> Result<usize, String> {
@@ -750,7 +808,20 @@ mod tests {
         assert_eq!(sets(none.clone()), [("templates".to_owned(), vec![PromptSetChoice::PlainTemplate])]);
         let descriptors = ExperimentFlags { descriptors: Some("d.json".into()), ..none.clone() };
         let file = PromptSetChoice::DescriptorsFile { path: "d.json".into(), template: None };
-        assert_eq!(sets(descriptors), [("descriptors".to_owned(), vec![file])]);
+        assert_eq!(sets(descriptors.clone()), [("descriptors".to_owned(), vec![file])]);
+        let template = "{} with {descriptor}".to_owned();
+        let joined = ExperimentFlags { descriptor_template: Some(template.clone()), ..descriptors.clone() };
+        let file =
+            PromptSetChoice::DescriptorsFile { path: "d.json".into(), template: Some(template.clone()) };
+        assert_eq!(sets(joined.clone()), [("descriptors".to_owned(), vec![file])]);
+        for (refused, remedy) in [
+            (ExperimentFlags { descriptors: None, ..joined.clone() }, "--descriptors"),
+            (ExperimentFlags { descriptors: Some("stored:d".into()), ..joined.clone() }, "imported"),
+            (ExperimentFlags { descriptor_template: Some("{}".to_owned()), ..joined }, "{clause}"),
+        ] {
+            let message = Experiment::from_flags(&refused).unwrap_err().to_string();
+            assert!(message.contains("--descriptor-template") && message.contains(remedy), "{message}");
+        }
         for (named, is_text) in [
             ("a photo of a {}.", true),
             ("{c}", true),
@@ -768,6 +839,38 @@ mod tests {
             let flags = ExperimentFlags { templates: Some(named.into()), ..none.clone() };
             assert_eq!(sets(flags), [("templates".to_owned(), vec![set])]);
         }
+    }
+
+    #[test]
+    fn descriptors_alone_are_aggregated_as_dclip_does_unless_somebody_says_how() {
+        let flags = ExperimentFlags {
+            checkpoint: Some("demo".into()),
+            images: Some("photos".into()),
+            templates: Some("t.txt".into()),
+            descriptors: Some("d.json".into()),
+            ..Default::default()
+        };
+        let aggregations = |experiment: Experiment| {
+            let of = |strategy: StrategyChoice| (strategy.aggregation, strategy.aggregates_as_dclip);
+            experiment.strategies.into_iter().map(of).collect::<Vec<_>>()
+        };
+        let (mean, similarity) = (Aggregation::Mean, Aggregation::SimilarityMean);
+        let of = |flags: &ExperimentFlags| aggregations(Experiment::from_flags(flags).unwrap());
+        assert_eq!(of(&flags), [(mean, false), (similarity, true)]);
+        for chosen in Aggregation::ALL {
+            assert_eq!(
+                of(&ExperimentFlags { aggregation: Some(chosen), ..flags.clone() }),
+                [(chosen, false); 2]
+            );
+        }
+        let in_file = |strategy: &str| {
+            let text = format!("checkpoint = 'a'\nimages = 'b'\n[[strategy]]\nname = 'x'\n{strategy}");
+            aggregations(parse(&text).unwrap())[0]
+        };
+        assert_eq!(in_file("descriptors = 'd'\n"), (similarity, true));
+        assert_eq!(in_file("descriptors = 'd'\naggregation = 'mean'\n"), (mean, false));
+        assert_eq!(in_file("descriptors = 'd'\ncupl = 'c'\n"), (mean, false));
+        assert_eq!(in_file("cupl = 'c'\n"), (mean, false));
     }
 
     #[test]

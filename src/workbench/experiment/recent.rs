@@ -69,6 +69,7 @@ impl Origin {
                 templates: flags.templates.map(absolute),
                 cupl: flags.cupl.map(absolute),
                 descriptors: flags.descriptors.map(absolute),
+                descriptor_template: flags.descriptor_template,
                 aggregation: flags.aggregation,
             })),
         }

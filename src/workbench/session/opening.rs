@@ -282,6 +282,13 @@ fn open_strategy(
     }
     let strategy = Strategy { name: choice.name.clone(), prompt_sets: sets, aggregation: choice.aggregation };
     let resolved = strategy.resolve(classes).map_err(in_strategy)?;
+    if choice.aggregates_as_dclip {
+        notes.warnings.push(format!(
+            "strategy {:?}: its prompts are descriptors, which are aggregated as DCLIP does: similarity-mean, where templates and CuPL \
+             prompts have mean; --aggregation (aggregation in an experiment) says otherwise",
+            choice.name
+        ));
+    }
     Ok(OpenStrategy {
         name: choice.name.clone(),
         aggregation: choice.aggregation,
@@ -344,7 +351,8 @@ fn few_named(per_class: &[Vec<String>], class_names: &[String]) -> Option<String
     })
 }
 
-pub(in crate::workbench) fn open_prompt_set(
+/// Reads a prompt set for a strategy.
+pub fn open_prompt_set(
     choice: &PromptSetChoice,
     store: &Store,
     strategy: &str,
