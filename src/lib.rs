@@ -24,7 +24,7 @@ pub mod store;
 pub mod http;
 pub mod message;
 mod name_folding;
-pub mod patience;
+pub mod retry;
 mod pickle;
 pub mod temporary_file;
 pub mod terminal_text;

@@ -825,7 +825,7 @@ pub struct MissesArguments {
     /// Only images that were taken for this class by --strategy
     #[arg(long, value_name = "NAME", requires = "class")]
     pub predicted: Option<String>,
-    /// Whose predictions --predicted means [default: B]; they are shown too
+    /// ConfusionSource predictions --predicted means [default: B]; they are shown too
     #[arg(long, value_name = "NAME", requires = "predicted")]
     pub strategy: Option<String>,
     /// Only images with this in their path, ignoring case

@@ -67,7 +67,7 @@ pub fn run(
     let format = command.format;
     match class {
         Some(class) => {
-            let block = Block::new(&session, count, class, command.most.unwrap_or(BLOCK));
+            let block = BlockReport::new(&session, count, class, command.most.unwrap_or(BLOCK));
             block.print(format, output)?;
         }
         None => {
@@ -240,7 +240,7 @@ fn print_changes(
 }
 
 /// The part of the confusion matrix around a class.
-struct Block<'a> {
+struct BlockReport<'a> {
     session: &'a Session,
     count: Count,
     /// The classes in it, the one in question first.
@@ -256,7 +256,7 @@ struct BlockPart<'a, R, O> {
     others: O,
 }
 
-impl<'a> Block<'a> {
+impl<'a> BlockReport<'a> {
     fn new(session: &'a Session, count: Count, class: usize, size: usize) -> Self {
         let evaluation = |strategy: usize| &session.strategies[strategy].evaluation;
         let classes = match count {

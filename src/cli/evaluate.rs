@@ -7,7 +7,7 @@ use super::experiment::{Opened, introduce, outcome};
 use super::output::{Output, warn};
 use super::table::{percent, points};
 use super::{CommandError, Outcome};
-use crate::workbench::{PredictionTable, RANKED, Session, SessionOptions, Unfinished, benchmark_lines, json};
+use crate::workbench::{PredictionTable, RANKED, Session, SessionOptions, AtomicFile, benchmark_lines, json};
 
 pub fn run(
     command: &EvaluateArguments,
@@ -19,7 +19,7 @@ pub fn run(
         let problem = "a Parquet file is no text for a terminal: name a file with --out FILE";
         return Err(CommandError::Usage(problem.into()));
     }
-    let file = command.out.as_deref().map(Unfinished::begin).transpose()?;
+    let file = command.out.as_deref().map(AtomicFile::begin).transpose()?;
     let opened = Opened::with_strategies(&command.experiment, &command.strategies, global)?;
     let is_predictions = matches!(command.format, EvaluationFormat::Jsonl | EvaluationFormat::Parquet);
     let ranked = match (shows_ranked(command), command.top_k) {

@@ -26,11 +26,11 @@ pub struct Pair {
 
 impl Opened {
     pub fn new(arguments: &ExperimentArguments, global: &Global) -> Result<Self, CommandError> {
-        Self::of(arguments.experiment()?, global)
+        Self::from_experiment(arguments.experiment()?, global)
     }
 
     /// The same for an experiment that was put together elsewhere.
-    pub fn of(mut experiment: Experiment, global: &Global) -> Result<Self, CommandError> {
+    pub fn from_experiment(mut experiment: Experiment, global: &Global) -> Result<Self, CommandError> {
         let cancel = cancel_on_signals()?;
         // Only screens show those of the experiment; the command `controls` says itself which it wants.
         experiment.controls.clear();

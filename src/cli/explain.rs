@@ -36,7 +36,7 @@ pub fn run(
             (path.display().to_string(), strategies.map(explain).collect::<Result<Vec<_>, _>>()?)
         }
     };
-    let answer = Answer { session: &session, image, explanations };
+    let answer = ExplanationReport { session: &session, image, explanations };
     match command.format {
         Format::Table => answer.print(output)?,
         Format::Json => output.session_json(&session, answer.report(), &[])?,
@@ -46,7 +46,7 @@ pub fn run(
 }
 
 /// An image with its explanations.
-struct Answer<'a> {
+struct ExplanationReport<'a> {
     session: &'a Session,
     /// Its name or path.
     image: String,
@@ -109,7 +109,7 @@ struct RemovedPart<'a> {
     prompt: &'a str,
 }
 
-impl<'a> Answer<'a> {
+impl<'a> ExplanationReport<'a> {
     fn class(&self, class: usize) -> &'a str {
         &self.session.classes[class]
     }

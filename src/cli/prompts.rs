@@ -11,7 +11,7 @@ use crate::prompts::{PromptSet, PromptSetContent};
 use crate::store::Store;
 use crate::workbench::generation::{GeneratedSentence, kept_sentences, token_counter};
 use crate::workbench::{
-    CheckpointChoice, PromptChange, PromptHistory, Unfinished, split_reference, stored_prompt_set,
+    CheckpointChoice, PromptChange, PromptHistory, AtomicFile, split_reference, stored_prompt_set,
     unknown_prompt_set,
 };
 
@@ -69,12 +69,12 @@ pub fn run(command: PromptsCommand, global: &Global, output: &mut Output) -> Res
                 .flat_map(|(class, sentences)| sentences.iter().map(move |sentence| (class, sentence)))
                 .map(|(class, sentence)| provenance(class, sentence).to_string())
                 .collect();
-            Unfinished::begin(&out)?.finish(format!("{}\n", lines.join("\n")).as_bytes())?;
+            AtomicFile::begin(&out)?.finish(format!("{}\n", lines.join("\n")).as_bytes())?;
             output.line(&format!("{}: {} sentences", out.display(), lines.len()))?;
         }
         PromptsCommand::Export { set, out, form: SetForm::Cupl } => {
             let (set, _) = stored(&store, &set)?;
-            Unfinished::begin(&out)?.finish(set.to_json().as_bytes())?;
+            AtomicFile::begin(&out)?.finish(set.to_json().as_bytes())?;
             output.line(&format!("{}: {}", out.display(), describe(&set)))?;
         }
         PromptsCommand::Remove { set } => {
@@ -205,7 +205,7 @@ fn show(store: &Store, command: &ShowPromptsArguments, output: &mut Output) -> R
             wanted
         }
     };
-    let history = PromptHistory::of(&set.name, &version, store)?;
+    let history = PromptHistory::from_store(&set.name, &version, store)?;
     match command.format {
         Format::Json => output.json(&json!({
             "name": set.name,

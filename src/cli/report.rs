@@ -6,7 +6,7 @@ use super::arguments::{ExperimentArguments, FlagArguments, Global, PairArguments
 use super::experiment::{Opened, outcome};
 use super::output::Output;
 use super::{CommandError, Outcome};
-use crate::workbench::{HtmlReport, SessionOptions, Unfinished};
+use crate::workbench::{HtmlReport, SessionOptions, AtomicFile};
 
 /// Pictures in the gallery unless somebody says otherwise.
 pub const DEFAULT_GALLERY: usize = 24;
@@ -20,7 +20,7 @@ pub fn run(command: &ReportArguments, global: &Global, output: &mut Output) -> R
     // A place that cannot be written to is found before a long wait.
     let file = match command.out.as_os_str() == STANDARD_OUTPUT {
         true => None,
-        false => Some(Unfinished::begin(&command.out)?),
+        false => Some(AtomicFile::begin(&command.out)?),
     };
     let session = opened.evaluate(SessionOptions::default())?;
     let report = HtmlReport {

@@ -17,7 +17,7 @@ pub fn run(command: &VerifyArguments, global: &Global, output: &mut Output) -> R
     let published = results.find(command.model.as_deref().unwrap_or(&name), &command.dataset)?;
     let mut experiment = Experiment::from_flags(&command.flags()).map_err(WorkbenchError::from)?;
     experiment.precision = command.precision;
-    let opened = Opened::of(experiment, global)?;
+    let opened = Opened::from_experiment(experiment, global)?;
     let session = opened.evaluate(SessionOptions::default())?;
     let verification = opened.workbench.verify(&session, published, command.within);
     match command.format {

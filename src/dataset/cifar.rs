@@ -109,12 +109,12 @@ impl Kind {
 
 /// A dataset and how it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Form {
+pub(super) struct CifarForm {
     kind: Kind,
     version: Version,
 }
 
-impl Form {
+impl CifarForm {
     /// The binary versions first.
     fn all() -> impl Iterator<Item = Self> {
         [Version::Binary, Version::Python]
@@ -204,7 +204,7 @@ impl Dataset {
     /// When a file cannot be read, or the options do not fit.
     pub(super) fn from_cifar_folder(
         folder: &Path,
-        form: Form,
+        form: CifarForm,
         wanted: Option<&str>,
         options: &DatasetOptions,
     ) -> Result<Dataset, DatasetError> {
@@ -327,7 +327,7 @@ struct Unpacked {
     /// All splits, that for testing first.
     splits: Vec<&'static str>,
     parts: Vec<Part>,
-    names: Option<(Form, Vec<String>)>,
+    names: Option<(CifarForm, Vec<String>)>,
 }
 
 /// Unpacks the files of records of a split, and the class names.
@@ -343,7 +343,7 @@ fn unpack(path: &Path, split: &str) -> io::Result<Unpacked> {
                 parts.push(Part { name, of, file });
             }
             files.push(of);
-        } else if let Some(form) = Form::all().find(|form| form.names_file() == name) {
+        } else if let Some(form) = CifarForm::all().find(|form| form.names_file() == name) {
             names = Some((form, form.class_names(&mut entry)?));
         }
     }
@@ -356,7 +356,7 @@ fn unpack(path: &Path, split: &str) -> io::Result<Unpacked> {
 
 fn from_parts(
     path: &Path,
-    form: Form,
+    form: CifarForm,
     parts: Vec<Part>,
     names: Vec<String>,
     options: &DatasetOptions,
@@ -389,15 +389,15 @@ fn from_parts(
             source: PictureSource::Member { archive: Arc::clone(&archive), member: first + record },
         }));
     }
-    let mut dataset = Dataset::of_found(path, path.parent().unwrap_or(path), found, options)?;
+    let mut dataset = Dataset::from_found(path, path.parent().unwrap_or(path), found, options)?;
     dataset.name = kind.name().to_owned();
     Ok(dataset)
 }
 
 /// The folder with the records: itself, or one of those that the authors' archives unpack to.
-pub(super) fn folder_of(root: &Path) -> Option<(PathBuf, Form)> {
-    let itself = Form::all().map(|form| (root.to_owned(), form));
-    let below = Form::all().map(|form| (root.join(form.kind.folder_name(form.version)), form));
+pub(super) fn folder_of(root: &Path) -> Option<(PathBuf, CifarForm)> {
+    let itself = CifarForm::all().map(|form| (root.to_owned(), form));
+    let below = CifarForm::all().map(|form| (root.join(form.kind.folder_name(form.version)), form));
     itself.chain(below).find(|(folder, form)| form.is_in(folder))
 }
 
@@ -473,9 +473,9 @@ mod tests {
         [&b"\x80\x02}"[..], &key, b"](", &names, b"es."].concat()
     }
 
-    const CIFAR100: Form = Form { kind: Kind::Cifar100, version: Version::Binary };
+    const CIFAR100: CifarForm = CifarForm { kind: Kind::Cifar100, version: Version::Binary };
 
-    fn files(form: Form) -> Vec<(&'static str, Vec<u8>)> {
+    fn files(form: CifarForm) -> Vec<(&'static str, Vec<u8>)> {
         let kind = form.kind;
         match (kind, form.version) {
             (Kind::Cifar10, Version::Binary) => vec![
@@ -503,7 +503,7 @@ mod tests {
         }
     }
 
-    fn archive(form: Form, path: &Path, wanted: &dyn Fn(&str) -> bool) {
+    fn archive(form: CifarForm, path: &Path, wanted: &dyn Fn(&str) -> bool) {
         let file = flate2::write::GzEncoder::new(File::create(path).unwrap(), flate2::Compression::fast());
         let mut builder = tar::Builder::new(file);
         for (name, content) in files(form).into_iter().filter(|(name, _)| wanted(name)) {
@@ -522,7 +522,7 @@ mod tests {
 
     #[test]
     fn folder_and_archive_of_both_versions_give_the_same_images() {
-        for form in Form::all().filter(|form| form.kind == Kind::Cifar10) {
+        for form in CifarForm::all().filter(|form| form.kind == Kind::Cifar10) {
             let folder = tempfile::tempdir().unwrap();
             let unpacked = folder.path().join(form.kind.folder_name(form.version));
             std::fs::create_dir(&unpacked).unwrap();
@@ -561,7 +561,7 @@ mod tests {
     #[test]
     fn an_archive_of_training_images_alone_has_these() {
         let folder = tempfile::tempdir().unwrap();
-        for form in Form::all() {
+        for form in CifarForm::all() {
             let packed = folder.path().join("train-only.tar.gz");
             archive(form, &packed, &|name| !name.starts_with("test"));
             let dataset = Dataset::open(&packed, &DatasetOptions::default()).unwrap();
@@ -573,7 +573,7 @@ mod tests {
     #[test]
     fn other_pickles_are_refused_in_words() {
         let folder = tempfile::tempdir().unwrap();
-        let form = Form { kind: Kind::Cifar10, version: Version::Python };
+        let form = CifarForm { kind: Kind::Cifar10, version: Version::Python };
         for (name, content) in files(form) {
             std::fs::write(folder.path().join(name), content).unwrap();
         }
@@ -598,7 +598,7 @@ mod tests {
     #[test]
     fn of_two_labels_the_fine_one_counts() {
         let folder = tempfile::tempdir().unwrap();
-        for form in Form::all().filter(|form| form.kind == Kind::Cifar100) {
+        for form in CifarForm::all().filter(|form| form.kind == Kind::Cifar100) {
             let packed = folder.path().join("cifar-100.tar.gz");
             archive(form, &packed, &|_| true);
             let dataset = Dataset::open(&packed, &DatasetOptions::default()).unwrap();

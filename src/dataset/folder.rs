@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::class_folders::{ClassFolders, is_junk};
-use super::companion::is_about_all;
+use super::sidecar::is_about_all;
 use super::error::DatasetError;
 use super::label::Label;
 use super::labels::Found;
@@ -84,7 +84,7 @@ impl Dataset {
             found.further.push(label);
         }
         (found.skipped, found.ignored) = (listed.skipped, listed.ignored);
-        let mut dataset = Self::of_found(root, root, found, options)?;
+        let mut dataset = Self::from_found(root, root, found, options)?;
         // By class and then by name.
         dataset.images.sort_by_key(|image| image.label);
         dataset.name = name_of(root);

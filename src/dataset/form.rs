@@ -27,7 +27,7 @@ enum DatasetForm {
     /// Parquet files.
     Parquet(Vec<PathBuf>),
     /// The folder of CIFAR-10 or CIFAR-100.
-    CifarFolder(PathBuf, cifar::Form),
+    CifarFolder(PathBuf, cifar::CifarForm),
     /// The archive of one of them.
     CifarArchive(PathBuf),
 }

@@ -66,7 +66,7 @@ impl Label {
     ///
     /// # Errors
     /// What it is instead, in words.
-    pub(super) fn of_json(value: &Value) -> Result<Label, String> {
+    pub(super) fn from_json(value: &Value) -> Result<Label, String> {
         match value {
             Value::Null => Ok(Label::Missing),
             Value::String(text) => Ok(Label::text(text)),
@@ -88,7 +88,7 @@ impl Label {
 
     /// The label in the fields of a JSON object, with its name if that is another field; nothing where no field is called as
     /// labels are.
-    pub(super) fn of_fields(fields: &Map<String, Value>) -> Option<Result<(Label, Option<String>), String>> {
+    pub(super) fn from_fields(fields: &Map<String, Value>) -> Option<Result<(Label, Option<String>), String>> {
         let keys: Vec<&String> = fields.keys().collect();
         let label = |place: usize| Self::of_json(&fields[keys[place]]);
         let is_number = |place| label(place).is_ok_and(|label| label.number().is_some());
@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn json_says_labels_in_many_ways() {
-        let of = |json: &str| Label::of_json(&serde_json::from_str(json).unwrap());
+        let of = |json: &str| Label::from_json(&serde_json::from_str(json).unwrap());
         assert_eq!(of("3"), Ok(Label::Number(3)));
         assert_eq!(of("3.0").map(|label| label.number()), Ok(Some(3)));
         assert_eq!(of("\" cat \""), Ok(Label::Text("cat".to_owned())));

@@ -66,7 +66,7 @@ impl Dataset {
     /// # Errors
     /// When no image has a label, a label cannot be meant, two images have one name, there are fewer than two classes, or the
     /// options do not fit.
-    pub(super) fn of_found(
+    pub(super) fn from_found(
         path: &Path,
         place: &Path,
         found: Found,
@@ -744,7 +744,7 @@ mod tests {
             names: names.map(|names| (texts(names), "names.txt".to_owned())),
             ..Found::default()
         };
-        Dataset::of_found(Path::new("set"), Path::new("no/such/place"), found, options)
+        Dataset::from_found(Path::new("set"), Path::new("no/such/place"), found, options)
     }
 
     /// The class names, and that of each image or why it is left out.
@@ -845,7 +845,7 @@ mod tests {
                 ..Found::default()
             };
             let (path, place) = (Path::new("set"), Path::new("no/such/place"));
-            Dataset::of_found(path, place, found, &DatasetOptions::default())
+            Dataset::from_found(path, place, found, &DatasetOptions::default())
                 .map(|dataset| dataset.class_names())
                 .map_err(|error| error.to_string())
         };
@@ -1077,7 +1077,7 @@ mod tests {
         };
         let place = Path::new("no/such/place");
         let message =
-            Dataset::of_found(Path::new("set"), place, found, &DatasetOptions::default()).unwrap_err();
+            Dataset::from_found(Path::new("set"), place, found, &DatasetOptions::default()).unwrap_err();
         assert!(message.to_string().contains("two images called \"a\""), "{message}");
     }
 

@@ -58,7 +58,7 @@ impl Dataset {
             found.skipped.push(SkippedImage { name: path, reason });
             found.further.push(label);
         }
-        let mut dataset = Self::of_found(file, root, found, options)?;
+        let mut dataset = Self::from_found(file, root, found, options)?;
         dataset.splits = splits;
         dataset.notes.extend(note);
         Ok(dataset)

@@ -264,7 +264,7 @@ fn of_json(file: &Path, text: &str) -> Result<Rows, DatasetError> {
             }
             for (number, (path, label)) in pairs.into_iter().enumerate() {
                 let label =
-                    Label::of_json(&label).map_err(|problem| in_line(1)(format!("{path:?}: {problem}")))?;
+                    Label::from_json(&label).map_err(|problem| in_line(1)(format!("{path:?}: {problem}")))?;
                 found.rows.push(Row { line: number + 1, path, label, name: None, split: None });
             }
         }
@@ -286,7 +286,7 @@ fn of_object(line: usize, object: &Map<String, Value>) -> Result<Row, String> {
         }
         None => return Err(format!("no key \"path\"; these mean it too: {}", PATHS[1..].join(", "))),
     };
-    let (label, name) = Label::of_fields(object)
+    let (label, name) = Label::from_fields(object)
         .ok_or_else(|| format!("no key \"label\"; these mean it too: {}", LABELS[1..].join(", ")))??;
     let split = place(&SPLITS, &keys).and_then(|at| object[keys[at]].as_str()).map(str::to_owned);
     Ok(Row { line, path, label, name, split })

@@ -20,7 +20,7 @@
 //! | `table.rs` | rows of CSV and TSV files |
 //! | `class_names.rs` | a map from folder names to class names |
 //! | `synsets.rs` | what ImageNet's folders are called |
-//! | `companion.rs` | files beside the images that are about all of them |
+//! | `sidecar.rs` | files beside the images that are about all of them |
 //! | `classes.rs` | the ordered classes that labels point to |
 //! | `picture/` | the bytes of one image and their pixels |
 //!
@@ -32,7 +32,7 @@ mod cifar_pickle;
 mod class_folders;
 mod class_names;
 mod classes;
-mod companion;
+mod sidecar;
 mod error;
 mod field_names;
 mod folder;
@@ -44,7 +44,7 @@ mod manifest_rows;
 mod parquet;
 pub mod picture;
 mod picture_list;
-mod sheets;
+mod demo_sheets;
 mod split;
 mod synsets;
 mod table;
@@ -58,11 +58,11 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 pub use class_names::ClassNameMap;
-pub use companion::templates_beside;
+pub use sidecar::templates_beside;
 pub use error::DatasetError;
 pub use folder::{PicturesBelow, list_pictures, pictures_below};
 pub use picture::{Picture, PictureArchive, PictureError, PictureHeader, PictureSource};
-pub use sheets::SheetClass;
+pub use demo_sheets::SheetClass;
 pub use split::Splits;
 
 /// Images with a class each, and the ordered classes. There are at least two classes and one image; image names differ.

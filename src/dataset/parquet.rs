@@ -253,7 +253,7 @@ impl Dataset {
                 source: PictureSource::Member { archive: Arc::clone(&archive), member },
             }));
         }
-        let mut dataset = Dataset::of_found(path, path.parent().unwrap_or(path), found, options)?;
+        let mut dataset = Dataset::from_found(path, path.parent().unwrap_or(path), found, options)?;
         dataset.notes.extend(note);
         dataset.splits = splits;
         Ok(dataset)

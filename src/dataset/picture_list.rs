@@ -120,7 +120,7 @@ impl Dataset {
             found.further.push(label);
         }
         found.notes.push(format!("labels come from {}", list.file.display()));
-        Self::of_found(&list.folder, &list.folder, found, options)
+        Self::from_found(&list.folder, &list.folder, found, options)
     }
 }
 

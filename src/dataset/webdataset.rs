@@ -18,7 +18,7 @@ use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 
 use super::class_names::a_line_each;
-use super::companion::{CLASS_NAMES, companion};
+use super::sidecar::{CLASS_NAMES, sidecar};
 use super::error::DatasetError;
 use super::field_names::{LABELS, PICTURES, place};
 use super::folder::{is_foreign_picture, is_picture};
@@ -62,7 +62,7 @@ impl PictureArchive for Shard {
 
 /// A member of a shard that belongs to a sample.
 #[derive(Clone, Copy)]
-struct Place {
+struct MemberRange {
     offset: u64,
     length: u64,
 }
@@ -77,9 +77,9 @@ struct Member {
 }
 
 enum Part {
-    Picture(Place),
+    Picture(MemberRange),
     /// A picture that cannot be decoded, by its ending.
-    ForeignPicture(Place),
+    ForeignPicture(MemberRange),
     /// Numbers or a Python object, which may stand for a picture.
     Array,
     Label(LabelPart),
@@ -97,7 +97,7 @@ struct LabelPart {
 #[derive(Default)]
 struct Index {
     /// Name and place of the pictures of this shard.
-    pictures: Vec<(String, Place)>,
+    pictures: Vec<(String, MemberRange)>,
     /// One a picture, with how good a place it was found in.
     labels: Vec<(usize, Label)>,
     names: NamesOfNumbers,
@@ -197,7 +197,7 @@ impl Dataset {
         found.skipped.extend(missing_samples(shards, &found));
         found.names = class_names(first)?;
         found.names_of_numbers = names;
-        Self::of_found(first, folder, found, options)
+        Self::from_found(first, folder, found, options)
     }
 }
 
@@ -397,7 +397,7 @@ fn member<R: Read>(entry: &mut tar::Entry<'_, R>, run: usize) -> io::Result<Opti
     let Some((_, _, field)) = parts_of(&name) else { return Ok(None) };
     let field = field.to_lowercase();
     let ending = field.rsplit('.').next().unwrap_or_default();
-    let place = Place { offset: entry.raw_file_position(), length: entry.size() };
+    let place = MemberRange { offset: entry.raw_file_position(), length: entry.size() };
     let part = if is_picture(Path::new(&name)) {
         Part::Picture(place)
     } else if is_foreign_picture(Path::new(&name)) {
@@ -448,9 +448,9 @@ fn json_label(text: &str) -> Option<Result<(Label, Option<String>), String>> {
         Err(error) => return Some(Err(format!("its .json cannot be read: {error}"))),
     };
     let Value::Object(fields) = &value else {
-        return Some(Label::of_json(&value).map(|label| (label, None)));
+        return Some(Label::from_json(&value).map(|label| (label, None)));
     };
-    Label::of_fields(fields)
+    Label::from_fields(fields)
 }
 
 impl Index {
@@ -481,7 +481,7 @@ impl Index {
 
     fn take_one(&mut self, key: &str, members: &[&Member], shard: &str) {
         let is_apart = members.iter().any(|member| member.run != members[0].run);
-        let (mut pictures, mut labels): (Vec<(&Member, Place)>, Vec<&LabelPart>) = (Vec::new(), Vec::new());
+        let (mut pictures, mut labels): (Vec<(&Member, MemberRange)>, Vec<&LabelPart>) = (Vec::new(), Vec::new());
         let mut foreign = Vec::new();
         for &member in members {
             match &member.part {
@@ -580,7 +580,7 @@ fn stem(name: &str) -> &str {
 
 /// The lines of `classnames.txt` beside a shard or a folder above it.
 fn class_names(shard: &Path) -> Result<Option<(Vec<String>, String)>, DatasetError> {
-    match companion(shard.parent().unwrap_or(Path::new("")), CLASS_NAMES) {
+    match sidecar(shard.parent().unwrap_or(Path::new("")), CLASS_NAMES) {
         Some(file) => Ok(Some((a_line_each(&file)?, file.display().to_string()))),
         None => Ok(None),
     }

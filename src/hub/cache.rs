@@ -285,7 +285,7 @@ mod tests {
     const COMMIT: &str = "3d74acf9a28c67741b2f4f2ea7635f0aaf6f0268";
 
     fn checksum() -> Checksum {
-        Checksum::of_etag(&"a".repeat(64)).unwrap()
+        Checksum::from_etag(&"a".repeat(64)).unwrap()
     }
 
     fn repository(text: &str) -> Repository {

@@ -24,7 +24,7 @@ pub enum Checksum {
 
 impl Checksum {
     /// The checksum that an `ETag` is, if it is one.
-    pub fn of_etag(etag: &str) -> Option<Self> {
+    pub fn from_etag(etag: &str) -> Option<Self> {
         let text = etag.trim().trim_start_matches("W/").trim_matches('"').to_ascii_lowercase();
         match text.len() {
             64 if is_hex(&text) => Some(Self::Sha256(text)),
@@ -93,7 +93,7 @@ mod tests {
         let path = dir.path().join("hello");
         std::fs::write(&path, "hello\n").unwrap();
         for etag in [format!("\"{SHA256}\""), format!("W/\"{GIT}\"")] {
-            let checksum = Checksum::of_etag(&etag).unwrap();
+            let checksum = Checksum::from_etag(&etag).unwrap();
             let mut read = Vec::new();
             let measured = checksum.measure(&path, &mut |bytes| {
                 read.push(bytes);
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn other_etags_are_no_checksums() {
         for etag in ["", "\"abc\"", "\"../../etc/passwd\"", &"g".repeat(64), &format!("{GIT}-2")] {
-            assert_eq!(Checksum::of_etag(etag), None, "{etag}");
+            assert_eq!(Checksum::from_etag(etag), None, "{etag}");
         }
     }
 }

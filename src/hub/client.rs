@@ -17,7 +17,7 @@ use super::listing::{Listing, RemoteFile};
 use super::repository::Repository;
 use super::settings::HubSettings;
 use crate::http::{self, Limit, NoAgent};
-use crate::patience::{self, GLANCE};
+use crate::retry::{self, POLL_INTERVAL};
 
 /// How long a server may say nothing.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -119,10 +119,10 @@ impl Attempts<'_> {
         };
         // A hasher of the standard library is seeded anew for each process and use.
         let chance = std::hash::RandomState::new().hash_one(self.made) as f64 / u64::MAX as f64;
-        let Some(wait) = patience::wait(self.settings.backoff, self.made, asked_for, chance) else {
+        let Some(wait) = retry::wait(self.settings.backoff, self.made, asked_for, chance) else {
             return Err(error.after(self.made));
         };
-        if patience::pause(wait, is_cancelled) { Ok(()) } else { Err(HubError::Cancelled) }
+        if retry::pause(wait, is_cancelled) { Ok(()) } else { Err(HubError::Cancelled) }
     }
 }
 
@@ -192,7 +192,7 @@ impl Client {
         Ok(RemoteFile {
             name: name.to_owned(),
             size: either("x-linked-size", "content-length").and_then(|size| size.trim().parse().ok()),
-            checksum: either("x-linked-etag", "etag").and_then(Checksum::of_etag),
+            checksum: either("x-linked-etag", "etag").and_then(Checksum::from_etag),
         })
     }
 
@@ -289,7 +289,7 @@ impl Client {
             None => answer.message(is_cancelled)?,
         };
         let retry_after =
-            answer.header("retry-after").and_then(|text| patience::retry_after(text, SystemTime::now()));
+            answer.header("retry-after").and_then(|text| retry::retry_after(text, SystemTime::now()));
         let repository = request.repository.clone();
         let page = self.page(&repository, false);
         let with_token = self.settings.token.is_some();
@@ -299,7 +299,7 @@ impl Client {
             (status, _) if !is_hub && (400..500).contains(&status) => {
                 return Err(Failure::Passing(HubError::Refused { url, status, reason }));
             }
-            (status, _) if patience::is_worth_another_try(status) => {
+            (status, _) if retry::is_worth_another_try(status) => {
                 let busy = HubError::Busy { url, status, reason, attempts: 1, retry_after };
                 return Err(Failure::Passing(busy));
             }
@@ -412,7 +412,7 @@ fn next_piece(pieces: &Receiver<Piece>, is_cancelled: IsCancelled<'_>) -> Result
         if is_cancelled() {
             return Err(HubError::Cancelled);
         }
-        match pieces.recv_timeout(GLANCE) {
+        match pieces.recv_timeout(POLL_INTERVAL) {
             Ok(piece) => return Ok(piece),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => {

@@ -10,10 +10,10 @@ use super::checksum::Checksum;
 use super::client::{Answer, Client, Failure, IsCancelled};
 use super::error::HubError;
 use super::repository::Repository;
-use crate::patience::GLANCE;
+use crate::retry::POLL_INTERVAL;
 
 /// A file to download.
-pub struct Wanted<'a> {
+pub struct WantedFile<'a> {
     pub repository: &'a Repository,
     pub commit: &'a str,
     pub name: &'a str,
@@ -53,7 +53,7 @@ enum Received {
 pub fn download(
     client: &Client,
     blob: &Blob,
-    wanted: &Wanted<'_>,
+    wanted: &WantedFile<'_>,
     on_step: &mut dyn FnMut(Step),
     is_cancelled: IsCancelled<'_>,
 ) -> Result<u64, HubError> {
@@ -65,7 +65,7 @@ pub fn download(
         if is_cancelled() {
             return Err(HubError::Cancelled);
         }
-        thread::sleep(GLANCE);
+        thread::sleep(POLL_INTERVAL);
     };
     let mut received = 0;
     let mut is_second = false;
@@ -96,7 +96,7 @@ pub fn download(
 fn fill(
     client: &Client,
     blob: &Blob,
-    wanted: &Wanted<'_>,
+    wanted: &WantedFile<'_>,
     received: &mut u64,
     on_step: &mut dyn FnMut(Step),
     is_cancelled: IsCancelled<'_>,
@@ -191,7 +191,7 @@ fn content_range(header: &str) -> Option<(u64, Option<u64>)> {
 /// What is wrong with the checksum of what came, if it is wrong.
 fn wrong_checksum(
     path: &Path,
-    wanted: &Wanted<'_>,
+    wanted: &WantedFile<'_>,
     on_step: &mut dyn FnMut(Step),
     is_cancelled: IsCancelled<'_>,
 ) -> Result<Option<String>, HubError> {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::repository::Repository;
-use crate::patience::asks_to_wait;
+use crate::retry::asks_to_wait;
 
 /// An error of this module. Its `Display` is complete: it names the repository, the file or the address, says what is
 /// wrong and what to do.
@@ -74,7 +74,7 @@ pub enum HubError {
         /// How often it was tried.
         attempts: u32,
     },
-    /// The server is overloaded, or asks for patience.
+    /// The server is overloaded, or asks for retry.
     #[error("{url}: the server answers {status}{}{}{}; run it again later: it goes on where it was", reason_of(reason), tried(*attempts), asks_to_wait(*retry_after))]
     Busy {
         /// What was asked for.

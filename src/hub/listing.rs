@@ -26,7 +26,7 @@ pub struct RemoteFile {
 }
 
 #[derive(Deserialize)]
-struct Answer {
+struct Listing {
     sha: String,
     siblings: Vec<Sibling>,
 }
@@ -53,7 +53,7 @@ impl Listing {
     /// # Errors
     /// What is wrong with it, in words.
     pub fn parse(text: &[u8]) -> Result<Self, String> {
-        let answer: Answer = serde_json::from_slice(text).map_err(|error| error.to_string())?;
+        let answer: Listing = serde_json::from_slice(text).map_err(|error| error.to_string())?;
         if !is_commit(&answer.sha) {
             return Err(format!("its commit is {:?}", answer.sha));
         }
@@ -66,7 +66,7 @@ impl Listing {
             RemoteFile {
                 name: sibling.rfilename,
                 size,
-                checksum: checksum.and_then(|checksum| Checksum::of_etag(&checksum)),
+                checksum: checksum.and_then(|checksum| Checksum::from_etag(&checksum)),
             }
         });
         Ok(Self { commit: answer.sha, files: files.collect() })

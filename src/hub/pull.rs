@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::cache::{Cache, Snapshot, is_placed, length};
 use super::checksum::Checksum;
 use super::client::{Client, IsCancelled};
-use super::download::{self, Step, Transfer, Wanted};
+use super::download::{self, Step, Transfer, WantedFile};
 use super::error::HubError;
 use super::files::{self, Form};
 use super::listing::{Listing, RemoteFile};
@@ -220,7 +220,7 @@ impl Hub {
                 });
             };
             let wanted =
-                Wanted { repository, commit: &plan.commit, name: &file.name, size: file.size, checksum };
+                WantedFile { repository, commit: &plan.commit, name: &file.name, size: file.size, checksum };
             let received = download::download(&self.client, &blob, &wanted, &mut on_step, is_cancelled)?;
             self.cache.place(repository, &plan.commit, &file.name, &blob)?;
             sum = Transfer { done: others.done + file.size, received: others.received + received };

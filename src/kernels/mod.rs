@@ -28,7 +28,7 @@ mod tile;
 mod x86;
 
 pub use attention::{Attention, AttentionBuffers, Queries, Segment};
-pub use product::{PackedRows, PackedWeights, Store};
+pub use product::{PackedRows, PackedWeights, Accumulate};
 pub use rows::{exp_sum, gelu, gelu_tanh, layer_norm, quick_gelu};
 
 use serde::{Deserialize, Serialize};
@@ -101,7 +101,7 @@ impl Cpu {
         let bytes = match (x86::Amx::detect(), x86::Vnni::detect()) {
             (Some(amx), _) => Bytes::Amx(amx),
             (None, Some(vnni)) => Bytes::Vnni(vnni),
-            (None, None) => pairs::Pairs::of(arch).map_or(Bytes::None, Bytes::Pairs),
+            (None, None) => pairs::Pairs::from_arch(arch).map_or(Bytes::None, Bytes::Pairs),
         };
         #[cfg(not(target_arch = "x86_64"))]
         let bytes = Bytes::None;
@@ -141,7 +141,7 @@ impl Cpu {
             let v4 = pulp::x86::V4::try_new().map(pulp::Arch::V4);
             for arch in v3.into_iter().chain(v4) {
                 all.push(Self { arch, ..Self::plain() });
-                all.extend(pairs::Pairs::of(arch).map(|pairs| Self { arch, bytes: Bytes::Pairs(pairs) }));
+                all.extend(pairs::Pairs::from_arch(arch).map(|pairs| Self { arch, bytes: Bytes::Pairs(pairs) }));
             }
             all.extend(x86::Vnni::detect().map(|vnni| Self { bytes: Bytes::Vnni(vnni), ..Self::detect() }));
         }

@@ -28,7 +28,7 @@ pub(super) struct PairProduct<'a, K> {
 }
 
 impl Pairs {
-    pub(super) fn of(arch: Arch) -> Option<Self> {
+    pub(super) fn from_arch(arch: Arch) -> Option<Self> {
         match arch {
             Arch::V3(simd) => Some(Self::V3(simd)),
             Arch::V4(simd) => Some(Self::V4(simd)),

@@ -10,7 +10,7 @@ use super::fill::{PANELS, Target};
 use super::int8;
 use super::panels::{COLS, ColSlice, ROWS, RowSlice, Tile, pack_columns, pack_rows, rows_of};
 use super::quantised::{self, QuantisedColumns, QuantisedRows};
-use super::shape::{Multiply, Place, Shape, Sink, Step};
+use super::shape::{Multiply, PanelPart, Shape, Sink, Step};
 use super::tile::add_tile;
 use super::{Bytes, Cpu, Precision};
 #[cfg(target_arch = "x86_64")]
@@ -71,7 +71,7 @@ enum Rows {
 
 /// Where a product goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Store {
+pub enum Accumulate {
     /// It replaces what is there.
     Replace,
     /// It is added to what is there.
@@ -117,7 +117,7 @@ impl Rows {
     }
 
     /// Packs some inputs of the rows of one panel, `[panel_rows, place.count]`.
-    fn put(&mut self, arch: pulp::Arch, place: Place, values: &[f32]) {
+    fn put(&mut self, arch: pulp::Arch, place: PanelPart, values: &[f32]) {
         match self {
             Self::F32(packed) => {
                 let panel = &mut packed[place.panel * place.inputs + place.first..][..place.count];
@@ -158,7 +158,7 @@ impl PackedRows {
                     _ => row.fill(0.0),
                 }
             }
-            let place = Place { panel, first: 0, count: inputs, inputs };
+            let place = PanelPart { panel, first: 0, count: inputs, inputs };
             self.form.put(self.cpu.arch, place, &scratch);
         }
         self.scratch = scratch;
@@ -223,7 +223,7 @@ impl PackedWeights {
     ///
     /// # Panics
     /// Where the shapes or the precisions of the operands differ.
-    pub fn multiply(&self, rows: &PackedRows, bias: &[f32], store: Store, out: &mut [f32]) {
+    pub fn multiply(&self, rows: &PackedRows, bias: &[f32], accumulate: Accumulate, out: &mut [f32]) {
         assert_eq!(rows.rows * self.outputs, out.len(), "shapes differ");
         self.run(rows, bias, StoreRows { outputs: self.outputs, store, out });
     }
@@ -275,7 +275,7 @@ impl PackedWeights {
 /// Stores a product as it is.
 struct StoreRows<'a> {
     outputs: usize,
-    store: Store,
+    accumulate: Accumulate,
     out: &'a mut [f32],
 }
 
@@ -294,14 +294,14 @@ impl Sink for StoreRows<'_> {
 
 /// Stores as many sums as `out` and `bias` have, with the bias.
 #[inline(always)]
-fn store(sums: &ColSlice<f32>, bias: &[f32], store: Store, out: &mut [f32]) {
+fn store(sums: &ColSlice<f32>, bias: &[f32], accumulate: Accumulate, out: &mut [f32]) {
     match (<&[f32; COLS]>::try_from(bias), <&mut [f32; COLS]>::try_from(&mut *out)) {
         (Ok(bias), Ok(out)) => {
             let mut results = *sums;
             for (result, bias) in results.0.iter_mut().zip(bias) {
                 *result += bias;
             }
-            if store == Store::Add {
+            if store == Accumulate::Yes {
                 for (result, out) in results.0.iter_mut().zip(&*out) {
                     *result += out;
                 }
@@ -310,7 +310,7 @@ fn store(sums: &ColSlice<f32>, bias: &[f32], store: Store, out: &mut [f32]) {
         }
         _ => {
             for ((out, sum), bias) in out.iter_mut().zip(&sums.0).zip(bias) {
-                *out = if store == Store::Add { *out } else { 0.0 } + (sum + bias);
+                *out = if store == Accumulate::Yes { *out } else { 0.0 } + (sum + bias);
             }
         }
     }
@@ -329,12 +329,12 @@ impl Sink for PackRows<'_> {
         let block = &mut block.as_flattened_mut()[..R * bias.len()];
         for (row, values) in block.chunks_exact_mut(bias.len()).enumerate() {
             for ((tile, bias), values) in tiles.iter().zip(bias.chunks(COLS)).zip(values.chunks_mut(COLS)) {
-                store(&tile[row], bias, Store::Replace, values);
+                store(&tile[row], bias, Accumulate::No, values);
             }
         }
         (self.change)(block);
         let packed = &mut *self.packed;
-        let place = Place { panel: row / R, first, count: bias.len(), inputs: packed.inputs };
+        let place = PanelPart { panel: row / R, first, count: bias.len(), inputs: packed.inputs };
         packed.form.put(packed.cpu.arch, place, block);
     }
 }
@@ -393,7 +393,7 @@ mod tests {
         let weights = PackedWeights::new(cpu, precision, weights, inputs);
         let rows = packed(cpu, precision, rows, inputs);
         let mut out = vec![f32::NAN; rows.rows() * weights.outputs()];
-        weights.multiply(&rows, &[], Store::Replace, &mut out);
+        weights.multiply(&rows, &[], Accumulate::No, &mut out);
         out
     }
 
@@ -530,17 +530,17 @@ mod tests {
                 let double = |values: &mut [f32]| values.iter_mut().for_each(|value| *value *= 2.0);
 
                 let mut stored = vec![f32::NAN; n * outputs];
-                weights.multiply(&rows, &bias, Store::Replace, &mut stored);
+                weights.multiply(&rows, &bias, Accumulate::No, &mut stored);
                 double(&mut stored);
                 let mut expected = vec![f32::NAN; n * 5];
-                next.multiply(&packed(cpu, precision, &stored, outputs), &[], Store::Replace, &mut expected);
+                next.multiply(&packed(cpu, precision, &stored, outputs), &[], Accumulate::No, &mut expected);
 
                 // Of more rows and inputs before, so that what is left of them would be seen.
                 let mut at_once =
                     packed(cpu, precision, &random((n + 40) * (outputs + 300), 11), outputs + 300);
                 weights.multiply_and_pack(&rows, &bias, double, &mut at_once);
                 let mut found = vec![f32::NAN; n * 5];
-                next.multiply(&at_once, &[], Store::Replace, &mut found);
+                next.multiply(&at_once, &[], Accumulate::No, &mut found);
                 assert!(found == expected, "{} {precision}", cpu.name());
             }
         }
@@ -578,8 +578,8 @@ mod tests {
             let weights = PackedWeights::new(Cpu::detect(), precision, &weights, inputs);
             let rows = packed(Cpu::detect(), precision, &rows, inputs);
             let mut out = vec![f32::NAN; n * outputs];
-            weights.multiply(&rows, &bias, Store::Replace, &mut out);
-            weights.multiply(&rows, &bias, Store::Add, &mut out);
+            weights.multiply(&rows, &bias, Accumulate::No, &mut out);
+            weights.multiply(&rows, &bias, Accumulate::Yes, &mut out);
             for (at, (out, product)) in out.iter().zip(&product).enumerate() {
                 assert!((out - 2.0 * (product + bias[at % outputs])).abs() < 1e-5);
             }
@@ -599,6 +599,6 @@ mod tests {
     fn shapes_must_fit() {
         let weights = PackedWeights::new(Cpu::detect(), Precision::F32, &[0.0; 6], 3);
         let rows = packed(Cpu::detect(), Precision::F32, &[0.0; 8], 4);
-        weights.multiply(&rows, &[], Store::Replace, &mut [0.0; 4]);
+        weights.multiply(&rows, &[], Accumulate::No, &mut [0.0; 4]);
     }
 }

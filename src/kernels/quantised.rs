@@ -11,7 +11,7 @@
 use pulp::Simd;
 
 use super::panels::{ColSlice, ROWS, Tile, pack_columns, pack_rows, rows_of};
-use super::shape::{Place, Step};
+use super::shape::{PanelPart, Step};
 
 /// Inputs that share their scales: at most 512, or sums would not be exact.
 pub(super) const GROUP: usize = 256;
@@ -139,7 +139,7 @@ const TOGETHER: usize = 4;
 /// Quantises and packs part of one panel, `[R, count]`.
 pub(super) struct Quantise<'a, T, const N: usize, const R: usize> {
     pub rows: &'a mut QuantisedRows<T, N, R>,
-    pub place: Place,
+    pub place: PanelPart,
     pub values: &'a [f32],
 }
 
@@ -149,7 +149,7 @@ impl<T: Joined<N>, const N: usize, const R: usize> pulp::WithSimd for Quantise<'
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { rows: QuantisedRows { values: packed, scales, zeros, bytes, scratch }, place, .. } = self;
-        let Place { panel, first, count, inputs } = place;
+        let PanelPart { panel, first, count, inputs } = place;
         let elements = count.div_ceil(N);
         let scratch = &mut scratch[..R * elements];
         let first_group = panel * inputs.div_ceil(GROUP) + first / GROUP;

@@ -6,7 +6,7 @@ use super::panels::{ROWS, Tile};
 
 /// Some inputs of the rows of a panel.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place {
+pub(super) struct PanelPart {
     pub panel: usize,
     /// The first input, with which a group begins.
     pub first: usize,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::patience::asks_to_wait;
+use crate::retry::asks_to_wait;
 
 /// Why a language model gave no answer.
 #[derive(Debug, Clone, thiserror::Error)]

@@ -105,7 +105,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path()).unwrap().store;
         for round in 0..30_u8 {
-            let (key, value) = (Key::of(&[&[round]]), vec![round; 100_000]);
+            let (key, value) = (Key::from_parts(&[&[round]]), vec![round; 100_000]);
             thread::scope(|scope| {
                 for _ in 0..2 {
                     scope.spawn(|| store.save_blob(&key, &value).unwrap());
@@ -121,14 +121,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let on_disk = Store::open(dir.path()).unwrap().store;
         for store in [&on_disk, &Store::in_memory()] {
-            let key = Key::of(&[b"blob"]);
+            let key = Key::from_parts(&[b"blob"]);
             assert_eq!(store.blob(&key).unwrap(), None);
             for value in [&b"first"[..], b""] {
                 store.save_blob(&key, value).unwrap();
                 assert_eq!(store.blob(&key).unwrap().as_deref(), Some(value));
             }
         }
-        let key = Key::of(&[b"another"]);
+        let key = Key::from_parts(&[b"another"]);
         on_disk.save_blob(&key, b"whole").unwrap();
         let path = dir.path().join("blobs").join(key.to_hex());
         let mut bytes = fs::read(&path).unwrap();

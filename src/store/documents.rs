@@ -39,7 +39,7 @@ impl Header {
         let header = self.key();
         let count = self.length.div_ceil(PIECE as u64);
         let piece =
-            |index: u64| Key::of(&[b"piece", header.as_bytes(), self.hash.as_bytes(), &index.to_le_bytes()]);
+            |index: u64| Key::from_parts(&[b"piece", header.as_bytes(), self.hash.as_bytes(), &index.to_le_bytes()]);
         (0..count).map(piece).collect()
     }
 }
@@ -132,7 +132,7 @@ impl Documents<'_> {
 }
 
 fn header_key(name: &str, version: &str) -> Key {
-    Key::of(&[b"document", name.as_bytes(), version.as_bytes()])
+    Key::from_parts(&[b"document", name.as_bytes(), version.as_bytes()])
 }
 
 fn decode_header(key: &Key, record: &[u8]) -> Option<Header> {

@@ -9,7 +9,7 @@ pub struct Key([u8; 32]);
 impl Key {
     /// The key of a list of parts: the BLAKE3 hash of each part after its length (8 bytes, little-endian), so that
     /// `["ab", "c"]` and `["a", "bc"]` differ.
-    pub fn of(parts: &[&[u8]]) -> Self {
+    pub fn from_parts(parts: &[&[u8]]) -> Self {
         let mut hasher = blake3::Hasher::new();
         for part in parts {
             hasher.update(&(part.len() as u64).to_le_bytes());
@@ -47,12 +47,12 @@ mod tests {
     #[test]
     fn a_key_is_the_hash_of_the_length_prefixed_parts() {
         let by_hand = blake3::hash(b"\x02\0\0\0\0\0\0\0ab\x01\0\0\0\0\0\0\0c");
-        assert_eq!(Key::of(&[b"ab", b"c"]).as_bytes(), by_hand.as_bytes());
+        assert_eq!(Key::from_parts(&[b"ab", b"c"]).as_bytes(), by_hand.as_bytes());
     }
 
     #[test]
     fn a_key_comes_back_from_hexadecimal() {
-        let key = Key::of(&[b"a"]);
+        let key = Key::from_parts(&[b"a"]);
         assert_eq!(Key::from_hex(&key.to_hex()), Some(key));
         assert_eq!(Key::from_hex("abc"), None);
     }
@@ -62,7 +62,7 @@ mod tests {
         fn moving_the_border_between_parts_changes_the_key(text in prop::collection::vec(any::<u8>(), 2..40), at in 0usize..40, to in 0usize..40) {
             let (at, to) = (at % (text.len() + 1), to % (text.len() + 1));
             prop_assume!(at != to);
-            prop_assert_ne!(Key::of(&[&text[..at], &text[at..]]), Key::of(&[&text[..to], &text[to..]]));
+            prop_assert_ne!(Key::from_parts(&[&text[..at], &text[at..]]), Key::from_parts(&[&text[..to], &text[to..]]));
         }
     }
 }

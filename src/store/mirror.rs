@@ -27,7 +27,7 @@ pub(super) struct Mirror {
 }
 
 impl Mirror {
-    pub(super) fn of(dir: &Path) -> Self {
+    pub(super) fn in_directory(dir: &Path) -> Self {
         Self { root: dir.join("prompt-sets") }
     }
 

@@ -12,7 +12,7 @@
 //! - `sled-damaged-N/`: files that were found damaged and set aside.
 
 mod blobs;
-mod counters;
+mod holdout_uses;
 mod disk;
 mod documents;
 mod error;

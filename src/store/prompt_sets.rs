@@ -159,6 +159,6 @@ impl Store {
     }
 
     fn mirror(&self) -> Option<Mirror> {
-        self.path().map(Mirror::of)
+        self.path().map(Mirror::in_directory)
     }
 }

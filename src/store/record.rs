@@ -98,7 +98,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn key() -> Key {
-        Key::of(&[b"image", b"1"])
+        Key::from_parts(&[b"image", b"1"])
     }
 
     #[test]
@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn a_record_under_another_key_counts_as_absent() {
         let record = encode_vector(&key(), &[1.0]);
-        assert_eq!(decode_vector(&Key::of(&[b"image", b"2"]), &record), None);
+        assert_eq!(decode_vector(&Key::from_parts(&[b"image", b"2"]), &record), None);
     }
 
     #[test]

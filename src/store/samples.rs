@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn several_jobs_of_a_process_share_a_store() {
         let folder = tempfile::tempdir().unwrap();
-        let key = Key::of(&[b"a"]);
+        let key = Key::from_parts(&[b"a"]);
         let first = Store::open(folder.path()).unwrap().store;
         let threads: Vec<_> = (0..4)
             .map(|thread: u8| {
@@ -67,7 +67,7 @@ mod tests {
                 std::thread::spawn(move || {
                     for round in 0..10 {
                         let store = Store::open(&path).unwrap().store;
-                        store.save_sample(&Key::of(&[&[thread, round]]), "a frog").unwrap();
+                        store.save_sample(&Key::from_parts(&[&[thread, round]]), "a frog").unwrap();
                     }
                 })
             })
@@ -77,7 +77,7 @@ mod tests {
         let again = Store::open(folder.path()).unwrap().store;
         drop(first);
         assert_eq!(
-            again.samples(&[key, Key::of(&[&[3, 9]])]).unwrap(),
+            again.samples(&[key, Key::from_parts(&[&[3, 9]])]).unwrap(),
             ["a cat", "a frog"].map(|text| Some(text.to_owned()))
         );
         drop(again);
@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn answers_and_generations_outlive_the_store() {
         let folder = tempfile::tempdir().unwrap();
-        let keys = [Key::of(&[b"a"]), Key::of(&[b"b"])];
+        let keys = [Key::from_parts(&[b"a"]), Key::from_parts(&[b"b"])];
         {
             let store = Store::open(folder.path()).unwrap().store;
             store.save_sample(&keys[1], "a frog").unwrap();

@@ -48,7 +48,7 @@ pub(super) enum Trust {
 }
 
 impl FileStamp {
-    fn of(path: &Path, trust: Trust) -> io::Result<Self> {
+    fn from_path(path: &Path, trust: Trust) -> io::Result<Self> {
         // Before the file is looked at: a later change has a later time.
         let now = nanoseconds(SystemTime::now());
         let path = path.canonicalize()?;
@@ -99,7 +99,7 @@ impl FileStamp {
             &self.inode.to_le_bytes(),
             member.as_ref().map_or(&[], |member| &member[..]),
         ];
-        self.settled.then(|| Key::of(&parts))
+        self.settled.then(|| Key::from_parts(&parts))
     }
 }
 
@@ -109,7 +109,7 @@ impl Store {
     /// # Errors
     /// What the operating system says.
     pub fn stamp(&self, path: &Path) -> io::Result<FileStamp> {
-        FileStamp::of(path, self.trust)
+        FileStamp::from_path(path, self.trust)
     }
 
     /// The same store for work that takes no file's state for its contents: every file is read.

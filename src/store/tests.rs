@@ -14,7 +14,7 @@ fn open(dir: &Path) -> Store {
 }
 
 fn key(index: u32) -> Key {
-    Key::of(&[b"test", &index.to_le_bytes()])
+    Key::from_parts(&[b"test", &index.to_le_bytes()])
 }
 
 fn vector(index: u32) -> Vec<f32> {

@@ -30,7 +30,7 @@ use signal_hook::iterator::Signals;
 
 use crate::workbench::generation::{GenerationJob, GenerationJobNotice, GenerationSettings};
 use crate::workbench::{
-    AnalysisJob, AnalysisNotice, AnalysisRequest, DeskJob, DeskNotice, Experiment, JobNotice, Memory, Origin,
+    AnalysisJob, AnalysisNotice, AnalysisRequest, EditorJob, EditorNotice, Experiment, JobNotice, Memory, Origin,
     PromptSetChoice, Recent, SessionJob, StorePlace, StrategyChoice, complete_path, split_reference,
 };
 use graphics::PictureChoice;
@@ -63,7 +63,7 @@ pub enum Ending {
 enum Message {
     Screen(Event),
     Job { id: u64, notice: JobNotice },
-    Desk { id: u64, notice: DeskNotice },
+    Editor { id: u64, notice: EditorNotice },
     Analysis { id: u64, notice: AnalysisNotice },
     Generation { id: u64, notice: GenerationJobNotice },
 }
@@ -120,8 +120,8 @@ pub fn run(
         job: None,
         may_pull: false,
         job_id: 0,
-        desk: None,
-        desk_id: 0,
+        editor: None,
+        editor_id: 0,
         analysis: None,
         analysis_id: 0,
         generation: None,
@@ -159,8 +159,8 @@ struct Loop {
     may_pull: bool,
     /// Notices of earlier jobs are stale.
     job_id: u64,
-    desk: Option<DeskJob>,
-    desk_id: u64,
+    editor: Option<EditorJob>,
+    editor_id: u64,
     analysis: Option<AnalysisJob>,
     analysis_id: u64,
     generation: Option<GenerationJob>,
@@ -184,7 +184,7 @@ impl Loop {
                     let at_once = !matches!(
                         message,
                         Message::Job { notice: JobNotice::Progress(_), .. }
-                            | Message::Desk { notice: DeskNotice::Opening(_), .. }
+                            | Message::Editor { notice: EditorNotice::Opening(_), .. }
                             | Message::Analysis { notice: AnalysisNotice::Progress(_), .. }
                             | Message::Generation { notice: GenerationJobNotice::Changed(_), .. }
                             | Message::Screen(Event::PictureReady(..))
@@ -244,7 +244,7 @@ impl Loop {
 
     /// Keeps how the user leaves what is open.
     fn remember(&self) {
-        let (Some(remembered), Some(origin)) = (Remembered::of(&self.state), self.open.origin()) else {
+        let (Some(remembered), Some(origin)) = (Remembered::from_state(&self.state), self.open.origin()) else {
             return;
         };
         if let Ok(text) = serde_json::to_string_pretty(&remembered) {
@@ -278,7 +278,7 @@ impl Loop {
     fn event(&self, message: Message) -> Option<Event> {
         let (id, notice) = match message {
             Message::Screen(event) => return Some(event),
-            Message::Desk { id, notice } => return (id == self.desk_id).then_some(Event::Desk(notice)),
+            Message::Editor { id, notice } => return (id == self.editor_id).then_some(Event::Editor(notice)),
             Message::Analysis { id, notice } => {
                 return (id == self.analysis_id).then_some(Event::Analysis(notice));
             }
@@ -335,14 +335,14 @@ impl Loop {
                     Event::PromptSets { names, problem }
                 })?;
             }
-            Effect::OpenDesk(strategy) => self.open_desk(strategy)?,
+            Effect::OpenDesk(strategy) => self.open_editor(strategy)?,
             Effect::CloseDesk => {
-                self.desk = None;
-                self.desk_id += 1;
+                self.editor = None;
+                self.editor_id += 1;
             }
             Effect::AskDesk(request) => {
-                if let Some(desk) = &self.desk {
-                    desk.request(request);
+                if let Some(editor) = &self.editor {
+                    editor.request(request);
                 }
             }
             Effect::Generate { name, settings } => self.generate(name, *settings)?,
@@ -417,8 +417,8 @@ impl Loop {
                 }
                 self.open.replace(origin, experiment);
                 self.may_pull = false;
-                self.desk = None;
-                self.desk_id += 1;
+                self.editor = None;
+                self.editor_id += 1;
                 self.close_analysis();
                 self.close_generation();
                 self.state.leave_experiment();
@@ -432,16 +432,16 @@ impl Loop {
         }
     }
 
-    fn open_desk(&mut self, strategy: usize) -> io::Result<()> {
+    fn open_editor(&mut self, strategy: usize) -> io::Result<()> {
         let (Some(experiment), Some(session)) = (self.open.experiment(), &self.state.session) else {
             return Ok(());
         };
-        self.desk_id += 1;
-        let id = self.desk_id;
+        self.editor_id += 1;
+        let id = self.editor_id;
         let sender = self.sender.clone();
-        let notify = move |notice| send(&sender, Message::Desk { id, notice });
-        let desk = DeskJob::start(experiment.clone(), self.store_place(), session.clone(), strategy, notify)?;
-        self.desk = Some(desk);
+        let notify = move |notice| send(&sender, Message::Editor { id, notice });
+        let editor = EditorJob::start(experiment.clone(), self.store_place(), session.clone(), strategy, notify)?;
+        self.editor = Some(editor);
         Ok(())
     }
 

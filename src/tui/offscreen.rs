@@ -16,7 +16,7 @@ use super::state::{Effect, Event, State, update};
 use super::theme::Theme;
 use super::{draw, svg};
 use crate::workbench::{
-    AnalysisJob, AnalysisNotice, AnalysisRequest, Cancel, DeskJob, DeskNotice, DeskRequest, Experiment,
+    AnalysisJob, AnalysisNotice, AnalysisRequest, Cancel, EditorJob, EditorNotice, EditorRequest, Experiment,
     Session, SessionOptions, StorePlace, WorkbenchError, make_session,
 };
 
@@ -26,7 +26,7 @@ pub struct Offscreen {
     theme: Theme,
     experiment: Experiment,
     place: StorePlace,
-    desk: Option<Asked<DeskJob>>,
+    editor: Option<Asked<EditorJob>>,
     analysis: Option<Asked<AnalysisJob>>,
     to_screen: Sender<Event>,
     from_jobs: Receiver<Event>,
@@ -66,8 +66,8 @@ impl Offscreen {
         let mut state = State::new(size, Keymap::default(), place.is_memory());
         state.graphics = Graphics::HALFBLOCKS;
         state.begin_session();
-        let (desk, analysis) = (None, None);
-        let mut offscreen = Self { state, theme, experiment, place, desk, analysis, to_screen, from_jobs };
+        let (editor, analysis) = (None, None);
+        let mut offscreen = Self { state, theme, experiment, place, editor, analysis, to_screen, from_jobs };
         offscreen.happen(Event::Opened(Arc::new(session), None));
         Ok(offscreen)
     }
@@ -133,28 +133,28 @@ impl Offscreen {
                         self.happen(Event::PictureReady(key, picture));
                     }
                 }
-                Effect::OpenDesk(strategy) => self.open_desk(strategy),
-                Effect::AskDesk(request) => self.ask_desk(request),
+                Effect::OpenDesk(strategy) => self.open_editor(strategy),
+                Effect::AskDesk(request) => self.ask_editor(request),
                 Effect::AskAnalysis(request) => self.ask_analysis(request),
                 _ => {}
             }
         }
     }
 
-    fn open_desk(&mut self, strategy: usize) {
+    fn open_editor(&mut self, strategy: usize) {
         let Some(session) = self.state.session.clone() else { return };
         let to_screen = self.to_screen.clone();
-        let notify = move |notice| drop(to_screen.send(Event::Desk(notice)));
-        let started = DeskJob::start(self.experiment.clone(), self.place.clone(), session, strategy, notify);
+        let notify = move |notice| drop(to_screen.send(Event::Editor(notice)));
+        let started = EditorJob::start(self.experiment.clone(), self.place.clone(), session, strategy, notify);
         // It says when it is open.
-        self.desk = started.ok().map(|job| Asked { job, awaited: 1 });
+        self.editor = started.ok().map(|job| Asked { job, awaited: 1 });
         self.listen();
     }
 
-    fn ask_desk(&mut self, request: DeskRequest) {
-        if let Some(desk) = &mut self.desk {
-            desk.job.request(request);
-            desk.awaited += 1;
+    fn ask_editor(&mut self, request: EditorRequest) {
+        if let Some(editor) = &mut self.editor {
+            editor.job.request(request);
+            editor.awaited += 1;
             self.listen();
         }
     }
@@ -180,9 +180,9 @@ impl Offscreen {
             && let Ok(event) = self.from_jobs.recv()
         {
             match &event {
-                Event::Desk(DeskNotice::Failed(_)) => self.desk = None,
+                Event::Editor(EditorNotice::Failed(_)) => self.editor = None,
                 Event::Analysis(AnalysisNotice::Failed(_)) => self.analysis = None,
-                Event::Desk(notice) => count_answer(&mut self.desk, is_desk_answer(notice)),
+                Event::Editor(notice) => count_answer(&mut self.editor, is_desk_answer(notice)),
                 Event::Analysis(notice) => count_answer(&mut self.analysis, is_analysis_answer(notice)),
                 _ => {}
             }
@@ -191,13 +191,13 @@ impl Offscreen {
     }
 
     fn awaits_answers(&self) -> bool {
-        self.desk.as_ref().is_some_and(|desk| desk.awaited > 0)
+        self.editor.as_ref().is_some_and(|editor| editor.awaited > 0)
             || self.analysis.as_ref().is_some_and(|analysis| analysis.awaited > 0)
     }
 }
 
-fn is_desk_answer(notice: &DeskNotice) -> bool {
-    !matches!(notice, DeskNotice::Opening(_) | DeskNotice::Note(_))
+fn is_desk_answer(notice: &EditorNotice) -> bool {
+    !matches!(notice, EditorNotice::Opening(_) | EditorNotice::Note(_))
 }
 
 fn is_analysis_answer(notice: &AnalysisNotice) -> bool {

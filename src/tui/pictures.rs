@@ -139,7 +139,7 @@ impl Mark {
     }
 
     /// The mark that a cell's symbol is, if it is one.
-    pub fn of(symbol: &str) -> Option<Self> {
+    pub fn from_symbol(symbol: &str) -> Option<Self> {
         let mut numbers = symbol.strip_prefix(MARK)?.split(';');
         let id = numbers.next()?.parse().ok()?;
         Some(Self { id, column: numbers.next()?.parse().ok()?, row: numbers.next()?.parse().ok()? })
@@ -274,13 +274,13 @@ mod tests {
         #[test]
         fn marks_say_where_they_belong(id: u32, column in 0u16..500, row in 0u16..500) {
             let mark = Mark { id, column, row };
-            prop_assert_eq!(Mark::of(&mark.symbol()), Some(mark));
+            prop_assert_eq!(Mark::from_symbol(&mark.symbol()), Some(mark));
             prop_assert_eq!(mark.origin(Position::new(column + 3, row + 7)), Position::new(3, 7));
         }
 
         #[test]
         fn text_is_no_mark(text in "[^\u{1b}]*") {
-            prop_assert_eq!(Mark::of(&text), None);
+            prop_assert_eq!(Mark::from_symbol(&text), None);
         }
     }
 

@@ -18,7 +18,7 @@ const MARGIN: usize = 10;
 
 /// The picture of a frame.
 pub fn picture(frame: &Buffer, theme: &Theme) -> String {
-    let paper = Paper::of(theme.palette);
+    let paper = Paper::from_palette(theme.palette);
     let (columns, rows) = (usize::from(frame.area.width), usize::from(frame.area.height));
     let (width, height) = (columns * WIDTH + 2 * MARGIN, rows * HEIGHT + 2 * MARGIN);
     let mut svg = format!(
@@ -29,7 +29,7 @@ pub fn picture(frame: &Buffer, theme: &Theme) -> String {
     );
     for y in 0..rows {
         let cells: Vec<Drawn> =
-            (0..columns).map(|x| Drawn::of(&frame[(x as u16, y as u16)], &paper)).collect();
+            (0..columns).map(|x| Drawn::from_cell(&frame[(x as u16, y as u16)], &paper)).collect();
         shapes(&mut svg, &cells, y, &paper);
         letters(&mut svg, &cells, y);
     }
@@ -44,7 +44,7 @@ struct Paper {
 }
 
 impl Paper {
-    fn of(palette: Palette) -> Self {
+    fn from_palette(palette: Palette) -> Self {
         match palette {
             Palette::Dark => Self { ground: "#16181d", ink: "#d8dae0" },
             Palette::Light => Self { ground: "#fbfbfa", ink: "#22252b" },
@@ -62,7 +62,7 @@ struct Drawn<'a> {
 }
 
 impl<'a> Drawn<'a> {
-    fn of(cell: &'a Cell, paper: &Paper) -> Self {
+    fn from_cell(cell: &'a Cell, paper: &Paper) -> Self {
         let mut ink = color(cell.fg, paper.ink);
         let mut ground = color(cell.bg, paper.ground);
         if cell.modifier.contains(Modifier::REVERSED) {

@@ -26,7 +26,7 @@ use crate::workbench::generation::{
 };
 use crate::workbench::{
     AnalysisAnswer, AnalysisNotice, AnalysisRequest, Calibration, ChangedPrediction, Competitor, Correction,
-    CurvePoint, DeskNotice, DeskRequest, DeskState, Edit, EditedPrompt, ExplainedClass, Explanation, Finding,
+    CurvePoint, EditorNotice, EditorRequest, EditorState, Edit, EditedPrompt, ExplainedClass, Explanation, Finding,
     FindingKind, Fitted, FlawedPrompt, LastChange, LearningCurve, LikelyClass, PictureSource, Progress,
     PromptOrigin, PromptShare, PromptSimilarity, PullOffer, Recent, Reliability, ReliabilityBin, Remedy,
     RemovedPrompt, SavedPrompts, Session, SessionImage, SkippedImage, Stage, StrategyResult, test_session,
@@ -172,7 +172,7 @@ fn key(name: &str) -> KeyEvent {
     parse_key(name).unwrap()
 }
 
-/// Presses keys separated by blanks; pictures that are asked for are made at once, and a desk answers.
+/// Presses keys separated by blanks; pictures that are asked for are made at once, and a editor answers.
 fn press(state: &mut State, keys: &str) -> Vec<Effect> {
     let mut effects = Vec::new();
     for name in keys.split_whitespace() {
@@ -192,14 +192,14 @@ fn play(state: &mut State, effects: &[Effect]) {
                 }
                 continue;
             }
-            Effect::OpenDesk(strategy) => Event::Desk(DeskNotice::Ready(Box::new(desk_of(state, *strategy)))),
-            Effect::AskDesk(DeskRequest::Similarities { strategy, class }) => {
+            Effect::OpenDesk(strategy) => Event::Editor(EditorNotice::Ready(Box::new(editor_of(state, *strategy)))),
+            Effect::AskDesk(EditorRequest::Similarities { strategy, class }) => {
                 let near = |row: usize| PromptSimilarity {
                     own: Some(0.31 - 0.01 * row as f32),
                     competitor: Some(Competitor { class: (class + 1) % 4, similarity: 0.28 }),
                 };
                 let prompts = (0..10).map(near).collect();
-                Event::Desk(DeskNotice::Similarities { strategy: *strategy, class: *class, prompts })
+                Event::Editor(EditorNotice::Similarities { strategy: *strategy, class: *class, prompts })
             }
             Effect::AskAnalysis(AnalysisRequest::Findings) => {
                 update(state, Event::Analysis(AnalysisNotice::Ready));
@@ -432,14 +432,14 @@ fn explanation_of(session: &Session, image: usize, strategy: usize) -> Explanati
     }
 }
 
-/// A desk with the prompts of a strategy as they were loaded.
-fn desk_of(state: &State, strategy: usize) -> DeskState {
+/// A editor with the prompts of a strategy as they were loaded.
+fn editor_of(state: &State, strategy: usize) -> EditorState {
     let session = state.session.as_ref().unwrap();
     let result = &session.strategies[strategy];
     let loaded =
         |text: &String| EditedPrompt { text: text.clone(), enabled: true, origin: PromptOrigin::Loaded };
     let of_class = |prompts: &Vec<String>| Arc::new(prompts.iter().map(loaded).collect());
-    DeskState {
+    EditorState {
         strategy,
         prompts: result.prompts.iter().map(of_class).collect(),
         top1: result.evaluation.top1(),
@@ -458,7 +458,7 @@ fn desk_of(state: &State, strategy: usize) -> DeskState {
 /// Those that are not about pictures.
 fn deeds(effects: Vec<Effect>) -> Vec<Effect> {
     let is_deed = |effect: &Effect| {
-        !matches!(effect, Effect::WantPictures(_) | Effect::AskDesk(DeskRequest::Similarities { .. }))
+        !matches!(effect, Effect::WantPictures(_) | Effect::AskDesk(EditorRequest::Similarities { .. }))
     };
     effects.into_iter().filter(is_deed).collect()
 }
@@ -721,12 +721,12 @@ fn deeds_are_done_elsewhere() {
 }
 
 #[test]
-fn prompts_are_edited_at_a_desk() {
+fn prompts_are_edited_at_a_editor() {
     let class = 0;
-    let ask = |request: DeskRequest| vec![Effect::AskDesk(request)];
-    let apply = |edit: Edit| ask(DeskRequest::Apply(edit));
+    let ask = |request: EditorRequest| vec![Effect::AskDesk(request)];
+    let apply = |edit: Edit| ask(EditorRequest::Apply(edit));
     let mut state = opened(80, 24);
-    // B's prompts are put on the desk when the screen is first looked at, and what prompts are like is asked for.
+    // B's prompts are put on the editor when the screen is first looked at, and what prompts are like is asked for.
     assert_eq!(deeds(press(&mut state, "5")), [Effect::OpenDesk(1)]);
     assert!(drawn(&state, COLORED).contains("own other"));
     assert_eq!(deeds(press(&mut state, "l Space")), apply(Edit::Toggle { class, prompt: 0 }));
@@ -736,21 +736,21 @@ fn prompts_are_edited_at_a_desk() {
     let text = "ab".to_owned();
     assert_eq!(deeds(press(&mut state, "a a b Enter")), apply(Edit::Add { class, text }));
     assert_eq!(deeds(press(&mut state, "a Enter")), []);
-    assert_eq!(deeds(press(&mut state, "u")), ask(DeskRequest::Undo));
-    assert_eq!(deeds(press(&mut state, "Ctrl-r")), ask(DeskRequest::Redo));
+    assert_eq!(deeds(press(&mut state, "u")), ask(EditorRequest::Undo));
+    assert_eq!(deeds(press(&mut state, "Ctrl-r")), ask(EditorRequest::Redo));
     // What was asked for and is not answered would be lost.
     press(&mut state, "q");
     assert_eq!(state.context(), Context::Leaving);
     press(&mut state, "Esc");
     for _ in 0..5 {
-        let nothing = DeskNotice::Changed(Box::new(desk_of(&state, 1)));
-        update(&mut state, Event::Desk(nothing));
+        let nothing = EditorNotice::Changed(Box::new(editor_of(&state, 1)));
+        update(&mut state, Event::Editor(nothing));
     }
     assert_eq!(deeds(press(&mut state, "w")), []);
     assert!(state.notice.as_deref().unwrap().contains("nothing to save"));
 
     // A change is shown with what it does.
-    let mut now = desk_of(&state, 1);
+    let mut now = editor_of(&state, 1);
     let mut prompts = now.prompts[0].to_vec();
     prompts[0].enabled = false;
     prompts[1].origin = PromptOrigin::Edited { loaded: prompts[1].text.clone() };
@@ -760,8 +760,8 @@ fn prompts_are_edited_at_a_desk() {
     let flip = |image, before, after| ChangedPrediction { image, before, after };
     let flips = vec![flip(0, 0, 1), flip(2, 2, 0)];
     now.last = Some(LastChange { class: 0, words: "cat: prompt 1 disabled".into(), flips, note: None });
-    let effects = update(&mut state, Event::Desk(DeskNotice::Changed(Box::new(now.clone()))));
-    assert_eq!(effects, ask(DeskRequest::Similarities { strategy: 1, class: 0 }));
+    let effects = update(&mut state, Event::Editor(EditorNotice::Changed(Box::new(now.clone()))));
+    assert_eq!(effects, ask(EditorRequest::Similarities { strategy: 1, class: 0 }));
     play(&mut state, &effects);
     insta::assert_snapshot!("prompts-edited", drawn(&state, COLORED));
     let screen = drawn(&state, COLORED);
@@ -771,7 +771,7 @@ fn prompts_are_edited_at_a_desk() {
     assert_eq!(deeds(press(&mut state, "f")), []);
     assert!(state.notice.as_deref().unwrap().contains("No image flips"));
     now.flips = Arc::new(vec![flip(0, 0, 1), flip(2, 2, 0), flip(5, 0, 1)]);
-    update(&mut state, Event::Desk(DeskNotice::Changed(Box::new(now.clone()))));
+    update(&mut state, Event::Editor(EditorNotice::Changed(Box::new(now.clone()))));
     press(&mut state, "f");
     insta::assert_snapshot!("prompts-flips", drawn(&state, COLORED));
     press(&mut state, "Enter");
@@ -788,11 +788,11 @@ fn prompts_are_edited_at_a_desk() {
     assert!(state.notice.as_deref().unwrap().contains("Save (w)"));
 
     // Saved, they are a strategy of their own.
-    assert_eq!(deeds(press(&mut state, "w Enter")), ask(DeskRequest::Save("cupl-edited".into())));
+    assert_eq!(deeds(press(&mut state, "w Enter")), ask(EditorRequest::Save("cupl-edited".into())));
     let version = "0123456789abcdef".to_owned();
     let saved = SavedPrompts { name: "cupl-edited".into(), version, notes: vec!["a note".into()] };
     now.is_changed = false;
-    let effects = update(&mut state, Event::Desk(DeskNotice::Saved(saved, Box::new(now))));
+    let effects = update(&mut state, Event::Editor(EditorNotice::Saved(saved, Box::new(now))));
     let new = NewStrategy {
         name: "cupl-edited@01234567".into(),
         prompt_sets: vec!["cupl-edited@0123456789abcdef".into()],
@@ -800,12 +800,12 @@ fn prompts_are_edited_at_a_desk() {
     };
     assert_eq!(deeds(effects), [Effect::AddStrategy(new)]);
     assert!(state.messages.iter().any(|message| message == "a note"));
-    // The other side goes on the desk once nothing would be lost.
+    // The other side goes on the editor once nothing would be lost.
     let session = state.session.clone().unwrap();
     update(&mut state, Event::Opened(session, None));
     assert_eq!(
         deeds(press(&mut state, "Space")),
-        [Effect::OpenDesk(0), Effect::AskDesk(DeskRequest::Apply(Edit::Toggle { class, prompt: 0 }))]
+        [Effect::OpenDesk(0), Effect::AskDesk(EditorRequest::Apply(Edit::Toggle { class, prompt: 0 }))]
     );
 }
 
@@ -813,17 +813,17 @@ fn prompts_are_edited_at_a_desk() {
 fn a_desk_that_cannot_be_opened_says_why() {
     let mut state = opened(80, 24);
     update(&mut state, Event::Key(key("5")));
-    update(&mut state, Event::Desk(DeskNotice::Opening(progress())));
+    update(&mut state, Event::Editor(EditorNotice::Opening(progress())));
     assert!(drawn(&state, COLORED).contains("reading embeddings"));
     assert!(state.jobs.any_runs());
     let mut stopped = opened(80, 24);
     update(&mut stopped, Event::Key(key("5")));
     assert_eq!(deeds(press(&mut stopped, "6 x")), [Effect::CloseDesk]);
     assert!(!stopped.jobs.any_runs());
-    let effects = update(&mut state, Event::Desk(DeskNotice::Failed("the images changed\nmore".into())));
+    let effects = update(&mut state, Event::Editor(EditorNotice::Failed("the images changed\nmore".into())));
     assert_eq!(deeds(effects), []);
     assert!(drawn(&state, COLORED).contains("cannot be edited: the images changed"));
-    update(&mut state, Event::Desk(DeskNotice::Refused("no such prompt".into())));
+    update(&mut state, Event::Editor(EditorNotice::Refused("no such prompt".into())));
     assert_eq!(state.notice.as_deref(), Some("no such prompt"));
     press(&mut state, "6");
     assert!(drawn(&state, COLORED).contains("the images changed"));
@@ -1072,11 +1072,11 @@ fn another_experiment_is_opened() {
 fn an_experiment_is_found_as_it_was_left() {
     let mut state = opened(80, 24);
     press(&mut state, "j b k Space 2 s r t 4 f f 3 d d 2");
-    let left = Remembered::of(&state).unwrap();
+    let left = Remembered::from_state(&state).unwrap();
     let text = serde_json::to_string(&left).unwrap();
     let mut again = waiting(80, 24);
     update(&mut again, Event::Opened(Arc::new(session()), Some(serde_json::from_str(&text).unwrap())));
-    assert_eq!(Remembered::of(&again), Some(left));
+    assert_eq!(Remembered::from_state(&again), Some(left));
     assert_eq!(summary(&again), summary(&state));
     // What is gone is left out.
     let mut other = waiting(80, 24);
@@ -1302,7 +1302,7 @@ fn controls_come_and_go_with_one_key() {
     let mut both = controlled(1);
     both.controls.push(test_session::controls(&both, 2));
     update(&mut state, Event::Opened(Arc::new(both), None));
-    let left = Remembered::of(&state).unwrap();
+    let left = Remembered::from_state(&state).unwrap();
     assert_eq!(left.controls().unwrap(), ["cupl", "both"]);
     // The lower controls are in view with their strategy.
     insta::assert_snapshot!("controls-of-two", drawn(&state, PLAIN));

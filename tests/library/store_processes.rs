@@ -17,7 +17,7 @@ const BATCH: u32 = 256;
 const NOBODY: u32 = 65534;
 
 fn key(index: u32) -> Key {
-    Key::of(&[&index.to_le_bytes()])
+    Key::from_parts(&[&index.to_le_bytes()])
 }
 
 fn vector(index: u32) -> Vec<f32> {

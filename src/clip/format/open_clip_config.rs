@@ -128,14 +128,14 @@ pub(in crate::clip) fn read(
     let value: Value = serde_json::from_slice(&file.read()?)
         .map_err(|error| ClipError::Json { file: file.label(), problem: error.to_string() })?;
     let setting = |(key, problem): Wrong| ClipError::Setting { file: file.label(), key, problem };
-    let root = Section::of(String::new(), &value).map_err(setting)?;
+    let root = Section::from_value(String::new(), &value).map_err(setting)?;
     let model = root.section("model_cfg").map_err(setting)?;
     let vision = model.section("vision_cfg").map_err(setting)?;
     let config = match vision.map.get("timm_model_name") {
         None | Some(Value::Null) => clip(&model).map_err(setting)?,
         Some(name) => {
-            let tower = TimmTower::of(&vision, name).map_err(setting)?;
-            let sizes = TimmSizes::of(weights)?;
+            let tower = TimmTower::from_section(&vision, name).map_err(setting)?;
+            let sizes = TimmSizes::from_weights(weights)?;
             siglip(&model, &tower, &sizes).map_err(setting)?
         }
     };
@@ -252,7 +252,7 @@ struct TimmTower {
 }
 
 impl TimmTower {
-    fn of(vision: &Section<'_>, name: &Value) -> Result<Self, Wrong> {
+    fn from_section(vision: &Section<'_>, name: &Value) -> Result<Self, Wrong> {
         let known = || {
             let name = name.as_str()?.strip_prefix("vit_")?;
             let (size, rest) = name.split_once("_patch")?;
@@ -282,7 +282,7 @@ struct TimmSizes {
 }
 
 impl TimmSizes {
-    fn of(weights: &Weights) -> Result<Self, ClipError> {
+    fn from_weights(weights: &Weights) -> Result<Self, ClipError> {
         let patches = weights.shape_in_file("visual.trunk.patch_embed.proj.weight")?;
         let inner = weights.shape_in_file("visual.trunk.blocks.0.mlp.fc1.weight")?;
         let block = |name: &str| name.strip_prefix("visual.trunk.blocks.")?.split('.').next()?.parse().ok();
@@ -330,7 +330,7 @@ struct Section<'a> {
 }
 
 impl<'a> Section<'a> {
-    fn of(path: String, value: &'a Value) -> Result<Self, Wrong> {
+    fn from_value(path: String, value: &'a Value) -> Result<Self, Wrong> {
         match value {
             Value::Object(map) => Ok(Self { path, map }),
             _ => Err((path, "is not a JSON object".to_owned())),
@@ -339,7 +339,7 @@ impl<'a> Section<'a> {
 
     fn section(&self, name: &str) -> Result<Section<'a>, Wrong> {
         match self.map.get(name) {
-            Some(value) => Section::of(self.key(name), value),
+            Some(value) => Section::from_value(self.key(name), value),
             None => Err(self.wrong(name, "is absent; it is a part of every open_clip_config.json")),
         }
     }
@@ -434,7 +434,7 @@ impl<'a> Section<'a> {
         let Some(value) = self.map.get("norm_kwargs").filter(|value| !value.is_null()) else {
             return Ok(1e-5);
         };
-        let section = Section::of(self.key("norm_kwargs"), value)?;
+        let section = Section::from_value(self.key("norm_kwargs"), value)?;
         section.only(&[&[("eps", &[])]])?;
         match section.map.get("eps") {
             None => Ok(1e-5),

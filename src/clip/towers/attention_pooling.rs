@@ -8,11 +8,11 @@ use super::ops;
 use crate::clip::config::clip_config::TransformerConfig;
 use crate::clip::error::ClipError;
 use crate::clip::weights::tensors::Weights;
-use crate::kernels::{Attention, AttentionBuffers, Cpu, PackedRows, Precision, Queries, Segment, Store};
+use crate::kernels::{Attention, AttentionBuffers, Cpu, PackedRows, Precision, Queries, Segment, Accumulate};
 
 /// In `f32` always: it makes the embedding.
 #[derive(Debug)]
-pub(in crate::clip) struct AttentionHead {
+pub(in crate::clip) struct AttentionPooling {
     cpu: Cpu,
     config: TransformerConfig,
     /// The learned query after its layer, `[width]`: it is the same for all images.
@@ -25,7 +25,7 @@ pub(in crate::clip) struct AttentionHead {
     fc2: Linear,
 }
 
-impl AttentionHead {
+impl AttentionPooling {
     pub(in crate::clip) fn load(
         weights: &Weights,
         name: &str,
@@ -57,8 +57,8 @@ impl AttentionHead {
         let (rows, images) = (x.dim(0)?, segments.len());
         let (keys, values) = (zeros(rows, hidden_size)?, zeros(rows, hidden_size)?);
         ops::pack(x, &mut packed)?;
-        ops::linear(&packed, &self.keys, Store::Replace, &keys)?;
-        ops::linear(&packed, &self.values, Store::Replace, &values)?;
+        ops::linear(&packed, &self.keys, Accumulate::No, &keys)?;
+        ops::linear(&packed, &self.values, Accumulate::No, &values)?;
 
         let queries = Tensor::from_vec(self.query.repeat(images), (images, hidden_size), &Device::Cpu)?;
         let attended = zeros(images, hidden_size)?;
@@ -71,7 +71,7 @@ impl AttentionHead {
         let mut inner = PackedRows::new(self.cpu, Precision::F32);
         ops::pack_normed(self.cpu, &pooled, &self.norm, &mut packed)?;
         ops::linear_activated(self.cpu, &packed, &self.fc1, activation, &mut inner);
-        ops::linear(&inner, &self.fc2, Store::Add, &pooled)?;
+        ops::linear(&inner, &self.fc2, Accumulate::Yes, &pooled)?;
         Ok(pooled)
     }
 }

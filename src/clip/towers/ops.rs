@@ -8,11 +8,11 @@ use candle_core::{CpuStorage, DType, InplaceOp1, Layout, Result, Storage, Tensor
 use super::layers::{LayerNorm, Linear};
 use crate::clip::config::activation::Activation;
 use crate::kernels::{
-    self, Attention, AttentionBuffers, Cpu, PackedRows, Precision, Queries, Segment, Store,
+    self, Attention, AttentionBuffers, Cpu, PackedRows, Precision, Queries, Segment, Accumulate,
 };
 
 /// `out` = `rows` · weightᵀ + bias, or `out` += that; `out` is `[rows, outputs]`.
-pub(in crate::clip) fn linear(rows: &PackedRows, layer: &Linear, store: Store, out: &Tensor) -> Result<()> {
+pub(in crate::clip) fn linear(rows: &PackedRows, layer: &Linear, accumulate: Accumulate, out: &Tensor) -> Result<()> {
     let (weights, bias) = (&layer.weights, &layer.bias);
     if out.elem_count() != rows.rows() * weights.outputs() {
         bail!("linear: {} rows of {} outputs do not fill {:?}", rows.rows(), weights.outputs(), out.shape());
@@ -25,7 +25,7 @@ pub(in crate::clip) fn project(cpu: Cpu, x: &Tensor, layer: &Linear) -> Result<T
     let out = Tensor::zeros((x.dim(0)?, layer.weights.outputs()), DType::F32, x.device())?;
     let mut packed = PackedRows::new(cpu, Precision::F32);
     pack(x, &mut packed)?;
-    linear(&packed, layer, Store::Replace, &out)?;
+    linear(&packed, layer, Accumulate::No, &out)?;
     Ok(out)
 }
 
@@ -175,16 +175,16 @@ mod tests {
         pack(&x, &mut packed).unwrap();
         let out = Tensor::zeros((20, 35), candle_core::DType::F32, &Device::Cpu).unwrap();
         let part = out.narrow(0, 3, 14).unwrap();
-        linear(&packed, &layer, Store::Replace, &part).unwrap();
+        linear(&packed, &layer, Accumulate::No, &part).unwrap();
         let expected = x.matmul(&weight.t().unwrap()).unwrap().broadcast_add(&bias).unwrap();
         assert_close(&part, &expected);
-        linear(&packed, &layer, Store::Add, &part).unwrap();
+        linear(&packed, &layer, Accumulate::Yes, &part).unwrap();
         assert_close(&part, &(&expected + &expected).unwrap());
         assert_eq!(
             out.narrow(0, 0, 3).unwrap().abs().unwrap().sum_all().unwrap().to_scalar::<f32>().unwrap(),
             0.0
         );
-        assert!(linear(&packed, &layer, Store::Add, &out).is_err());
+        assert!(linear(&packed, &layer, Accumulate::Yes, &out).is_err());
     }
 
     #[test]

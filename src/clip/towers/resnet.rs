@@ -10,7 +10,7 @@ use crate::clip::config::clip_config::{BottleneckConfig, ResNetConfig};
 use crate::clip::error::ClipError;
 use crate::clip::weights::tensors::Weights;
 use crate::kernels::{
-    Attention, AttentionBuffers, Cpu, PackedRows, PackedWeights, Precision, Queries, Segment, Store,
+    Attention, AttentionBuffers, Cpu, PackedRows, PackedWeights, Precision, Queries, Segment, Accumulate,
 };
 
 /// Added to the variance in batch norms: PyTorch's default.
@@ -165,7 +165,7 @@ impl Convolution {
     fn of(&self, picture: &Picture, packed: &mut PackedRows) -> Picture {
         let (side, channels) = (self.side_after(picture.side), self.weights.outputs());
         let mut out = Picture { side, channels, values: vec![0.0; side * side * channels] };
-        self.put(picture, Store::Replace, packed, &mut out);
+        self.put(picture, Accumulate::No, packed, &mut out);
         out
     }
 
@@ -175,7 +175,7 @@ impl Convolution {
 
     /// Puts or adds the result into a picture of its shape. Some rows are packed at a time: a row of a 3 × 3 convolution
     /// has nine times the numbers of its place.
-    fn put(&self, picture: &Picture, store: Store, packed: &mut PackedRows, out: &mut Picture) {
+    fn put(&self, picture: &Picture, accumulate: Accumulate, packed: &mut PackedRows, out: &mut Picture) {
         const ROWS: usize = 384;
         let (side, outputs) = (out.side, self.weights.outputs());
         for (part, out) in out.values.chunks_mut(ROWS * outputs).enumerate() {
@@ -235,7 +235,7 @@ impl Bottleneck {
             Some(shortcut) => shortcut.of(&halved(picture), packed),
             None => picture,
         };
-        expand.put(&inner, Store::Add, packed, &mut out);
+        expand.put(&inner, Accumulate::Yes, packed, &mut out);
         out.rectify();
         out
     }
@@ -269,7 +269,7 @@ impl AttentionPooling {
                 out.copy_from_slice(&rows[row * width..][..width]);
             });
             let mut out = vec![0.0; packed.rows() * layer.weights.outputs()];
-            layer.weights.multiply(packed, &layer.bias, Store::Replace, &mut out);
+            layer.weights.multiply(packed, &layer.bias, Accumulate::No, &mut out);
             out
         };
         let queries = layer(&self.queries, &tokens[..width]);

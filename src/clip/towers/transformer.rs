@@ -14,7 +14,7 @@ use crate::clip::config::activation::Activation;
 use crate::clip::config::clip_config::TransformerConfig;
 use crate::clip::error::ClipError;
 use crate::clip::weights::tensors::Weights;
-use crate::kernels::{Attention, AttentionBuffers, Cpu, PackedRows, Precision, Queries, Segment, Store};
+use crate::kernels::{Attention, AttentionBuffers, Cpu, PackedRows, Precision, Queries, Segment, Accumulate};
 
 /// A stack of blocks.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub(in crate::clip) struct Transformer {
     cpu: Cpu,
     precision: Precision,
     config: TransformerConfig,
-    blocks: Vec<Block>,
+    blocks: Vec<ResidualBlock>,
     /// Buffers that no call uses at the moment: as many as threads have encoded at once.
     spare: Mutex<Vec<Buffers>>,
 }
@@ -40,7 +40,7 @@ impl Transformer {
         let blocks = (0..config.layers)
             .map(|layer| {
                 let name = format!("{tower}.encoder.layers.{layer}");
-                Block::load(weights, &name, config, causal, cpu, precision)
+                ResidualBlock::load(weights, &name, config, causal, cpu, precision)
             })
             .collect::<std::result::Result<_, _>>()?;
         Ok(Self { cpu, precision, config, blocks, spare: Mutex::default() })
@@ -110,7 +110,7 @@ impl Buffers {
 
 /// x += attention(norm1(x)); x += mlp(norm2(x)).
 #[derive(Debug)]
-struct Block {
+struct ResidualBlock {
     cpu: Cpu,
     norm1: LayerNorm,
     queries: Linear,
@@ -124,7 +124,7 @@ struct Block {
     fc2: Linear,
 }
 
-impl Block {
+impl ResidualBlock {
     fn load(
         weights: &Weights,
         name: &str,
@@ -162,8 +162,8 @@ impl Block {
         let rows = x.dim(0)?;
         let (keys, values) = (buffers.keys.narrow(0, 0, rows)?, buffers.values.narrow(0, 0, rows)?);
         ops::pack_normed(self.cpu, x, &self.norm1, packed)?;
-        ops::linear(packed, &self.keys, Store::Replace, &keys)?;
-        ops::linear(packed, &self.values, Store::Replace, &values)?;
+        ops::linear(packed, &self.keys, Accumulate::No, &keys)?;
+        ops::linear(packed, &self.values, Accumulate::No, &values)?;
 
         let x = asking_rows(x, segments, asking)?;
         let rows = x.dim(0)?;
@@ -171,15 +171,15 @@ impl Block {
         if asking != Queries::All {
             ops::pack_normed(self.cpu, &x, &self.norm1, packed)?;
         }
-        ops::linear(packed, &self.queries, Store::Replace, &queries)?;
+        ops::linear(packed, &self.queries, Accumulate::No, &queries)?;
         let operands = [&queries, &keys, &values];
         ops::attend(self.cpu, self.attention, segments, operands, asking, attention, &attended)?;
         ops::pack(&attended, packed)?;
-        ops::linear(packed, &self.out, Store::Add, &x)?;
+        ops::linear(packed, &self.out, Accumulate::Yes, &x)?;
 
         ops::pack_normed(self.cpu, &x, &self.norm2, packed)?;
         ops::linear_activated(self.cpu, packed, &self.fc1, self.activation, inner);
-        ops::linear(inner, &self.fc2, Store::Add, &x)?;
+        ops::linear(inner, &self.fc2, Accumulate::Yes, &x)?;
         Ok(x)
     }
 }

@@ -2,14 +2,14 @@
 
 use candle_core::{DType, Device, Tensor};
 
-use super::attention_pooling::AttentionHead;
+use super::attention_pooling::AttentionPooling;
 use super::layers::{LayerNorm, Linear};
 use super::ops;
 use super::transformer::Transformer;
 use crate::clip::config::clip_config::{Family, VisionTransformerConfig};
 use crate::clip::error::ClipError;
 use crate::clip::weights::tensors::Weights;
-use crate::kernels::{Cpu, PackedRows, Precision, Queries, Segment, Store};
+use crate::kernels::{Cpu, PackedRows, Precision, Queries, Segment, Accumulate};
 
 /// A vision transformer (Dosovitskiy et al., arXiv 2010.11929) with its projection.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ enum Pooling {
     /// The class token, projected.
     ClassToken(Linear),
     /// Attention over all of them.
-    Attention(Box<AttentionHead>),
+    Attention(Box<AttentionPooling>),
 }
 
 impl VisionTransformer {
@@ -69,7 +69,7 @@ impl VisionTransformer {
                 let projection = Linear::load_unbiased(weights, "visual_projection", cpu, Precision::F32)?;
                 Pooling::ClassToken(projection)
             } else {
-                let head = AttentionHead::load(weights, "vision_model.head", config.transformer())?;
+                let head = AttentionPooling::load(weights, "vision_model.head", config.transformer())?;
                 Pooling::Attention(Box::new(head))
             },
         })
@@ -85,9 +85,9 @@ impl VisionTransformer {
             self.patch(&pixel_values[row / tokens * image_values..][..image_values], row % tokens, out);
         });
         let x = Tensor::zeros((images * tokens, hidden_size), DType::F32, &Device::Cpu)?;
-        ops::linear(&packed, &self.patch_embedding, Store::Replace, &x)?;
+        ops::linear(&packed, &self.patch_embedding, Accumulate::No, &x)?;
         if let Some(remainder) = &self.patch_remainder {
-            ops::linear(&packed, remainder, Store::Add, &x)?;
+            ops::linear(&packed, remainder, Accumulate::Yes, &x)?;
         }
         ops::add_repeated(&x, &self.positions)?;
         if let Some(norm) = &self.pre_norm {

@@ -3,7 +3,7 @@
 //!
 //! A tensor may lie there as a part of a larger one, or transposed.
 
-/// Whose names a weight file has.
+/// ConfusionSource names a weight file has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::clip) enum Naming {
     /// `CLIPModel`'s or `SiglipModel`'s of transformers.
@@ -14,7 +14,7 @@ pub(in crate::clip) enum Naming {
 
 /// Where a tensor lies in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::clip) struct Place {
+pub(in crate::clip) struct TensorPlace {
     /// The file's name for what it lies in.
     pub tensor: String,
     /// Which of how many equal parts of the rows it is.
@@ -25,7 +25,7 @@ pub(in crate::clip) struct Place {
     pub single: bool,
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for TensorPlace {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.tensor)?;
         if let Some((part, of)) = self.part {
@@ -35,7 +35,7 @@ impl std::fmt::Display for Place {
     }
 }
 
-impl Place {
+impl TensorPlace {
     fn whole(tensor: impl Into<String>) -> Self {
         Self { tensor: tensor.into(), part: None, transposed: false, single: false }
     }
@@ -85,7 +85,7 @@ const POOLING: &str = "vision_model.head.attention.";
 
 impl Naming {
     /// Where a tensor of the model may lie, the likeliest place first.
-    pub(in crate::clip) fn places(self, name: &str) -> Vec<Place> {
+    pub(in crate::clip) fn places(self, name: &str) -> Vec<TensorPlace> {
         match self {
             Self::Transformers => transformers(name),
             Self::OpenClip => open_clip(name),
@@ -93,15 +93,15 @@ impl Naming {
     }
 }
 
-fn transformers(name: &str) -> Vec<Place> {
+fn transformers(name: &str) -> Vec<TensorPlace> {
     let place = match name.strip_prefix(POOLING).and_then(projection) {
-        Some((part, kind)) => Place::part(format!("{POOLING}in_proj_{kind}"), part, 3),
-        None => Place { single: is_scalar(name), ..Place::whole(name) },
+        Some((part, kind)) => TensorPlace::part(format!("{POOLING}in_proj_{kind}"), part, 3),
+        None => TensorPlace { single: is_scalar(name), ..TensorPlace::whole(name) },
     };
     vec![place]
 }
 
-fn open_clip(name: &str) -> Vec<Place> {
+fn open_clip(name: &str) -> Vec<TensorPlace> {
     if let Some((layer, rest)) = block(name, "text_model.encoder.layers.") {
         let (own, _) = in_block(rest);
         let place = own.in_front(&format!("transformer.resblocks.{layer}."));
@@ -116,23 +116,23 @@ fn open_clip(name: &str) -> Vec<Place> {
     }
     match name {
         "visual_projection.weight" => {
-            return vec![Place { transposed: true, ..Place::whole("visual.proj") }];
+            return vec![TensorPlace { transposed: true, ..TensorPlace::whole("visual.proj") }];
         }
         "text_projection.weight" => {
-            let matrix = Place { transposed: true, ..Place::whole("text_projection") };
-            return with_text_prefix(vec![matrix, Place::whole("text_projection.weight")]);
+            let matrix = TensorPlace { transposed: true, ..TensorPlace::whole("text_projection") };
+            return with_text_prefix(vec![matrix, TensorPlace::whole("text_projection.weight")]);
         }
         _ => {}
     }
     if let Some((part @ 1..=2, kind)) = name.strip_prefix(POOLING).and_then(projection) {
-        return vec![Place::part(format!("visual.trunk.attn_pool.kv.{kind}"), part - 1, 2)];
+        return vec![TensorPlace::part(format!("visual.trunk.attn_pool.kv.{kind}"), part - 1, 2)];
     }
-    let renamed = |table: &[(&str, &str)]| -> Vec<Place> {
+    let renamed = |table: &[(&str, &str)]| -> Vec<TensorPlace> {
         let found = table.iter().filter_map(|(ours, theirs)| Some((name.strip_prefix(ours)?, theirs)));
         found
-            .map(|(rest, theirs)| Place {
+            .map(|(rest, theirs)| TensorPlace {
                 single: theirs.ends_with("pos_embed"),
-                ..Place::whole(format!("{theirs}{rest}"))
+                ..TensorPlace::whole(format!("{theirs}{rest}"))
             })
             .collect()
     };
@@ -140,17 +140,17 @@ fn open_clip(name: &str) -> Vec<Place> {
     match (text.is_empty(), vision.is_empty()) {
         (false, _) => with_text_prefix(text),
         (true, false) => vision,
-        (true, true) => vec![Place { single: is_scalar(name), ..Place::whole(name) }],
+        (true, true) => vec![TensorPlace { single: is_scalar(name), ..TensorPlace::whole(name) }],
     }
 }
 
 /// The text tower is the model's own, or in one part called `text`.
-fn with_text_prefix(places: Vec<Place>) -> Vec<Place> {
+fn with_text_prefix(places: Vec<TensorPlace>) -> Vec<TensorPlace> {
     let within = places.clone().into_iter().map(|place| place.in_front("text."));
     places.into_iter().chain(within).collect()
 }
 
-impl Place {
+impl TensorPlace {
     fn in_front(self, prefix: &str) -> Self {
         Self { tensor: format!("{prefix}{}", self.tensor), ..self }
     }
@@ -162,17 +162,17 @@ fn block<'a>(name: &'a str, prefix: &str) -> Option<(&'a str, &'a str)> {
 }
 
 /// What open_clip and timm call a tensor of a block.
-fn in_block(rest: &str) -> (Place, Place) {
+fn in_block(rest: &str) -> (TensorPlace, TensorPlace) {
     if let Some((part, kind)) = rest.strip_prefix("self_attn.").and_then(projection) {
-        let of_three = |tensor: String| Place::part(tensor, part, 3);
+        let of_three = |tensor: String| TensorPlace::part(tensor, part, 3);
         return (of_three(format!("attn.in_proj_{kind}")), of_three(format!("attn.qkv.{kind}")));
     }
     for (ours, own, timms) in BLOCK_LAYERS {
         if let Some(kind) = rest.strip_prefix(ours) {
-            return (Place::whole(format!("{own}{kind}")), Place::whole(format!("{timms}{kind}")));
+            return (TensorPlace::whole(format!("{own}{kind}")), TensorPlace::whole(format!("{timms}{kind}")));
         }
     }
-    (Place::whole(rest), Place::whole(rest))
+    (TensorPlace::whole(rest), TensorPlace::whole(rest))
 }
 
 /// Of queries, keys and values, which is meant, and whether its weight or its bias.
@@ -193,7 +193,7 @@ mod tests {
     use super::*;
 
     fn found(naming: Naming, name: &str) -> Vec<String> {
-        naming.places(name).iter().map(Place::to_string).collect()
+        naming.places(name).iter().map(TensorPlace::to_string).collect()
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A tensor as it lies in a weight file, whatever the file's format: where its elements are and what they are.
 
-use super::naming::Place;
+use super::naming::TensorPlace;
 use crate::clip::error::ClipError;
 use crate::clip::files::CheckpointFile;
 
@@ -72,7 +72,7 @@ impl StoredTensor {
 
     /// What lies at a place in it: a tensor of the same file. Rows that cannot be cut into so many equal parts stay whole,
     /// and have a shape that nobody asks for.
-    pub(in crate::clip) fn at(&self, place: &Place) -> Self {
+    pub(in crate::clip) fn at(&self, place: &TensorPlace) -> Self {
         let mut view = self.clone();
         if let Some((part, of)) = place.part
             && let (Some(rows), Some(stride)) = (view.shape.first_mut(), self.strides.first())
@@ -175,14 +175,14 @@ mod tests {
     #[test]
     fn parts_and_transposed_ones_are_views() {
         let whole = tensor(&[3, 2], &[2, 1], 0);
-        let place = Place { tensor: String::new(), part: None, transposed: false, single: false };
-        let part = whole.at(&Place { part: Some((2, 3)), ..place.clone() });
+        let place = TensorPlace { tensor: String::new(), part: None, transposed: false, single: false };
+        let part = whole.at(&TensorPlace { part: Some((2, 3)), ..place.clone() });
         assert_eq!((read(&part).unwrap(), part.shape), (vec![8.0, 10.0], vec![1, 2]));
-        let transposed = whole.at(&Place { transposed: true, ..place.clone() });
+        let transposed = whole.at(&TensorPlace { transposed: true, ..place.clone() });
         assert_eq!(read(&transposed).unwrap(), [0.0, 4.0, 8.0, 2.0, 6.0, 10.0]);
         assert_eq!(transposed.shape, [2, 3]);
-        assert_eq!(whole.at(&Place { part: Some((0, 2)), ..place.clone() }).shape, [3, 2]);
-        let single = Place { single: true, ..place };
+        assert_eq!(whole.at(&TensorPlace { part: Some((0, 2)), ..place.clone() }).shape, [3, 2]);
+        let single = TensorPlace { single: true, ..place };
         assert_eq!(whole.at(&single).shape, [3, 2]);
         assert_eq!(tensor(&[1], &[1], 4).at(&single).shape, [0; 0]);
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::naming::{Naming, Place};
+use super::naming::{Naming, TensorPlace};
 use super::stored_tensor::StoredTensor;
 use super::{safetensors_file, torch_file};
 use crate::clip::error::ClipError;
@@ -137,7 +137,7 @@ impl Weights {
 /// A tensor of the model in the files.
 struct Found<'a> {
     shard: &'a Shard,
-    place: Place,
+    place: TensorPlace,
     stored: StoredTensor,
 }
 

@@ -18,7 +18,7 @@ pub(super) const MAX_PIXELS: u64 = 178_956_970;
 /// When the bytes are not a whole picture of a known format, or it is too large. Nothing near its size is allocated
 /// before that is known.
 pub fn decode(bytes: &[u8]) -> Result<RgbImage, PictureError> {
-    let picture = match Kind::of(bytes)? {
+    let picture = match Kind::from_bytes(bytes)? {
         Kind::Bmp => bmp::decode(bytes),
         Kind::Gif => gif::decode(bytes),
         Kind::Jpeg if !jpeg::has_end(bytes) => Err(PictureError::Truncated { format: "JPEG" }),

@@ -20,7 +20,7 @@ pub struct PictureHeader {
 /// # Errors
 /// When the bytes are no picture of a known format, or end too early.
 pub(super) fn header(bytes: &[u8]) -> Result<PictureHeader, PictureError> {
-    let kind = Kind::of(bytes)?;
+    let kind = Kind::from_bytes(bytes)?;
     let (width, height) = dimensions(bytes, kind)?;
     if width == 0 || height == 0 {
         Err(PictureError::NoPixels)

@@ -19,7 +19,7 @@ impl Kind {
     ///
     /// # Errors
     /// When it is empty, no picture, or something that is known but not read here: then its name and a remedy.
-    pub(super) fn of(bytes: &[u8]) -> Result<Kind, PictureError> {
+    pub(super) fn from_bytes(bytes: &[u8]) -> Result<Kind, PictureError> {
         if bytes.is_empty() {
             return Err(PictureError::Empty);
         }
@@ -31,7 +31,7 @@ impl Kind {
             _ if bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP") => return Ok(Kind::WebP),
             _ => {}
         }
-        if let Some(foreign) = Foreign::of(bytes) {
+        if let Some(foreign) = Foreign::from_bytes(bytes) {
             return Err(PictureError::Foreign { format: foreign.format, remedy: foreign.remedy });
         }
         match bytes {
@@ -58,7 +58,7 @@ impl Kind {
 
 /// Whether bytes begin a picture that is read here, by marks that no text begins with.
 pub(in crate::dataset) fn is_start_of_picture(bytes: &[u8]) -> bool {
-    matches!(Kind::of(bytes), Ok(Kind::Gif | Kind::Jpeg | Kind::Png | Kind::Tiff | Kind::WebP))
+    matches!(Kind::from_bytes(bytes), Ok(Kind::Gif | Kind::Jpeg | Kind::Png | Kind::Tiff | Kind::WebP))
 }
 
 /// What is often met where a picture should be, and is not read here.
@@ -82,7 +82,7 @@ const VIDEO_REMEDY: &str = "take a frame out of it, for example with `ffmpeg -i 
 const CONVERT_REMEDY: &str = "convert it to PNG, for example with ImageMagick's `magick`";
 
 impl Foreign {
-    fn of(bytes: &[u8]) -> Option<Foreign> {
+    fn from_bytes(bytes: &[u8]) -> Option<Foreign> {
         let known = |format, remedy| Some(Foreign { format, remedy });
         if let Some(brands) = brands(bytes) {
             return match brands {
@@ -207,7 +207,7 @@ mod tests {
     use super::*;
 
     fn message(bytes: &[u8]) -> String {
-        Kind::of(bytes).unwrap_err().to_string()
+        Kind::from_bytes(bytes).unwrap_err().to_string()
     }
 
     #[test]

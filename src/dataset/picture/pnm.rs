@@ -21,11 +21,11 @@ pub(super) fn decode(bytes: &[u8]) -> Result<RgbImage, PictureError> {
         return Ok(picture);
     }
     match form {
-        Form::TextBits => {
+        PnmKind::TextBits => {
             let bits = text_bits(data, pixels)?;
             set(&mut picture, bits.into_iter().map(|bit| [grey_of_bit(bit); 3]))
         }
-        Form::Bits => {
+        PnmKind::Bits => {
             let row = (width as usize).div_ceil(8);
             let rows = whole(data, row * height as usize)?.chunks_exact(row);
             set(
@@ -34,7 +34,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<RgbImage, PictureError> {
                     .map(|bit| [grey_of_bit(bit); 3]),
             );
         }
-        Form::Text { channels, most } => {
+        PnmKind::Text { channels, most } => {
             let values = text_values(data, pixels * channels, most)?;
             set_channels(
                 &mut picture,
@@ -42,17 +42,17 @@ pub(super) fn decode(bytes: &[u8]) -> Result<RgbImage, PictureError> {
                 values.into_iter().map(|value| scaled(value, most, channels)),
             );
         }
-        Form::Binary { channels, most } if most > 255 => {
+        PnmKind::Binary { channels, most } if most > 255 => {
             let bytes = whole(data, pixels * channels * 2)?;
             let values = bytes.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]]));
             set_channels(&mut picture, channels, values.map(|value| scaled(value.into(), most, channels)));
         }
-        Form::Binary { channels, most } => {
+        PnmKind::Binary { channels, most } => {
             let level: Vec<u8> = (0..=255).map(|value| scaled(value, most, channels)).collect();
             let bytes = whole(data, pixels * channels)?;
             set_channels(&mut picture, channels, bytes.iter().map(|value| level[usize::from(*value)]));
         }
-        Form::Float { little } => {
+        PnmKind::Float { little } => {
             let bytes = whole(data, pixels * 4)?;
             let value = |bytes: &[u8]| {
                 let bytes = [bytes[0], bytes[1], bytes[2], bytes[3]];
@@ -100,7 +100,7 @@ fn whole(data: &[u8], length: usize) -> Result<&[u8], PictureError> {
     data.get(..length).ok_or(PictureError::Truncated { format: FORMAT })
 }
 
-enum Form {
+enum PnmKind {
     TextBits,
     Bits,
     Text { channels: usize, most: u32 },
@@ -109,7 +109,7 @@ enum Form {
 }
 
 struct Header<'a> {
-    form: Form,
+    form: PnmKind,
     width: u32,
     height: u32,
     data: &'a [u8],
@@ -131,17 +131,17 @@ impl<'a> Header<'a> {
             }
         };
         let form = match magic {
-            b"P1" => Form::TextBits,
-            b"P2" => Form::Text { channels: 1, most: most()? },
-            b"P3" => Form::Text { channels: 3, most: most()? },
-            b"P4" => Form::Bits,
-            b"P5" => Form::Binary { channels: 1, most: most()? },
-            b"P6" => Form::Binary { channels: 3, most: most()? },
+            b"P1" => PnmKind::TextBits,
+            b"P2" => PnmKind::Text { channels: 1, most: most()? },
+            b"P3" => PnmKind::Text { channels: 3, most: most()? },
+            b"P4" => PnmKind::Bits,
+            b"P5" => PnmKind::Binary { channels: 1, most: most()? },
+            b"P6" => PnmKind::Binary { channels: 3, most: most()? },
             b"Pf" => {
                 let token = token(&mut data)?;
                 let scale = std::str::from_utf8(&token).ok().and_then(|scale| scale.parse::<f64>().ok());
                 match scale.filter(|scale| scale.is_finite() && *scale != 0.0) {
-                    Some(scale) => Form::Float { little: scale < 0.0 },
+                    Some(scale) => PnmKind::Float { little: scale < 0.0 },
                     None => return Err(broken("the scale is no number, or 0".to_owned())),
                 }
             }

@@ -20,7 +20,7 @@ const FORMAT: &str = "TIFF";
 pub(super) fn decode(bytes: &[u8]) -> Result<RgbImage, PictureError> {
     let directory = Directory::read(bytes)?;
     refuse_foreign(&directory)?;
-    let layout = Layout::of(&directory)?;
+    let layout = Layout::from_directory(&directory)?;
     let mut picture = new_picture(layout.width, layout.height)?;
     if picture.is_empty() {
         return Err(PictureError::NoPixels);
@@ -151,7 +151,7 @@ mod compression {
 
 impl Layout {
     /// As Pillow's `TiffImagePlugin` understands a directory.
-    fn of(directory: &Directory<'_>) -> Result<Self, PictureError> {
+    fn from_directory(directory: &Directory<'_>) -> Result<Self, PictureError> {
         if directory.is_cut() {
             return Err(PictureError::Truncated { format: FORMAT });
         }

@@ -40,7 +40,7 @@ impl Confusion {
     }
 
     /// A full matrix, `[n_classes, n_classes]`: rows are the true classes, columns the predicted ones.
-    pub fn of_matrix(counts: &[u32], n_classes: usize) -> Self {
+    pub fn from_matrix(counts: &[u32], n_classes: usize) -> Self {
         let mut confusion = Self { ends: Vec::with_capacity(n_classes), cells: Vec::new() };
         for row in counts.chunks_exact(n_classes.max(1)) {
             let above_zero = row.iter().enumerate().filter(|(_, images)| **images > 0);
@@ -94,7 +94,7 @@ mod tests {
             let mut full = vec![0_u32; n_classes * n_classes];
             pairs.iter().for_each(|(truth, predicted)| full[truth * n_classes + predicted] += 1);
             let confusion = Confusion::count(n_classes, pairs.into_iter());
-            prop_assert_eq!(&confusion, &Confusion::of_matrix(&full, n_classes));
+            prop_assert_eq!(&confusion, &Confusion::from_matrix(&full, n_classes));
             prop_assert_eq!(confusion.n_classes(), n_classes);
             for (truth, row) in full.chunks_exact(n_classes).enumerate() {
                 prop_assert_eq!(confusion.full_row(truth), row);

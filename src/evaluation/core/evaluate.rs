@@ -140,7 +140,7 @@ pub(in crate::evaluation) fn mean_recall(per_class: &[ClassAccuracy]) -> f64 {
 }
 
 /// Neighbouring images of an evaluation to come.
-pub(in crate::evaluation) struct Block<'a> {
+pub(in crate::evaluation) struct ImageBlock<'a> {
     /// The first image.
     pub(in crate::evaluation) first: usize,
     pub(in crate::evaluation) labels: &'a [usize],
@@ -149,7 +149,7 @@ pub(in crate::evaluation) struct Block<'a> {
     true_probability: &'a mut [f32],
 }
 
-impl Block<'_> {
+impl ImageBlock<'_> {
     /// Ranks the classes of each image by `scores`, `[images, n_classes]`.
     pub(in crate::evaluation) fn rank(self, cpu: Cpu, scores: &[f32], scale: f32) {
         let n_classes = scores.len() / self.labels.len();
@@ -169,7 +169,7 @@ impl Evaluation {
         n_classes: usize,
         kept: usize,
         scratch: impl Fn() -> S + Sync + Send,
-        rank: impl Fn(&mut S, Block<'_>) + Sync + Send,
+        rank: impl Fn(&mut S, ImageBlock<'_>) + Sync + Send,
     ) -> Self {
         let mut ranked = vec![Ranked { class: 0, probability: 0.0 }; labels.len() * kept];
         let mut true_rank = vec![0; labels.len()];
@@ -183,7 +183,7 @@ impl Evaluation {
         blocks.into_par_iter().enumerate().for_each_init(
             scratch,
             |scratch, (block, (labels, ranked, true_rank, true_probability))| {
-                rank(scratch, Block { first: block * BLOCK, labels, ranked, true_rank, true_probability });
+                rank(scratch, ImageBlock { first: block * BLOCK, labels, ranked, true_rank, true_probability });
             },
         );
         Self::of(labels, n_classes, ranked, kept, true_rank, true_probability)

@@ -110,7 +110,7 @@ fn cycles(next: &[usize]) -> Vec<Vec<usize>> {
 /// and sparse linear assignment problems", Computing 38, 1987): O(n³), and nearly O(n²) where most rows have their own
 /// largest column.
 pub fn best_assignment(counts: &[u32], n: usize) -> Vec<usize> {
-    assigned(&Confusion::of_matrix(counts, n))
+    assigned(&Confusion::from_matrix(counts, n))
 }
 
 /// The same, of counts most of which are zero.
@@ -294,7 +294,7 @@ mod tests {
             kept: 1,
             true_rank: vec![1; images],
             true_probability: vec![1.0; images],
-            confusion: Confusion::of_matrix(&confusion, n_classes),
+            confusion: Confusion::from_matrix(&confusion, n_classes),
         }
     }
 

@@ -145,7 +145,7 @@ mod tests {
             kept: 1,
             true_rank: vec![1],
             true_probability: vec![1.0],
-            confusion: Confusion::of_matrix(&confusion, n_classes),
+            confusion: Confusion::from_matrix(&confusion, n_classes),
         }
     }
 

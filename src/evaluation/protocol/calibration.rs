@@ -177,7 +177,7 @@ struct Moments {
 
 impl Moments {
     /// `scale` is what scores are multiplied with before their softmax.
-    fn of(scores: &[f32], scale: f64) -> Self {
+    fn from_scores(scores: &[f32], scale: f64) -> Self {
         let mut best = 0;
         for (class, score) in scores.iter().enumerate() {
             if *score > scores[best] {
@@ -244,7 +244,7 @@ impl Scored<'_> {
         let n_bins = n_bins.max(1);
         let zero = Tally { nll: 0.0, bins: vec![BinTally::default(); n_bins] };
         let blocks = self.blocks(which, &zero, |tally, scores, label| {
-            let moments = Moments::of(scores, scale);
+            let moments = Moments::from_scores(scores, scale);
             let below = f64::from(scores[label]) - f64::from(scores[moments.best]);
             tally.nll += moments.sum.ln() - scale * below;
             let confidence = 1.0 / moments.sum;
@@ -303,7 +303,7 @@ impl Scored<'_> {
     fn slope(&self, which: &[usize], factor: f64) -> Slope {
         let scale = self.scale * factor;
         let blocks = self.blocks(which, &Slope { first: 0.0, second: 0.0 }, |slope, scores, label| {
-            let Moments { best, sum, first, second } = Moments::of(scores, scale);
+            let Moments { best, sum, first, second } = Moments::from_scores(scores, scale);
             let mean = first / sum;
             let truth = f64::from(scores[label]) - f64::from(scores[best]);
             slope.first += self.scale * (mean - truth);

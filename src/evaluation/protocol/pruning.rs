@@ -59,7 +59,7 @@ pub fn prune(
     for _ in 0..ROUNDS {
         let before = removed.len();
         for class in 0..n_classes {
-            let rivals = Rivals::of(class, labels, &scores);
+            let rivals = Rivals::from_scores(class, labels, &scores);
             let products = classes[class].products(images);
             while let Some(prompt) = classes[class].worst(&products, &rivals) {
                 classes[class].kept[prompt] = false;
@@ -178,7 +178,7 @@ enum Truth {
 }
 
 impl Rivals {
-    fn of(class: usize, labels: &[usize], scores: &[Vec<f64>]) -> Self {
+    fn from_scores(class: usize, labels: &[usize], scores: &[Vec<f64>]) -> Self {
         let rival = |(image, &label): (usize, &usize)| {
             let others = (0..scores.len()).filter(|&other| other != class);
             let best = others.reduce(

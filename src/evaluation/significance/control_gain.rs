@@ -39,7 +39,7 @@ impl ControlGain {
     ///
     /// # Errors
     /// [`EvaluationError::NotComparable`] if the images or the classes differ, or there is no control.
-    pub fn of(strategy: &Evaluation, controls: &[Evaluation]) -> Result<Self, EvaluationError> {
+    pub fn from_evaluations(strategy: &Evaluation, controls: &[Evaluation]) -> Result<Self, EvaluationError> {
         let comparable = |control: &Evaluation| {
             control.n_classes == strategy.n_classes && control.labels == strategy.labels
         };
@@ -121,7 +121,7 @@ mod tests {
         let control =
             |seed: usize| -> Vec<bool> { images.iter().map(|&value| (seed as i64) < right(value)).collect() };
         let controls: Vec<Evaluation> = (0..seeds).map(|seed| evaluation(&control(seed))).collect();
-        ControlGain::of(&evaluation(&strategy), &controls).unwrap()
+        ControlGain::from_evaluations(&evaluation(&strategy), &controls).unwrap()
     }
 
     /// `numpy.percentile(means, [2.5, 97.5])` of 40,000 or more literal resamples `x[rng.integers(0, n, n)].mean()`,
@@ -162,8 +162,8 @@ mod tests {
     #[test]
     fn what_is_not_comparable_is_refused() {
         let (two, three) = (evaluation(&[true, false]), evaluation(&[true, false, true]));
-        assert_eq!(ControlGain::of(&two, &[]), Err(EvaluationError::NotComparable));
-        assert_eq!(ControlGain::of(&two, &[two.clone(), three]), Err(EvaluationError::NotComparable));
+        assert_eq!(ControlGain::from_evaluations(&two, &[]), Err(EvaluationError::NotComparable));
+        assert_eq!(ControlGain::from_evaluations(&two, &[two.clone(), three]), Err(EvaluationError::NotComparable));
     }
 
     #[test]
@@ -187,7 +187,7 @@ mod tests {
                 .map(|seed| evaluation(&(0..strategy.len()).map(|image| right(image, seed)).collect::<Vec<_>>()))
                 .collect();
             let strategy = evaluation(&strategy);
-            let gain = ControlGain::of(&strategy, &controls).unwrap();
+            let gain = ControlGain::from_evaluations(&strategy, &controls).unwrap();
             let mean = controls.iter().map(Evaluation::top1).sum::<f64>() / seeds as f64;
             prop_assert!((gain.difference - (strategy.top1() - mean)).abs() < 1e-12);
             let (low, high) = gain.interval;

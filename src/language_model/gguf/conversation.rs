@@ -21,7 +21,7 @@ pub(super) struct Conversation {
 impl Conversation {
     /// # Errors
     /// A template that is none, in words.
-    pub(super) fn of(metadata: &Metadata, tokenizer: &GgufTokenizer) -> Result<Self, String> {
+    pub(super) fn from_metadata(metadata: &Metadata, tokenizer: &GgufTokenizer) -> Result<Self, String> {
         let environment = match metadata.get(TEMPLATE) {
             Some(Value::String(template)) => Some(environment(template)?),
             _ => None,

@@ -65,8 +65,8 @@ impl Gguf {
     pub fn open(path: &Path) -> Result<Self, LanguageModelError> {
         let Loaded { network, metadata, context_length, identity } = file::load(path)?;
         let bad = |reason: String| LanguageModelError::File { path: path.to_owned(), reason };
-        let tokenizer = GgufTokenizer::of(&metadata).map_err(bad)?;
-        let conversation = Conversation::of(&metadata, &tokenizer).map_err(bad)?;
+        let tokenizer = GgufTokenizer::from_metadata(&metadata).map_err(bad)?;
+        let conversation = Conversation::from_metadata(&metadata, &tokenizer).map_err(bad)?;
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let mut model = Self {
             name,

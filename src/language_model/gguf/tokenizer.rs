@@ -40,7 +40,7 @@ pub(super) struct GgufTokenizer {
 impl GgufTokenizer {
     /// # Errors
     /// What is missing or not known, in words.
-    pub(super) fn of(metadata: &Metadata) -> Result<Self, String> {
+    pub(super) fn from_metadata(metadata: &Metadata) -> Result<Self, String> {
         let text = |key: &str| match metadata.get(key) {
             Some(Value::String(text)) => Some(text.clone()),
             _ => None,

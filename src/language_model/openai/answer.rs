@@ -15,7 +15,7 @@ pub(super) struct Choice {
 
 /// All of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Answer {
+pub(super) struct Completion {
     /// By their index.
     pub(super) choices: Vec<Choice>,
     /// Tokens of all answers together, where the server counts them.
@@ -26,7 +26,7 @@ pub(super) struct Answer {
 ///
 /// # Errors
 /// What is wrong with it, in words.
-pub(super) fn parse(content_type: &str, body: &[u8]) -> Result<Answer, String> {
+pub(super) fn parse(content_type: &str, body: &[u8]) -> Result<Completion, String> {
     if content_type.starts_with("text/event-stream") {
         return of_events(body);
     }
@@ -47,7 +47,7 @@ pub(super) fn parse(content_type: &str, body: &[u8]) -> Result<Answer, String> {
         text: text_of(choice, "message"),
         ending: ending(choice).unwrap_or(SampleEnding::Other),
     };
-    Ok(Answer { choices: choices.iter().enumerate().map(choice).collect(), tokens: tokens(&value) })
+    Ok(Completion { choices: choices.iter().enumerate().map(choice).collect(), tokens: tokens(&value) })
 }
 
 /// What a server says of an error.
@@ -98,7 +98,7 @@ fn events(body: &str) -> impl Iterator<Item = String> + '_ {
     })
 }
 
-fn of_events(body: &[u8]) -> Result<Answer, String> {
+fn of_events(body: &[u8]) -> Result<Completion, String> {
     let body = std::str::from_utf8(body).map_err(|_| "its stream is not UTF-8".to_owned())?;
     let mut choices: Vec<(usize, String, Option<SampleEnding>)> = Vec::new();
     let (mut counted, mut is_done) = (None, false);
@@ -133,7 +133,7 @@ fn of_events(body: &[u8]) -> Result<Answer, String> {
         text,
         ending: ending.unwrap_or(SampleEnding::Other),
     };
-    Ok(Answer { choices: choices.into_iter().map(choice).collect(), tokens: counted })
+    Ok(Completion { choices: choices.into_iter().map(choice).collect(), tokens: counted })
 }
 
 #[cfg(test)]
@@ -149,13 +149,13 @@ mod tests {
         let chat = br#"{"choices": [{"index": 1, "message": {"content": "b"}, "finish_reason": "length"},
             {"index": 0, "message": {"content": null}, "finish_reason": "content_filter"}],
             "usage": {"completion_tokens": 7}}"#;
-        let expected = Answer {
+        let expected = Completion {
             choices: vec![choice(1, "b", SampleEnding::Length), choice(0, "", SampleEnding::Other)],
             tokens: Some(7),
         };
         assert_eq!(parse("application/json", chat), Ok(expected));
         let plain = br#"{"choices": [{"text": " a", "finish_reason": "stop"}]}"#;
-        let expected = Answer { choices: vec![choice(0, " a", SampleEnding::Stop)], tokens: None };
+        let expected = Completion { choices: vec![choice(0, " a", SampleEnding::Stop)], tokens: None };
         assert_eq!(parse("application/json; charset=utf-8", plain), Ok(expected));
     }
 
@@ -179,7 +179,7 @@ mod tests {
             "data: {\"choices\": [{\"index\": 1, \"delta\": {}, \"finish_reason\": \"length\"}]}\n\n",
             "data: {\"choices\": [], \"usage\": {\"completion_tokens\": 4}}\n\ndata: [DONE]\n\n",
         );
-        let expected = Answer {
+        let expected = Completion {
             choices: vec![choice(0, "Ä frog", SampleEnding::Stop), choice(1, "B", SampleEnding::Length)],
             tokens: Some(4),
         };

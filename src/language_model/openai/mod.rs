@@ -22,8 +22,8 @@ use ureq::Agent;
 
 use super::{Backend, LanguageModel, LanguageModelError, Preview, Sample, SampleRequest, sample_seed};
 use crate::http::{self, Limit};
-use crate::patience::{self, GLANCE};
-use answer::Answer;
+use crate::retry::{self, POLL_INTERVAL};
+use answer::Completion;
 use request::Refused;
 pub use settings::{ApiKey, OPENAI, OpenAiSettings, RequestForm};
 
@@ -42,7 +42,7 @@ pub struct OpenAi {
 
 /// What one attempt came to.
 enum Attempt {
-    Answered(Answer),
+    Answered(Completion),
     /// Another attempt may do better.
     Again {
         error: LanguageModelError,
@@ -81,7 +81,7 @@ impl OpenAi {
         &self,
         request: &SampleRequest,
         is_cancelled: &(dyn Fn() -> bool + Sync),
-    ) -> Result<Answer, LanguageModelError> {
+    ) -> Result<Completion, LanguageModelError> {
         let attempts = self.settings.attempts.max(1);
         let mut attempt = 1;
         loop {
@@ -92,9 +92,9 @@ impl OpenAi {
                 Attempt::Again { error, retry_after } => {
                     let chance = sample_seed(u64::from(attempt), &request.llm_prompt, request.samples.start);
                     let chance = chance as f64 / u64::MAX as f64;
-                    let wait = patience::wait(self.settings.backoff, attempt, retry_after, chance);
+                    let wait = retry::wait(self.settings.backoff, attempt, retry_after, chance);
                     let Some(wait) = wait else { return Err(error.after(attempt)) };
-                    if !patience::pause(wait, is_cancelled) {
+                    if !retry::pause(wait, is_cancelled) {
                         return Err(LanguageModelError::Cancelled);
                     }
                     attempt += 1;
@@ -122,13 +122,13 @@ impl OpenAi {
             return Ok(match answer::parse(&content_type, &bytes) {
                 Ok(answer) => Attempt::Answered(answer),
                 Err(reason) => {
-                    let error = LanguageModelError::Answer { url, reason: self.shown(&reason) };
+                    let error = LanguageModelError::Completion { url, reason: self.shown(&reason) };
                     Attempt::Again { error, retry_after: None }
                 }
             });
         }
         let says = self.shown(&said(&content_type, &bytes));
-        if patience::is_worth_another_try(status) {
+        if retry::is_worth_another_try(status) {
             let error = LanguageModelError::Busy { url, status, attempts: 1, retry_after, reason: says };
             return Ok(Attempt::Again { error, retry_after });
         }
@@ -195,7 +195,7 @@ impl OpenAi {
             }
         })?;
         loop {
-            match receiver.recv_timeout(GLANCE) {
+            match receiver.recv_timeout(POLL_INTERVAL) {
                 Ok(Ok(response)) => return Ok(Ok(response)),
                 Ok(Err(reason)) => return Ok(Err(self.shown(&reason))),
                 Err(RecvTimeoutError::Timeout) if is_cancelled() => {
@@ -224,7 +224,7 @@ impl LanguageModelError {
         let tried = |reason: String| format!("{reason} (tried {attempts} times; run it again to go on)");
         match self {
             Self::Connection { url, reason } => Self::Connection { url, reason: tried(reason) },
-            Self::Answer { url, reason } => Self::Answer { url, reason: tried(reason) },
+            Self::Completion { url, reason } => Self::Completion { url, reason: tried(reason) },
             Self::Busy { url, status, retry_after, reason, .. } => {
                 Self::Busy { url, status, attempts, retry_after, reason }
             }
@@ -259,7 +259,7 @@ fn exchange(agent: &Agent, url: &str, key: Option<&str>, body: Option<&str>) -> 
     let header =
         |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let content_type = header("content-type").unwrap_or_default().to_ascii_lowercase();
-    let retry_after = header("retry-after").and_then(|text| patience::retry_after(&text, SystemTime::now()));
+    let retry_after = header("retry-after").and_then(|text| retry::retry_after(&text, SystemTime::now()));
     let status = response.status().as_u16();
     let mut body = Vec::new();
     response
@@ -352,7 +352,7 @@ impl LanguageModel for OpenAi {
                 choices.truncate(wanted.len());
                 if choices.is_empty() {
                     let reason = "it has no answer in it".to_owned();
-                    return Err(LanguageModelError::Answer { url: self.url(), reason });
+                    return Err(LanguageModelError::Completion { url: self.url(), reason });
                 }
                 if choices.len() < wanted.len() {
                     self.refused().several_samples();

@@ -52,14 +52,14 @@ impl LlmPrompts {
             other => return Err(LlmPromptsError::Unknown(other.to_owned())),
         };
         let lines: Vec<String> = lines.lines().map(str::to_owned).collect();
-        Self::of(name, &lines)
+        Self::from_texts(name, &lines)
     }
 
     /// LLM prompts that somebody wrote down.
     ///
     /// # Errors
     /// One without a place for the class, or none at all.
-    pub fn of(name: &str, texts: &[String]) -> Result<Self, LlmPromptsError> {
+    pub fn from_texts(name: &str, texts: &[String]) -> Result<Self, LlmPromptsError> {
         let set = PromptSet::from_llm_prompts(name, texts)?;
         match set.content {
             PromptSetContent::Templates(templates) => Ok(Self { name: name.to_owned(), templates }),
@@ -163,7 +163,7 @@ mod tests {
     fn articles_fit_what_they_stand_before() {
         let texts =
             ["A {} is what?", "Is a(n) {} like an {} or a/an {c}?", "the {}, banana {}"].map(str::to_owned);
-        let prompts = LlmPrompts::of("mine", &texts).unwrap();
+        let prompts = LlmPrompts::from_texts("mine", &texts).unwrap();
         assert_eq!(
             prompts.about("hourglass", None),
             [

@@ -148,7 +148,7 @@ pub fn lint_class(class_name: &str, prompts: &[String]) -> Vec<Flaw> {
 /// The same, where it is known what the other classes are called.
 #[must_use]
 pub fn lint_class_among(class_name: &str, prompts: &[String], others: &OtherNames) -> Vec<Flaw> {
-    let manner = sentence::Manner::of(prompts);
+    let manner = sentence::Manner::from_prompts(prompts);
     let is_named = |text: &str| names_class(text, class_name);
     lint(prompts, |rule, text| match rule {
         Rule::Fragment => {

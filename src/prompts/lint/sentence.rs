@@ -176,7 +176,7 @@ impl Manner {
     pub const WHOLE: Self = Self { has_final: true, has_capital: true, is_sentence: true };
 
     /// Of the prompts of a class.
-    pub fn of(prompts: &[String]) -> Self {
+    pub fn from_prompts(prompts: &[String]) -> Self {
         let most =
             |is: &dyn Fn(&str) -> bool| 2 * prompts.iter().filter(|text| is(text)).count() > prompts.len();
         Self {
@@ -326,9 +326,9 @@ mod tests {
     fn what_all_prompts_of_a_class_do_is_their_manner() {
         let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
         let bare = texts(&["webbed feet", "long tongue", "frog, which has green skin"]);
-        let manner = Manner::of(&bare);
+        let manner = Manner::from_prompts(&bare);
         assert!(bare.iter().all(|text| manner.fragment(text).is_none()));
         let other = texts(&["白い猫。", "黒い大きな猫。"]);
-        assert!(other.iter().all(|text| Manner::of(&other).fragment(text).is_none()));
+        assert!(other.iter().all(|text| Manner::from_prompts(&other).fragment(text).is_none()));
     }
 }

@@ -85,7 +85,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, session: &S
         }
     }
     let table = Rect { y: area.y + area.height.min(1), height: area.height.saturating_sub(1), ..area };
-    let columns = Columns::of(state, session, usize::from(area.width));
+    let columns = Columns::from_state(state, session, usize::from(area.width));
     put(frame, table, 0, columns.heading(state, theme));
     if view.rows.is_empty() {
         let line = format!(" No class has {:?} in its name: / changes that.", view.filter);
@@ -140,7 +140,7 @@ struct Columns {
 }
 
 impl Columns {
-    fn of(state: &State, session: &Session, width: usize) -> Self {
+    fn from_state(state: &State, session: &Session, width: usize) -> Self {
         let longest = session.classes.iter().map(|class| class.width()).max().unwrap_or(0);
         let name = longest.clamp(8, (width / 4).max(8));
         let images = if width >= 50 { 7 } else { 0 };

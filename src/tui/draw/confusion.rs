@@ -9,7 +9,7 @@ use ratatui::text::{Line, Span};
 
 use super::{bar, place_of, put, row_line, strategy_name};
 use crate::tui::layout::{BLOCK_CELL, first_row};
-use crate::tui::state::confusion::{Block, Pair, Whose};
+use crate::tui::state::confusion::{Block, Pair, ConfusionSource};
 use crate::tui::state::{State, block_names};
 use crate::tui::text;
 use crate::tui::theme::Theme;
@@ -60,10 +60,10 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, session: &S
         if bar_width > 0 {
             let part = f64::from(weight(state, confused)) / f64::from(largest);
             let style = match view.whose(&state.strategies) {
-                Whose::A => theme.a(),
-                Whose::B => theme.b(),
-                Whose::Difference if confused.a > confused.b => theme.a(),
-                Whose::Difference => theme.b(),
+                ConfusionSource::A => theme.a(),
+                ConfusionSource::B => theme.b(),
+                ConfusionSource::Difference if confused.a > confused.b => theme.a(),
+                ConfusionSource::Difference => theme.b(),
             };
             spans.push(Span::styled(format!(" {}", bar(part, bar_width, &theme.glyphs)), style));
         }
@@ -74,9 +74,9 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, session: &S
 /// What the list is ordered by.
 fn weight(state: &State, pair: &Pair) -> u32 {
     match state.confusion.whose(&state.strategies) {
-        Whose::A => pair.a,
-        Whose::B => pair.b,
-        Whose::Difference => pair.a.abs_diff(pair.b),
+        ConfusionSource::A => pair.a,
+        ConfusionSource::B => pair.b,
+        ConfusionSource::Difference => pair.a.abs_diff(pair.b),
     }
 }
 
@@ -96,9 +96,9 @@ fn heading(state: &State, theme: &Theme, width: usize) -> Line<'static> {
     let strategies = &state.strategies;
     let name = |strategy| strategy_name(state, strategy, width / 3, theme);
     let mut spans = match view.whose(strategies) {
-        Whose::A => vec![Span::styled(" Confusions of ", theme.heading()), name(strategies.a)],
-        Whose::B => vec![Span::styled(" Confusions of ", theme.heading()), name(strategies.b)],
-        Whose::Difference => vec![
+        ConfusionSource::A => vec![Span::styled(" Confusions of ", theme.heading()), name(strategies.a)],
+        ConfusionSource::B => vec![Span::styled(" Confusions of ", theme.heading()), name(strategies.b)],
+        ConfusionSource::Difference => vec![
             Span::styled(" What ", theme.heading()),
             name(strategies.b),
             Span::styled(" changes against ", theme.heading()),
@@ -147,9 +147,9 @@ pub(super) fn draw_block(
         for (column, &predicted) in block.classes.iter().enumerate() {
             let (in_a, in_b) = (a.images(truth, predicted), b.images(truth, predicted));
             let (text, share, gained) = match whose {
-                Whose::A => (count(in_a), in_a, false),
-                Whose::B => (count(in_b), in_b, true),
-                Whose::Difference => {
+                ConfusionSource::A => (count(in_a), in_a, false),
+                ConfusionSource::B => (count(in_b), in_b, true),
+                ConfusionSource::Difference => {
                     let sign = if in_b > in_a { "+" } else { theme.glyphs.minus };
                     let changed = in_a.abs_diff(in_b);
                     let text = if changed == 0 { count(0) } else { format!("{sign}{changed}") };

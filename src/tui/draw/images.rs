@@ -34,7 +34,7 @@ fn draw_heading(frame: &mut Frame<'_>, area: Rect, state: &State, session: &Sess
         )];
     }
     if let Some(flips) = &view.flips {
-        let count = |wanted: Flip| flips.iter().filter(|&&flip| Flip::of(session, flip) == wanted).count();
+        let count = |wanted: Flip| flips.iter().filter(|&&flip| Flip::from_change(session, flip) == wanted).count();
         parts = vec![
             "flipped by the changes".to_owned(),
             format!("{} gained {} lost", count(Flip::Gained), count(Flip::Lost)),
@@ -128,7 +128,7 @@ pub(super) fn draw_gallery(
 
 /// What the changes of prompts do to an image: gained, lost, or neither.
 fn flip_sign(session: &Session, flip: ChangedPrediction, theme: &Theme) -> &'static str {
-    match Flip::of(session, flip) {
+    match Flip::from_change(session, flip) {
         Flip::Gained => theme.glyphs.up,
         Flip::Lost => theme.glyphs.down,
         Flip::Astray => theme.glyphs.same,

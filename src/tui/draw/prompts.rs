@@ -13,7 +13,7 @@ use crate::tui::state::State;
 use crate::tui::state::prompts::{DeskStatus, ShownPrompt};
 use crate::tui::text;
 use crate::tui::theme::Theme;
-use crate::workbench::{DeskState, PromptSimilarity, Session};
+use crate::workbench::{EditorState, PromptSimilarity, Session};
 
 /// Lines below the lists: the whole prompt, what it is like, what the last change did.
 const FOOTER: u16 = 4;
@@ -22,14 +22,14 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, session: &S
     let width = usize::from(area.width);
     let class = &session.classes[state.prompts.class];
     let heading = format!(" Prompts for {}", text::shorten(class, width / 3, theme.glyphs.ellipsis));
-    let desk = desk_line(state, session, theme);
+    let editor = editor_line(state, session, theme);
     let sets = &session.strategies[state.prompts.strategy(&state.strategies)].prompt_sets;
     let sets: Vec<String> = sets.iter().map(|set| short_reference(set)).collect();
     let sets = format!("  {} {}", theme.glyphs.dot, sets.join(" + "));
-    let room = width.saturating_sub(heading.width() + desk.width() + 1);
+    let room = width.saturating_sub(heading.width() + editor.width() + 1);
     let sets = if room > 12 { text::fit(&sets, room, theme.glyphs.ellipsis) } else { String::new() };
-    let beside = width.saturating_sub(desk.width());
-    put(frame, area, 0, desk.right_aligned());
+    let beside = width.saturating_sub(editor.width());
+    put(frame, area, 0, editor.right_aligned());
     let heading = text::fit(&heading, beside.min(heading.width()), theme.glyphs.ellipsis);
     let heading = vec![Span::styled(heading, theme.heading()), Span::styled(sets, theme.dim())];
     let left = Rect { width: beside as u16, ..area };
@@ -56,11 +56,11 @@ fn short_reference(reference: &str) -> String {
     }
 }
 
-/// What the desk's strategy comes to: `B cupl 86.8 → 87.1 ▲ +0.3`.
-fn desk_line(state: &State, session: &Session, theme: &Theme) -> Line<'static> {
-    let Some(desk) = &state.prompts.desk else { return Line::default() };
-    let name = strategy_name(state, desk.strategy, 24, theme);
-    match &desk.status {
+/// What the editor's strategy comes to: `B cupl 86.8 → 87.1 ▲ +0.3`.
+fn editor_line(state: &State, session: &Session, theme: &Theme) -> Line<'static> {
+    let Some(editor) = &state.prompts.editor else { return Line::default() };
+    let name = strategy_name(state, editor.strategy, 24, theme);
+    match &editor.status {
         DeskStatus::Opening(progress) => {
             let part = progress.map_or(0.0, |progress| progress.fraction());
             let drawn = bar(part, 10, &theme.glyphs);
@@ -73,7 +73,7 @@ fn desk_line(state: &State, session: &Session, theme: &Theme) -> Line<'static> {
             Line::styled(line, theme.problem())
         }
         DeskStatus::Open(now) => {
-            let loaded = session.strategies[desk.strategy].evaluation.top1();
+            let loaded = session.strategies[editor.strategy].evaluation.top1();
             let top1 = format!(" top-1 {}", percent(Some(loaded)).trim_start());
             let mut spans = vec![name, Span::raw(top1)];
             if !now.trail.is_empty() {
@@ -180,7 +180,7 @@ fn draw_footer(frame: &mut Frame<'_>, area: Rect, state: &State, session: &Sessi
             put(frame, area, 2, Line::styled(text::fit(&line, width, theme.glyphs.ellipsis), theme.dim()));
         }
     }
-    let open = state.prompts.desk.as_ref().and_then(|desk| desk.state());
+    let open = state.prompts.editor.as_ref().and_then(|editor| editor.state());
     if let Some(line) = open.and_then(|now| change_words(now, session, theme)) {
         put(frame, area, 3, Line::styled(text::fit(&line, width, theme.glyphs.ellipsis), theme.heading()));
     }
@@ -202,7 +202,7 @@ fn similarity_words(similarity: &PromptSimilarity, session: &Session, theme: &Th
 }
 
 /// `frog: prompt 3 disabled · 5 predictions change: 3 gained, 1 lost`
-fn change_words(now: &DeskState, session: &Session, theme: &Theme) -> Option<String> {
+fn change_words(now: &EditorState, session: &Session, theme: &Theme) -> Option<String> {
     let last = now.last.as_ref()?;
     let (gained, lost) = session.gained_and_lost(&last.flips);
     let (what, dot) = (&last.words, theme.glyphs.dot);

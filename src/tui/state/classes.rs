@@ -37,7 +37,7 @@ pub struct ClassPage {
 
 impl ClassPage {
     /// Of a class, the cursor on the first that it is taken for.
-    pub fn of(class: usize) -> Self {
+    pub fn new(class: usize) -> Self {
         Self { class, predicted: None }
     }
 

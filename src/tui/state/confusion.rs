@@ -7,9 +7,9 @@ use crate::workbench::{ConfusionCell, Session, confusion_change_block, confusion
 /// Pairs in the list at most.
 const MOST: usize = 1000;
 
-/// Whose confusions are shown.
+/// ConfusionSource confusions are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Whose {
+pub enum ConfusionSource {
     /// The baseline's.
     A,
     /// Those of the strategy compared with it.
@@ -19,7 +19,7 @@ pub enum Whose {
     Difference,
 }
 
-impl Whose {
+impl ConfusionSource {
     /// The next one; A alone has no other.
     pub fn next(self, pair: bool) -> Self {
         match self {
@@ -76,8 +76,8 @@ impl Block {
 /// The confusions.
 #[derive(Debug, Default)]
 pub struct ConfusionView {
-    /// Whose.
-    pub whose: Whose,
+    /// ConfusionSource.
+    pub whose: ConfusionSource,
     /// Part of the names of the pairs shown.
     pub filter: String,
     /// Those shown.
@@ -89,9 +89,9 @@ pub struct ConfusionView {
 }
 
 impl ConfusionView {
-    /// Whose confusions these are: without a pair always A's.
-    pub fn whose(&self, strategies: &Strategies) -> Whose {
-        if strategies.is_pair() { self.whose } else { Whose::A }
+    /// ConfusionSource confusions these are: without a pair always A's.
+    pub fn whose(&self, strategies: &Strategies) -> ConfusionSource {
+        if strategies.is_pair() { self.whose } else { ConfusionSource::A }
     }
 
     /// Works the list out anew, after A, B, the session or whose confusions are wanted changed.
@@ -112,9 +112,9 @@ impl ConfusionView {
         // Without a filter the list is short; with one, what is filtered out must not count.
         let most = if self.filter.is_empty() { MOST } else { usize::MAX };
         let pairs: Vec<(usize, usize)> = match self.whose(strategies) {
-            Whose::A => a.confused_pairs(most).iter().map(|pair| (pair.truth, pair.predicted)).collect(),
-            Whose::B => b.confused_pairs(most).iter().map(|pair| (pair.truth, pair.predicted)).collect(),
-            Whose::Difference => {
+            ConfusionSource::A => a.confused_pairs(most).iter().map(|pair| (pair.truth, pair.predicted)).collect(),
+            ConfusionSource::B => b.confused_pairs(most).iter().map(|pair| (pair.truth, pair.predicted)).collect(),
+            ConfusionSource::Difference => {
                 let changes = confusion_changes(a, b, most);
                 changes.iter().map(|change| (change.truth, change.predicted)).collect()
             }
@@ -142,9 +142,9 @@ impl ConfusionView {
     ) {
         let (a, b) = (evaluation(session, strategies.a), evaluation(session, strategies.b));
         let mut classes = match self.whose(strategies) {
-            Whose::A => a.confusion_block(class, size),
-            Whose::B => b.confusion_block(class, size),
-            Whose::Difference => confusion_change_block(a, b, class, size),
+            ConfusionSource::A => a.confusion_block(class, size),
+            ConfusionSource::B => b.confusion_block(class, size),
+            ConfusionSource::Difference => confusion_change_block(a, b, class, size),
         };
         let needed = [class, truth, predicted];
         for wanted in needed {
@@ -187,10 +187,10 @@ impl ConfusionView {
         };
         let images = |strategy: usize| evaluation(session, strategy).confusion.images(truth, predicted);
         let strategy = match self.whose(strategies) {
-            Whose::A => strategies.a,
-            Whose::B => strategies.b,
-            Whose::Difference if images(strategies.a) > images(strategies.b) => strategies.a,
-            Whose::Difference => strategies.b,
+            ConfusionSource::A => strategies.a,
+            ConfusionSource::B => strategies.b,
+            ConfusionSource::Difference if images(strategies.a) > images(strategies.b) => strategies.a,
+            ConfusionSource::Difference => strategies.b,
         };
         Some(ConfusionCell { strategy, truth, predicted })
     }

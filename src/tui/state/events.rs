@@ -10,7 +10,7 @@ use super::{Problem, Remembered};
 use crate::tui::pictures::{Picture, PictureKey};
 use crate::workbench::generation::{GenerationJobNotice, GenerationRequest, GenerationSettings};
 use crate::workbench::{
-    Aggregation, AnalysisNotice, AnalysisRequest, DeskNotice, DeskRequest, ExperimentFlags, Progress, Session,
+    Aggregation, AnalysisNotice, AnalysisRequest, EditorNotice, EditorRequest, ExperimentFlags, Progress, Session,
 };
 
 /// What happens to the screens.
@@ -56,8 +56,8 @@ pub enum Event {
         /// Why those of the store are missing, if they are.
         problem: Option<String>,
     },
-    /// The desk says something.
-    Desk(DeskNotice),
+    /// The editor says something.
+    Editor(EditorNotice),
     /// The analysis job says something.
     Analysis(AnalysisNotice),
     /// The job that generates prompts says something.
@@ -98,10 +98,10 @@ pub enum Effect {
     },
     /// Open a strategy's prompts for editing, in place of those that are open.
     OpenDesk(usize),
-    /// Stop opening the desk.
+    /// Stop opening the editor.
     CloseDesk,
-    /// Ask the desk for something.
-    AskDesk(DeskRequest),
+    /// Ask the editor for something.
+    AskDesk(EditorRequest),
     /// Decode these pictures and fit them to their cells; no others are wanted any more.
     WantPictures(Vec<PictureKey>),
     /// Write prompts with a language model.

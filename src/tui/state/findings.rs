@@ -118,7 +118,7 @@ impl State {
             self.images.inspecting = true;
             self.visit(Screen::Images);
         } else if let Some(class) = class {
-            self.classes.page = Some(ClassPage::of(class));
+            self.classes.page = Some(ClassPage::new(class));
             self.visit(Screen::Classes);
         } else {
             self.notice = Some("This finding is about no class or image in particular.".to_owned());

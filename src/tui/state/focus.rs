@@ -52,7 +52,7 @@ pub struct Strategies {
 
 impl Strategies {
     /// All shown, the first other one than the baseline compared with it.
-    pub fn of(session: &Session) -> Self {
+    pub fn from_session(session: &Session) -> Self {
         let count = session.strategies.len();
         let a = session.baseline;
         let b = (0..count).find(|&strategy| strategy != a).unwrap_or(a);
@@ -65,7 +65,7 @@ impl Strategies {
             let name = &before.strategies[strategy].name;
             now.strategies.iter().position(|other| other.name == *name)
         };
-        let fresh = Self::of(now);
+        let fresh = Self::from_session(now);
         let a = place(self.a).unwrap_or(fresh.a);
         let mut shown = fresh.shown;
         for (strategy, &is_shown) in self.shown.iter().enumerate() {

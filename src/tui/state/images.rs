@@ -21,7 +21,7 @@ pub enum Flip {
 
 impl Flip {
     /// What a changed prediction is.
-    pub fn of(session: &Session, flip: ChangedPrediction) -> Self {
+    pub fn from_change(session: &Session, flip: ChangedPrediction) -> Self {
         let label = session.images[flip.image].label;
         match (flip.before as usize == label, flip.after as usize == label) {
             (false, true) => Self::Gained,
@@ -81,7 +81,7 @@ impl ImagesView {
         let mut list = self.selection.images(session, &strategies.focus(&listed));
         if self.flips.is_some() {
             list.retain(|&image| self.flip(image).is_some());
-            list.sort_by_key(|&image| self.flip(image).map(|flip| Flip::of(session, flip)));
+            list.sort_by_key(|&image| self.flip(image).map(|flip| Flip::from_change(session, flip)));
         }
         let place = |image: usize| list.iter().position(|&other| other == image);
         let kept = self.current().and_then(place);

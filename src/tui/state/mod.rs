@@ -11,7 +11,7 @@
 //! | `findings.rs` | what may be wrong with labels and prompts |
 //! | `generation.rs` | prompts that a language model writes |
 //! | `commands.rs`, `form.rs` | what lies over a screen |
-//! | `desk.rs` | the desk at which prompts are edited |
+//! | `editor.rs` | the editor at which prompts are edited |
 //! | `typing.rs` | what is typed into the hint bar, and what for |
 //! | `opened.rs` | what stays when a session comes |
 //! | `ways.rs` | what Esc leaves, what a key that stops would stop |
@@ -25,7 +25,7 @@ mod analysis;
 pub mod classes;
 pub mod commands;
 pub mod confusion;
-mod desk;
+mod editor;
 mod events;
 pub mod explanation;
 pub mod findings;
@@ -70,11 +70,11 @@ use images::ImagesView;
 use jobs::JobsView;
 pub use jobs::{Job, Problem};
 use opening::{OpeningRow, OpeningView};
-use prompts::{Desk, PromptsView};
+use prompts::{Editor, PromptsView};
 pub use remembered::Remembered;
 use step::Step;
 use strategies_page::StrategiesPage;
-pub use typing::{Purpose, Typing};
+pub use typing::{InputKind, Typing};
 pub use update::update;
 
 /// Which screen is shown.
@@ -523,7 +523,7 @@ impl State {
             Context::Strategies => self.visit(Screen::Classes),
             Context::Classes => {
                 if let Some(class) = self.classes.selected_class() {
-                    self.classes.page = Some(ClassPage::of(class));
+                    self.classes.page = Some(ClassPage::new(class));
                 }
             }
             Context::Class => {
@@ -611,15 +611,15 @@ impl State {
 
     /// Whether an action that works here would do something now.
     pub fn can(&self, action: Action) -> bool {
-        let desk = || self.prompts.desk.as_ref();
+        let editor = || self.prompts.editor.as_ref();
         match action {
             Action::Cancel => self.stoppable().is_some(),
             Action::Retry if self.context() == Context::Generation => {
                 self.generation.as_ref().is_some_and(|view| !view.runs())
             }
             Action::Retry => matches!(self.job, Job::Stopped | Job::Failed(_)),
-            Action::Undo => desk().and_then(Desk::state).is_some_and(|state| !state.trail.is_empty()),
-            Action::Flips => desk().and_then(Desk::state).is_some_and(|state| !state.flips.is_empty()),
+            Action::Undo => editor().and_then(Editor::state).is_some_and(|state| !state.trail.is_empty()),
+            Action::Flips => editor().and_then(Editor::state).is_some_and(|state| !state.flips.is_empty()),
             Action::SavePrompts if self.context() == Context::Generation => {
                 self.generation.as_ref().is_some_and(|view| view.count().0 > 0)
             }
@@ -641,7 +641,7 @@ impl State {
                 if let Some(page) = &mut self.classes.page {
                     let at = rows.iter().position(|row| row.class == page.class);
                     let next = at.map(|at| (at as isize + by).rem_euclid(rows.len() as isize) as usize);
-                    *page = ClassPage::of(next.map_or_else(|| beside(page.class), |next| rows[next].class));
+                    *page = ClassPage::new(next.map_or_else(|| beside(page.class), |next| rows[next].class));
                     self.classes.selected = next.unwrap_or(self.classes.selected);
                 }
             }

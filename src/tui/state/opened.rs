@@ -19,7 +19,7 @@ impl State {
             None => self.begin_with(session, remembered, Screen::Strategies),
             Some(before) if is_same_data(&before, &session) => self.go_on_with(&before, session),
             Some(_) => {
-                let left = Remembered::of(self);
+                let left = Remembered::from_state(self);
                 self.begin_with(session, left, self.screen);
                 self.keep_typing(|_| false);
             }
@@ -34,7 +34,7 @@ impl State {
         self.forget_views();
         self.screen = screen;
         self.messages = messages(&session, self.in_memory);
-        self.strategies = Strategies::of(&session);
+        self.strategies = Strategies::from_session(&session);
         self.session = Some(session);
         if let Some(left) = left {
             left.restore(self);
@@ -59,8 +59,8 @@ impl State {
             .extend(messages(&session, self.in_memory).into_iter().filter(|message| !told.contains(message)));
         self.renew_analysis(keeps);
         self.keep_typing(keeps);
-        if let Some(desk) = self.prompts.desk.take_if(|desk| !keeps(desk.strategy)) {
-            if desk.has_changes() {
+        if let Some(editor) = self.prompts.editor.take_if(|editor| !keeps(editor.strategy)) {
+            if editor.has_changes() {
                 self.messages
                     .push("changed prompts were not kept: their strategy is another one now".to_owned());
             }

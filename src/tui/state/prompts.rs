@@ -1,14 +1,14 @@
-//! The prompts of one class under A and B, side by side, and the desk at which one strategy's are edited.
+//! The prompts of one class under A and B, side by side, and the editor at which one strategy's are edited.
 
 use std::collections::HashMap;
 
 use super::focus::Strategies;
 use super::step::Step;
 use crate::workbench::{
-    DeskNotice, DeskRequest, DeskState, Progress, PromptOrigin, PromptSimilarity, Session,
+    EditorNotice, EditorRequest, EditorState, Progress, PromptOrigin, PromptSimilarity, Session,
 };
 
-/// The class, the prompt under the cursor on each side, and the desk.
+/// The class, the prompt under the cursor on each side, and the editor.
 #[derive(Debug, Default)]
 pub struct PromptsView {
     /// An index into the session's classes.
@@ -18,14 +18,14 @@ pub struct PromptsView {
     /// The rows under the cursor, of A and of B.
     pub selected: [usize; 2],
     /// Where prompts are edited; there is one once the screen has been looked at.
-    pub desk: Option<Desk>,
+    pub editor: Option<Editor>,
     /// What prompts are like, by strategy and class; `None` while it has been asked for.
     pub similarities: HashMap<(usize, usize), Option<Vec<PromptSimilarity>>>,
 }
 
-/// The desk of one strategy.
+/// The editor of one strategy.
 #[derive(Debug)]
-pub struct Desk {
+pub struct Editor {
     /// An index into the session's strategies.
     pub strategy: usize,
     /// How many strategies it knows.
@@ -33,16 +33,16 @@ pub struct Desk {
     /// How far it is.
     pub status: DeskStatus,
     /// What it was asked for and has not answered yet, oldest first.
-    pub unanswered: Vec<DeskRequest>,
+    pub unanswered: Vec<EditorRequest>,
 }
 
-/// How far a desk is.
+/// How far a editor is.
 #[derive(Debug)]
 pub enum DeskStatus {
     /// It opens; progress once there is any.
     Opening(Option<Progress>),
     /// It is open, and this is what the prompts come to.
-    Open(Box<DeskState>),
+    Open(Box<EditorState>),
     /// There is none, and why.
     Failed(String),
 }
@@ -58,7 +58,7 @@ pub struct ShownPrompt<'a> {
     pub changed: bool,
 }
 
-impl Desk {
+impl Editor {
     /// About to open.
     pub fn opening(strategy: usize, strategies: usize) -> Self {
         Self { strategy, strategies, status: DeskStatus::Opening(None), unanswered: Vec::new() }
@@ -71,7 +71,7 @@ impl Desk {
 
     /// Something would be lost with it: changes that are not saved, or that it was asked for.
     pub fn has_changes(&self) -> bool {
-        let is_change = |request: &DeskRequest| !matches!(request, DeskRequest::Similarities { .. });
+        let is_change = |request: &EditorRequest| !matches!(request, EditorRequest::Similarities { .. });
         self.state().is_some_and(|state| state.is_changed) || self.unanswered.iter().any(is_change)
     }
 
@@ -82,15 +82,15 @@ impl Desk {
     }
 
     /// A notice answers the oldest request that it can be an answer to.
-    pub fn answered(&mut self, notice: &DeskNotice) {
-        let answers = |request: &DeskRequest| match notice {
-            DeskNotice::Changed(_) => {
-                matches!(request, DeskRequest::Apply(_) | DeskRequest::Undo | DeskRequest::Redo)
+    pub fn answered(&mut self, notice: &EditorNotice) {
+        let answers = |request: &EditorRequest| match notice {
+            EditorNotice::Changed(_) => {
+                matches!(request, EditorRequest::Apply(_) | EditorRequest::Undo | EditorRequest::Redo)
             }
-            DeskNotice::Similarities { .. } => matches!(request, DeskRequest::Similarities { .. }),
-            DeskNotice::Saved(..) => matches!(request, DeskRequest::Save(_)),
-            DeskNotice::Refused(_) => true,
-            DeskNotice::Opening(_) | DeskNotice::Note(_) | DeskNotice::Ready(_) | DeskNotice::Failed(_) => {
+            EditorNotice::Similarities { .. } => matches!(request, EditorRequest::Similarities { .. }),
+            EditorNotice::Saved(..) => matches!(request, EditorRequest::Save(_)),
+            EditorNotice::Refused(_) => true,
+            EditorNotice::Opening(_) | EditorNotice::Note(_) | EditorNotice::Ready(_) | EditorNotice::Failed(_) => {
                 false
             }
         };
@@ -100,7 +100,7 @@ impl Desk {
     }
 
     /// What the prompts come to, once it is open.
-    pub fn state(&self) -> Option<&DeskState> {
+    pub fn state(&self) -> Option<&EditorState> {
         match &self.status {
             DeskStatus::Open(state) => Some(state),
             _ => None,
@@ -114,10 +114,10 @@ impl PromptsView {
         if self.on_b { strategies.b } else { strategies.a }
     }
 
-    /// The prompts of the class under a strategy, as they are at the desk if that is where it lies.
+    /// The prompts of the class under a strategy, as they are at the editor if that is where it lies.
     pub fn shown<'a>(&'a self, session: &'a Session, strategy: usize) -> Vec<ShownPrompt<'a>> {
-        let desk = self.desk.as_ref().filter(|desk| desk.strategy == strategy);
-        match desk.and_then(Desk::state) {
+        let editor = self.editor.as_ref().filter(|editor| editor.strategy == strategy);
+        match editor.and_then(Editor::state) {
             Some(state) => {
                 let prompts = state.prompts.get(self.class).map_or(&[][..], |prompts| prompts);
                 let shown = prompts.iter().map(|prompt| ShownPrompt {
@@ -141,7 +141,7 @@ impl PromptsView {
 
     /// What was edited is not saved.
     pub fn is_unsaved(&self) -> bool {
-        self.desk.as_ref().is_some_and(Desk::has_changes)
+        self.editor.as_ref().is_some_and(Editor::has_changes)
     }
 
     /// Another class: the cursors go to its first prompts.

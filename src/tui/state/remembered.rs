@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::confusion::Whose;
+use super::confusion::ConfusionSource;
 use super::{Screen, State};
 use crate::workbench::{ClassColumn, ImageFilter};
 
@@ -25,7 +25,7 @@ pub struct Remembered {
 
 impl Remembered {
     /// As the state is now.
-    pub fn of(state: &State) -> Option<Self> {
+    pub fn from_state(state: &State) -> Option<Self> {
         let session = state.session.as_ref()?;
         let name = |strategy: usize| session.strategies[strategy].name.clone();
         let hidden = (0..session.strategies.len()).filter(|&i| !state.strategies.shown[i]);
@@ -68,7 +68,7 @@ impl Remembered {
         view.grouped = self.grouped;
         let filter = ImageFilter::ALL.into_iter().find(|filter| filter.name() == self.images);
         state.images.selection.filter = filter.unwrap_or(state.images.selection.filter);
-        let whose = [Whose::A, Whose::B, Whose::Difference];
+        let whose = [ConfusionSource::A, ConfusionSource::B, ConfusionSource::Difference];
         let whose = whose.into_iter().find(|&whose| whose_name(whose) == self.confusions);
         state.confusion.whose = whose.unwrap_or_default();
         state.screen =
@@ -76,10 +76,10 @@ impl Remembered {
     }
 }
 
-fn whose_name(whose: Whose) -> &'static str {
+fn whose_name(whose: ConfusionSource) -> &'static str {
     match whose {
-        Whose::A => "a",
-        Whose::B => "b",
-        Whose::Difference => "difference",
+        ConfusionSource::A => "a",
+        ConfusionSource::B => "b",
+        ConfusionSource::Difference => "difference",
     }
 }

@@ -5,20 +5,20 @@ use std::path::PathBuf;
 
 use super::{Effect, State};
 use crate::tui::text_input::TextInput;
-use crate::workbench::{DeskRequest, Edit};
+use crate::workbench::{EditorRequest, Edit};
 
 /// What is being typed into the hint bar.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Typing {
     /// What for.
-    pub purpose: Purpose,
+    pub purpose: InputKind,
     /// What stands there.
     pub input: TextInput,
 }
 
 /// What typed text is for. Strategies and classes are indices into the session's.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Purpose {
+pub enum InputKind {
     /// Part of class names.
     ClassFilter,
     /// Part of the class names of a pair.
@@ -53,7 +53,7 @@ pub enum Purpose {
     },
 }
 
-impl Purpose {
+impl InputKind {
     /// What stands before the text.
     pub fn prompt(&self) -> &'static str {
         match self {
@@ -79,9 +79,9 @@ impl Purpose {
 }
 
 impl State {
-    pub(super) fn begin_typing(&mut self, purpose: Purpose, text: &str) {
+    pub(super) fn begin_typing(&mut self, purpose: InputKind, text: &str) {
         let input = match purpose {
-            Purpose::PromptSetName { .. } | Purpose::ListFile { .. } => TextInput::proposal(text),
+            InputKind::PromptSetName { .. } | InputKind::ListFile { .. } => TextInput::proposal(text),
             _ => TextInput::new(text),
         };
         self.typing = Some(Typing { purpose, input });
@@ -92,22 +92,22 @@ impl State {
         let (Some(typing), Some(session)) = (&self.typing, self.session.clone()) else { return };
         let text = || typing.input.text().to_owned();
         match typing.purpose {
-            Purpose::ClassFilter => {
+            InputKind::ClassFilter => {
                 self.classes.filter = text();
                 self.classes.arrange(&session);
             }
-            Purpose::PairFilter => {
+            InputKind::PairFilter => {
                 self.confusion.filter = text();
                 self.confusion.fill(&session, &self.strategies);
             }
-            Purpose::ImageName => {
+            InputKind::ImageName => {
                 self.images.selection.name = text();
                 self.images.fill(&session, &self.strategies);
             }
-            Purpose::ListFile { .. }
-            | Purpose::PromptText { .. }
-            | Purpose::NewPrompt { .. }
-            | Purpose::PromptSetName { .. } => {}
+            InputKind::ListFile { .. }
+            | InputKind::PromptText { .. }
+            | InputKind::NewPrompt { .. }
+            | InputKind::PromptSetName { .. } => {}
         }
     }
 
@@ -115,21 +115,21 @@ impl State {
         let Some(typing) = self.typing.take() else { return Vec::new() };
         let text = typing.input.text().trim().to_owned();
         match typing.purpose {
-            Purpose::PromptText { strategy, class, prompt } => {
+            InputKind::PromptText { strategy, class, prompt } => {
                 self.edit(strategy, Edit::Replace { class, prompt, text })
             }
             _ if text.is_empty() => Vec::new(),
-            Purpose::ListFile { lines } => vec![Effect::WriteList { path: PathBuf::from(text), lines }],
-            Purpose::NewPrompt { strategy, class } => self.edit(strategy, Edit::Add { class, text }),
-            Purpose::PromptSetName { strategy } => {
-                let is_there = self.prompts.desk.as_ref().is_some_and(|desk| desk.takes(strategy));
-                let asked = is_there.then(|| self.ask_desk(DeskRequest::Save(text))).flatten();
+            InputKind::ListFile { lines } => vec![Effect::WriteList { path: PathBuf::from(text), lines }],
+            InputKind::NewPrompt { strategy, class } => self.edit(strategy, Edit::Add { class, text }),
+            InputKind::PromptSetName { strategy } => {
+                let is_there = self.prompts.editor.as_ref().is_some_and(|editor| editor.takes(strategy));
+                let asked = is_there.then(|| self.ask_editor(EditorRequest::Save(text))).flatten();
                 if asked.is_none() {
                     self.notice = Some("Nothing was saved: the changed prompts are gone.".to_owned());
                 }
                 asked.into_iter().collect()
             }
-            Purpose::ClassFilter | Purpose::PairFilter | Purpose::ImageName => Vec::new(),
+            InputKind::ClassFilter | InputKind::PairFilter | InputKind::ImageName => Vec::new(),
         }
     }
 

@@ -9,11 +9,11 @@ use super::form::{Form, FormKind, Pressed};
 use super::generation::GenerationStatus;
 use super::step::Step;
 use super::strategies_page::PageTopic;
-use super::{Effect, Event, Job, NewStrategy, Overlay, Purpose, Screen, State, Wanted};
+use super::{Effect, Event, Job, NewStrategy, Overlay, InputKind, Screen, State, Wanted};
 use crate::tui::actions::{Action, Context};
 use crate::tui::text_input::TextInput;
 use crate::workbench::generation::GenerationRequest;
-use crate::workbench::{Aggregation, DeskRequest, Edit, ExperimentFlags};
+use crate::workbench::{Aggregation, EditorRequest, Edit, ExperimentFlags};
 
 /// Changes the state by one event and says what is to be done.
 pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
@@ -86,7 +86,7 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
             state.pictures.insert(key, picture);
             Vec::new()
         }
-        Event::Desk(notice) => state.desk_says(notice),
+        Event::Editor(notice) => state.editor_says(notice),
         Event::Analysis(notice) => {
             state.analysis_says(notice);
             Vec::new()
@@ -99,7 +99,7 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Terminate => vec![Effect::QuitNow],
     };
     state.compare_newcomer();
-    effects.extend(state.wanted_at_desk());
+    effects.extend(state.wanted_at_editor());
     effects.extend(state.wanted_explanation());
     effects.extend(state.wanted_page());
     effects.extend(state.findings_wanted());
@@ -305,10 +305,10 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
             }
         }
         Action::Search => match state.context() {
-            Context::Classes => state.begin_typing(Purpose::ClassFilter, &state.classes.filter.clone()),
-            Context::Pairs => state.begin_typing(Purpose::PairFilter, &state.confusion.filter.clone()),
+            Context::Classes => state.begin_typing(InputKind::ClassFilter, &state.classes.filter.clone()),
+            Context::Pairs => state.begin_typing(InputKind::PairFilter, &state.confusion.filter.clone()),
             Context::Gallery | Context::Inspector => {
-                state.begin_typing(Purpose::ImageName, &state.images.selection.name.clone());
+                state.begin_typing(InputKind::ImageName, &state.images.selection.name.clone());
             }
             _ => {
                 if let Some(Overlay::Commands(view)) = &mut state.overlay {
@@ -372,7 +372,7 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
             if let Some(session) = state.session.as_ref().filter(|_| !state.images.list.is_empty()) {
                 let lines = state.images.list.iter().map(|&image| session.images[image].place()).collect();
                 let name = state.images.selection.filter.name();
-                state.begin_typing(Purpose::ListFile { lines }, &format!("{name}.txt"));
+                state.begin_typing(InputKind::ListFile { lines }, &format!("{name}.txt"));
             }
         }
         Action::TogglePrompt => {
@@ -384,17 +384,17 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
             let strategy = state.prompts.strategy(&state.strategies);
             if !text.is_empty() && state.may_edit(strategy) {
                 let (class, prompt) = (state.prompts.class, state.prompts.row());
-                state.begin_typing(Purpose::PromptText { strategy, class, prompt }, &text);
+                state.begin_typing(InputKind::PromptText { strategy, class, prompt }, &text);
             }
         }
         Action::AddPrompt => {
             let strategy = state.prompts.strategy(&state.strategies);
             if state.may_edit(strategy) {
-                state.begin_typing(Purpose::NewPrompt { strategy, class: state.prompts.class }, "");
+                state.begin_typing(InputKind::NewPrompt { strategy, class: state.prompts.class }, "");
             }
         }
-        Action::Undo => return state.ask_desk(DeskRequest::Undo).into_iter().collect(),
-        Action::Redo => return state.ask_desk(DeskRequest::Redo).into_iter().collect(),
+        Action::Undo => return state.ask_editor(EditorRequest::Undo).into_iter().collect(),
+        Action::Redo => return state.ask_editor(EditorRequest::Redo).into_iter().collect(),
         Action::Flips => state.open_flips(),
         Action::Generate => state.open_generation(),
         Action::DropSentence => return state.drop_sentence(),
@@ -403,11 +403,11 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
             return vec![Effect::AskGeneration(GenerationRequest::Save)];
         }
         Action::SavePrompts => {
-            let desk = state.prompts.desk.as_ref().filter(|desk| desk.has_changes());
-            match desk.map(|desk| desk.strategy) {
+            let editor = state.prompts.editor.as_ref().filter(|editor| editor.has_changes());
+            match editor.map(|editor| editor.strategy) {
                 Some(strategy) => {
                     let name = state.edited_name();
-                    state.begin_typing(Purpose::PromptSetName { strategy }, &name);
+                    state.begin_typing(InputKind::PromptSetName { strategy }, &name);
                 }
                 None => state.notice = Some("There is nothing to save: no prompt was changed.".to_owned()),
             }

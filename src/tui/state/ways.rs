@@ -1,6 +1,6 @@
 //! The ways out: what Esc leaves, and what a key that stops would stop. Each is worked out once, for the hints and for the keys.
 
-use super::desk::DESK_JOB;
+use super::editor::DESK_JOB;
 use super::generation::GenerationView;
 use super::prompts::DeskStatus;
 use super::{Analysis, Context, Effect, Job, SESSION_JOB, Screen, State};
@@ -36,8 +36,8 @@ pub(super) enum WayBack {
 pub(super) enum Stoppable {
     /// The job that makes the session.
     Session,
-    /// The opening of the desk.
-    Desk,
+    /// The opening of the editor.
+    Editor,
     /// The reading of embeddings.
     Analysis,
     /// The writing of prompts.
@@ -108,11 +108,11 @@ impl State {
         if self.context() == Context::Generation {
             return writes;
         }
-        let desk = self.prompts.desk.as_ref();
+        let editor = self.prompts.editor.as_ref();
         if self.job.is_running() {
             Some(Stoppable::Session)
-        } else if desk.is_some_and(|desk| matches!(desk.status, DeskStatus::Opening(_))) {
-            Some(Stoppable::Desk)
+        } else if editor.is_some_and(|editor| matches!(editor.status, DeskStatus::Opening(_))) {
+            Some(Stoppable::Editor)
         } else if matches!(self.analysis, Analysis::Opening(_)) {
             Some(Stoppable::Analysis)
         } else {
@@ -127,8 +127,8 @@ impl State {
                 self.jobs.set(SESSION_JOB, &Job::Stopping);
                 Effect::StopSession
             }
-            Stoppable::Desk => {
-                self.prompts.desk = None;
+            Stoppable::Editor => {
+                self.prompts.editor = None;
                 self.jobs.set(DESK_JOB, &Job::Stopped);
                 Effect::CloseDesk
             }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use super::super::state::{Purpose, Screen};
+use super::super::state::{InputKind, Screen};
 use super::*;
 use crate::workbench::{Origin, PromptEdits};
 
@@ -132,19 +132,19 @@ fn stand(keys: &str) -> State {
 /// another one than the user stands on, or one whose rows change their places.
 fn late_notices(state: &State) -> Vec<(&'static str, Event)> {
     let now = state.session.clone().unwrap();
-    let desk = |change: Option<usize>| {
-        let mut desk = desk_of(state, 1);
+    let editor = |change: Option<usize>| {
+        let mut editor = editor_of(state, 1);
         if let Some(class) = change {
-            let mut prompts = desk.prompts[class].to_vec();
+            let mut prompts = editor.prompts[class].to_vec();
             let text = "another one".to_owned();
             prompts.push(EditedPrompt { text, enabled: true, origin: PromptOrigin::Added });
-            desk.prompts[class] = Arc::new(prompts);
+            editor.prompts[class] = Arc::new(prompts);
             let flips = vec![ChangedPrediction { image: 11, before: 3, after: 0 }];
-            desk.flips = Arc::new(flips.clone());
-            desk.last = Some(LastChange { class, words: "a change".into(), flips, note: Some("cut".into()) });
-            (desk.trail, desk.is_changed) = (vec!["a change".into()], true);
+            editor.flips = Arc::new(flips.clone());
+            editor.last = Some(LastChange { class, words: "a change".into(), flips, note: Some("cut".into()) });
+            (editor.trail, editor.is_changed) = (vec!["a change".into()], true);
         }
-        Box::new(desk)
+        Box::new(editor)
     };
     let saved =
         || SavedPrompts { name: "mine".into(), version: "0123456789".into(), notes: vec!["so".into()] };
@@ -182,16 +182,16 @@ fn late_notices(state: &State) -> Vec<(&'static str, Event)> {
         ("an experiment was refused", Event::Refused(message())),
         ("prompt sets", Event::PromptSets { names: vec!["a@1".into(), "b@2".into()], problem: None }),
         ("a notice", Event::Notice("written".into())),
-        ("the desk opens", Event::Desk(DeskNotice::Opening(progress()))),
-        ("the desk notes", Event::Desk(DeskNotice::Note(message()))),
-        ("the desk is ready", Event::Desk(DeskNotice::Ready(desk(None)))),
-        ("prompts of cat changed", Event::Desk(DeskNotice::Changed(desk(Some(0))))),
-        ("prompts of deer changed", Event::Desk(DeskNotice::Changed(desk(Some(1))))),
-        ("prompts of frog changed", Event::Desk(DeskNotice::Changed(desk(Some(2))))),
-        ("prompts of another class changed", Event::Desk(DeskNotice::Changed(desk(Some(3))))),
-        ("the desk saved", Event::Desk(DeskNotice::Saved(saved(), desk(None)))),
-        ("the desk refuses", Event::Desk(DeskNotice::Refused(message()))),
-        ("the desk failed", Event::Desk(DeskNotice::Failed(message()))),
+        ("the editor opens", Event::Editor(EditorNotice::Opening(progress()))),
+        ("the editor notes", Event::Editor(EditorNotice::Note(message()))),
+        ("the editor is ready", Event::Editor(EditorNotice::Ready(editor(None)))),
+        ("prompts of cat changed", Event::Editor(EditorNotice::Changed(editor(Some(0))))),
+        ("prompts of deer changed", Event::Editor(EditorNotice::Changed(editor(Some(1))))),
+        ("prompts of frog changed", Event::Editor(EditorNotice::Changed(editor(Some(2))))),
+        ("prompts of another class changed", Event::Editor(EditorNotice::Changed(editor(Some(3))))),
+        ("the editor saved", Event::Editor(EditorNotice::Saved(saved(), editor(None)))),
+        ("the editor refuses", Event::Editor(EditorNotice::Refused(message()))),
+        ("the editor failed", Event::Editor(EditorNotice::Failed(message()))),
         ("embeddings are read", Event::Analysis(AnalysisNotice::Progress(progress()))),
         ("the analysis notes", Event::Analysis(AnalysisNotice::Note(message()))),
         ("the analysis is ready", Event::Analysis(AnalysisNotice::Ready)),
@@ -222,8 +222,8 @@ fn late_notices(state: &State) -> Vec<(&'static str, Event)> {
     ];
     for (strategy, class) in [(0, 0), (1, 1), (1, 2)] {
         let prompts = vec![PromptSimilarity { own: None, competitor: None }];
-        let notice = DeskNotice::Similarities { strategy, class, prompts };
-        notices.push(("what prompts are like", Event::Desk(notice)));
+        let notice = EditorNotice::Similarities { strategy, class, prompts };
+        notices.push(("what prompts are like", Event::Editor(notice)));
     }
     for (row, before) in [(0, "/data"), (1, "x"), (1, "tiny"), (2, "")] {
         let (text, completions) = ("/data/pets/".to_owned(), vec!["/data/pets/".to_owned()]);
@@ -253,15 +253,15 @@ fn kind(event: &Event) -> Option<u32> {
         Event::PromptSets { .. } => 8,
         Event::PictureReady(..) => 9,
         Event::Notice(_) => 10,
-        Event::Desk(notice) => match notice {
-            DeskNotice::Opening(_) => 11,
-            DeskNotice::Note(_) => 12,
-            DeskNotice::Ready(_) => 13,
-            DeskNotice::Changed(_) => 14,
-            DeskNotice::Similarities { .. } => 15,
-            DeskNotice::Saved(..) => 16,
-            DeskNotice::Refused(_) => 17,
-            DeskNotice::Failed(_) => 18,
+        Event::Editor(notice) => match notice {
+            EditorNotice::Opening(_) => 11,
+            EditorNotice::Note(_) => 12,
+            EditorNotice::Ready(_) => 13,
+            EditorNotice::Changed(_) => 14,
+            EditorNotice::Similarities { .. } => 15,
+            EditorNotice::Saved(..) => 16,
+            EditorNotice::Refused(_) => 17,
+            EditorNotice::Failed(_) => 18,
         },
         Event::Analysis(notice) => match notice {
             AnalysisNotice::Progress(_) => 19,
@@ -314,12 +314,12 @@ fn the_table_of_late_notices_has_every_kind() {
     assert_eq!(kinds.into_iter().collect::<Vec<_>>(), (0..34).collect::<Vec<_>>());
 }
 
-/// A desk that answers when it is told to: with real edits, and no scores.
+/// A editor that answers when it is told to: with real edits, and no scores.
 struct SlowDesk {
     strategy: usize,
     edits: PromptEdits,
     is_open: bool,
-    asked: VecDeque<DeskRequest>,
+    asked: VecDeque<EditorRequest>,
 }
 
 impl SlowDesk {
@@ -330,12 +330,12 @@ impl SlowDesk {
     }
 
     /// Its next answer, if it owes one.
-    fn answer(&mut self, state: &State) -> Option<DeskNotice> {
-        let now = |desk: &Self, last: Option<usize>| {
-            let mut now = desk_of(state, desk.strategy);
-            now.prompts = desk.edits.classes().to_vec();
-            now.trail = desk.edits.trail().map(str::to_owned).collect();
-            now.is_changed = desk.edits.is_changed();
+    fn answer(&mut self, state: &State) -> Option<EditorNotice> {
+        let now = |editor: &Self, last: Option<usize>| {
+            let mut now = editor_of(state, editor.strategy);
+            now.prompts = editor.edits.classes().to_vec();
+            now.trail = editor.edits.trail().map(str::to_owned).collect();
+            now.is_changed = editor.edits.is_changed();
             now.last = last.map(|class| LastChange {
                 class,
                 words: "a change".into(),
@@ -346,24 +346,24 @@ impl SlowDesk {
         };
         if !self.is_open {
             self.is_open = true;
-            return Some(DeskNotice::Ready(now(self, None)));
+            return Some(EditorNotice::Ready(now(self, None)));
         }
         let done = match self.asked.pop_front()? {
-            DeskRequest::Apply(edit) => self.edits.apply(&edit).map(|()| edit.class()),
-            DeskRequest::Undo => self.edits.undo(),
-            DeskRequest::Redo => self.edits.redo(),
-            DeskRequest::Similarities { strategy, class } => {
-                return Some(DeskNotice::Similarities { strategy, class, prompts: Vec::new() });
+            EditorRequest::Apply(edit) => self.edits.apply(&edit).map(|()| edit.class()),
+            EditorRequest::Undo => self.edits.undo(),
+            EditorRequest::Redo => self.edits.redo(),
+            EditorRequest::Similarities { strategy, class } => {
+                return Some(EditorNotice::Similarities { strategy, class, prompts: Vec::new() });
             }
-            DeskRequest::Save(name) => {
+            EditorRequest::Save(name) => {
                 self.edits.keep();
                 let saved = SavedPrompts { name, version: "0123456789".into(), notes: Vec::new() };
-                return Some(DeskNotice::Saved(saved, now(self, None)));
+                return Some(EditorNotice::Saved(saved, now(self, None)));
             }
         };
         Some(match done {
-            Ok(class) => DeskNotice::Changed(now(self, Some(class))),
-            Err(error) => DeskNotice::Refused(error.to_string()),
+            Ok(class) => EditorNotice::Changed(now(self, Some(class))),
+            Err(error) => EditorNotice::Refused(error.to_string()),
         })
     }
 }
@@ -401,12 +401,12 @@ const HAPPENINGS: [&str; 26] = [
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
-    /// Whatever is pressed, and whenever the desk answers or a session comes: edits are of the class, the strategy and the prompt
+    /// Whatever is pressed, and whenever the editor answers or a session comes: edits are of the class, the strategy and the prompt
     /// that were shown when they were begun, none is lost, and nothing late moves anything.
     #[test]
     fn edits_land_where_they_were_begun(happenings in prop::collection::vec(0..HAPPENINGS.len(), 0..80)) {
         let mut state = opened(80, 24);
-        let mut desk: Option<SlowDesk> = None;
+        let mut editor: Option<SlowDesk> = None;
         let mut sessions = 0;
         let mut begun: Option<(usize, usize, usize)> = None;
         let mut events = VecDeque::from([Event::Key(key("5"))]);
@@ -420,8 +420,8 @@ proptest! {
             let is_late = !matches!(event, Event::Key(_));
             let event = match event {
                 Event::Notice(what) if what == "answer" => {
-                    match desk.as_mut().and_then(|desk| desk.answer(&state)) {
-                        Some(notice) => Event::Desk(notice),
+                    match editor.as_mut().and_then(|editor| editor.answer(&state)) {
+                        Some(notice) => Event::Editor(notice),
                         None => continue,
                     }
                 }
@@ -436,7 +436,7 @@ proptest! {
             let was_typing = state.typing.is_some();
             let shown = (state.prompts.class, state.prompts.strategy(&state.strategies), state.prompts.row());
             // Only taking an added prompt back makes a row go.
-            let rows_go = matches!(&event, Event::Desk(DeskNotice::Changed(now))
+            let rows_go = matches!(&event, Event::Editor(EditorNotice::Changed(now))
                 if state.prompts.row() >= now.prompts[state.prompts.class].len());
             let typed = state.typing.as_ref().map(|typing| typing.input.text().trim().to_owned());
             let effects = update(&mut state, event);
@@ -449,18 +449,18 @@ proptest! {
             for effect in effects {
                 match effect {
                     Effect::OpenDesk(strategy) => {
-                        let lost = desk.as_ref().map_or(0, |desk| {
-                            desk.asked.iter().filter(|request| !matches!(request, DeskRequest::Similarities { .. })).count()
+                        let lost = editor.as_ref().map_or(0, |editor| {
+                            editor.asked.iter().filter(|request| !matches!(request, EditorRequest::Similarities { .. })).count()
                         });
-                        prop_assert_eq!(lost, 0, "what the desk was asked for is lost");
-                        prop_assert!(desk.as_ref().is_none_or(|desk| !desk.edits.is_changed()), "changes are lost");
-                        desk = Some(SlowDesk::open(&state, strategy));
+                        prop_assert_eq!(lost, 0, "what the editor was asked for is lost");
+                        prop_assert!(editor.as_ref().is_none_or(|editor| !editor.edits.is_changed()), "changes are lost");
+                        editor = Some(SlowDesk::open(&state, strategy));
                     }
                     Effect::AskDesk(request) => {
-                        let desk = desk.as_mut().unwrap();
-                        if let DeskRequest::Apply(edit) = &request {
+                        let editor = editor.as_mut().unwrap();
+                        if let EditorRequest::Apply(edit) = &request {
                             let (class, strategy, row) = if was_typing { begun.unwrap() } else { shown };
-                            prop_assert_eq!((edit.class(), desk.strategy), (class, strategy));
+                            prop_assert_eq!((edit.class(), editor.strategy), (class, strategy));
                             match edit {
                                 Edit::Toggle { prompt, .. } => prop_assert_eq!(*prompt, row),
                                 Edit::Replace { prompt, text, .. } => {
@@ -469,7 +469,7 @@ proptest! {
                                 Edit::Add { text, .. } => prop_assert_eq!(Some(text), typed.as_ref()),
                             }
                         }
-                        desk.asked.push_back(request);
+                        editor.asked.push_back(request);
                     }
                     _ => {}
                 }
@@ -506,12 +506,12 @@ fn every_prompt_that_is_drawn_can_be_reached() {
     for added in [0, 1, 2, 40] {
         let mut state = opened(80, 24);
         press(&mut state, "5 l");
-        let mut desk = SlowDesk::open(&state, 1);
-        desk.answer(&state);
+        let mut editor = SlowDesk::open(&state, 1);
+        editor.answer(&state);
         for number in 0..added {
-            desk.asked.push_back(DeskRequest::Apply(Edit::Add { class: 0, text: format!("added {number}") }));
-            let notice = desk.answer(&state).unwrap();
-            update(&mut state, Event::Desk(notice));
+            editor.asked.push_back(EditorRequest::Apply(Edit::Add { class: 0, text: format!("added {number}") }));
+            let notice = editor.answer(&state).unwrap();
+            update(&mut state, Event::Editor(notice));
         }
         let rows = 10 + added;
         for (keys, row) in [("G", rows - 1), ("g", 0), ("G k", rows - 2), ("End", rows - 1)] {
@@ -527,7 +527,7 @@ fn every_prompt_that_is_drawn_can_be_reached() {
             assert!(drawn(&state, COLORED).contains(&text));
             press(&mut state, "Enter");
             let typing = state.typing.take().unwrap();
-            assert_eq!(typing.purpose, Purpose::PromptText { strategy: 1, class: 0, prompt: row });
+            assert_eq!(typing.purpose, InputKind::PromptText { strategy: 1, class: 0, prompt: row });
             assert_eq!(typing.input.text(), text);
             press(&mut state, "j");
         }
@@ -607,10 +607,10 @@ fn flips_that_change_leave_the_cursor_on_their_image() {
     press(&mut state, "5");
     let flip = |image: usize| ChangedPrediction { image, before: 0, after: 3 };
     let changed = |state: &State, images: &[usize]| {
-        let mut now = desk_of(state, 1);
+        let mut now = editor_of(state, 1);
         now.flips = Arc::new(images.iter().map(|&image| flip(image)).collect());
         (now.trail, now.is_changed) = (vec!["a change".into()], true);
-        Event::Desk(DeskNotice::Changed(Box::new(now)))
+        Event::Editor(EditorNotice::Changed(Box::new(now)))
     };
     let event = changed(&state, &[1, 5, 9, 10]);
     update(&mut state, event);
@@ -688,11 +688,11 @@ fn a_text_for_prompts_that_are_others_now_is_kept_as_a_message() {
             state.messages
         );
     }
-    // A desk that fails says what it did not do.
+    // A editor that fails says what it did not do.
     let mut state = opened(80, 24);
     update(&mut state, Event::Key(key("5")));
     press(&mut state, "a f r o g Enter");
-    update(&mut state, Event::Desk(DeskNotice::Failed("the images changed".into())));
+    update(&mut state, Event::Editor(EditorNotice::Failed("the images changed".into())));
     assert!(state.notice.as_deref().unwrap().contains("the images changed"));
     assert!(state.messages.iter().any(|message| message.contains("\"frog\"")), "{:?}", state.messages);
     // And is tried again.

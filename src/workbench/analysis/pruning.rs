@@ -9,7 +9,7 @@ use crate::evaluation::{
 use crate::store::{Key, Store};
 use crate::workbench::editing::history::SavedPrompts;
 use crate::workbench::editing::history::{PromptChange, PromptHistory};
-use crate::workbench::editing::prompt_editor::{DeskError, set_of_classes};
+use crate::workbench::editing::prompt_editor::{EditorError, set_of_classes};
 use crate::workbench::error::WorkbenchError;
 use crate::workbench::jobs::progress::{Cancel, Meter, Progress, Stage};
 use crate::workbench::session::evaluation::{Session, SessionEmbeddings};
@@ -95,13 +95,13 @@ impl Workbench {
     /// Saves the prompts that are left as a prompt set, with how it came about.
     ///
     /// # Errors
-    /// [`DeskError::Name`] and [`DeskError::SharedName`], and what prevents writing the store.
+    /// [`EditorError::Name`] and [`EditorError::SharedName`], and what prevents writing the store.
     pub fn save_pruned(
         &self,
         name: &str,
         session: &Session,
         pruning: &Pruning,
-    ) -> Result<SavedPrompts, DeskError> {
+    ) -> Result<SavedPrompts, EditorError> {
         let set = set_of_classes(name, &session.classes, pruning.prompts.clone())?;
         let of = &session.strategies[pruning.strategy];
         let change = |&RemovedPrompt { class, prompt }: &RemovedPrompt| PromptChange {
@@ -216,7 +216,7 @@ impl Part {
 
 /// A rest is known by the dataset and by how it was split.
 fn look_key(session: &Session, options: PruningOptions) -> Key {
-    Key::of(&[
+    Key::from_parts(&[
         b"looks at the rest",
         session.dataset_fingerprint.as_bytes(),
         &options.development_share.to_bits().to_le_bytes(),
@@ -263,7 +263,7 @@ mod tests {
         let store = place.open().unwrap().store;
         let (set, _) = stored_prompt_set("mine", Some(&saved.version), &store).unwrap();
         assert_eq!(set.resolve(&session.classes).unwrap().per_class, pruning.prompts);
-        let history = PromptHistory::of("mine", &saved.version, &store).unwrap().unwrap();
+        let history = PromptHistory::from_store("mine", &saved.version, &store).unwrap().unwrap();
         assert_eq!(history.changes.len(), pruning.removed.len());
         assert!(workbench.save_pruned("a@b", &session, &pruning).is_err());
     }

@@ -91,7 +91,7 @@ pub struct NumberRange {
 
 impl NumberRange {
     /// Nothing for no numbers.
-    fn of(mut numbers: Vec<u32>) -> Option<Self> {
+    fn from_values(mut numbers: Vec<u32>) -> Option<Self> {
         numbers.sort_unstable();
         let (min, max) = (*numbers.first()?, *numbers.last()?);
         let (low, high) = (numbers[(numbers.len() - 1) / 2], numbers[numbers.len() / 2]);
@@ -206,10 +206,10 @@ fn inspection(dataset: Dataset, seen: Vec<Seen>, decoded: bool) -> DatasetInspec
         images,
         readable: widths.len(),
         decoded,
-        images_per_class: NumberRange::of(per_class),
+        images_per_class: NumberRange::from_values(per_class),
         formats,
-        width: NumberRange::of(widths),
-        height: NumberRange::of(heights),
+        width: NumberRange::from_values(widths),
+        height: NumberRange::from_values(heights),
         unreadable,
         ignored: dataset.ignored,
         notes: dataset.notes,

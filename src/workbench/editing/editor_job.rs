@@ -1,6 +1,6 @@
-//! A desk on a thread of its own: it takes requests one after another and answers each with a notice.
+//! A editor on a thread of its own: it takes requests one after another and answers each with a notice.
 //!
-//! The store is open while the desk opens and while it saves, and at no other time.
+//! The store is open while the editor opens and while it saves, and at no other time.
 
 use std::io;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::edits::Edit;
 use super::history::SavedPrompts;
-use super::prompt_editor::{DeskError, DeskState, PromptDesk};
+use super::prompt_editor::{EditorError, EditorState, PromptEditor};
 use crate::evaluation::PromptSimilarity;
 use crate::store::OpenedStore;
 use crate::store::StorePlace;
@@ -20,9 +20,9 @@ use crate::workbench::session::evaluation::Session;
 use crate::workbench::session::opening::Workbench;
 use crate::workbench::session::session_job::start_job;
 
-/// What a desk is asked for.
+/// What a editor is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DeskRequest {
+pub enum EditorRequest {
     /// Do an edit.
     Apply(Edit),
     /// Take the last edit back.
@@ -40,17 +40,17 @@ pub enum DeskRequest {
     Save(String),
 }
 
-/// What a desk says.
+/// What a editor says.
 #[derive(Debug)]
-pub enum DeskNotice {
+pub enum EditorNotice {
     /// How far it is with opening.
     Opening(Progress),
     /// What the user should know about the store.
     Note(String),
     /// It is open: requests are answered from now on, those of before too.
-    Ready(Box<DeskState>),
+    Ready(Box<EditorState>),
     /// An edit was done, or taken back.
-    Changed(Box<DeskState>),
+    Changed(Box<EditorState>),
     /// What the prompts of a class are like.
     Similarities {
         /// The strategy that was asked for.
@@ -61,23 +61,23 @@ pub enum DeskNotice {
         prompts: Vec<PromptSimilarity>,
     },
     /// The prompts are saved; the state says so.
-    Saved(SavedPrompts, Box<DeskState>),
+    Saved(SavedPrompts, Box<EditorState>),
     /// A request cannot be granted; everything is as before.
     Refused(String),
-    /// The desk is closed: it could not be opened, or made a mistake.
+    /// The editor is closed: it could not be opened, or made a mistake.
     Failed(String),
 }
 
-/// A desk, open or opening. Dropping it closes the desk: opening stops within a batch, and what an open desk was asked for
+/// A editor, open or opening. Dropping it closes the editor: opening stops within a batch, and what an open editor was asked for
 /// before is still done.
 #[derive(Debug)]
-pub struct DeskJob {
-    requests: Sender<DeskRequest>,
+pub struct EditorJob {
+    requests: Sender<EditorRequest>,
     cancel: Cancel,
 }
 
-impl DeskJob {
-    /// Starts to open a strategy of `session`, which was made of this experiment; `notify` is called on the desk's
+impl EditorJob {
+    /// Starts to open a strategy of `session`, which was made of this experiment; `notify` is called on the editor's
     /// thread.
     ///
     /// # Errors
@@ -87,27 +87,27 @@ impl DeskJob {
         place: StorePlace,
         session: Arc<Session>,
         strategy: usize,
-        notify: impl Fn(DeskNotice) + Send + 'static,
+        notify: impl Fn(EditorNotice) + Send + 'static,
     ) -> io::Result<Self> {
         let (sender, receiver) = unbounded();
         let cancel = Cancel::default();
         let its_cancel = cancel.clone();
-        start_job("job-desk", notify, DeskNotice::Failed, move |notify| {
-            let desk = open(experiment, &place, session, strategy, &its_cancel, notify)?;
-            serve(desk, &place, &receiver, notify);
+        start_job("job-editor", notify, EditorNotice::Failed, move |notify| {
+            let editor = open(experiment, &place, session, strategy, &its_cancel, notify)?;
+            serve(editor, &place, &receiver, notify);
             Ok(())
         })?;
         Ok(Self { requests: sender, cancel })
     }
 
-    /// Asks for something. A desk that has failed answers no more.
-    pub fn request(&self, request: DeskRequest) {
+    /// Asks for something. A editor that has failed answers no more.
+    pub fn request(&self, request: EditorRequest) {
         // Nobody is there to answer after a failure, of which a notice has told.
         let _unanswered = self.requests.send(request);
     }
 }
 
-impl Drop for DeskJob {
+impl Drop for EditorJob {
     fn drop(&mut self) {
         self.cancel.cancel();
     }
@@ -119,46 +119,46 @@ fn open(
     session: Arc<Session>,
     strategy: usize,
     cancel: &Cancel,
-    notify: &dyn Fn(DeskNotice),
-) -> Result<PromptDesk, DeskError> {
+    notify: &dyn Fn(EditorNotice),
+) -> Result<PromptEditor, EditorError> {
     let OpenedStore { store, notices } = place.open().map_err(WorkbenchError::from)?;
-    notices.into_iter().for_each(|note| notify(DeskNotice::Note(note)));
+    notices.into_iter().for_each(|note| notify(EditorNotice::Note(note)));
     let workbench = Workbench::open(experiment, store)?;
-    let opening = |progress| notify(DeskNotice::Opening(progress));
-    let desk = PromptDesk::open(workbench, session, strategy, cancel, &opening)?;
-    notify(DeskNotice::Ready(Box::new(desk.state())));
-    Ok(desk)
+    let opening = |progress| notify(EditorNotice::Opening(progress));
+    let editor = PromptEditor::open(workbench, session, strategy, cancel, &opening)?;
+    notify(EditorNotice::Ready(Box::new(editor.state())));
+    Ok(editor)
 }
 
 /// Answers requests until nobody can make one any more.
 fn serve(
-    mut desk: PromptDesk,
+    mut editor: PromptEditor,
     place: &StorePlace,
-    requests: &Receiver<DeskRequest>,
-    notify: &dyn Fn(DeskNotice),
+    requests: &Receiver<EditorRequest>,
+    notify: &dyn Fn(EditorNotice),
 ) {
     for request in requests {
         notify(
-            answer(&mut desk, place, request).unwrap_or_else(|error| DeskNotice::Refused(error.to_string())),
+            answer(&mut editor, place, request).unwrap_or_else(|error| EditorNotice::Refused(error.to_string())),
         );
     }
 }
 
-fn answer(desk: &mut PromptDesk, place: &StorePlace, request: DeskRequest) -> Result<DeskNotice, DeskError> {
+fn answer(editor: &mut PromptEditor, place: &StorePlace, request: EditorRequest) -> Result<EditorNotice, EditorError> {
     match request {
-        DeskRequest::Apply(edit) => desk.apply(&edit)?,
-        DeskRequest::Undo => desk.undo()?,
-        DeskRequest::Redo => desk.redo()?,
-        DeskRequest::Similarities { strategy, class } => {
-            let prompts = desk.similarities(strategy, class)?;
-            return Ok(DeskNotice::Similarities { strategy, class, prompts });
+        EditorRequest::Apply(edit) => editor.apply(&edit)?,
+        EditorRequest::Undo => editor.undo()?,
+        EditorRequest::Redo => editor.redo()?,
+        EditorRequest::Similarities { strategy, class } => {
+            let prompts = editor.similarities(strategy, class)?;
+            return Ok(EditorNotice::Similarities { strategy, class, prompts });
         }
-        DeskRequest::Save(name) => {
-            let saved = desk.save(&name, place)?;
-            return Ok(DeskNotice::Saved(saved, Box::new(desk.state())));
+        EditorRequest::Save(name) => {
+            let saved = editor.save(&name, place)?;
+            return Ok(EditorNotice::Saved(saved, Box::new(editor.state())));
         }
     }
-    Ok(DeskNotice::Changed(Box::new(desk.state())))
+    Ok(EditorNotice::Changed(Box::new(editor.state())))
 }
 
 #[cfg(test)]
@@ -169,47 +169,47 @@ mod tests {
     use crate::store::Store;
     use crate::workbench::experiment::definition::CheckpointChoice;
 
-    struct Desk {
-        job: DeskJob,
-        notices: Receiver<DeskNotice>,
+    struct Editor {
+        job: EditorJob,
+        notices: Receiver<EditorNotice>,
     }
 
-    impl Desk {
+    impl Editor {
         fn start(experiment: Experiment, place: &StorePlace, session: &Arc<Session>) -> Self {
             let (sender, notices) = unbounded();
             let notify = move |notice| sender.send(notice).unwrap();
-            let job = DeskJob::start(experiment, place.clone(), Arc::clone(session), 1, notify).unwrap();
+            let job = EditorJob::start(experiment, place.clone(), Arc::clone(session), 1, notify).unwrap();
             Self { job, notices }
         }
 
         /// What a request is answered with, after the notices of opening.
-        fn ask(&self, request: DeskRequest) -> DeskNotice {
+        fn ask(&self, request: EditorRequest) -> EditorNotice {
             self.job.request(request);
             self.next()
         }
 
-        fn next(&self) -> DeskNotice {
-            let is_answer = |notice: &DeskNotice| !matches!(notice, DeskNotice::Opening(_));
+        fn next(&self) -> EditorNotice {
+            let is_answer = |notice: &EditorNotice| !matches!(notice, EditorNotice::Opening(_));
             self.notices.iter().find(is_answer).unwrap()
         }
 
-        fn refused(&self, request: DeskRequest) -> String {
+        fn refused(&self, request: EditorRequest) -> String {
             match self.ask(request) {
-                DeskNotice::Refused(message) => message,
+                EditorNotice::Refused(message) => message,
                 other => panic!("{other:?}"),
             }
         }
 
-        fn changed(&self, request: DeskRequest) -> DeskState {
+        fn changed(&self, request: EditorRequest) -> EditorState {
             match self.ask(request) {
-                DeskNotice::Changed(state) => *state,
+                EditorNotice::Changed(state) => *state,
                 other => panic!("{other:?}"),
             }
         }
     }
 
-    fn add(class: usize, text: &str) -> DeskRequest {
-        DeskRequest::Apply(Edit::Add { class, text: text.into() })
+    fn add(class: usize, text: &str) -> EditorRequest {
+        EditorRequest::Apply(Edit::Add { class, text: text.into() })
     }
 
     #[test]
@@ -218,48 +218,48 @@ mod tests {
         let place = StorePlace::Directory(folder.path().join("store"));
         let experiment = pond(images.path());
         let session = session_of(&experiment, &place);
-        let desk = Desk::start(experiment, &place, &session);
-        let DeskNotice::Ready(state) = desk.next() else { panic!("not ready") };
+        let editor = Editor::start(experiment, &place, &session);
+        let EditorNotice::Ready(state) = editor.next() else { panic!("not ready") };
         assert!(state.trail.is_empty() && !state.is_changed && state.last.is_none());
         assert_eq!(state.top1, session.strategies[1].evaluation.top1());
 
         // Somebody else has the store: editing goes on, saving does not.
         let held = std::fs::File::options().write(true).open(folder.path().join("store/lock")).unwrap();
         held.lock().unwrap();
-        let state = desk.changed(add(0, "a small green frog"));
+        let state = editor.changed(add(0, "a small green frog"));
         assert_eq!((&state.trail[..], state.is_changed), (&["frog: prompt 3 added".to_owned()][..], true));
-        let DeskNotice::Similarities { prompts, .. } =
-            desk.ask(DeskRequest::Similarities { strategy: 1, class: 0 })
+        let EditorNotice::Similarities { prompts, .. } =
+            editor.ask(EditorRequest::Similarities { strategy: 1, class: 0 })
         else {
             panic!("no similarities");
         };
         assert_eq!(prompts.len(), 3);
-        let message = desk.refused(DeskRequest::Save("mine".into()));
+        let message = editor.refused(EditorRequest::Save("mine".into()));
         assert!(message.contains("in use"), "{message}");
 
         drop(held);
-        let DeskNotice::Saved(saved, state) = desk.ask(DeskRequest::Save("mine".into())) else {
+        let EditorNotice::Saved(saved, state) = editor.ask(EditorRequest::Save("mine".into())) else {
             panic!("not saved");
         };
         assert!(!state.is_changed);
         let store = Store::open(&folder.path().join("store")).unwrap().store;
         assert!(store.prompt_set("mine", Some(&saved.version)).unwrap().is_some());
 
-        assert_eq!(desk.changed(DeskRequest::Undo).redo.as_deref(), Some("frog: prompt 3 added"));
-        assert_eq!(desk.refused(DeskRequest::Undo), EditError::NothingToUndo.to_string());
-        assert_eq!(desk.changed(DeskRequest::Redo).redo, None);
-        assert!(desk.refused(add(9, "x")).contains("no class 9"));
-        assert!(desk.refused(DeskRequest::Similarities { strategy: 1, class: 9 }).contains("no class 9"));
+        assert_eq!(editor.changed(EditorRequest::Undo).redo.as_deref(), Some("frog: prompt 3 added"));
+        assert_eq!(editor.refused(EditorRequest::Undo), EditError::NothingToUndo.to_string());
+        assert_eq!(editor.changed(EditorRequest::Redo).redo, None);
+        assert!(editor.refused(add(9, "x")).contains("no class 9"));
+        assert!(editor.refused(EditorRequest::Similarities { strategy: 1, class: 9 }).contains("no class 9"));
     }
 
     #[test]
     fn a_closed_desk_stops_opening() {
         let session = session_of(&pond(tempfile::tempdir().unwrap().path()), &StorePlace::in_memory());
-        let Desk { job, notices } =
-            Desk::start(Experiment::demo().unwrap(), &StorePlace::in_memory(), &session);
+        let Editor { job, notices } =
+            Editor::start(Experiment::demo().unwrap(), &StorePlace::in_memory(), &session);
         drop(job);
         for notice in notices {
-            assert!(!matches!(notice, DeskNotice::Ready(_)), "{notice:?}");
+            assert!(!matches!(notice, EditorNotice::Ready(_)), "{notice:?}");
         }
     }
 
@@ -269,10 +269,10 @@ mod tests {
         let (mut experiment, place) = (pond(images.path()), StorePlace::in_memory());
         let session = session_of(&experiment, &place);
         experiment.checkpoint = CheckpointChoice::Directory("/nowhere".into());
-        let desk = Desk::start(experiment, &place, &session);
-        let DeskNotice::Failed(message) = desk.next() else { panic!("it did not fail") };
+        let editor = Editor::start(experiment, &place, &session);
+        let EditorNotice::Failed(message) = editor.next() else { panic!("it did not fail") };
         assert!(message.contains("/nowhere"), "{message}");
-        assert!(desk.notices.recv().is_err());
-        desk.job.request(DeskRequest::Undo);
+        assert!(editor.notices.recv().is_err());
+        editor.job.request(EditorRequest::Undo);
     }
 }

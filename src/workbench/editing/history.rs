@@ -60,7 +60,7 @@ impl PromptHistory {
     ///
     /// # Errors
     /// What prevents reading the store.
-    pub fn of(name: &str, version: &str, store: &Store) -> Result<Option<Self>, WorkbenchError> {
+    pub fn from_store(name: &str, version: &str, store: &Store) -> Result<Option<Self>, WorkbenchError> {
         let text = store.history(name, version)?;
         Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
     }

@@ -1,6 +1,6 @@
 //! One strategy's prompts and what they come to, while somebody edits them: each edit re-scores one class.
 //!
-//! A desk is opened once, with every embedding of the experiment, and needs neither the store nor the dataset then. It
+//! A editor is opened once, with every embedding of the experiment, and needs neither the store nor the dataset then. It
 //! keeps all scores and no matrix of images. A new text is encoded here and not looked up in the store, which takes
 //! longer to open than one text takes to encode; with the prompts, its embedding is saved.
 
@@ -28,7 +28,7 @@ use crate::workbench::session::session_job::JobEnd;
 
 /// A strategy whose prompts can be changed. It takes 4 · (n_classes + dim) bytes for each image, and the embeddings of
 /// all prompts of the experiment.
-pub struct PromptDesk {
+pub struct PromptEditor {
     session: Arc<Session>,
     /// An index into the session's strategies.
     strategy: usize,
@@ -47,7 +47,7 @@ pub struct PromptDesk {
 
 /// What the prompts come to now.
 #[derive(Clone, Debug, PartialEq)]
-pub struct DeskState {
+pub struct EditorState {
     /// The strategy: an index into the session's.
     pub strategy: usize,
     /// The prompts of each class, `[n_classes]`, the disabled ones among them.
@@ -87,9 +87,9 @@ pub struct LastChange {
     pub note: Option<String>,
 }
 
-/// Why a desk cannot do something. It is as it was before.
+/// Why a editor cannot do something. It is as it was before.
 #[derive(Debug, thiserror::Error)]
-pub enum DeskError {
+pub enum EditorError {
     /// An edit that cannot be done.
     #[error(transparent)]
     Edit(#[from] EditError),
@@ -132,45 +132,45 @@ pub enum DeskError {
     },
 }
 
-impl From<DeskError> for JobEnd {
-    fn from(error: DeskError) -> Self {
+impl From<EditorError> for JobEnd {
+    fn from(error: EditorError) -> Self {
         match error {
-            DeskError::Workbench(error) => error.into(),
+            EditorError::Workbench(error) => error.into(),
             error => Self::Failed(error.to_string()),
         }
     }
 }
 
-impl From<EvaluationError> for DeskError {
+impl From<EvaluationError> for EditorError {
     fn from(error: EvaluationError) -> Self {
         Self::Workbench(error.into())
     }
 }
 
-impl From<PromptError> for DeskError {
+impl From<PromptError> for EditorError {
     fn from(error: PromptError) -> Self {
         Self::Workbench(error.into())
     }
 }
 
-impl PromptDesk {
+impl PromptEditor {
     /// Opens a strategy of `session`, which was made of the same experiment; what the store does not hold yet is
     /// embedded. The store is let go.
     ///
     /// # Errors
-    /// [`DeskError::NoSuchStrategy`], [`DeskError::WeighsPrompts`], and those of [`Workbench::embeddings_of`].
+    /// [`EditorError::NoSuchStrategy`], [`EditorError::WeighsPrompts`], and those of [`Workbench::embeddings_of`].
     pub fn open(
         workbench: Workbench,
         session: Arc<Session>,
         strategy: usize,
         cancel: &Cancel,
         notify: &dyn Fn(Progress),
-    ) -> Result<Self, DeskError> {
+    ) -> Result<Self, EditorError> {
         let strategies = session.strategies.len();
         let loaded = session.strategies.get(strategy);
-        let loaded = loaded.ok_or(DeskError::NoSuchStrategy { strategy, strategies })?;
+        let loaded = loaded.ok_or(EditorError::NoSuchStrategy { strategy, strategies })?;
         if loaded.aggregation.weighs_prompts() {
-            return Err(DeskError::WeighsPrompts { aggregation: loaded.aggregation });
+            return Err(EditorError::WeighsPrompts { aggregation: loaded.aggregation });
         }
         let edits = PromptEdits::new(&session.classes, &loaded.prompts);
         let SessionEmbeddings { images, labels, prompts, logit_scale } =
@@ -198,10 +198,10 @@ impl PromptDesk {
     }
 
     /// What the prompts come to now.
-    pub fn state(&self) -> DeskState {
+    pub fn state(&self) -> EditorState {
         let flips = self.flips();
         let (gained, lost) = self.session.gained_and_lost(&flips);
-        DeskState {
+        EditorState {
             strategy: self.strategy,
             prompts: self.edits.classes().to_vec(),
             top1: self.rescorer.top1(),
@@ -220,8 +220,8 @@ impl PromptDesk {
     /// Does an edit and scores its class again; a new text is encoded.
     ///
     /// # Errors
-    /// [`DeskError::Edit`], and what prevents encoding.
-    pub fn apply(&mut self, edit: &Edit) -> Result<(), DeskError> {
+    /// [`EditorError::Edit`], and what prevents encoding.
+    pub fn apply(&mut self, edit: &Edit) -> Result<(), EditorError> {
         self.edits.check(edit)?;
         let note = edit.text().map(|text| self.embed(text)).transpose()?.flatten();
         self.edits.apply(edit)?;
@@ -232,7 +232,7 @@ impl PromptDesk {
     ///
     /// # Errors
     /// [`EditError::NothingToUndo`].
-    pub fn undo(&mut self) -> Result<(), DeskError> {
+    pub fn undo(&mut self) -> Result<(), EditorError> {
         let class = self.edits.undo()?;
         let words = format!("undone: {}", self.edits.next_to_redo().unwrap_or_default());
         self.rescore(class, words, None)
@@ -242,7 +242,7 @@ impl PromptDesk {
     ///
     /// # Errors
     /// [`EditError::NothingToRedo`].
-    pub fn redo(&mut self) -> Result<(), DeskError> {
+    pub fn redo(&mut self) -> Result<(), EditorError> {
         let class = self.edits.redo()?;
         self.rescore(class, self.last_done(), None)
     }
@@ -251,11 +251,11 @@ impl PromptDesk {
     /// ones of the edited strategy among them.
     ///
     /// # Errors
-    /// [`DeskError::NoSuchStrategy`], or a class that is not there.
-    pub fn similarities(&self, strategy: usize, class: usize) -> Result<Vec<PromptSimilarity>, DeskError> {
+    /// [`EditorError::NoSuchStrategy`], or a class that is not there.
+    pub fn similarities(&self, strategy: usize, class: usize) -> Result<Vec<PromptSimilarity>, EditorError> {
         let strategies = self.session.strategies.len();
         let result = self.session.strategies.get(strategy);
-        let result = result.ok_or(DeskError::NoSuchStrategy { strategy, strategies })?;
+        let result = result.ok_or(EditorError::NoSuchStrategy { strategy, strategies })?;
         let raw = if strategy == self.strategy {
             let edited = self.edits.classes().get(class).map_or(&[][..], |prompts| prompts);
             self.raw(edited.iter().map(|prompt| prompt.text.as_str()))?
@@ -270,9 +270,9 @@ impl PromptDesk {
     /// changes.
     ///
     /// # Errors
-    /// [`DeskError::Name`] and [`DeskError::SharedName`], and what prevents opening or writing the store: saving can be
+    /// [`EditorError::Name`] and [`EditorError::SharedName`], and what prevents opening or writing the store: saving can be
     /// tried again.
-    pub fn save(&mut self, name: &str, place: &StorePlace) -> Result<SavedPrompts, DeskError> {
+    pub fn save(&mut self, name: &str, place: &StorePlace) -> Result<SavedPrompts, EditorError> {
         let set = set_of_classes(name, &self.session.classes, self.edits.per_class())?;
         let OpenedStore { store, notices: mut notes } = place.open().map_err(WorkbenchError::from)?;
         let PromptEncoder { checkpoint, precision, fingerprint, .. } = &self.encoder;
@@ -285,7 +285,7 @@ impl PromptDesk {
     }
 
     /// Encodes a text that has no embedding yet; says what the user should know of it.
-    fn embed(&mut self, text: &str) -> Result<Option<String>, DeskError> {
+    fn embed(&mut self, text: &str) -> Result<Option<String>, EditorError> {
         if self.embeddings.raw(text).is_none() && !self.typed.contains_key(text) {
             let encoded = self.encoder.encode(text)?;
             self.typed.insert(text.to_owned(), encoded);
@@ -305,7 +305,7 @@ impl PromptDesk {
         self.edits.trail().last().unwrap_or_default().to_owned()
     }
 
-    fn rescore(&mut self, class: usize, words: String, note: Option<String>) -> Result<(), DeskError> {
+    fn rescore(&mut self, class: usize, words: String, note: Option<String>) -> Result<(), EditorError> {
         let prompts = self.raw(enabled(&self.edits.classes()[class]))?;
         let aggregation = self.session.strategies[self.strategy].aggregation;
         let flips = self.rescorer.rescore(class, aggregation, &prompts)?;
@@ -350,12 +350,12 @@ impl PromptDesk {
 /// A prompt set of the user's, with the prompts of each class, `[n_classes]`.
 ///
 /// # Errors
-/// [`DeskError::Name`] and [`DeskError::SharedName`].
+/// [`EditorError::Name`] and [`EditorError::SharedName`].
 pub(in crate::workbench) fn set_of_classes(
     name: &str,
     class_names: &[String],
     per_class: Vec<Vec<String>>,
-) -> Result<PromptSet, DeskError> {
+) -> Result<PromptSet, EditorError> {
     check_prompt_set_name(name)?;
     Ok(PromptSet::from_pairs(name.trim(), by_class_name(class_names, per_class)?)?)
 }
@@ -364,7 +364,7 @@ pub(in crate::workbench) fn set_of_classes(
 fn by_class_name(
     class_names: &[String],
     per_class: Vec<Vec<String>>,
-) -> Result<Vec<(String, Vec<String>)>, DeskError> {
+) -> Result<Vec<(String, Vec<String>)>, EditorError> {
     let mut pairs: Vec<(String, Vec<String>)> = Vec::with_capacity(class_names.len());
     let mut place_of = HashMap::new();
     for (class, prompts) in class_names.iter().zip(per_class) {
@@ -374,7 +374,7 @@ fn by_class_name(
                 pairs.push((class.clone(), prompts));
             }
             Some(&place) if pairs[place].1 == prompts => {}
-            Some(_) => return Err(DeskError::SharedName { class: class.clone() }),
+            Some(_) => return Err(EditorError::SharedName { class: class.clone() }),
         }
     }
     Ok(pairs)
@@ -383,10 +383,10 @@ fn by_class_name(
 /// Whether a prompt set of the user's can be called this.
 ///
 /// # Errors
-/// [`DeskError::Name`].
-pub fn check_prompt_set_name(name: &str) -> Result<(), DeskError> {
+/// [`EditorError::Name`].
+pub fn check_prompt_set_name(name: &str) -> Result<(), EditorError> {
     let name = name.trim();
-    let refused = |reason| Err(DeskError::Name { name: name.to_owned(), reason });
+    let refused = |reason| Err(EditorError::Name { name: name.to_owned(), reason });
     if name.is_empty() {
         return refused("a prompt set needs a name");
     }
@@ -471,12 +471,12 @@ pub(in crate::workbench) mod tests {
         place: &StorePlace,
         session: &Arc<Session>,
         strategy: usize,
-    ) -> Result<PromptDesk, DeskError> {
+    ) -> Result<PromptEditor, EditorError> {
         let workbench = Workbench::open(experiment.clone(), place.open().unwrap().store)?;
-        PromptDesk::open(workbench, Arc::clone(session), strategy, &Cancel::default(), &|_| ())
+        PromptEditor::open(workbench, Arc::clone(session), strategy, &Cancel::default(), &|_| ())
     }
 
-    fn desk_of(experiment: &Experiment, place: &StorePlace, strategy: usize) -> PromptDesk {
+    fn editor_of(experiment: &Experiment, place: &StorePlace, strategy: usize) -> PromptEditor {
         open(experiment, place, &session_of(experiment, place), strategy).unwrap()
     }
 
@@ -554,19 +554,19 @@ pub(in crate::workbench) mod tests {
         #[test]
         fn it_is_always_a_fresh_evaluation(aggregation in prop::sample::select(&Aggregation::CLASS_BY_CLASS[..]), steps in steps()) {
             let experiment = demo_with(aggregation);
-            let mut desk = desk_of(&experiment, &demo_store(), 1);
-            let loaded = desk.session.strategies[1].evaluation.clone();
-            prop_assert_eq!(desk.rescorer.evaluation(), loaded.clone());
+            let mut editor = editor_of(&experiment, &demo_store(), 1);
+            let loaded = editor.session.strategies[1].evaluation.clone();
+            prop_assert_eq!(editor.rescorer.evaluation(), loaded.clone());
             let mut before = loaded.clone();
             for step in &steps {
                 let done = match step {
-                    Step::Edit(edit) => desk.apply(edit),
-                    Step::Undo => desk.undo(),
-                    Step::Redo => desk.redo(),
+                    Step::Edit(edit) => editor.apply(edit),
+                    Step::Undo => editor.undo(),
+                    Step::Redo => editor.redo(),
                 };
-                let state = desk.state();
-                let now = fresh(aggregation, &desk.edits.per_class());
-                prop_assert_eq!(&desk.rescorer.evaluation(), &now);
+                let state = editor.state();
+                let now = fresh(aggregation, &editor.edits.per_class());
+                prop_assert_eq!(&editor.rescorer.evaluation(), &now);
                 prop_assert_eq!(state.top1, now.top1());
                 prop_assert_eq!(state.mean_per_class_recall, now.mean_per_class_recall());
                 prop_assert_eq!(state.per_class, now.per_class());
@@ -596,14 +596,14 @@ pub(in crate::workbench) mod tests {
     #[test]
     fn saved_prompts_are_a_new_version_whose_evaluation_is_the_desk_s() {
         let (experiment, place) = (Experiment::demo().unwrap(), StorePlace::Memory(copy_of_demo_store()));
-        let mut desk = desk_of(&experiment, &place, 2);
-        desk.apply(&Edit::Toggle { class: 6, prompt: 0 }).unwrap();
-        let first = desk.save(" frogs, \"蛙\" ", &place).unwrap();
+        let mut editor = editor_of(&experiment, &place, 2);
+        editor.apply(&Edit::Toggle { class: 6, prompt: 0 }).unwrap();
+        let first = editor.save(" frogs, \"蛙\" ", &place).unwrap();
         assert_eq!(first.name, "frogs, \"蛙\"");
-        desk.apply(&Edit::Add { class: 6, text: "a frog that sits on a green leaf".into() }).unwrap();
-        assert!(desk.state().is_changed);
-        let second = desk.save(&first.name, &place).unwrap();
-        assert!(!desk.state().is_changed);
+        editor.apply(&Edit::Add { class: 6, text: "a frog that sits on a green leaf".into() }).unwrap();
+        assert!(editor.state().is_changed);
+        let second = editor.save(&first.name, &place).unwrap();
+        assert!(!editor.state().is_changed);
         assert_ne!(first.version, second.version);
         assert_eq!(second.notes, Vec::<String>::new());
 
@@ -611,16 +611,16 @@ pub(in crate::workbench) mod tests {
         let versions: Vec<String> = store.prompt_sets().unwrap().into_iter().map(|set| set.version).collect();
         assert_eq!(versions, [first.version.clone(), second.version.clone()]);
         let history =
-            |saved: &SavedPrompts| PromptHistory::of(&saved.name, &saved.version, &store).unwrap().unwrap();
+            |saved: &SavedPrompts| PromptHistory::from_store(&saved.name, &saved.version, &store).unwrap().unwrap();
         let whole = history(&second);
         assert_eq!((history(&first).changes.len(), whole.changes.len()), (1, 2));
         let texts = |at: usize| (whole.changes[at].before.as_deref(), whole.changes[at].after.as_deref());
-        let disabled = desk.session.strategies[2].prompts[6][0].as_str();
+        let disabled = editor.session.strategies[2].prompts[6][0].as_str();
         assert_eq!(texts(0), (Some(disabled), None));
         assert_eq!(texts(1), (None, Some("a frog that sits on a green leaf")));
-        assert_eq!((whole.top1_after, whole.gained), (desk.state().top1, desk.state().gained));
+        assert_eq!((whole.top1_after, whole.gained), (editor.state().top1, editor.state().gained));
         let (set, _) = stored_prompt_set(&second.name, Some(&second.version), &store).unwrap();
-        assert_eq!(set.resolve(&desk.session.classes).unwrap().per_class, desk.edits.per_class());
+        assert_eq!(set.resolve(&editor.session.classes).unwrap().per_class, editor.edits.per_class());
 
         let stored = PromptSetChoice::Stored { name: second.name, version: Some(second.version) };
         let mut experiment = experiment;
@@ -629,7 +629,7 @@ pub(in crate::workbench) mod tests {
         let count = |progress: Progress| encoded.set(encoded.get().max(progress.total - progress.cached));
         let session =
             make_session(&experiment, &place, SessionOptions::default(), &Cancel::default(), &count);
-        assert_eq!(session.unwrap().strategies[2].evaluation, desk.rescorer.evaluation());
+        assert_eq!(session.unwrap().strategies[2].evaluation, editor.rescorer.evaluation());
         assert_eq!(encoded.get(), 0, "the new text's embedding was saved too");
     }
 
@@ -645,10 +645,10 @@ pub(in crate::workbench) mod tests {
     fn names_that_mean_something_else_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let place = StorePlace::in_memory();
-        let mut desk = desk_of(&pond(folder.path()), &place, 1);
+        let mut editor = editor_of(&pond(folder.path()), &place, 1);
         for name in ["", "  ", "mine@2", "demo-cupl", " demo-templates"] {
-            let refused = desk.save(name, &place).unwrap_err();
-            assert!(matches!(refused, DeskError::Name { .. }), "{name:?}: {refused}");
+            let refused = editor.save(name, &place).unwrap_err();
+            assert!(matches!(refused, EditorError::Name { .. }), "{name:?}: {refused}");
         }
         assert_eq!(place.open().unwrap().store.prompt_sets().unwrap(), []);
     }
@@ -660,12 +660,12 @@ pub(in crate::workbench) mod tests {
         let DatasetChoice::Path { class_names, .. } = &mut experiment.dataset else { panic!("no path") };
         *class_names = Some(names(&[("a-frog", "frog"), ("b-toad", "frog")]));
         let place = StorePlace::in_memory();
-        let mut desk = desk_of(&experiment, &place, 1);
-        desk.apply(&Edit::Toggle { class: 1, prompt: 0 }).unwrap();
-        let refused = desk.save("mine", &place).unwrap_err();
+        let mut editor = editor_of(&experiment, &place, 1);
+        editor.apply(&Edit::Toggle { class: 1, prompt: 0 }).unwrap();
+        let refused = editor.save("mine", &place).unwrap_err();
         assert!(refused.to_string().starts_with("two classes are called \"frog\""), "{refused}");
-        desk.apply(&Edit::Toggle { class: 0, prompt: 0 }).unwrap();
-        desk.save("mine", &place).unwrap();
+        editor.apply(&Edit::Toggle { class: 0, prompt: 0 }).unwrap();
+        editor.save("mine", &place).unwrap();
         let (_, content) = place.open().unwrap().store.prompt_set("mine", None).unwrap().unwrap();
         assert_eq!(content, "{\n  \"frog\": [\n    \"It is wet.\"\n  ]\n}\n");
     }
@@ -673,17 +673,17 @@ pub(in crate::workbench) mod tests {
     #[test]
     fn prompts_of_every_strategy_have_similarities() {
         let folder = tempfile::tempdir().unwrap();
-        let mut desk = desk_of(&pond(folder.path()), &StorePlace::in_memory(), 1);
-        let before = desk.similarities(1, 0).unwrap();
-        assert_eq!((before.len(), desk.similarities(0, 1).unwrap().len()), (2, 2));
-        desk.apply(&Edit::Toggle { class: 0, prompt: 0 }).unwrap();
-        desk.apply(&Edit::Add { class: 0, text: "a {}.".replace("{}", "frog") }).unwrap();
-        let after = desk.similarities(1, 0).unwrap();
+        let mut editor = editor_of(&pond(folder.path()), &StorePlace::in_memory(), 1);
+        let before = editor.similarities(1, 0).unwrap();
+        assert_eq!((before.len(), editor.similarities(0, 1).unwrap().len()), (2, 2));
+        editor.apply(&Edit::Toggle { class: 0, prompt: 0 }).unwrap();
+        editor.apply(&Edit::Add { class: 0, text: "a {}.".replace("{}", "frog") }).unwrap();
+        let after = editor.similarities(1, 0).unwrap();
         assert_eq!(after[..2], before);
-        assert_eq!(after[2], desk.similarities(0, 0).unwrap()[1], "one text, one embedding");
-        assert!(matches!(desk.similarities(2, 0), Err(DeskError::NoSuchStrategy { strategies: 2, .. })));
+        assert_eq!(after[2], editor.similarities(0, 0).unwrap()[1], "one text, one embedding");
+        assert!(matches!(editor.similarities(2, 0), Err(EditorError::NoSuchStrategy { strategies: 2, .. })));
         for strategy in [0, 1] {
-            let error = desk.similarities(strategy, 2).unwrap_err().to_string();
+            let error = editor.similarities(strategy, 2).unwrap_err().to_string();
             assert!(error.contains("no class 2"), "{error}");
         }
     }
@@ -691,12 +691,12 @@ pub(in crate::workbench) mod tests {
     #[test]
     fn a_text_that_is_too_long_is_told() {
         let folder = tempfile::tempdir().unwrap();
-        let mut desk = desk_of(&pond(folder.path()), &StorePlace::in_memory(), 1);
-        desk.apply(&Edit::Add { class: 0, text: "green and wet ".repeat(40) }).unwrap();
-        let note = desk.state().last.unwrap().note.unwrap();
+        let mut editor = editor_of(&pond(folder.path()), &StorePlace::in_memory(), 1);
+        editor.apply(&Edit::Add { class: 0, text: "green and wet ".repeat(40) }).unwrap();
+        let note = editor.state().last.unwrap().note.unwrap();
         assert!(note.contains("longer than the checkpoint's 77 tokens"), "{note}");
-        desk.apply(&Edit::Add { class: 0, text: "green and wet".into() }).unwrap();
-        assert_eq!(desk.state().last.unwrap().note, None);
+        editor.apply(&Edit::Add { class: 0, text: "green and wet".into() }).unwrap();
+        assert_eq!(editor.state().last.unwrap().note, None);
     }
 
     #[test]

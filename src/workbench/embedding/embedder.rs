@@ -73,7 +73,7 @@ pub struct PromptEmbeddings {
 impl PromptEmbeddings {
     /// Of these distinct prompts, each with its raw embedding; the last of them is truncated if one is.
     #[cfg(test)]
-    pub fn of(prompts: &[(&str, Vec<f32>)], truncated: bool) -> Self {
+    pub fn from_rows(prompts: &[(&str, Vec<f32>)], truncated: bool) -> Self {
         let rows: Vec<&Vec<f32>> = prompts.iter().map(|(_, row)| row).collect();
         Self {
             row_of: prompts.iter().enumerate().map(|(row, (text, _))| ((*text).to_owned(), row)).collect(),
@@ -278,7 +278,7 @@ impl<'a> Embedder<'a> {
             threads: threads(),
             known: |hash: &Hash| self.stored(self.image_key(hash)).filter(|row| row.len() == dim),
         };
-        let mut unsaved = Unsaved::of(self);
+        let mut unsaved = Unsaved::new(self);
         pipeline.run(cancel, |outcomes| {
             let mut encoded = 0;
             for (image, outcome) in &outcomes {
@@ -312,11 +312,11 @@ impl<'a> Embedder<'a> {
 
     fn image_key(&self, hash: &Hash) -> Key {
         let preprocessing = Preprocessing::VERSION.to_le_bytes();
-        Key::of(&[b"image", &self.encoder_key(), &preprocessing, hash.as_bytes()])
+        Key::from_parts(&[b"image", &self.encoder_key(), &preprocessing, hash.as_bytes()])
     }
 
     fn prompt_key(&self, prompt: &str) -> Key {
-        Key::of(&[b"prompt", &self.encoder_key(), prompt.as_bytes()])
+        Key::from_parts(&[b"prompt", &self.encoder_key(), prompt.as_bytes()])
     }
 
     /// Everything of an encoder that decides an embedding.
@@ -330,7 +330,7 @@ impl<'a> Embedder<'a> {
         &self,
         prompts: impl IntoIterator<Item = (&'p String, &'p EncodedPrompt)>,
     ) {
-        let mut unsaved = Unsaved::of(self);
+        let mut unsaved = Unsaved::new(self);
         for (text, EncodedPrompt { raw, truncated }) in prompts {
             unsaved.add(self.prompt_key(text), prompt_record(raw, *truncated));
         }
@@ -374,7 +374,7 @@ impl<'a> Embedder<'a> {
                 let prompts: Vec<TokenizedPrompt> = group.iter().map(|&at| tokenized[at].clone()).collect();
                 encoder.encode(&prompts)
             };
-            let mut unsaved = Unsaved::of(self);
+            let mut unsaved = Unsaved::new(self);
             in_parallel(threads(), &groups, cancel, encode, |group, embeddings| {
                 let (group, projected) = (&groups[group], embeddings?.projected);
                 for (row, &at) in projected.chunks_exact(dim).zip(group) {
@@ -415,7 +415,7 @@ impl<'e, 'a> Unsaved<'e, 'a> {
     const TOGETHER: usize = 256;
     const LONGEST: Duration = Duration::from_secs(1);
 
-    fn of(embedder: &'e Embedder<'a>) -> Self {
+    fn new(embedder: &'e Embedder<'a>) -> Self {
         Self { embedder, items: Vec::new(), last_saved: Instant::now() }
     }
 
@@ -541,7 +541,7 @@ mod tests {
         let embedder = Embedder::new(&checkpoint, blake3::hash(b"checkpoint"), Precision::F32, &store);
         let key = |at: usize| embedder.prompt_key(&at.to_string());
         let count = Unsaved::TOGETHER + 3;
-        let mut unsaved = Unsaved::of(&embedder);
+        let mut unsaved = Unsaved::new(&embedder);
         (0..count).for_each(|at| unsaved.add(key(at), vec![at as f32]));
         drop(unsaved);
         let keys: Vec<Key> = (0..count).map(key).collect();

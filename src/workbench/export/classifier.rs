@@ -10,7 +10,7 @@ use super::npy::{NumberType, npy};
 use crate::evaluation::{Classifier, Matrix};
 use crate::prompts::Aggregation;
 use crate::workbench::error::WorkbenchError;
-use crate::workbench::jobs::atomic_file::Unfinished;
+use crate::workbench::jobs::atomic_file::AtomicFile;
 use crate::workbench::jobs::progress::Cancel;
 use crate::workbench::session::evaluation::{Session, SessionEmbeddings};
 
@@ -18,9 +18,9 @@ use crate::workbench::session::evaluation::{Session, SessionEmbeddings};
 pub struct ClassifierFile {
     out: PathBuf,
     aggregation: Aggregation,
-    weights: Unfinished,
+    weights: AtomicFile,
     /// The file of class names, beside an array that has no place for them.
-    names: Option<(PathBuf, Unfinished)>,
+    names: Option<(PathBuf, AtomicFile)>,
 }
 
 /// What was written.
@@ -52,7 +52,7 @@ impl ClassifierFile {
             (true, _) => None,
             (_, true) => {
                 let names = out.with_extension("classes.json");
-                let file = Unfinished::begin(&names)?;
+                let file = AtomicFile::begin(&names)?;
                 Some((names, file))
             }
             _ => {
@@ -62,7 +62,7 @@ impl ClassifierFile {
                 });
             }
         };
-        Ok(Self { out: out.to_owned(), aggregation, weights: Unfinished::begin(out)?, names })
+        Ok(Self { out: out.to_owned(), aggregation, weights: AtomicFile::begin(out)?, names })
     }
 
     /// Writes the classifier of the session's strategy, an index. The array is `f32`, `[n_classes, dim]`, in the

@@ -19,7 +19,7 @@ use crate::workbench::embedding::file_contents::checkpoint_fingerprint;
 use crate::workbench::embedding::texts::read_texts;
 use crate::workbench::error::WorkbenchError;
 use crate::workbench::experiment::definition::{CheckpointChoice, DatasetChoice};
-use crate::workbench::jobs::atomic_file::{Unfinished, UnfinishedFolder};
+use crate::workbench::jobs::atomic_file::{AtomicFile, AtomicFolder};
 use crate::workbench::jobs::progress::{Cancel, Progress};
 use crate::workbench::session::opening::{open_checkpoint, open_dataset};
 
@@ -132,15 +132,15 @@ impl Pictures {
 
 /// What is written to.
 enum Destination {
-    File(Unfinished),
-    Folder(UnfinishedFolder),
+    File(AtomicFile),
+    Folder(AtomicFolder),
 }
 
 impl Destination {
     fn begin(out: &Path, form: EmbeddingForm) -> Result<Self, WorkbenchError> {
         Ok(match form {
-            EmbeddingForm::Safetensors => Self::File(Unfinished::begin(out)?),
-            EmbeddingForm::Npy => Self::Folder(UnfinishedFolder::begin(out)?),
+            EmbeddingForm::Safetensors => Self::File(AtomicFile::begin(out)?),
+            EmbeddingForm::Npy => Self::Folder(AtomicFolder::begin(out)?),
         })
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::dataset::{Picture, PictureError, PictureSource};
 use crate::workbench::error::WorkbenchError;
-use crate::workbench::jobs::atomic_file::UnfinishedFolder;
+use crate::workbench::jobs::atomic_file::AtomicFolder;
 use crate::workbench::session::evaluation::SessionImage;
 
 /// Bytes that the name of a file or a folder may have at most; file systems stop at 255, and endings and numbers are
@@ -16,7 +16,7 @@ const NAME_LENGTH: usize = 200;
 
 /// A folder that is filled out of sight: what is in it appears when it is finished, or never.
 pub struct PictureFolder {
-    unfinished: UnfinishedFolder,
+    unfinished: AtomicFolder,
     /// The name of each class's folder, by the class's index.
     folders: HashMap<usize, String>,
     /// How often a name was given, to find the next number at once.
@@ -29,7 +29,7 @@ impl PictureFolder {
     /// # Errors
     /// When `target` is a file or not empty, or cannot be made or written to.
     pub fn begin(target: &Path) -> Result<Self, WorkbenchError> {
-        let unfinished = UnfinishedFolder::begin(target)?;
+        let unfinished = AtomicFolder::begin(target)?;
         Ok(Self { unfinished, folders: HashMap::new(), given: HashMap::new() })
     }
 
@@ -59,7 +59,7 @@ impl PictureFolder {
                 folder
             }
         };
-        let content = Content::of(&image.source).map_err(|error| self.failed(&image.name, &error))?;
+        let content = Content::from_source(&image.source).map_err(|error| self.failed(&image.name, &error))?;
         let (folder_path, name) = (root.join(&folder), picture_name(&image.name, &content));
         let made = numbered(&mut self.given, &folder_path, &name, |path| File::create_new(path));
         let (mut file, name) = made.map_err(|error| self.failed(&image.name, &error))?;
@@ -124,7 +124,7 @@ enum Content<'a> {
 }
 
 impl<'a> Content<'a> {
-    fn of(source: &'a PictureSource) -> Result<Self, PictureError> {
+    fn from_source(source: &'a PictureSource) -> Result<Self, PictureError> {
         Ok(match source {
             PictureSource::File(path) => Self::File(path),
             PictureSource::Member { .. } | PictureSource::Pixels(_) => Self::Read(source.read()?),

@@ -72,7 +72,7 @@ pub struct KeptSample {
 
 /// A place in the line of a class, with what is asked there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct SampleSlot {
     /// From 0.
     pub(super) at: usize,
     /// An index into the plan's LLM prompts.
@@ -87,16 +87,16 @@ impl GenerationPlan {
         let PlannedClass { name, hint, .. } = &self.classes[class];
         let described = described_class(name, hint.as_deref());
         // A plan is made of LLM prompts that were checked; of a kept plan that is damaged, what is written is asked.
-        match LlmPrompts::of(&self.name, &self.llm_prompts) {
+        match LlmPrompts::from_texts(&self.name, &self.llm_prompts) {
             Ok(prompts) => prompts.about(&described, self.context.as_deref()),
             Err(_) => self.llm_prompts.clone(),
         }
     }
 
     /// The place in the line of a class.
-    pub(super) fn place(&self, at: usize) -> Place {
+    pub(super) fn place(&self, at: usize) -> SampleSlot {
         let prompts = self.llm_prompts.len().max(1);
-        Place { at, llm_prompt: at % prompts, number: (at / prompts) as u32 }
+        SampleSlot { at, llm_prompt: at % prompts, number: (at / prompts) as u32 }
     }
 
     /// How many samples of a class may be asked for.
@@ -109,7 +109,7 @@ impl GenerationPlan {
     pub(super) fn key(&self, llm_prompt: &str, number: u32) -> Key {
         let sampling = serde_json::to_string(&self.sampling).unwrap_or_default();
         let backend = serde_json::to_string(&self.backend).unwrap_or_default();
-        Key::of(&[
+        Key::from_parts(&[
             b"sample",
             backend.as_bytes(),
             self.identity.as_bytes(),
@@ -120,9 +120,9 @@ impl GenerationPlan {
     }
 
     /// Requests for places of a class: those of one LLM prompt whose numbers follow one another go together.
-    pub(super) fn requests(&self, class: usize, places: &[Place], most: usize) -> Vec<SampleRequest> {
+    pub(super) fn requests(&self, class: usize, places: &[SampleSlot], most: usize) -> Vec<SampleRequest> {
         let asked = self.asked(class);
-        let mut sorted: Vec<&Place> = places.iter().collect();
+        let mut sorted: Vec<&SampleSlot> = places.iter().collect();
         sorted.sort_by_key(|place| (place.llm_prompt, place.number));
         let mut requests: Vec<SampleRequest> = Vec::new();
         let mut llm_prompt = 0;
@@ -149,7 +149,7 @@ impl GenerationPlan {
     /// The requests that are made first, if nothing is kept yet: `[(class, request)]`.
     pub fn first_requests(&self, most: usize) -> Vec<(usize, SampleRequest)> {
         let of_class = |class: usize| {
-            let places: Vec<Place> = (0..self.classes[class].wanted).map(|at| self.place(at)).collect();
+            let places: Vec<SampleSlot> = (0..self.classes[class].wanted).map(|at| self.place(at)).collect();
             self.requests(class, &places, most).into_iter().map(move |request| (class, request))
         };
         (0..self.classes.len()).flat_map(of_class).collect()

@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::plan::{GenerationPlan, KeptSample, Place, PlannedClass};
+use super::plan::{GenerationPlan, KeptSample, SampleSlot, PlannedClass};
 use crate::language_model::{LanguageModel, LanguageModelError, Sample, SampleEnding, SampleRequest};
 use crate::prompts::generation::{Rejection, sentence_of, verdicts};
 use crate::store::StorePlace;
 use crate::store::{Key, Store};
 use crate::workbench::editing::history::SavedPrompts;
-use crate::workbench::editing::prompt_editor::{DeskError, set_of_classes};
+use crate::workbench::editing::prompt_editor::{EditorError, set_of_classes};
 use crate::workbench::error::WorkbenchError;
 use crate::workbench::jobs::progress::{Cancel, short_duration};
 
@@ -296,7 +296,7 @@ impl Generation {
     }
 
     /// Reads what is kept of a class and judges it; returns the places that are to be asked for.
-    fn look(&self, class: usize, store: &Store) -> Result<Vec<Place>, WorkbenchError> {
+    fn look(&self, class: usize, store: &Store) -> Result<Vec<SampleSlot>, WorkbenchError> {
         let plan = self.plan();
         let (sentences, missing) = kept_class(&plan, class, store, &*self.count_tokens)?;
         let mut now = locked(&self.classes[class]);
@@ -362,8 +362,8 @@ impl Generation {
     /// Saves the sentences that are of use as a version of the prompt set.
     ///
     /// # Errors
-    /// [`DeskError::Name`], a class without a sentence, and what prevents writing the store.
-    pub fn save(&self) -> Result<SavedPrompts, DeskError> {
+    /// [`EditorError::Name`], a class without a sentence, and what prevents writing the store.
+    pub fn save(&self) -> Result<SavedPrompts, EditorError> {
         let plan = self.plan();
         let names: Vec<String> = plan.classes.iter().map(|class| class.name.clone()).collect();
         let texts = |class: &GeneratedClass| class.accepted().map(|sentence| sentence.text.clone()).collect();
@@ -385,23 +385,23 @@ fn kept_class(
     class: usize,
     store: &Store,
     count_tokens: &dyn Fn(&str) -> usize,
-) -> Result<(Vec<GeneratedSentence>, Vec<Place>), WorkbenchError> {
+) -> Result<(Vec<GeneratedSentence>, Vec<SampleSlot>), WorkbenchError> {
     let asked = plan.asked(class);
     let (wanted, limit) = (plan.classes[class].wanted, plan.limit(class));
-    let key = |place: &Place| plan.key(asked.get(place.llm_prompt).map_or("", String::as_str), place.number);
-    let mut places: Vec<Place> = Vec::new();
+    let key = |place: &SampleSlot| plan.key(asked.get(place.llm_prompt).map_or("", String::as_str), place.number);
+    let mut places: Vec<SampleSlot> = Vec::new();
     let mut samples: Vec<Option<KeptSample>> = Vec::new();
     let mut until = wanted.min(limit);
     loop {
-        let new: Vec<Place> = (places.len()..until).map(|at| plan.place(at)).collect();
+        let new: Vec<SampleSlot> = (places.len()..until).map(|at| plan.place(at)).collect();
         let keys: Vec<Key> = new.iter().map(key).collect();
         let kept = |text: Option<String>| serde_json::from_str(&text?).ok();
         samples.extend(store.samples(&keys)?.into_iter().map(kept));
         places.extend(new);
         let sentences = judged(&plan.classes[class], &samples, count_tokens);
         let accepted = sentences.iter().filter(|sentence| sentence.rejection.is_none()).count();
-        let is_missing = |(_, sample): &(&Place, &Option<KeptSample>)| sample.is_none();
-        let missing: Vec<Place> =
+        let is_missing = |(_, sample): &(&SampleSlot, &Option<KeptSample>)| sample.is_none();
+        let missing: Vec<SampleSlot> =
             places.iter().zip(&samples).filter(is_missing).map(|(place, _)| place.clone()).collect();
         // Those that are asked for may all be of use.
         let short = wanted.saturating_sub(accepted + missing.len());

@@ -44,7 +44,7 @@ impl GenerationSettings {
         Ok(match &self.llm_prompts {
             None => LlmPrompts::open("base"),
             Some(LlmPromptsChoice::Named(name)) => LlmPrompts::open(name),
-            Some(LlmPromptsChoice::Inline(texts)) => LlmPrompts::of("[generation]", texts),
+            Some(LlmPromptsChoice::Inline(texts)) => LlmPrompts::from_texts("[generation]", texts),
         }?)
     }
 

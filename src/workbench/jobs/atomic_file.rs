@@ -10,12 +10,12 @@ use crate::temporary_file;
 use crate::workbench::error::WorkbenchError;
 
 /// A file that appears under its name only when it is whole.
-pub struct Unfinished {
+pub struct AtomicFile {
     target: PathBuf,
     file: NamedTempFile,
 }
 
-impl Unfinished {
+impl AtomicFile {
     /// Opens a temporary file beside `target`, or beside the file that the link `target` leads to.
     ///
     /// # Errors
@@ -35,7 +35,7 @@ impl Unfinished {
         Ok(Self { target: target.to_owned(), file })
     }
 
-    /// Where its content goes to, for [`Unfinished::keep`].
+    /// Where its content goes to, for [`AtomicFile::keep`].
     ///
     /// # Errors
     /// When the temporary file is gone.
@@ -53,7 +53,7 @@ impl Unfinished {
         self.keep()
     }
 
-    /// Gives the file its name as it was written through [`Unfinished::writer`].
+    /// Gives the file its name as it was written through [`AtomicFile::writer`].
     ///
     /// # Errors
     /// When the file system refuses.
@@ -71,12 +71,12 @@ impl Unfinished {
 }
 
 /// A folder that is filled out of sight: what is in it appears when it is finished, or never.
-pub(in crate::workbench) struct UnfinishedFolder {
+pub(in crate::workbench) struct AtomicFolder {
     target: PathBuf,
     unfinished: TempDir,
 }
 
-impl UnfinishedFolder {
+impl AtomicFolder {
     /// Makes the folder, or takes an empty one.
     ///
     /// # Errors

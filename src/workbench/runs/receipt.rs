@@ -137,7 +137,7 @@ impl Workbench {
 
 /// A hash over texts that keeps them apart.
 fn hash_of<'a>(texts: impl Iterator<Item = &'a [u8]>) -> String {
-    Key::of(&texts.collect::<Vec<_>>()).to_hex()
+    Key::from_parts(&texts.collect::<Vec<_>>()).to_hex()
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use crate::workbench::embedding::embedder::ImageContents;
 use crate::workbench::error::WorkbenchError;
 use crate::workbench::experiment::definition::Experiment;
 use crate::workbench::session::evaluation::Session;
-use crate::workbench::session::evaluation_cache::{EVALUATION_VERSION, KnownEvaluation};
+use crate::workbench::session::evaluation_cache::{EVALUATION_VERSION, CachedEvaluation};
 use crate::workbench::session::opening::Workbench;
 
 /// One evaluation of one strategy.
@@ -142,7 +142,7 @@ impl Workbench {
     ) -> Result<(), WorkbenchError> {
         let (strategy, result) = (&self.strategies[index], &session.strategies[index]);
         let embedder = self.embedder();
-        let key = Key::of(&[
+        let key = Key::from_parts(&[
             b"run",
             env!("CARGO_PKG_VERSION").as_bytes(),
             &EVALUATION_VERSION.to_le_bytes(),
@@ -212,7 +212,7 @@ impl Workbench {
 
     /// Keeps the labels, 4 bytes each, little-endian, once for all runs on the dataset.
     fn keep_labels(&self, session: &Session) -> (Key, Result<(), WorkbenchError>) {
-        let key = Key::of(&[b"labels", session.dataset_fingerprint.as_bytes()]);
+        let key = Key::from_parts(&[b"labels", session.dataset_fingerprint.as_bytes()]);
         let keep = || {
             if self.store.blob(&key)?.is_none() {
                 let labels = session.images.iter().map(|image| image.label as u32);
@@ -287,7 +287,7 @@ impl Run {
         };
         let labels: Vec<usize> =
             labels.as_chunks::<4>().0.iter().map(|label| u32::from_le_bytes(*label) as usize).collect();
-        Ok(KnownEvaluation::from_bytes(&evaluation, &labels, self.per_class.len())
+        Ok(CachedEvaluation::from_bytes(&evaluation, &labels, self.per_class.len())
             .map(|known| known.evaluation))
     }
 }

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::evaluation_cache::KnownEvaluation;
+use super::evaluation_cache::CachedEvaluation;
 use super::opening::{OpenStrategy, Workbench};
 use crate::evaluation::{ControlGain, Evaluation, Matrix, evaluate_while};
 use crate::prompts::{CONTROLS_VERSION, ControlKind, control_prompts};
@@ -58,7 +58,7 @@ pub struct Spread {
 }
 
 impl Spread {
-    fn of(values: &[f64]) -> Self {
+    fn from_values(values: &[f64]) -> Self {
         let count = values.len() as f64;
         let mean = values.iter().sum::<f64>() / count;
         let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
@@ -90,13 +90,13 @@ impl ControlResult {
     }
 
     fn spread(&self, value: impl Fn(&ControlAccuracy) -> f64) -> Spread {
-        Spread::of(&self.seeds.iter().map(value).collect::<Vec<f64>>())
+        Spread::from_values(&self.seeds.iter().map(value).collect::<Vec<f64>>())
     }
 }
 
 /// One control with one seed, still to be evaluated.
 #[derive(Clone, Copy)]
-struct Wanted {
+struct ControlRun {
     /// An index into the workbench's strategies.
     strategy: usize,
     kind: ControlKind,
@@ -131,7 +131,7 @@ impl Workbench {
     pub(in crate::workbench) fn evaluate_controls(
         &self,
         embedder: &Embedder<'_>,
-        evaluations: &[KnownEvaluation],
+        evaluations: &[CachedEvaluation],
         mut images: ControlledImages<'_>,
         cancel: &Cancel,
         notify: &dyn Fn(Progress),
@@ -157,7 +157,7 @@ impl Workbench {
                 let notify = |progress| notify(among(progress, before, total));
                 let (control, labels) = (wanted[at], images.labels);
                 let made = self.evaluate_control(embedder, control, &unit, labels, cancel, &notify)?;
-                embedder.remember_evaluation(&self.control_key(embedder, control, &images.dataset), &made);
+                embedder.cache_evaluation(&self.control_key(embedder, control, &images.dataset), &made);
                 known[at] = Some(made.evaluation);
                 before += self.control_size(control);
             }
@@ -171,18 +171,18 @@ impl Workbench {
         (0..self.strategies.len()).filter(is_controlled).collect()
     }
 
-    fn wanted_controls(&self) -> Vec<Wanted> {
+    fn wanted_controls(&self) -> Vec<ControlRun> {
         let seeds = |kind: ControlKind| if kind.is_random() { self.control_seeds as u64 } else { 1 };
         let of_strategy = |strategy| {
             ControlKind::ALL
                 .into_iter()
-                .flat_map(move |kind| (0..seeds(kind)).map(move |seed| Wanted { strategy, kind, seed }))
+                .flat_map(move |kind| (0..seeds(kind)).map(move |seed| ControlRun { strategy, kind, seed }))
         };
         self.controlled().into_iter().flat_map(of_strategy).collect()
     }
 
     /// Number of a control's prompts.
-    fn control_size(&self, control: Wanted) -> usize {
+    fn control_size(&self, control: ControlRun) -> usize {
         match control.kind {
             ControlKind::ClassName | ControlKind::Template => self.dataset.classes.len(),
             ControlKind::Random | ControlKind::Shuffled | ControlKind::NoName => {
@@ -192,9 +192,9 @@ impl Workbench {
     }
 
     /// Everything that decides a control's evaluation; the dataset's fingerprint holds the class names.
-    fn control_key(&self, embedder: &Embedder<'_>, control: Wanted, dataset: &Hash) -> Key {
+    fn control_key(&self, embedder: &Embedder<'_>, control: ControlRun, dataset: &Hash) -> Key {
         let strategy = &self.strategies[control.strategy];
-        Key::of(&[
+        Key::from_parts(&[
             b"control",
             &CONTROLS_VERSION.to_le_bytes(),
             control.kind.name().as_bytes(),
@@ -206,22 +206,22 @@ impl Workbench {
     fn known_control(
         &self,
         embedder: &Embedder<'_>,
-        control: Wanted,
+        control: ControlRun,
         images: &ControlledImages<'_>,
     ) -> Option<Evaluation> {
         let key = self.control_key(embedder, control, &images.dataset);
-        Some(embedder.known_evaluation(&key, images.labels, self.dataset.classes.len())?.evaluation)
+        Some(embedder.cached_evaluation(&key, images.labels, self.dataset.classes.len())?.evaluation)
     }
 
     fn evaluate_control(
         &self,
         embedder: &Embedder<'_>,
-        control: Wanted,
+        control: ControlRun,
         unit: &Matrix,
         labels: &[usize],
         cancel: &Cancel,
         notify: &dyn Fn(Progress),
-    ) -> Result<KnownEvaluation, WorkbenchError> {
+    ) -> Result<CachedEvaluation, WorkbenchError> {
         let OpenStrategy { aggregation, prompts, .. } = &self.strategies[control.strategy];
         let prompts = control_prompts(control.kind, prompts, &self.dataset.class_names(), control.seed);
         let texts = || prompts.iter().flatten().map(String::as_str);
@@ -230,14 +230,14 @@ impl Workbench {
         let classifier = embeddings.classifier(*aggregation, &prompts, unit, logit_scale, cancel)?;
         let proceed = || !cancel.is_cancelled();
         let evaluation = evaluate_while(unit, labels, &classifier, logit_scale, 1, &proceed)?;
-        Ok(KnownEvaluation { truncated: embeddings.truncated(texts()), evaluation })
+        Ok(CachedEvaluation { truncated: embeddings.truncated(texts()), evaluation })
     }
 
     /// Strategy by strategy and kind by kind, the seeds together.
     fn grouped(
         &self,
-        evaluations: &[KnownEvaluation],
-        made: Vec<(Wanted, Evaluation)>,
+        evaluations: &[CachedEvaluation],
+        made: Vec<(ControlRun, Evaluation)>,
     ) -> Result<Vec<Controls>, WorkbenchError> {
         let mut made = made.into_iter().peekable();
         let mut all = Vec::new();
@@ -245,16 +245,16 @@ impl Workbench {
             let mut results = Vec::with_capacity(ControlKind::ALL.len());
             for kind in ControlKind::ALL {
                 let is_of_kind =
-                    |(wanted, _): &(Wanted, Evaluation)| (wanted.strategy, wanted.kind) == (strategy, kind);
+                    |(wanted, _): &(ControlRun, Evaluation)| (wanted.strategy, wanted.kind) == (strategy, kind);
                 let mut seeds = Vec::new();
                 while let Some((_, evaluation)) = made.next_if(is_of_kind) {
                     seeds.push(evaluation);
                 }
                 results.push(ControlResult {
                     kind,
-                    prompts: self.control_size(Wanted { strategy, kind, seed: 0 }),
+                    prompts: self.control_size(ControlRun { strategy, kind, seed: 0 }),
                     seeds: seeds.iter().map(accuracy).collect(),
-                    gain: ControlGain::of(&evaluations[strategy].evaluation, &seeds)?,
+                    gain: ControlGain::from_evaluations(&evaluations[strategy].evaluation, &seeds)?,
                 });
             }
             all.push(Controls { strategy, results });
@@ -389,9 +389,9 @@ mod tests {
     #[test]
     fn the_spread_of_seeds() {
         // statistics.mean([0.7, 0.72, 0.77]), statistics.stdev([0.7, 0.72, 0.77]) in Python.
-        let spread = Spread::of(&[0.7, 0.72, 0.77]);
+        let spread = Spread::from_values(&[0.7, 0.72, 0.77]);
         assert!((spread.mean - 0.73).abs() < 1e-12);
         assert!((spread.sd.unwrap() - 0.036_055_512_754_639_924).abs() < 1e-12);
-        assert_eq!(Spread::of(&[0.5]), Spread { mean: 0.5, sd: None });
+        assert_eq!(Spread::from_values(&[0.5]), Spread { mean: 0.5, sd: None });
     }
 }

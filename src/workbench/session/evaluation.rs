@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::controls::{ControlledImages, Controls};
-use super::evaluation_cache::KnownEvaluation;
+use super::evaluation_cache::CachedEvaluation;
 use super::opening::{LeftOverKeys, Workbench};
 use crate::clip::{Checkpoint, Precision};
 use crate::dataset::{DatasetImage, PictureSource, SkippedImage};
@@ -162,7 +162,7 @@ struct Evaluated {
     /// The dataset's fingerprint.
     dataset: Hash,
     /// In the order of the strategies.
-    evaluations: Vec<KnownEvaluation>,
+    evaluations: Vec<CachedEvaluation>,
     /// The images' embeddings, unless there was no need of them.
     unit: Option<Matrix>,
 }
@@ -180,7 +180,7 @@ impl Workbench {
         notify: &dyn Fn(Progress),
     ) -> Result<Session, WorkbenchError> {
         let embedder = self.embedder();
-        let evaluated = match self.known_session(&embedder, &options) {
+        let evaluated = match self.cached_session(&embedder, &options) {
             Some(known) => known,
             None => self.evaluate_anew(&embedder, &options, true, cancel, notify)?,
         };
@@ -316,7 +316,7 @@ impl Workbench {
             let classifier =
                 prompts.classifier(aggregation, of_classes, &images.unit, logit_scale, cancel)?;
             let proceed = || !cancel.is_cancelled();
-            let known = KnownEvaluation {
+            let known = CachedEvaluation {
                 truncated: prompts.truncated(strategy.prompts.iter().flatten().map(String::as_str)),
                 evaluation: evaluate_while(
                     &images.unit,
@@ -329,7 +329,7 @@ impl Workbench {
             };
             if keep {
                 let key = self.evaluation_key(embedder, strategy, &dataset, options.ranked);
-                embedder.remember_evaluation(&key, &known);
+                embedder.cache_evaluation(&key, &known);
             }
             evaluations.push(known);
         }
@@ -337,9 +337,9 @@ impl Workbench {
     }
 
     /// The same from an earlier start, if all of it is known.
-    fn known_session(&self, embedder: &Embedder<'_>, options: &SessionOptions) -> Option<Evaluated> {
+    fn cached_session(&self, embedder: &Embedder<'_>, options: &SessionOptions) -> Option<Evaluated> {
         let pictures = self.pictures();
-        let contents = embedder.known_contents(&pictures, &embedder.stamps(&pictures))?;
+        let contents = embedder.cached_contents(&pictures, &embedder.stamps(&pictures))?;
         if contents.kept.is_empty() {
             return None;
         }
@@ -347,7 +347,7 @@ impl Workbench {
         let dataset = self.dataset_fingerprint(&contents);
         let known = |strategy| {
             let key = self.evaluation_key(embedder, strategy, &dataset, options.ranked);
-            embedder.known_evaluation(&key, &labels, self.dataset.classes.len())
+            embedder.cached_evaluation(&key, &labels, self.dataset.classes.len())
         };
         let evaluations = self.strategies.iter().map(known).collect::<Option<_>>()?;
         Some(Evaluated { contents, dataset, evaluations, unit: None })

@@ -19,13 +19,13 @@ use crate::workbench::embedding::image_pipeline::content_hash;
 pub(crate) const EVALUATION_VERSION: u32 = 2;
 
 /// One strategy's evaluation as it is kept.
-pub(in crate::workbench) struct KnownEvaluation {
+pub(in crate::workbench) struct CachedEvaluation {
     /// Distinct prompts that lost their end.
     pub(in crate::workbench) truncated: usize,
     pub(in crate::workbench) evaluation: Evaluation,
 }
 
-impl KnownEvaluation {
+impl CachedEvaluation {
     fn to_bytes(&self) -> Vec<u8> {
         [&(self.truncated as u32).to_le_bytes()[..], &self.evaluation.to_bytes()].concat()
     }
@@ -39,7 +39,7 @@ impl KnownEvaluation {
 
 impl Embedder<'_> {
     /// What reading these files came to, if nothing has changed since.
-    pub(in crate::workbench) fn known_contents(
+    pub(in crate::workbench) fn cached_contents(
         &self,
         pictures: &[NamedPicture<'_>],
         stamps: &[Option<FileStamp>],
@@ -62,17 +62,17 @@ impl Embedder<'_> {
     }
 
     /// A strategy's evaluation on a dataset, if it was made before with the same `kept` ranked classes.
-    pub(in crate::workbench) fn known_evaluation(
+    pub(in crate::workbench) fn cached_evaluation(
         &self,
         key: &Key,
         labels: &[usize],
         n_classes: usize,
-    ) -> Option<KnownEvaluation> {
+    ) -> Option<CachedEvaluation> {
         let bytes = self.with_store(|store| store.blob(key))?;
-        KnownEvaluation::from_bytes(&bytes, labels, n_classes)
+        CachedEvaluation::from_bytes(&bytes, labels, n_classes)
     }
 
-    pub(in crate::workbench) fn remember_evaluation(&self, key: &Key, known: &KnownEvaluation) {
+    pub(in crate::workbench) fn cache_evaluation(&self, key: &Key, known: &CachedEvaluation) {
         self.with_store(|store| store.save_blob(key, &known.to_bytes()));
     }
 }
@@ -86,7 +86,7 @@ impl Workbench {
         dataset: &Hash,
         ranked: usize,
     ) -> Key {
-        Key::of(&[
+        Key::from_parts(&[
             b"evaluation",
             &EVALUATION_VERSION.to_le_bytes(),
             &embedder.encoder_key(),

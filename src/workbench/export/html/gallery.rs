@@ -24,7 +24,7 @@ pub fn pictures(view: &View<'_>, most: usize, cancel: &Cancel) -> Result<Vec<Pic
     let with_pictures = |telling: TellingImages| {
         let picture = |&image: &usize| match cancel.is_cancelled() {
             true => Err(WorkbenchError::Cancelled),
-            false => Ok(PagePicture::of(&view.session.images[image].source)),
+            false => Ok(PagePicture::from_source(&view.session.images[image].source)),
         };
         let pictures = telling.images.par_iter().map(picture).collect::<Result<_, _>>()?;
         Ok(Pictures { telling, pictures })

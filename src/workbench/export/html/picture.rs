@@ -35,7 +35,7 @@ impl PagePicture {
     ///
     /// # Errors
     /// Why there is no picture, in words.
-    pub fn of(source: &PictureSource) -> Result<Self, String> {
+    pub fn from_source(source: &PictureSource) -> Result<Self, String> {
         let pixels = source.decode().map_err(|error| error.to_string())?;
         let (width, height) = fitted(pixels.dimensions());
         let is_small = pixels.width().max(pixels.height()) <= SMALL;
@@ -90,7 +90,7 @@ mod tests {
 
     fn of(width: u32, height: u32) -> PagePicture {
         let pixels = RgbImage::from_fn(width, height, |x, y| image::Rgb([(7 * x) as u8, (5 * y) as u8, 90]));
-        PagePicture::of(&PictureSource::Pixels(Arc::new(pixels))).unwrap()
+        PagePicture::from_source(&PictureSource::Pixels(Arc::new(pixels))).unwrap()
     }
 
     /// The test vectors of RFC 4648, section 10.
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn a_missing_file_says_so() {
-        let error = PagePicture::of(&PictureSource::File("/no/such/picture.jpg".into())).unwrap_err();
+        let error = PagePicture::from_source(&PictureSource::File("/no/such/picture.jpg".into())).unwrap_err();
         assert!(error.starts_with("cannot be read"), "{error}");
     }
 }

@@ -16,7 +16,7 @@ pub(super) fn is_about_all(name: &str) -> bool {
 }
 
 /// The file of this name in a folder or the one above it.
-pub(super) fn companion(folder: &Path, name: &str) -> Option<PathBuf> {
+pub(super) fn sidecar(folder: &Path, name: &str) -> Option<PathBuf> {
     [Some(folder), folder.parent()]
         .into_iter()
         .flatten()
@@ -29,7 +29,7 @@ pub(super) fn companion(folder: &Path, name: &str) -> Option<PathBuf> {
 pub fn templates_beside(dataset: &Path) -> Option<PathBuf> {
     let (root, _) = text_file::split_key(dataset);
     let folder = if root.is_dir() { root.as_path() } else { root.parent()? };
-    companion(folder, TEMPLATES)
+    sidecar(folder, TEMPLATES)
 }
 
 #[cfg(test)]

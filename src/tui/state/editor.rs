@@ -1,63 +1,63 @@
-//! The desk at which one strategy's prompts are edited, as the screens see it: what it is asked for, and what it says.
+//! The editor at which one strategy's prompts are edited, as the screens see it: what it is asked for, and what it says.
 //! What it says comes late: it changes what is shown, and never where the user is.
 
 use std::collections::hash_map::Entry;
 
 use super::jobs::{Job, Problem};
-use super::prompts::{Desk, DeskStatus};
+use super::prompts::{Editor, DeskStatus};
 use super::{Context, Effect, NewStrategy, Screen, State};
 use crate::tui::actions::Action;
-use crate::workbench::{Aggregation, DeskNotice, DeskRequest, Edit, SavedPrompts};
+use crate::workbench::{Aggregation, EditorNotice, EditorRequest, Edit, SavedPrompts};
 
 /// What the state calls the job that makes prompts ready to be edited.
 pub(super) const DESK_JOB: &str = "read the embeddings for editing prompts";
 
 impl State {
-    /// What the screen of prompts needs of the desk: that it is open, and what the prompts in view are like.
-    pub(super) fn wanted_at_desk(&mut self) -> Vec<Effect> {
+    /// What the screen of prompts needs of the editor: that it is open, and what the prompts in view are like.
+    pub(super) fn wanted_at_editor(&mut self) -> Vec<Effect> {
         if self.place() != Context::Prompts || self.job.is_running() {
             return Vec::new();
         }
         let pair = [self.strategies.a, self.strategies.b];
-        let Some(desk) = self.prompts.desk.as_ref().filter(|desk| !desk.is_outdated(&pair)) else {
-            return self.open_desk(self.strategies.b);
+        let Some(editor) = self.prompts.editor.as_ref().filter(|editor| !editor.is_outdated(&pair)) else {
+            return self.open_editor(self.strategies.b);
         };
-        if matches!(desk.status, DeskStatus::Failed(_)) {
+        if matches!(editor.status, DeskStatus::Failed(_)) {
             return Vec::new();
         }
-        let known = desk.strategies;
+        let known = editor.strategies;
         let class = self.prompts.class;
         let mut effects = Vec::new();
         for strategy in pair.into_iter().filter(|&strategy| strategy < known) {
             if let Entry::Vacant(place) = self.prompts.similarities.entry((strategy, class)) {
                 place.insert(None);
-                effects.extend(self.ask_desk(DeskRequest::Similarities { strategy, class }));
+                effects.extend(self.ask_editor(EditorRequest::Similarities { strategy, class }));
             }
         }
         effects
     }
 
     /// Opens a strategy's prompts for editing, in place of those that are open.
-    fn open_desk(&mut self, strategy: usize) -> Vec<Effect> {
+    fn open_editor(&mut self, strategy: usize) -> Vec<Effect> {
         let strategies = self.session.as_ref().map_or(0, |session| session.strategies.len());
-        self.prompts.desk = Some(Desk::opening(strategy, strategies));
+        self.prompts.editor = Some(Editor::opening(strategy, strategies));
         self.prompts.similarities.clear();
         self.forget_flips();
         self.jobs.begin(DESK_JOB.to_owned());
         vec![Effect::OpenDesk(strategy)]
     }
 
-    /// Asks the desk for something, if there is one that answers.
-    pub(super) fn ask_desk(&mut self, request: DeskRequest) -> Option<Effect> {
-        let desk = self.prompts.desk.as_mut().filter(|desk| !matches!(desk.status, DeskStatus::Failed(_)))?;
-        desk.unanswered.push(request.clone());
+    /// Asks the editor for something, if there is one that answers.
+    pub(super) fn ask_editor(&mut self, request: EditorRequest) -> Option<Effect> {
+        let editor = self.prompts.editor.as_mut().filter(|editor| !matches!(editor.status, DeskStatus::Failed(_)))?;
+        editor.unanswered.push(request.clone());
         Some(Effect::AskDesk(request))
     }
 
     /// Whether a strategy's prompts can be edited; says what has to be done first where they cannot.
     pub(super) fn may_edit(&mut self, strategy: usize) -> bool {
-        let desk = self.prompts.desk.as_ref();
-        if desk.is_none_or(|desk| desk.takes(strategy) || !desk.has_changes()) {
+        let editor = self.prompts.editor.as_ref();
+        if editor.is_none_or(|editor| editor.takes(strategy) || !editor.has_changes()) {
             return true;
         }
         let save = self.keymap.key(Action::SavePrompts);
@@ -65,34 +65,34 @@ impl State {
         false
     }
 
-    /// Edits a strategy's prompts, which are put on the desk if others lie there.
+    /// Edits a strategy's prompts, which are put on the editor if others lie there.
     pub(super) fn edit(&mut self, strategy: usize, edit: Edit) -> Vec<Effect> {
         if !self.may_edit(strategy) {
             return Vec::new();
         }
-        let is_there = self.prompts.desk.as_ref().is_some_and(|desk| desk.takes(strategy));
-        let mut effects = if is_there { Vec::new() } else { self.open_desk(strategy) };
-        effects.extend(self.ask_desk(DeskRequest::Apply(edit)));
+        let is_there = self.prompts.editor.as_ref().is_some_and(|editor| editor.takes(strategy));
+        let mut effects = if is_there { Vec::new() } else { self.open_editor(strategy) };
+        effects.extend(self.ask_editor(EditorRequest::Apply(edit)));
         effects
     }
 
-    /// The desk has said something.
-    pub(super) fn desk_says(&mut self, notice: DeskNotice) -> Vec<Effect> {
+    /// The editor has said something.
+    pub(super) fn editor_says(&mut self, notice: EditorNotice) -> Vec<Effect> {
         let mut effects = Vec::new();
-        if let Some(desk) = &mut self.prompts.desk {
-            desk.answered(&notice);
+        if let Some(editor) = &mut self.prompts.editor {
+            editor.answered(&notice);
         }
         match notice {
-            DeskNotice::Opening(progress) => {
+            EditorNotice::Opening(progress) => {
                 self.jobs.set(DESK_JOB, &Job::Running(Some(progress)));
-                self.set_desk(DeskStatus::Opening(Some(progress)));
+                self.set_editor(DeskStatus::Opening(Some(progress)));
             }
-            DeskNotice::Note(note) => self.messages.push(note),
-            DeskNotice::Ready(now) => {
+            EditorNotice::Note(note) => self.messages.push(note),
+            EditorNotice::Ready(now) => {
                 self.jobs.set(DESK_JOB, &Job::Done);
-                self.set_desk(DeskStatus::Open(now));
+                self.set_editor(DeskStatus::Open(now));
             }
-            DeskNotice::Changed(now) => {
+            EditorNotice::Changed(now) => {
                 if self.images.flips.is_some() {
                     self.images.flips = Some(now.flips.clone());
                     self.refresh_images();
@@ -101,23 +101,23 @@ impl State {
                     self.prompts.similarities.remove(&(now.strategy, change.class));
                     self.notice.clone_from(&change.note);
                 }
-                self.set_desk(DeskStatus::Open(now));
+                self.set_editor(DeskStatus::Open(now));
             }
-            DeskNotice::Similarities { strategy, class, prompts } => {
+            EditorNotice::Similarities { strategy, class, prompts } => {
                 self.prompts.similarities.insert((strategy, class), Some(prompts));
             }
-            DeskNotice::Saved(saved, now) => {
+            EditorNotice::Saved(saved, now) => {
                 let strategies = self.session.as_ref().map(|session| &session.strategies);
                 let aggregation =
                     strategies.map_or(Aggregation::Mean, |strategies| strategies[now.strategy].aggregation);
-                self.set_desk(DeskStatus::Open(now));
+                self.set_editor(DeskStatus::Open(now));
                 effects = self.prompts_saved(saved, aggregation);
             }
-            DeskNotice::Refused(message) => {
+            EditorNotice::Refused(message) => {
                 self.notice = message.lines().next().map(str::to_owned);
                 self.messages.push(message);
             }
-            DeskNotice::Failed(message) => self.desk_failed(message),
+            EditorNotice::Failed(message) => self.editor_failed(message),
         }
         if let Some(session) = &self.session {
             self.prompts.clamp(session, &self.strategies);
@@ -125,26 +125,26 @@ impl State {
         effects
     }
 
-    fn set_desk(&mut self, status: DeskStatus) {
-        if let Some(desk) = &mut self.prompts.desk {
-            desk.status = status;
+    fn set_editor(&mut self, status: DeskStatus) {
+        if let Some(editor) = &mut self.prompts.editor {
+            editor.status = status;
         }
     }
 
-    /// There is no desk, and what it was asked for is not done.
-    fn desk_failed(&mut self, message: String) {
+    /// There is no editor, and what it was asked for is not done.
+    fn editor_failed(&mut self, message: String) {
         let problem = Problem { message: message.clone(), remedy: None };
         self.jobs.set(DESK_JOB, &Job::Failed(problem));
         self.messages.push(message.clone());
-        let unanswered = self.prompts.desk.as_mut().map(|desk| std::mem::take(&mut desk.unanswered));
+        let unanswered = self.prompts.editor.as_mut().map(|editor| std::mem::take(&mut editor.unanswered));
         for request in unanswered.into_iter().flatten() {
-            if let DeskRequest::Apply(edit) = request {
+            if let EditorRequest::Apply(edit) = request {
                 self.notice = message.lines().next().map(|line| format!("cannot be edited: {line}"));
                 self.messages
                     .extend(edit.text().map(|text| format!("was typed and is in no prompt: {text:?}")));
             }
         }
-        self.set_desk(DeskStatus::Failed(message));
+        self.set_editor(DeskStatus::Failed(message));
     }
 
     /// Prompts were saved: they become a strategy, unless they are one or a job runs.
@@ -168,9 +168,9 @@ impl State {
         vec![self.add_strategy(NewStrategy { name, prompt_sets: vec![reference], aggregation })]
     }
 
-    /// The images that the changes at the desk flip.
+    /// The images that the changes at the editor flip.
     pub(super) fn open_flips(&mut self) {
-        let flips = self.prompts.desk.as_ref().and_then(Desk::state).map(|now| now.flips.clone());
+        let flips = self.prompts.editor.as_ref().and_then(Editor::state).map(|now| now.flips.clone());
         match flips {
             Some(flips) if !flips.is_empty() => {
                 self.images.only_flips(flips);
@@ -189,11 +189,11 @@ impl State {
         }
     }
 
-    /// A name for what is on the desk.
+    /// A name for what is on the editor.
     pub(super) fn edited_name(&self) -> String {
-        let desk = self.prompts.desk.as_ref();
-        let name = desk.zip(self.session.as_ref()).map(|(desk, session)| {
-            let name = &session.strategies[desk.strategy].name;
+        let editor = self.prompts.editor.as_ref();
+        let name = editor.zip(self.session.as_ref()).map(|(editor, session)| {
+            let name = &session.strategies[editor.strategy].name;
             name.split('@').next().unwrap_or_default().to_owned()
         });
         let name = name.unwrap_or_default();

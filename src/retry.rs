@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 /// The longest wait: a server that asks for more is not waited for.
 const LONGEST: Duration = Duration::from_secs(300);
 /// How often whoever waits looks whether somebody wants to stop.
-pub const GLANCE: Duration = Duration::from_millis(50);
+pub const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Whether a later attempt may get another answer.
 pub fn is_worth_another_try(status: u16) -> bool {
@@ -45,7 +45,7 @@ pub fn pause(wait: Duration, is_cancelled: &dyn Fn() -> bool) -> bool {
         if left.is_zero() {
             return true;
         }
-        thread::sleep(left.min(GLANCE));
+        thread::sleep(left.min(POLL_INTERVAL));
     }
 }
 

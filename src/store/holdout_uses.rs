@@ -33,7 +33,7 @@ mod tests {
     #[test]
     fn it_counts_by_key_and_over_starts() {
         let dir = tempfile::tempdir().unwrap();
-        let (a, b) = (Key::of(&[b"a"]), Key::of(&[b"b"]));
+        let (a, b) = (Key::from_parts(&[b"a"]), Key::from_parts(&[b"b"]));
         let store = Store::open(dir.path()).unwrap().store;
         assert_eq!([store.count(&a).unwrap(), store.count(&a).unwrap(), store.count(&b).unwrap()], [1, 2, 1]);
         drop(store);
