@@ -6,7 +6,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use cupl_tui::kernels::{
-    Attention, AttentionBuffers, Cpu, PackedRows, PackedWeights, Precision, Queries, Segment, Store,
+    Accumulate, Attention, AttentionBuffers, Cpu, PackedRows, PackedWeights, Precision, Queries, Segment,
     layer_norm, quick_gelu,
 };
 
@@ -35,7 +35,7 @@ fn products(criterion: &mut Criterion) {
                 });
             });
             group.bench_function("multiply", |bencher| {
-                bencher.iter(|| weights.multiply(black_box(&rows), &[], Store::Replace, &mut out));
+                bencher.iter(|| weights.multiply(black_box(&rows), &[], Accumulate::No, &mut out));
             });
         }
     }

@@ -7,7 +7,7 @@ use super::experiment::{Opened, introduce, outcome};
 use super::output::{Output, warn};
 use super::table::{percent, points};
 use super::{CommandError, Outcome};
-use crate::workbench::{PredictionTable, RANKED, Session, SessionOptions, AtomicFile, benchmark_lines, json};
+use crate::workbench::{AtomicFile, PredictionTable, RANKED, Session, SessionOptions, benchmark_lines, json};
 
 pub fn run(
     command: &EvaluateArguments,

@@ -11,7 +11,7 @@ use crate::prompts::{PromptSet, PromptSetContent};
 use crate::store::Store;
 use crate::workbench::generation::{GeneratedSentence, kept_sentences, token_counter};
 use crate::workbench::{
-    CheckpointChoice, PromptChange, PromptHistory, AtomicFile, split_reference, stored_prompt_set,
+    AtomicFile, CheckpointChoice, PromptChange, PromptHistory, split_reference, stored_prompt_set,
     unknown_prompt_set,
 };
 

@@ -6,7 +6,7 @@ use super::arguments::{ExperimentArguments, FlagArguments, Global, PairArguments
 use super::experiment::{Opened, outcome};
 use super::output::Output;
 use super::{CommandError, Outcome};
-use crate::workbench::{HtmlReport, SessionOptions, AtomicFile};
+use crate::workbench::{AtomicFile, HtmlReport, SessionOptions};
 
 /// Pictures in the gallery unless somebody says otherwise.
 pub const DEFAULT_GALLERY: usize = 24;

@@ -6,10 +6,10 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::class_folders::{ClassFolders, is_junk};
-use super::sidecar::is_about_all;
 use super::error::DatasetError;
 use super::label::Label;
 use super::labels::Found;
+use super::sidecar::is_about_all;
 use super::{Dataset, DatasetImage, DatasetOptions, PictureSource, SkippedImage, picture};
 
 /// The endings of the pictures that can be decoded, in lower case.

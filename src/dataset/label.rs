@@ -75,7 +75,7 @@ impl Label {
             }
             Value::Array(values) => match values.as_slice() {
                 [] => Ok(Label::Missing),
-                [one] => Self::of_json(one),
+                [one] => Self::from_json(one),
                 several => Err(format!(
                     "it has {} labels; several labels an image are not evaluated here, a class is one label",
                     several.len()
@@ -88,9 +88,11 @@ impl Label {
 
     /// The label in the fields of a JSON object, with its name if that is another field; nothing where no field is called as
     /// labels are.
-    pub(super) fn from_fields(fields: &Map<String, Value>) -> Option<Result<(Label, Option<String>), String>> {
+    pub(super) fn from_fields(
+        fields: &Map<String, Value>,
+    ) -> Option<Result<(Label, Option<String>), String>> {
         let keys: Vec<&String> = fields.keys().collect();
-        let label = |place: usize| Self::of_json(&fields[keys[place]]);
+        let label = |place: usize| Self::from_json(&fields[keys[place]]);
         let is_number = |place| label(place).is_ok_and(|label| label.number().is_some());
         let columns = LabelColumns::among(&keys, is_number)?;
         let name = columns.name.and_then(|place| label(place).ok()).filter(|name| *name != Label::Missing);

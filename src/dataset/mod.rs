@@ -16,7 +16,7 @@
 //! | `field_names.rs` | what columns, keys and members are called |
 //! | `label.rs` | one label, as files write it |
 //! | `labels.rs` | what labels mean: images, labels and class names become a dataset |
-//! | `sheets.rs` | the tile sheets of the embedded demo |
+//! | `demo_sheets.rs` | the tile sheets of the embedded demo |
 //! | `table.rs` | rows of CSV and TSV files |
 //! | `class_names.rs` | a map from folder names to class names |
 //! | `synsets.rs` | what ImageNet's folders are called |
@@ -32,7 +32,7 @@ mod cifar_pickle;
 mod class_folders;
 mod class_names;
 mod classes;
-mod sidecar;
+mod demo_sheets;
 mod error;
 mod field_names;
 mod folder;
@@ -44,7 +44,7 @@ mod manifest_rows;
 mod parquet;
 pub mod picture;
 mod picture_list;
-mod demo_sheets;
+mod sidecar;
 mod split;
 mod synsets;
 mod table;
@@ -58,11 +58,11 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 pub use class_names::ClassNameMap;
-pub use sidecar::templates_beside;
+pub use demo_sheets::SheetClass;
 pub use error::DatasetError;
 pub use folder::{PicturesBelow, list_pictures, pictures_below};
 pub use picture::{Picture, PictureArchive, PictureError, PictureHeader, PictureSource};
-pub use demo_sheets::SheetClass;
+pub use sidecar::templates_beside;
 pub use split::Splits;
 
 /// Images with a class each, and the ordered classes. There are at least two classes and one image; image names differ.

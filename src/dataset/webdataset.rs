@@ -18,13 +18,13 @@ use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 
 use super::class_names::a_line_each;
-use super::sidecar::{CLASS_NAMES, sidecar};
 use super::error::DatasetError;
 use super::field_names::{LABELS, PICTURES, place};
 use super::folder::{is_foreign_picture, is_picture};
 use super::label::{Label, NamesOfNumbers};
 use super::labels::Found;
 use super::picture::{ArchiveFile, Picture, PictureArchive, PictureError};
+use super::sidecar::{CLASS_NAMES, sidecar};
 use super::{Dataset, DatasetImage, DatasetOptions, PictureSource, SkippedImage};
 use crate::message::listed;
 use crate::text_file;
@@ -481,7 +481,8 @@ impl Index {
 
     fn take_one(&mut self, key: &str, members: &[&Member], shard: &str) {
         let is_apart = members.iter().any(|member| member.run != members[0].run);
-        let (mut pictures, mut labels): (Vec<(&Member, MemberRange)>, Vec<&LabelPart>) = (Vec::new(), Vec::new());
+        let (mut pictures, mut labels): (Vec<(&Member, MemberRange)>, Vec<&LabelPart>) =
+            (Vec::new(), Vec::new());
         let mut foreign = Vec::new();
         for &member in members {
             match &member.part {

@@ -52,7 +52,11 @@ fn all_aggregations_agree_with_numpy() {
             let recall = found.mean_per_class_recall();
             assert!(close(recall, expected.mean_per_class_recall), "{name}: mean per-class recall {recall}");
             assert_eq!(found.true_rank, expected.true_rank, "{name}");
-            assert_eq!(found.confusion, Confusion::from_matrix(&expected.confusion, found.n_classes), "{name}");
+            assert_eq!(
+                found.confusion,
+                Confusion::from_matrix(&expected.confusion, found.n_classes),
+                "{name}"
+            );
             for (image, (ranked, probability)) in
                 expected.ranked.iter().zip(&expected.true_probability).enumerate()
             {

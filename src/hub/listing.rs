@@ -26,7 +26,7 @@ pub struct RemoteFile {
 }
 
 #[derive(Deserialize)]
-struct Listing {
+struct ListingJson {
     sha: String,
     siblings: Vec<Sibling>,
 }
@@ -53,7 +53,7 @@ impl Listing {
     /// # Errors
     /// What is wrong with it, in words.
     pub fn parse(text: &[u8]) -> Result<Self, String> {
-        let answer: Listing = serde_json::from_slice(text).map_err(|error| error.to_string())?;
+        let answer: ListingJson = serde_json::from_slice(text).map_err(|error| error.to_string())?;
         if !is_commit(&answer.sha) {
             return Err(format!("its commit is {:?}", answer.sha));
         }

@@ -28,7 +28,7 @@ mod tile;
 mod x86;
 
 pub use attention::{Attention, AttentionBuffers, Queries, Segment};
-pub use product::{PackedRows, PackedWeights, Accumulate};
+pub use product::{Accumulate, PackedRows, PackedWeights};
 pub use rows::{exp_sum, gelu, gelu_tanh, layer_norm, quick_gelu};
 
 use serde::{Deserialize, Serialize};
@@ -141,7 +141,9 @@ impl Cpu {
             let v4 = pulp::x86::V4::try_new().map(pulp::Arch::V4);
             for arch in v3.into_iter().chain(v4) {
                 all.push(Self { arch, ..Self::plain() });
-                all.extend(pairs::Pairs::from_arch(arch).map(|pairs| Self { arch, bytes: Bytes::Pairs(pairs) }));
+                all.extend(
+                    pairs::Pairs::from_arch(arch).map(|pairs| Self { arch, bytes: Bytes::Pairs(pairs) }),
+                );
             }
             all.extend(x86::Vnni::detect().map(|vnni| Self { bytes: Bytes::Vnni(vnni), ..Self::detect() }));
         }

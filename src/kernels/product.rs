@@ -73,9 +73,9 @@ enum Rows {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Accumulate {
     /// It replaces what is there.
-    Replace,
+    No,
     /// It is added to what is there.
-    Add,
+    Yes,
 }
 
 impl Rows {
@@ -225,7 +225,7 @@ impl PackedWeights {
     /// Where the shapes or the precisions of the operands differ.
     pub fn multiply(&self, rows: &PackedRows, bias: &[f32], accumulate: Accumulate, out: &mut [f32]) {
         assert_eq!(rows.rows * self.outputs, out.len(), "shapes differ");
-        self.run(rows, bias, StoreRows { outputs: self.outputs, store, out });
+        self.run(rows, bias, StoreRows { outputs: self.outputs, accumulate, out });
     }
 
     /// As [`Self::multiply`], and packs the result for the next product: each row of it in parts of some outputs, after
@@ -286,7 +286,7 @@ impl Sink for StoreRows<'_> {
         for (row, out) in rows.enumerate() {
             let out = &mut out[first..first + bias.len()];
             for ((tile, bias), out) in tiles.iter().zip(bias.chunks(COLS)).zip(out.chunks_mut(COLS)) {
-                store(&tile[row], bias, self.store, out);
+                store(&tile[row], bias, self.accumulate, out);
             }
         }
     }
@@ -301,7 +301,7 @@ fn store(sums: &ColSlice<f32>, bias: &[f32], accumulate: Accumulate, out: &mut [
             for (result, bias) in results.0.iter_mut().zip(bias) {
                 *result += bias;
             }
-            if store == Accumulate::Yes {
+            if accumulate == Accumulate::Yes {
                 for (result, out) in results.0.iter_mut().zip(&*out) {
                     *result += out;
                 }
@@ -310,7 +310,7 @@ fn store(sums: &ColSlice<f32>, bias: &[f32], accumulate: Accumulate, out: &mut [
         }
         _ => {
             for ((out, sum), bias) in out.iter_mut().zip(&sums.0).zip(bias) {
-                *out = if store == Accumulate::Yes { *out } else { 0.0 } + (sum + bias);
+                *out = if accumulate == Accumulate::Yes { *out } else { 0.0 } + (sum + bias);
             }
         }
     }

@@ -38,8 +38,9 @@ impl Header {
     fn piece_keys(&self) -> Vec<Key> {
         let header = self.key();
         let count = self.length.div_ceil(PIECE as u64);
-        let piece =
-            |index: u64| Key::from_parts(&[b"piece", header.as_bytes(), self.hash.as_bytes(), &index.to_le_bytes()]);
+        let piece = |index: u64| {
+            Key::from_parts(&[b"piece", header.as_bytes(), self.hash.as_bytes(), &index.to_le_bytes()])
+        };
         (0..count).map(piece).collect()
     }
 }

@@ -12,7 +12,6 @@
 //! - `sled-damaged-N/`: files that were found damaged and set aside.
 
 mod blobs;
-mod holdout_uses;
 mod disk;
 mod documents;
 mod error;
@@ -20,6 +19,7 @@ mod export;
 mod files;
 mod histories;
 mod holder;
+mod holdout_uses;
 mod key;
 mod mirror;
 mod place;

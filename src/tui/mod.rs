@@ -30,8 +30,8 @@ use signal_hook::iterator::Signals;
 
 use crate::workbench::generation::{GenerationJob, GenerationJobNotice, GenerationSettings};
 use crate::workbench::{
-    AnalysisJob, AnalysisNotice, AnalysisRequest, EditorJob, EditorNotice, Experiment, JobNotice, Memory, Origin,
-    PromptSetChoice, Recent, SessionJob, StorePlace, StrategyChoice, complete_path, split_reference,
+    AnalysisJob, AnalysisNotice, AnalysisRequest, EditorJob, EditorNotice, Experiment, JobNotice, Memory,
+    Origin, PromptSetChoice, Recent, SessionJob, StorePlace, StrategyChoice, complete_path, split_reference,
 };
 use graphics::PictureChoice;
 use graphics::answers::LateAnswers;
@@ -244,7 +244,8 @@ impl Loop {
 
     /// Keeps how the user leaves what is open.
     fn remember(&self) {
-        let (Some(remembered), Some(origin)) = (Remembered::from_state(&self.state), self.open.origin()) else {
+        let (Some(remembered), Some(origin)) = (Remembered::from_state(&self.state), self.open.origin())
+        else {
             return;
         };
         if let Ok(text) = serde_json::to_string_pretty(&remembered) {
@@ -440,7 +441,8 @@ impl Loop {
         let id = self.editor_id;
         let sender = self.sender.clone();
         let notify = move |notice| send(&sender, Message::Editor { id, notice });
-        let editor = EditorJob::start(experiment.clone(), self.store_place(), session.clone(), strategy, notify)?;
+        let editor =
+            EditorJob::start(experiment.clone(), self.store_place(), session.clone(), strategy, notify)?;
         self.editor = Some(editor);
         Ok(())
     }

@@ -145,7 +145,8 @@ impl Offscreen {
         let Some(session) = self.state.session.clone() else { return };
         let to_screen = self.to_screen.clone();
         let notify = move |notice| drop(to_screen.send(Event::Editor(notice)));
-        let started = EditorJob::start(self.experiment.clone(), self.place.clone(), session, strategy, notify);
+        let started =
+            EditorJob::start(self.experiment.clone(), self.place.clone(), session, strategy, notify);
         // It says when it is open.
         self.editor = started.ok().map(|job| Asked { job, awaited: 1 });
         self.listen();

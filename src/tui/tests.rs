@@ -26,10 +26,11 @@ use crate::workbench::generation::{
 };
 use crate::workbench::{
     AnalysisAnswer, AnalysisNotice, AnalysisRequest, Calibration, ChangedPrediction, Competitor, Correction,
-    CurvePoint, EditorNotice, EditorRequest, EditorState, Edit, EditedPrompt, ExplainedClass, Explanation, Finding,
-    FindingKind, Fitted, FlawedPrompt, LastChange, LearningCurve, LikelyClass, PictureSource, Progress,
-    PromptOrigin, PromptShare, PromptSimilarity, PullOffer, Recent, Reliability, ReliabilityBin, Remedy,
-    RemovedPrompt, SavedPrompts, Session, SessionImage, SkippedImage, Stage, StrategyResult, test_session,
+    CurvePoint, Edit, EditedPrompt, EditorNotice, EditorRequest, EditorState, ExplainedClass, Explanation,
+    Finding, FindingKind, Fitted, FlawedPrompt, LastChange, LearningCurve, LikelyClass, PictureSource,
+    Progress, PromptOrigin, PromptShare, PromptSimilarity, PullOffer, Recent, Reliability, ReliabilityBin,
+    Remedy, RemovedPrompt, SavedPrompts, Session, SessionImage, SkippedImage, Stage, StrategyResult,
+    test_session,
 };
 
 mod late;
@@ -192,7 +193,9 @@ fn play(state: &mut State, effects: &[Effect]) {
                 }
                 continue;
             }
-            Effect::OpenDesk(strategy) => Event::Editor(EditorNotice::Ready(Box::new(editor_of(state, *strategy)))),
+            Effect::OpenDesk(strategy) => {
+                Event::Editor(EditorNotice::Ready(Box::new(editor_of(state, *strategy))))
+            }
             Effect::AskDesk(EditorRequest::Similarities { strategy, class }) => {
                 let near = |row: usize| PromptSimilarity {
                     own: Some(0.31 - 0.01 * row as f32),

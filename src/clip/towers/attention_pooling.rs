@@ -8,7 +8,7 @@ use super::ops;
 use crate::clip::config::clip_config::TransformerConfig;
 use crate::clip::error::ClipError;
 use crate::clip::weights::tensors::Weights;
-use crate::kernels::{Attention, AttentionBuffers, Cpu, PackedRows, Precision, Queries, Segment, Accumulate};
+use crate::kernels::{Accumulate, Attention, AttentionBuffers, Cpu, PackedRows, Precision, Queries, Segment};
 
 /// In `f32` always: it makes the embedding.
 #[derive(Debug)]

@@ -8,16 +8,21 @@ use candle_core::{CpuStorage, DType, InplaceOp1, Layout, Result, Storage, Tensor
 use super::layers::{LayerNorm, Linear};
 use crate::clip::config::activation::Activation;
 use crate::kernels::{
-    self, Attention, AttentionBuffers, Cpu, PackedRows, Precision, Queries, Segment, Accumulate,
+    self, Accumulate, Attention, AttentionBuffers, Cpu, PackedRows, Precision, Queries, Segment,
 };
 
 /// `out` = `rows` · weightᵀ + bias, or `out` += that; `out` is `[rows, outputs]`.
-pub(in crate::clip) fn linear(rows: &PackedRows, layer: &Linear, accumulate: Accumulate, out: &Tensor) -> Result<()> {
+pub(in crate::clip) fn linear(
+    rows: &PackedRows,
+    layer: &Linear,
+    accumulate: Accumulate,
+    out: &Tensor,
+) -> Result<()> {
     let (weights, bias) = (&layer.weights, &layer.bias);
     if out.elem_count() != rows.rows() * weights.outputs() {
         bail!("linear: {} rows of {} outputs do not fill {:?}", rows.rows(), weights.outputs(), out.shape());
     }
-    change(out, |out| weights.multiply(rows, bias, store, out))
+    change(out, |out| weights.multiply(rows, bias, accumulate, out))
 }
 
 /// x · weightᵀ + bias of a layer in 32-bit floats; `x` is `[rows, inputs]`.

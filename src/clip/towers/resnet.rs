@@ -10,7 +10,7 @@ use crate::clip::config::clip_config::{BottleneckConfig, ResNetConfig};
 use crate::clip::error::ClipError;
 use crate::clip::weights::tensors::Weights;
 use crate::kernels::{
-    Attention, AttentionBuffers, Cpu, PackedRows, PackedWeights, Precision, Queries, Segment, Accumulate,
+    Accumulate, Attention, AttentionBuffers, Cpu, PackedRows, PackedWeights, Precision, Queries, Segment,
 };
 
 /// Added to the variance in batch norms: PyTorch's default.
@@ -183,7 +183,7 @@ impl Convolution {
                 let place = part * ROWS + row;
                 self.gather(picture, place / side * self.stride, place % side * self.stride, values);
             });
-            self.weights.multiply(packed, &self.bias, store, out);
+            self.weights.multiply(packed, &self.bias, accumulate, out);
         }
     }
 

@@ -14,7 +14,7 @@ use crate::clip::config::activation::Activation;
 use crate::clip::config::clip_config::TransformerConfig;
 use crate::clip::error::ClipError;
 use crate::clip::weights::tensors::Weights;
-use crate::kernels::{Attention, AttentionBuffers, Cpu, PackedRows, Precision, Queries, Segment, Accumulate};
+use crate::kernels::{Accumulate, Attention, AttentionBuffers, Cpu, PackedRows, Precision, Queries, Segment};
 
 /// A stack of blocks.
 #[derive(Debug)]

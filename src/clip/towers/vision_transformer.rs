@@ -9,7 +9,7 @@ use super::transformer::Transformer;
 use crate::clip::config::clip_config::{Family, VisionTransformerConfig};
 use crate::clip::error::ClipError;
 use crate::clip::weights::tensors::Weights;
-use crate::kernels::{Cpu, PackedRows, Precision, Queries, Segment, Accumulate};
+use crate::kernels::{Accumulate, Cpu, PackedRows, Precision, Queries, Segment};
 
 /// A vision transformer (Dosovitskiy et al., arXiv 2010.11929) with its projection.
 #[derive(Debug)]

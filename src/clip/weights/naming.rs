@@ -169,7 +169,10 @@ fn in_block(rest: &str) -> (TensorPlace, TensorPlace) {
     }
     for (ours, own, timms) in BLOCK_LAYERS {
         if let Some(kind) = rest.strip_prefix(ours) {
-            return (TensorPlace::whole(format!("{own}{kind}")), TensorPlace::whole(format!("{timms}{kind}")));
+            return (
+                TensorPlace::whole(format!("{own}{kind}")),
+                TensorPlace::whole(format!("{timms}{kind}")),
+            );
         }
     }
     (TensorPlace::whole(rest), TensorPlace::whole(rest))

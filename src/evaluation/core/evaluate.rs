@@ -183,7 +183,10 @@ impl Evaluation {
         blocks.into_par_iter().enumerate().for_each_init(
             scratch,
             |scratch, (block, (labels, ranked, true_rank, true_probability))| {
-                rank(scratch, ImageBlock { first: block * BLOCK, labels, ranked, true_rank, true_probability });
+                rank(
+                    scratch,
+                    ImageBlock { first: block * BLOCK, labels, ranked, true_rank, true_probability },
+                );
             },
         );
         Self::of(labels, n_classes, ranked, kept, true_rank, true_probability)

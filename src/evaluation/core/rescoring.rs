@@ -25,7 +25,7 @@ use super::ranking::{Ranked, largest};
 use super::scores::{BLOCK, scale};
 use super::scores::{Scorer, Scratch, larger};
 use crate::evaluation::EvaluationError;
-use crate::kernels::{Cpu, PackedRows, PackedWeights, Precision, Store};
+use crate::kernels::{Accumulate, Cpu, PackedRows, PackedWeights, Precision};
 use crate::prompts::Aggregation;
 
 /// An evaluation whose prompts can be changed. It takes 4 · (n_classes + dim) bytes for each image.
@@ -162,7 +162,7 @@ impl Images {
         let count = self.best.len();
         let n_classes = self.scores.len() / count;
         let mut products = vec![0.0; rows.rows() * count];
-        self.embeddings.multiply(rows, &[], Store::Replace, &mut products);
+        self.embeddings.multiply(rows, &[], Accumulate::No, &mut products);
         let (column, others) = products.split_at_mut(count);
         for products in others.chunks_exact(count) {
             column.iter_mut().zip(products).for_each(|(score, product)| *score = larger(*score, *product));

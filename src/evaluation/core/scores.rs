@@ -13,7 +13,7 @@ use super::autoclip::autoclip_scores;
 use super::classifier::Classifier;
 use super::matrix::Matrix;
 use crate::evaluation::EvaluationError;
-use crate::kernels::{Cpu, PackedRows, PackedWeights, Precision, Store};
+use crate::kernels::{Accumulate, Cpu, PackedRows, PackedWeights, Precision};
 
 /// Images whose scores one task holds at a time: the scores for a thousand classes stay in a near cache.
 pub(in crate::evaluation) const BLOCK: usize = 96;
@@ -126,7 +126,7 @@ impl Scorer {
             (ScoreOfClass::WeightedPerImage(n_prompts), _) => {
                 self.weigh_per_image(count, *n_prompts, packed, products, scores);
             }
-            (ScoreOfClass::OnlyProduct, [all]) => all.rows.multiply(packed, &[], Store::Replace, scores),
+            (ScoreOfClass::OnlyProduct, [all]) => all.rows.multiply(packed, &[], Accumulate::No, scores),
             (ScoreOfClass::OnlyProduct | ScoreOfClass::Largest, groups) => {
                 for group in groups {
                     group.take_largest(packed, self.n_classes, products, scores);
@@ -151,7 +151,7 @@ impl Scorer {
         for group in &self.groups {
             let (first, width) = (group.first * n_prompts, group.rows.outputs());
             of_group.resize(images * width, 0.0);
-            group.rows.multiply(packed, &[], Store::Replace, &mut of_group);
+            group.rows.multiply(packed, &[], Accumulate::No, &mut of_group);
             for (row, of_group) in products.chunks_exact_mut(n_rows).zip(of_group.chunks_exact(width)) {
                 row[first..first + width].copy_from_slice(of_group);
             }
@@ -173,7 +173,7 @@ impl ClassGroup {
     ) {
         let n_rows = self.rows.outputs();
         products.resize(scores.len() / n_classes * n_rows, 0.0);
-        self.rows.multiply(packed, &[], Store::Replace, products);
+        self.rows.multiply(packed, &[], Accumulate::No, products);
         for (scores, products) in scores.chunks_exact_mut(n_classes).zip(products.chunks_exact(n_rows)) {
             let mut start = 0;
             for (score, &end) in scores[self.first..].iter_mut().zip(&self.ends) {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use crate::evaluation::core::matrix::Matrix;
-use crate::kernels::{Cpu, PackedRows, PackedWeights, Precision, Store};
+use crate::kernels::{Accumulate, Cpu, PackedRows, PackedWeights, Precision};
 
 /// Images that the others are compared with in one go, and images that one task compares with them: their products
 /// take a megabyte.
@@ -49,7 +49,7 @@ pub fn near_duplicates(
                 let first = start + block * BLOCK;
                 rows.pack(best.len(), cols, |at, row| row.copy_from_slice(images.row(first + at)));
                 cosines.resize(best.len() * earlier.len(), 0.0);
-                packed.multiply(rows, &[], Store::Replace, cosines);
+                packed.multiply(rows, &[], Accumulate::No, cosines);
                 for (at, (best, cosines)) in
                     best.iter_mut().zip(cosines.chunks_exact(earlier.len())).enumerate()
                 {

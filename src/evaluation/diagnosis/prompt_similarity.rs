@@ -6,7 +6,7 @@
 use crate::evaluation::EvaluationError;
 use crate::evaluation::core::evaluate::check_images;
 use crate::evaluation::core::matrix::Matrix;
-use crate::kernels::{Cpu, PackedRows, PackedWeights, Precision, Store};
+use crate::kernels::{Accumulate, Cpu, PackedRows, PackedWeights, Precision};
 
 /// The average of each class's images.
 pub struct ClassMeans {
@@ -95,7 +95,7 @@ impl ClassMeans {
         let mut rows = PackedRows::new(self.cpu, Precision::F32);
         rows.pack(unit.rows(), unit.cols(), |at, row| row.copy_from_slice(unit.row(at)));
         let mut cosines = vec![0.0; unit.rows() * n_classes];
-        self.means.multiply(&rows, &[], Store::Replace, &mut cosines);
+        self.means.multiply(&rows, &[], Accumulate::No, &mut cosines);
         Ok(cosines.chunks_exact(n_classes).map(|cosines| self.similarity(class, cosines)).collect())
     }
 

@@ -163,7 +163,10 @@ mod tests {
     fn what_is_not_comparable_is_refused() {
         let (two, three) = (evaluation(&[true, false]), evaluation(&[true, false, true]));
         assert_eq!(ControlGain::from_evaluations(&two, &[]), Err(EvaluationError::NotComparable));
-        assert_eq!(ControlGain::from_evaluations(&two, &[two.clone(), three]), Err(EvaluationError::NotComparable));
+        assert_eq!(
+            ControlGain::from_evaluations(&two, &[two.clone(), three]),
+            Err(EvaluationError::NotComparable)
+        );
     }
 
     #[test]

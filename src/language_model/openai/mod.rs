@@ -122,7 +122,7 @@ impl OpenAi {
             return Ok(match answer::parse(&content_type, &bytes) {
                 Ok(answer) => Attempt::Answered(answer),
                 Err(reason) => {
-                    let error = LanguageModelError::Completion { url, reason: self.shown(&reason) };
+                    let error = LanguageModelError::Answer { url, reason: self.shown(&reason) };
                     Attempt::Again { error, retry_after: None }
                 }
             });
@@ -224,7 +224,7 @@ impl LanguageModelError {
         let tried = |reason: String| format!("{reason} (tried {attempts} times; run it again to go on)");
         match self {
             Self::Connection { url, reason } => Self::Connection { url, reason: tried(reason) },
-            Self::Completion { url, reason } => Self::Completion { url, reason: tried(reason) },
+            Self::Answer { url, reason } => Self::Answer { url, reason: tried(reason) },
             Self::Busy { url, status, retry_after, reason, .. } => {
                 Self::Busy { url, status, attempts, retry_after, reason }
             }
@@ -352,7 +352,7 @@ impl LanguageModel for OpenAi {
                 choices.truncate(wanted.len());
                 if choices.is_empty() {
                     let reason = "it has no answer in it".to_owned();
-                    return Err(LanguageModelError::Completion { url: self.url(), reason });
+                    return Err(LanguageModelError::Answer { url: self.url(), reason });
                 }
                 if choices.len() < wanted.len() {
                     self.refused().several_samples();

@@ -9,7 +9,7 @@ use ratatui::text::{Line, Span};
 
 use super::{bar, place_of, put, row_line, strategy_name};
 use crate::tui::layout::{BLOCK_CELL, first_row};
-use crate::tui::state::confusion::{Block, Pair, ConfusionSource};
+use crate::tui::state::confusion::{Block, ConfusionSource, Pair};
 use crate::tui::state::{State, block_names};
 use crate::tui::text;
 use crate::tui::theme::Theme;

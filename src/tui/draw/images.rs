@@ -34,7 +34,8 @@ fn draw_heading(frame: &mut Frame<'_>, area: Rect, state: &State, session: &Sess
         )];
     }
     if let Some(flips) = &view.flips {
-        let count = |wanted: Flip| flips.iter().filter(|&&flip| Flip::from_change(session, flip) == wanted).count();
+        let count =
+            |wanted: Flip| flips.iter().filter(|&&flip| Flip::from_change(session, flip) == wanted).count();
         parts = vec![
             "flipped by the changes".to_owned(),
             format!("{} gained {} lost", count(Flip::Gained), count(Flip::Lost)),

@@ -112,8 +112,12 @@ impl ConfusionView {
         // Without a filter the list is short; with one, what is filtered out must not count.
         let most = if self.filter.is_empty() { MOST } else { usize::MAX };
         let pairs: Vec<(usize, usize)> = match self.whose(strategies) {
-            ConfusionSource::A => a.confused_pairs(most).iter().map(|pair| (pair.truth, pair.predicted)).collect(),
-            ConfusionSource::B => b.confused_pairs(most).iter().map(|pair| (pair.truth, pair.predicted)).collect(),
+            ConfusionSource::A => {
+                a.confused_pairs(most).iter().map(|pair| (pair.truth, pair.predicted)).collect()
+            }
+            ConfusionSource::B => {
+                b.confused_pairs(most).iter().map(|pair| (pair.truth, pair.predicted)).collect()
+            }
             ConfusionSource::Difference => {
                 let changes = confusion_changes(a, b, most);
                 changes.iter().map(|change| (change.truth, change.predicted)).collect()

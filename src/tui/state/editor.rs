@@ -4,10 +4,10 @@
 use std::collections::hash_map::Entry;
 
 use super::jobs::{Job, Problem};
-use super::prompts::{Editor, DeskStatus};
+use super::prompts::{DeskStatus, Editor};
 use super::{Context, Effect, NewStrategy, Screen, State};
 use crate::tui::actions::Action;
-use crate::workbench::{Aggregation, EditorNotice, EditorRequest, Edit, SavedPrompts};
+use crate::workbench::{Aggregation, Edit, EditorNotice, EditorRequest, SavedPrompts};
 
 /// What the state calls the job that makes prompts ready to be edited.
 pub(super) const DESK_JOB: &str = "read the embeddings for editing prompts";
@@ -49,7 +49,8 @@ impl State {
 
     /// Asks the editor for something, if there is one that answers.
     pub(super) fn ask_editor(&mut self, request: EditorRequest) -> Option<Effect> {
-        let editor = self.prompts.editor.as_mut().filter(|editor| !matches!(editor.status, DeskStatus::Failed(_)))?;
+        let editor =
+            self.prompts.editor.as_mut().filter(|editor| !matches!(editor.status, DeskStatus::Failed(_)))?;
         editor.unanswered.push(request.clone());
         Some(Effect::AskDesk(request))
     }

@@ -10,7 +10,8 @@ use super::{Problem, Remembered};
 use crate::tui::pictures::{Picture, PictureKey};
 use crate::workbench::generation::{GenerationJobNotice, GenerationRequest, GenerationSettings};
 use crate::workbench::{
-    Aggregation, AnalysisNotice, AnalysisRequest, EditorNotice, EditorRequest, ExperimentFlags, Progress, Session,
+    Aggregation, AnalysisNotice, AnalysisRequest, EditorNotice, EditorRequest, ExperimentFlags, Progress,
+    Session,
 };
 
 /// What happens to the screens.

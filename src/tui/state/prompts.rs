@@ -90,9 +90,10 @@ impl Editor {
             EditorNotice::Similarities { .. } => matches!(request, EditorRequest::Similarities { .. }),
             EditorNotice::Saved(..) => matches!(request, EditorRequest::Save(_)),
             EditorNotice::Refused(_) => true,
-            EditorNotice::Opening(_) | EditorNotice::Note(_) | EditorNotice::Ready(_) | EditorNotice::Failed(_) => {
-                false
-            }
+            EditorNotice::Opening(_)
+            | EditorNotice::Note(_)
+            | EditorNotice::Ready(_)
+            | EditorNotice::Failed(_) => false,
         };
         if let Some(place) = self.unanswered.iter().position(answers) {
             self.unanswered.remove(place);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::{Effect, State};
 use crate::tui::text_input::TextInput;
-use crate::workbench::{EditorRequest, Edit};
+use crate::workbench::{Edit, EditorRequest};
 
 /// What is being typed into the hint bar.
 #[derive(Debug, Clone, PartialEq, Eq)]

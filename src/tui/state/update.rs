@@ -9,11 +9,11 @@ use super::form::{Form, FormKind, Pressed};
 use super::generation::GenerationStatus;
 use super::step::Step;
 use super::strategies_page::PageTopic;
-use super::{Effect, Event, Job, NewStrategy, Overlay, InputKind, Screen, State, Wanted};
+use super::{Effect, Event, InputKind, Job, NewStrategy, Overlay, Screen, State, Wanted};
 use crate::tui::actions::{Action, Context};
 use crate::tui::text_input::TextInput;
 use crate::workbench::generation::GenerationRequest;
-use crate::workbench::{Aggregation, EditorRequest, Edit, ExperimentFlags};
+use crate::workbench::{Aggregation, Edit, EditorRequest, ExperimentFlags};
 
 /// Changes the state by one event and says what is to be done.
 pub fn update(state: &mut State, event: Event) -> Vec<Effect> {

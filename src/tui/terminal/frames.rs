@@ -139,7 +139,7 @@ impl Frames {
 fn take_marks<'a>(frame: &mut Buffer, pictures: &'a PictureCache) -> Vec<(Rect, &'a Picture)> {
     let mut marked: HashMap<(u32, Position), Vec<(Position, Mark)>> = HashMap::new();
     for (index, cell) in frame.content.iter_mut().enumerate() {
-        let Some(mark) = Mark::of(cell.symbol()) else { continue };
+        let Some(mark) = Mark::from_symbol(cell.symbol()) else { continue };
         cell.reset();
         let width = usize::from(frame.area.width);
         let position = Position::new((index % width) as u16, (index / width) as u16);

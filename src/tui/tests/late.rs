@@ -141,7 +141,8 @@ fn late_notices(state: &State) -> Vec<(&'static str, Event)> {
             editor.prompts[class] = Arc::new(prompts);
             let flips = vec![ChangedPrediction { image: 11, before: 3, after: 0 }];
             editor.flips = Arc::new(flips.clone());
-            editor.last = Some(LastChange { class, words: "a change".into(), flips, note: Some("cut".into()) });
+            editor.last =
+                Some(LastChange { class, words: "a change".into(), flips, note: Some("cut".into()) });
             (editor.trail, editor.is_changed) = (vec!["a change".into()], true);
         }
         Box::new(editor)
@@ -509,7 +510,9 @@ fn every_prompt_that_is_drawn_can_be_reached() {
         let mut editor = SlowDesk::open(&state, 1);
         editor.answer(&state);
         for number in 0..added {
-            editor.asked.push_back(EditorRequest::Apply(Edit::Add { class: 0, text: format!("added {number}") }));
+            editor
+                .asked
+                .push_back(EditorRequest::Apply(Edit::Add { class: 0, text: format!("added {number}") }));
             let notice = editor.answer(&state).unwrap();
             update(&mut state, Event::Editor(notice));
         }

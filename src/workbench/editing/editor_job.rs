@@ -139,12 +139,17 @@ fn serve(
 ) {
     for request in requests {
         notify(
-            answer(&mut editor, place, request).unwrap_or_else(|error| EditorNotice::Refused(error.to_string())),
+            answer(&mut editor, place, request)
+                .unwrap_or_else(|error| EditorNotice::Refused(error.to_string())),
         );
     }
 }
 
-fn answer(editor: &mut PromptEditor, place: &StorePlace, request: EditorRequest) -> Result<EditorNotice, EditorError> {
+fn answer(
+    editor: &mut PromptEditor,
+    place: &StorePlace,
+    request: EditorRequest,
+) -> Result<EditorNotice, EditorError> {
     match request {
         EditorRequest::Apply(edit) => editor.apply(&edit)?,
         EditorRequest::Undo => editor.undo()?,

@@ -610,8 +610,9 @@ pub(in crate::workbench) mod tests {
         let OpenedStore { store, .. } = place.open().unwrap();
         let versions: Vec<String> = store.prompt_sets().unwrap().into_iter().map(|set| set.version).collect();
         assert_eq!(versions, [first.version.clone(), second.version.clone()]);
-        let history =
-            |saved: &SavedPrompts| PromptHistory::from_store(&saved.name, &saved.version, &store).unwrap().unwrap();
+        let history = |saved: &SavedPrompts| {
+            PromptHistory::from_store(&saved.name, &saved.version, &store).unwrap().unwrap()
+        };
         let whole = history(&second);
         assert_eq!((history(&first).changes.len(), whole.changes.len()), (1, 2));
         let texts = |at: usize| (whole.changes[at].before.as_deref(), whole.changes[at].after.as_deref());

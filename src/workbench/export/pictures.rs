@@ -59,7 +59,8 @@ impl PictureFolder {
                 folder
             }
         };
-        let content = Content::from_source(&image.source).map_err(|error| self.failed(&image.name, &error))?;
+        let content =
+            Content::from_source(&image.source).map_err(|error| self.failed(&image.name, &error))?;
         let (folder_path, name) = (root.join(&folder), picture_name(&image.name, &content));
         let made = numbered(&mut self.given, &folder_path, &name, |path| File::create_new(path));
         let (mut file, name) = made.map_err(|error| self.failed(&image.name, &error))?;

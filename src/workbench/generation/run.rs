@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::plan::{GenerationPlan, KeptSample, SampleSlot, PlannedClass};
+use super::plan::{GenerationPlan, KeptSample, PlannedClass, SampleSlot};
 use crate::language_model::{LanguageModel, LanguageModelError, Sample, SampleEnding, SampleRequest};
 use crate::prompts::generation::{Rejection, sentence_of, verdicts};
 use crate::store::StorePlace;
@@ -388,7 +388,8 @@ fn kept_class(
 ) -> Result<(Vec<GeneratedSentence>, Vec<SampleSlot>), WorkbenchError> {
     let asked = plan.asked(class);
     let (wanted, limit) = (plan.classes[class].wanted, plan.limit(class));
-    let key = |place: &SampleSlot| plan.key(asked.get(place.llm_prompt).map_or("", String::as_str), place.number);
+    let key =
+        |place: &SampleSlot| plan.key(asked.get(place.llm_prompt).map_or("", String::as_str), place.number);
     let mut places: Vec<SampleSlot> = Vec::new();
     let mut samples: Vec<Option<KeptSample>> = Vec::new();
     let mut until = wanted.min(limit);

@@ -14,7 +14,7 @@ use crate::workbench::embedding::embedder::ImageContents;
 use crate::workbench::error::WorkbenchError;
 use crate::workbench::experiment::definition::Experiment;
 use crate::workbench::session::evaluation::Session;
-use crate::workbench::session::evaluation_cache::{EVALUATION_VERSION, CachedEvaluation};
+use crate::workbench::session::evaluation_cache::{CachedEvaluation, EVALUATION_VERSION};
 use crate::workbench::session::opening::Workbench;
 
 /// One evaluation of one strategy.

@@ -244,8 +244,9 @@ impl Workbench {
         for strategy in self.controlled() {
             let mut results = Vec::with_capacity(ControlKind::ALL.len());
             for kind in ControlKind::ALL {
-                let is_of_kind =
-                    |(wanted, _): &(ControlRun, Evaluation)| (wanted.strategy, wanted.kind) == (strategy, kind);
+                let is_of_kind = |(wanted, _): &(ControlRun, Evaluation)| {
+                    (wanted.strategy, wanted.kind) == (strategy, kind)
+                };
                 let mut seeds = Vec::new();
                 while let Some((_, evaluation)) = made.next_if(is_of_kind) {
                     seeds.push(evaluation);

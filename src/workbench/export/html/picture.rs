@@ -131,7 +131,8 @@ mod tests {
 
     #[test]
     fn a_missing_file_says_so() {
-        let error = PagePicture::from_source(&PictureSource::File("/no/such/picture.jpg".into())).unwrap_err();
+        let error =
+            PagePicture::from_source(&PictureSource::File("/no/such/picture.jpg".into())).unwrap_err();
         assert!(error.starts_with("cannot be read"), "{error}");
     }
 }
