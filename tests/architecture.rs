@@ -1,6 +1,7 @@
 //! Keeps the arrows between modules as ARCHITECTURE.md draws them, by reading the sources.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -44,6 +45,66 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("ratatui", &["tui", "cli"]),
     ("ratatui_image", &["tui"]),
     ("pulp", &["kernels"]),
+];
+
+/// Which folders of a module a folder may use. Files beside the folders stand below them, but for those that are named here.
+const FOLDERS: &[(&str, &[(&str, &[&str])])] = &[
+    (
+        "workbench",
+        &[
+            ("bench", &["editing", "tables", "session", "experiment", "embedding", "jobs"]),
+            ("analysis", &["doctors", "editing", "tables", "session", "experiment", "embedding", "jobs"]),
+            ("generation", &["editing", "tables", "session", "experiment", "embedding", "jobs"]),
+            ("runs", &["editing", "tables", "session", "experiment", "embedding", "jobs"]),
+            ("doctors", &["editing", "tables", "session", "experiment", "embedding", "jobs"]),
+            ("export", &["editing", "tables", "session", "experiment", "embedding", "jobs"]),
+            ("editing", &["tables", "session", "experiment", "embedding", "jobs"]),
+            ("tables", &["session", "experiment", "embedding", "jobs"]),
+            ("session", &["experiment", "embedding", "jobs"]),
+            ("experiment", &["jobs"]),
+            ("embedding", &["jobs"]),
+            ("jobs", &[]),
+        ],
+    ),
+    (
+        "evaluation",
+        &[
+            ("protocol", &["diagnosis", "core"]),
+            ("diagnosis", &["core"]),
+            ("significance", &["core"]),
+            ("core", &[]),
+        ],
+    ),
+    (
+        "clip",
+        &[
+            ("checkpoint", &["format", "towers", "preprocessing", "tokenizer", "weights", "config"]),
+            ("format", &["preprocessing", "weights", "config"]),
+            ("towers", &["tokenizer", "weights", "config"]),
+            ("preprocessing", &["config"]),
+            ("tokenizer", &["config"]),
+            ("weights", &["config"]),
+            ("config", &[]),
+        ],
+    ),
+];
+
+/// Circles that stay: an error and what it is about, decoders and their formats, readers of one file's parts.
+const CIRCLES: &[&[&str]] = &[
+    &["dataset/class_folders", "dataset/folder", "dataset/manifest_rows", "dataset/picture_list"],
+    &["dataset/class_names", "dataset/synsets"],
+    &[
+        "dataset/picture/bmp",
+        "dataset/picture/decode",
+        "dataset/picture/gif",
+        "dataset/picture/png",
+        "dataset/picture/pnm",
+        "dataset/picture/tiff",
+    ],
+    &["hub/error", "hub/repository"],
+    &["prompts/error", "prompts/matching", "prompts/prompt_file", "prompts/prompt_set", "prompts/strategy"],
+    &["store/disk", "store/table"],
+    &["store/mirror", "store/prompt_sets"],
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
@@ -103,6 +164,186 @@ fn modules_only_use_what_stands_below_them() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// The folders and files of `src/`, as modules: `workbench/session/opening`.
+fn modules() -> BTreeMap<String, String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let name = |file: &Path| {
+        let name = file.strip_prefix(&root).unwrap().with_extension("").to_string_lossy().into_owned();
+        name.strip_suffix("/mod").map_or(name.clone(), str::to_owned)
+    };
+    sources(&root).iter().map(|file| (name(file), fs::read_to_string(file).unwrap())).collect()
+}
+
+/// The modules that a module's code names, by whatever way.
+fn used_by(module: &str, text: &str, all: &BTreeMap<String, String>) -> BTreeSet<String> {
+    let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or(text);
+    let code: String = code
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .map(|line| line.to_owned() + "\n")
+        .collect();
+    let mut used = BTreeSet::new();
+    for path in paths(&code) {
+        let mut place: Vec<&str> = module.split('/').collect();
+        let mut parts = path.split("::").peekable();
+        match parts.next() {
+            Some("crate") => place.clear(),
+            _ => {
+                place.pop();
+                while parts.next_if_eq(&"super").is_some() {
+                    place.pop();
+                }
+            }
+        }
+        place.extend(parts);
+        while !place.is_empty() && !all.contains_key(&place.join("/")) {
+            place.pop();
+        }
+        let found = place.join("/");
+        if !found.is_empty() && !module.starts_with(&found) {
+            used.insert(found);
+        }
+    }
+    used
+}
+
+/// The paths in code that begin with `crate` or `super`, those in braces one by one.
+fn paths(code: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for start in ["crate::", "super::"] {
+        for (at, _) in code.match_indices(start) {
+            let is_start = !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':');
+            if is_start {
+                expand("", &code[at..], &mut found);
+            }
+        }
+    }
+    found
+}
+
+/// Reads one path or tree of paths from the start of `code`; gives what it has read.
+fn expand(before: &str, code: &str, found: &mut Vec<String>) -> usize {
+    let word = code.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')).unwrap_or(code.len());
+    let path = format!("{before}{}", &code[..word]);
+    if !path.ends_with("::") || !code[word..].starts_with('{') {
+        found.push(path.trim_end_matches("::").to_owned());
+        return word;
+    }
+    let mut at = word + 1;
+    while let Some(next) = code[at..].chars().next() {
+        match next {
+            '}' => return at + 1,
+            c if c.is_alphanumeric() || c == '_' => at += expand(&path, &code[at..], found),
+            c => at += c.len_utf8(),
+        }
+    }
+    at
+}
+
+#[test]
+fn folders_only_use_what_stands_below_them() {
+    let all = modules();
+    let mut wrong = Vec::new();
+    for (module, text) in &all {
+        let parts: Vec<&str> = module.split('/').collect();
+        let Some((_, folders)) = FOLDERS.iter().find(|(top, _)| *top == parts[0]) else { continue };
+        let Some((_, below)) = folders.iter().find(|(folder, _)| parts.get(1) == Some(folder)) else {
+            continue;
+        };
+        for used in used_by(module, text, &all) {
+            let used_parts: Vec<&str> = used.split('/').collect();
+            let is_same_top = used_parts[0] == parts[0];
+            match used_parts.get(1) {
+                Some(folder) if is_same_top && folders.iter().any(|(name, _)| name == folder) => {
+                    if *folder != parts[1] && !below.contains(folder) {
+                        wrong.push(format!("{module} uses {used}"));
+                    }
+                }
+                _ => {}
+            }
+        }
+        if text.contains(&format!("crate::{}::{{", parts[0])) {
+            wrong.push(format!(
+                "{module} goes around the folders: it names what crate::{} shows others",
+                parts[0]
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_folder_has_its_place() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for (module, folders) in FOLDERS {
+        for entry in fs::read_dir(root.join(module)).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            let is_listed = folders.iter().any(|(folder, _)| *folder == name);
+            assert!(!path.is_dir() || is_listed, "{module}/{name} has no place in the table");
+        }
+    }
+}
+
+/// The strongly connected parts of a graph that have more than one node by what each reaches, sorted.
+fn circles(graph: &BTreeMap<String, BTreeSet<String>>) -> Vec<Vec<String>> {
+    let reach = |from: &str| {
+        let (mut seen, mut next) = (BTreeSet::new(), vec![from.to_owned()]);
+        while let Some(node) = next.pop() {
+            for used in graph.get(&node).into_iter().flatten() {
+                if seen.insert(used.clone()) {
+                    next.push(used.clone());
+                }
+            }
+        }
+        seen
+    };
+    let reached: BTreeMap<&String, BTreeSet<String>> = graph.keys().map(|node| (node, reach(node))).collect();
+    let mut found: BTreeSet<Vec<String>> = BTreeSet::new();
+    for (node, seen) in &reached {
+        if seen.contains(*node) {
+            let circle =
+                seen.iter().filter(|other| reached.get(other).is_some_and(|back| back.contains(*node)));
+            found.insert(circle.cloned().collect());
+        }
+    }
+    found.into_iter().filter(|circle| circle.len() > 1).collect()
+}
+
+#[test]
+fn files_use_each_other_in_no_circle_but_those_that_are_known() {
+    let all = modules();
+    let graph = all.iter().map(|(module, text)| (module.clone(), used_by(module, text, &all))).collect();
+    let known: Vec<Vec<String>> =
+        CIRCLES.iter().map(|circle| circle.iter().map(|file| (*file).to_owned()).collect()).collect();
+    let new: Vec<Vec<String>> =
+        circles(&graph).into_iter().filter(|circle| !known.contains(circle)).collect();
+    assert!(new.is_empty(), "{new:#?}");
+}
+
+#[test]
+fn the_table_of_modules_is_the_tree() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap();
+    let described: BTreeSet<String> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once("/` |"))
+        .map(|(folder, _)| folder.to_owned())
+        .collect();
+    let mut there = BTreeSet::new();
+    for (module, _) in MODULES {
+        there.insert((*module).to_owned());
+        let folders =
+            FOLDERS.iter().find(|(top, _)| top == module).into_iter().flat_map(|(_, folders)| *folders);
+        for (folder, _) in folders {
+            if root.join("src").join(module).join(folder).is_dir() {
+                there.insert(format!("{module}/{folder}"));
+            }
+        }
+    }
+    assert_eq!(described, there);
+}
+
 #[test]
 fn unsafe_code_stands_in_one_file() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -118,6 +359,11 @@ fn the_check_sees_a_wrong_arrow() {
     assert!(uses_library("use sled::Db;", "sled"));
     assert!(!uses_library("fn assembled::x", "sled"));
     assert!(!uses_library("// sled::Db", "sled"));
+    let found = paths("use crate::a::{b::C, d::{self, E}};\nlet x = super::super::f::g(1);");
+    assert_eq!(found, ["crate::a::b::C", "crate::a::d::self", "crate::a::d::E", "super::super::f::g"]);
+    let edges = [("a", "b"), ("b", "c"), ("c", "b"), ("d", "a")];
+    let graph = edges.map(|(from, to)| (from.to_owned(), BTreeSet::from([to.to_owned()]))).into();
+    assert_eq!(circles(&graph), [["b", "c"]]);
 }
 
 #[test]
