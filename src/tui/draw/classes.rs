@@ -1,7 +1,7 @@
 //! The classes: one row each, and one class as a page.
 
 use ratatui::Frame;
-use ratatui::layout::{Position, Rect};
+use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr;
@@ -9,58 +9,18 @@ use unicode_width::UnicodeWidthStr;
 use super::{bar, class_difference, percent, place_of, put, row_line, strategy_name};
 use crate::tui::layout::first_row;
 use crate::tui::state::classes::{ClassPage, order_words};
+use crate::tui::state::places::{TableLine, class_lines, first_class_line};
 use crate::tui::state::{Screen, State};
 use crate::tui::text;
 use crate::tui::theme::Theme;
 use crate::workbench::{Change, ClassColumn, ClassRow, Session, p_value, p_words};
 
-/// What stands on a line of the table.
-enum TableLine {
-    /// The name of a group, and how many classes are in it.
-    Group(Change, usize),
-    /// An index into the view's rows.
-    Row(usize),
-}
-
-fn lines(state: &State) -> Vec<TableLine> {
-    let view = &state.classes;
-    let mut lines = Vec::with_capacity(view.rows.len() + 3);
-    let mut group = None;
-    for (index, row) in view.rows.iter().enumerate() {
-        if view.grouped && group != Some(row.change()) {
-            group = Some(row.change());
-            let size = view.rows.iter().filter(|other| other.change() == row.change()).count();
-            lines.push(TableLine::Group(row.change(), size));
-        }
-        lines.push(TableLine::Row(index));
-    }
-    lines
-}
-
-/// The first line in view, so that the selected row is.
-fn first_line(lines: &[TableLine], selected: usize, height: usize) -> usize {
-    let at = lines.iter().position(|line| matches!(line, TableLine::Row(row) if *row == selected));
-    first_row(at.unwrap_or(0), lines.len(), height)
-}
-
-/// The row that is drawn at a cell of the body.
-pub(super) fn row_at(body: Rect, state: &State, at: Position) -> Option<usize> {
-    let y = usize::from(at.y.checked_sub(body.y + 2)?);
-    let height = usize::from(body.height.saturating_sub(2));
-    let lines = lines(state);
-    let first = first_line(&lines, state.classes.selected, height);
-    match lines.get(first + y).filter(|_| y < height)? {
-        TableLine::Row(row) => Some(*row),
-        TableLine::Group(..) => None,
-    }
-}
-
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, session: &Session, theme: &Theme) {
     let view = &state.classes;
-    let lines = lines(state);
+    let lines = class_lines(state);
     let height = usize::from(area.height.saturating_sub(2));
     let selected = if state.screen == Screen::Classes { view.selected } else { 0 };
-    let first = first_line(&lines, selected, height);
+    let first = first_class_line(&lines, selected, height);
     let rows_in_view = || lines.iter().skip(first).take(height);
     let first_shown = rows_in_view().find_map(|line| match line {
         TableLine::Row(row) => Some(*row),

@@ -15,20 +15,19 @@ mod strategies_page;
 mod waiting;
 
 use ratatui::Frame;
-use ratatui::layout::{Position, Rect};
+use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Widget};
 use unicode_width::UnicodeWidthStr;
 
-use super::actions::{Action, BINDINGS, Binding, Context};
+use super::actions::{Action, BINDINGS, Binding};
 use super::layout;
+use super::state::places::{has_tabs, tab_places};
 use super::state::{Overlay, Screen, State};
 use super::text;
 use super::theme::{Glyphs, Theme};
 use crate::workbench::ClassRow;
-pub use strategies_page::length as page_length;
-pub use waiting::problem_lines;
 
 /// Draws one frame.
 pub fn draw(frame: &mut Frame<'_>, state: &State, theme: &Theme) {
@@ -118,50 +117,6 @@ fn title(state: &State, theme: &Theme, width: usize) -> Line<'static> {
     let room = width.saturating_sub(name.width() + right.width());
     let middle = text::fit(&parts.join(&dot), room, theme.glyphs.ellipsis);
     Line::from(vec![name, Span::raw(middle), Span::styled(right, theme.dim())])
-}
-
-/// Columns between two tabs: one where only then the number of messages has room too, or the tabs themselves.
-fn gap(width: usize, names: usize) -> usize {
-    /// ` 12 messages `
-    const MESSAGES: usize = 13;
-    let tabs = Screen::ALL.len();
-    let only_with_one = names + tabs <= width && names + 2 * tabs + MESSAGES > width;
-    if only_with_one { 1 } else { 2 }
-}
-
-/// The tabs with the columns that each takes, as far as there is room.
-fn tab_places(state: &State, width: usize) -> Vec<(Screen, String, usize)> {
-    let names: usize = Screen::ALL.iter().map(|screen| screen.name().len() + 2).sum();
-    let gap = gap(width, names);
-    let mut x = 1;
-    let mut places = Vec::new();
-    for (number, screen) in Screen::ALL.into_iter().enumerate() {
-        let label = match names + gap * Screen::ALL.len() <= width || screen == state.screen {
-            true => format!("{} {}", number + 1, screen.name()),
-            false => format!("{}", number + 1),
-        };
-        let start = x;
-        x += label.len() + gap;
-        places.push((screen, label, start));
-    }
-    places
-}
-
-/// Whether there are tabs.
-fn has_tabs(state: &State) -> bool {
-    state.session.is_some() && state.screen != Screen::Opening && !layout::is_too_small(state.size)
-}
-
-/// The screen whose tab is at a column.
-pub fn tab_at(state: &State, column: u16) -> Option<Screen> {
-    if !has_tabs(state) {
-        return None;
-    }
-    let column = usize::from(column);
-    tab_places(state, usize::from(state.size.width))
-        .into_iter()
-        .find(|(_, label, start)| (*start..start + label.len()).contains(&column))
-        .map(|(screen, ..)| screen)
 }
 
 fn tabs(state: &State, theme: &Theme, width: usize) -> Line<'static> {
@@ -255,35 +210,6 @@ fn hints(state: &State, theme: &Theme, width: usize) -> Line<'static> {
         spans.push(Span::styled(format!(" {}  ", binding.hint), theme.dim()));
     }
     Line::from(spans)
-}
-
-/// The row of a list that is drawn at a cell, or the place of an image in its list.
-pub fn row_at(state: &State, at: Position) -> Option<usize> {
-    let body = layout::body(state.size);
-    if !body.contains(at) {
-        return None;
-    }
-    let session = state.session.as_ref()?;
-    let below = |area: Rect, heading: u16, selected: usize, rows: usize| {
-        let y = at.y.checked_sub(area.y + heading)?;
-        let height = area.height.saturating_sub(heading);
-        (y < height).then(|| layout::first_row(selected, rows, usize::from(height)) + usize::from(y))
-    };
-    match state.place() {
-        Context::Strategies => strategies::row_at(body, state, session, at),
-        Context::Classes => classes::row_at(body, state, at),
-        Context::Pairs => below(body, 2, state.confusion.selected, state.confusion.pairs.len()),
-        Context::Gallery => {
-            let gallery = layout::gallery(body);
-            let first = gallery.first(state.images.selected, state.images.list.len());
-            let hit = |place: &usize| {
-                let (picture, caption) = gallery.tile(*place);
-                picture.contains(at) || caption.contains(at)
-            };
-            (0..gallery.tiles()).find(hit).map(|place| first + place)
-        }
-        _ => None,
-    }
 }
 
 /// A fraction as a percentage with one decimal, right-aligned in five cells.

@@ -1,22 +1,22 @@
 //! The strategies, ranked: a row each, what A and B differ by in words, and the first classes.
 
 use ratatui::Frame;
-use ratatui::layout::{Position, Rect, Size};
+use ratatui::layout::{Rect, Size};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::{class_difference, classes, percent, place_of, put, row_line, signed};
-use crate::tui::layout::{self, StrategiesLayout, first_row};
 use crate::tui::state::focus::StrategyRow;
+use crate::tui::state::places::{controlled, first_strategy_row, strategy_parts};
 use crate::tui::state::{Job, State};
 use crate::tui::text;
 use crate::tui::theme::Theme;
 use crate::workbench::{
-    self, ClassRow, Comparison, ControlResult, Controls, Session, control_verdict, demo, helped_and_hurt,
+    self, ClassRow, Comparison, ControlResult, Session, control_verdict, demo, helped_and_hurt,
 };
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, session: &Session, theme: &Theme) {
-    let parts = parts(area, state, session);
+    let parts = strategy_parts(area, state, session);
     draw_table(frame, parts.table, state, session, theme);
     let mut lines = verdict(state, session, theme, parts.verdict.as_size());
     let height = usize::from(parts.verdict.height);
@@ -30,33 +30,6 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, session: &S
         put(frame, parts.verdict, row as u16, line);
     }
     classes::draw(frame, parts.classes, state, session, theme);
-}
-
-/// Where everything is.
-pub(super) fn parts(area: Rect, state: &State, session: &Session) -> StrategiesLayout {
-    let rows = StrategyRow::all(session).len() + usize::from(state.pending.is_some());
-    layout::strategies(area, rows, if controlled(state, session).is_some() { 6 } else { 5 })
-}
-
-/// The first row that is drawn: the selected strategy is in view, and its controls as far as there is room.
-fn first_in_view(selected: usize, rows: &[StrategyRow], height: usize) -> usize {
-    let place = rows.iter().position(|row| row.strategy() == selected).unwrap_or(0);
-    let last = rows.iter().rposition(|row| row.strategy() == selected).unwrap_or(0);
-    first_row(place, rows.len(), height).max((last + 1).saturating_sub(height)).min(place)
-}
-
-/// The row of the leaderboard that is drawn at a cell.
-pub(super) fn row_at(body: Rect, state: &State, session: &Session, at: Position) -> Option<usize> {
-    let table = parts(body, state, session).table;
-    let height = usize::from(table.height.saturating_sub(1));
-    let y = usize::from(at.y.checked_sub(table.y + 1)?);
-    let first = first_in_view(state.strategies.selected, &StrategyRow::all(session), height);
-    (y < height).then_some(first + y)
-}
-
-/// The controls that the verdict speaks of: those of the selected strategy, or of B.
-fn controlled<'s>(state: &State, session: &'s Session) -> Option<&'s Controls> {
-    session.controls_of(state.strategies.selected).or_else(|| session.controls_of(state.strategies.b))
 }
 
 /// Columns that the numbers take at the right.
@@ -88,7 +61,7 @@ fn draw_table(frame: &mut Frame<'_>, area: Rect, state: &State, session: &Sessio
     let strategies = &state.strategies;
     let all = StrategyRow::all(session);
     let rows = all.len();
-    let first = first_in_view(strategies.selected, &all, height);
+    let first = first_strategy_row(strategies.selected, &all, height);
     for (place, row) in all.into_iter().enumerate().skip(first).take(height) {
         let spans = match row {
             StrategyRow::Strategy(strategy) => strategy_spans(state, session, strategy, columns, theme),

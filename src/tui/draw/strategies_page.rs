@@ -7,7 +7,8 @@ use unicode_width::UnicodeWidthStr;
 
 use super::{bar, place_of, put, put_text, strategy_name};
 use crate::message::marked_bar;
-use crate::tui::state::strategies_page::{PageAnswer, StrategiesPage};
+use crate::tui::state::places::{bins_with_images, curve_sizes, plot_height};
+use crate::tui::state::strategies_page::{PageAnswer, StrategiesPage, curve_words, pruning_words};
 use crate::tui::state::{Analysis, State};
 use crate::tui::text;
 use crate::tui::theme::{Glyphs, Theme};
@@ -99,12 +100,6 @@ fn draw_waiting(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme)
     );
 }
 
-/// How many lines the page has.
-pub fn length(state: &State, size: Size) -> usize {
-    let of = state.session.as_ref().zip(state.strategies_page.as_ref());
-    of.map_or(0, |(session, page)| lines(state, session, page, size, &Theme::PLAIN).len())
-}
-
 fn lines(
     state: &State,
     session: &Session,
@@ -143,17 +138,7 @@ fn pruned(
         columns.row(&chosen, [change(pruning.development)]),
         columns.row(&rest, [change(pruning.rest)]),
     ];
-    let keep = format!(
-        "The first is too good to be true; what counts is the rest: {}. To keep it: cupl-tui prompts prune --strategy {:?} \
-         --save NAME.",
-        pruning.words(),
-        strategy.name
-    );
-    let words = match pruning.removed.is_empty() {
-        true => "None goes: without any one of them, no more of these images are recognised.".to_owned(),
-        false => keep,
-    };
-    for line in text::wrap(&words, width.saturating_sub(2)) {
+    for line in text::wrap(&pruning_words(pruning, &strategy.name), width.saturating_sub(2)) {
         lines.push(Line::styled(format!(" {line}"), theme.dim()));
     }
     lines.push(Line::default());
@@ -243,11 +228,8 @@ fn diagram(
     }
     let mut lines = vec![Line::from(heading)];
     let n = calibrations.iter().map(|calibration| calibration.reliability.bins.len()).max().unwrap_or(0);
-    for bin in 0..n {
+    for bin in bins_with_images(calibrations) {
         let of = |calibration: &Calibration| calibration.reliability.bins.get(bin).copied();
-        if calibrations.iter().all(|calibration| of(calibration).is_none_or(|bin| bin.images == 0)) {
-            continue;
-        }
         let edge = |bin: usize| format!("{:.0}", 100.0 * bin as f64 / n as f64);
         let range = format!(" {:>3} to {:>3}", edge(bin), edge(bin + 1));
         let mut spans = vec![Span::raw(text::fit(&range, RANGE, ""))];
@@ -288,10 +270,7 @@ fn learning_curves(
 ) -> Vec<Line<'static>> {
     let columns = Columns::new(usize::from(size.width), page.strategies.len());
     let mut lines = vec![columns.names("top-1 by prompts a class", state, page, theme)];
-    let mut sizes: Vec<usize> =
-        curves.iter().flat_map(|curve| &curve.points).map(|point| point.prompts).collect();
-    sizes.sort_unstable();
-    sizes.dedup();
+    let sizes = curve_sizes(curves);
     let point = |curve: &LearningCurve, size: usize| {
         curve.points.iter().position(|point| point.prompts == size).map(|at| (curve.points[at], at))
     };
@@ -318,46 +297,14 @@ fn learning_curves(
             lines.push(Line::styled(format!(" {line}"), theme.dim()));
         }
     }
-    let room = usize::from(size.height).saturating_sub(lines.len() + 1);
-    if room >= 5 {
+    if let Some(height) = plot_height(size, lines.len()) {
         lines.push(Line::default());
         let letters: Vec<char> =
             page.strategies.iter().map(|&one| if one == state.strategies.a { 'A' } else { 'B' }).collect();
         let plotted: Vec<(char, &LearningCurve)> = letters.into_iter().zip(curves).collect();
-        lines.extend(plot(&plotted, &sizes, Size { width: size.width.min(100), height: room as u16 }, theme));
+        lines.extend(plot(&plotted, &sizes, Size { width: size.width.min(100), height }, theme));
     }
     lines
-}
-
-/// Whether more prompts are worth having, in words.
-fn curve_words(curve: &LearningCurve, session: &Session) -> String {
-    let mut words = match curve.points.as_slice() {
-        [.., before, all] => {
-            let gain = 100.0 * (all.top1 - before.top1);
-            let spread = 100.0 * before.top1_sd.unwrap_or(0.0);
-            if gain > spread {
-                format!(
-                    "still rising with all prompts ({gain:+.1} from {} to {})",
-                    before.prompts, all.prompts
-                )
-            } else {
-                format!(
-                    "no higher with all {} prompts than with {}, as far as draws tell",
-                    all.prompts, before.prompts
-                )
-            }
-        }
-        _ => "there is one prompt a class".to_owned(),
-    };
-    if curve.shorter_classes > 0 {
-        words.push_str(&format!(
-            "; {} of {} classes have fewer",
-            curve.shorter_classes,
-            session.classes.len()
-        ));
-    }
-    words.push('.');
-    words
 }
 
 /// The points by their letters, with their standard deviation above and below; one column of places for each size.

@@ -6,15 +6,11 @@ use ratatui::text::Line;
 
 use super::overlay::{place, scrolled};
 use super::{bar, put};
+use crate::tui::state::places::problem_lines;
 use crate::tui::state::{Job, Problem, State};
 use crate::tui::text;
 use crate::tui::theme::Theme;
 use crate::workbench::{Remedy, short_size};
-
-/// A problem's message as it is wrapped on a screen of this width.
-pub fn problem_lines(message: &str, screen_width: u16) -> Vec<String> {
-    text::wrap(message, usize::from(screen_width).saturating_sub(4))
-}
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
     let width = usize::from(area.width).saturating_sub(4);

@@ -36,6 +36,7 @@ pub mod images;
 pub mod jobs;
 mod opened;
 pub mod opening;
+pub mod places;
 pub mod prompts;
 pub mod remembered;
 pub mod step;
@@ -378,7 +379,7 @@ impl State {
         self.size = size;
         self.fit_block();
         // Texts are wrapped anew, and may have fewer lines.
-        let last = |text: &str| super::draw::problem_lines(text, size.width).len().saturating_sub(1);
+        let last = |text: &str| places::problem_lines(text, size.width).len().saturating_sub(1);
         if let Some(Overlay::Message { text, line }) = &mut self.overlay {
             *line = (*line).min(last(text));
         }
@@ -437,7 +438,7 @@ impl State {
                 return;
             }
             Some(Overlay::Message { text, line }) => {
-                let lines = super::draw::problem_lines(text, self.size.width).len();
+                let lines = places::problem_lines(text, self.size.width).len();
                 *line = step.apply(*line, lines, half);
                 return;
             }
@@ -447,7 +448,7 @@ impl State {
         match place {
             Context::Problem | Context::StoreProblem => {
                 if let Job::Failed(problem) = &self.job {
-                    let lines = super::draw::problem_lines(&problem.message, self.size.width).len();
+                    let lines = places::problem_lines(&problem.message, self.size.width).len();
                     self.problem_line = step.apply(self.problem_line, lines, half);
                 }
             }
@@ -463,7 +464,7 @@ impl State {
             }
             Context::StrategiesPage => {
                 let size = layout::body(self.size).as_size();
-                let lines = super::draw::page_length(self, size);
+                let lines = places::page_length(self, size);
                 let last = lines.saturating_sub(usize::from(size.height)) + 1;
                 if let Some(page) = &mut self.strategies_page {
                     page.move_by(step, last, half);
@@ -714,12 +715,12 @@ impl State {
         let area = ratatui::layout::Rect::new(0, 0, self.size.width, self.size.height);
         let parts = layout::frame(area);
         if parts.tabs.contains(at) && self.session.is_some() {
-            if let Some(screen) = super::draw::tab_at(self, at.x) {
+            if let Some(screen) = places::tab_at(self, at.x) {
                 self.go(screen);
             }
             return Vec::new();
         }
-        let (Some(row), Some(session)) = (super::draw::row_at(self, at), &self.session) else {
+        let (Some(row), Some(session)) = (places::row_at(self, at), &self.session) else {
             return Vec::new();
         };
         match self.place() {

@@ -3,7 +3,7 @@
 
 use super::step::Step;
 use super::{Context, Effect, State};
-use crate::workbench::{AnalysisRequest, Calibration, LearningCurve, Pruning};
+use crate::workbench::{AnalysisRequest, Calibration, LearningCurve, Pruning, Session};
 
 /// What a page is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +76,49 @@ impl StrategiesPage {
             self.first = step.apply(self.first.min(lines.saturating_sub(1)), lines, half);
         }
     }
+}
+
+/// What counts of a pruning, and how to keep it.
+pub fn pruning_words(pruning: &Pruning, strategy: &str) -> String {
+    match pruning.removed.is_empty() {
+        true => "None goes: without any one of them, no more of these images are recognised.".to_owned(),
+        false => format!(
+            "The first is too good to be true; what counts is the rest: {}. To keep it: cupl-tui prompts prune --strategy \
+             {strategy:?} --save NAME.",
+            pruning.words()
+        ),
+    }
+}
+
+/// Whether more prompts are worth having, in words.
+pub fn curve_words(curve: &LearningCurve, session: &Session) -> String {
+    let mut words = match curve.points.as_slice() {
+        [.., before, all] => {
+            let gain = 100.0 * (all.top1 - before.top1);
+            let spread = 100.0 * before.top1_sd.unwrap_or(0.0);
+            if gain > spread {
+                format!(
+                    "still rising with all prompts ({gain:+.1} from {} to {})",
+                    before.prompts, all.prompts
+                )
+            } else {
+                format!(
+                    "no higher with all {} prompts than with {}, as far as draws tell",
+                    all.prompts, before.prompts
+                )
+            }
+        }
+        _ => "there is one prompt a class".to_owned(),
+    };
+    if curve.shorter_classes > 0 {
+        words.push_str(&format!(
+            "; {} of {} classes have fewer",
+            curve.shorter_classes,
+            session.classes.len()
+        ));
+    }
+    words.push('.');
+    words
 }
 
 impl State {
