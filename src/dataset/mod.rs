@@ -16,7 +16,6 @@
 //! | `field_names.rs` | what columns, keys and members are called |
 //! | `label.rs` | one label, as files write it |
 //! | `labels.rs` | what labels mean: images, labels and class names become a dataset |
-//! | `demo_sheets.rs` | the tile sheets of the embedded demo |
 //! | `table.rs` | rows of CSV and TSV files |
 //! | `class_names.rs` | a map from folder names to class names |
 //! | `synsets.rs` | what ImageNet's folders are called |
@@ -24,7 +23,7 @@
 //! | `classes.rs` | the ordered classes that labels point to |
 //! | `picture/` | the bytes of one image and their pixels |
 //!
-//! Opening a dataset lists its images and decodes none (but for the demo's sheets): what does not decode is found out
+//! Opening a dataset lists its images and decodes none: what does not decode is found out
 //! later, image by image.
 
 mod cifar;
@@ -32,7 +31,6 @@ mod cifar_pickle;
 mod class_folders;
 mod class_names;
 mod classes;
-mod demo_sheets;
 mod error;
 mod field_names;
 mod folder;
@@ -58,7 +56,6 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 pub use class_names::ClassNameMap;
-pub use demo_sheets::SheetClass;
 pub use error::DatasetError;
 pub use folder::{PicturesBelow, list_pictures, pictures_below};
 pub use picture::{Picture, PictureArchive, PictureError, PictureHeader, PictureSource};
@@ -133,7 +130,7 @@ pub struct DatasetOptions {
 
 impl Dataset {
     /// Nothing yet, but a name and what the path was recognised as.
-    fn empty(name: String, form: &str) -> Self {
+    pub(crate) fn empty(name: String, form: &str) -> Self {
         Self {
             name,
             form: form.to_owned(),

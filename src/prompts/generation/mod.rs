@@ -12,4 +12,4 @@ mod verdict;
 
 pub use llm_prompts::{LlmPrompts, LlmPromptsError, described_class};
 pub use sentence::sentence_of;
-pub use verdict::{Rejection, RejectionReason, verdicts};
+pub use verdict::{JudgedSentence, Rejection, RejectionReason, verdicts};

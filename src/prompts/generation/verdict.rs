@@ -1,8 +1,11 @@
 //! Whether a sentence is of use as a prompt, by simple rules, and why not.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use serde::{Deserialize, Serialize};
 
-use crate::prompts::lint::{fragment, names_class, nothing_to_see, repeated};
+use crate::prompts::lint::{fragment, names_class, normalised, nothing_to_see};
 
 /// The tokens that a text tower reads.
 const CONTEXT: usize = 77;
@@ -85,42 +88,53 @@ pub struct Rejection {
     pub evidence: String,
 }
 
-/// For each sentence of a class, in order, why it is of no use, if it is of none; `dropped` are those that the user does not
-/// want. Of sentences with the same words the first one counts that nothing else speaks against. `count_tokens` counts as
-/// the text tower does.
-pub fn verdicts(
-    class: &str,
-    sentences: &[String],
-    dropped: &[bool],
-    count_tokens: &dyn Fn(&str) -> usize,
-) -> Vec<Option<Rejection>> {
-    let mut verdicts: Vec<Option<Rejection>> = sentences
-        .iter()
-        .zip(dropped)
-        .map(|(sentence, dropped)| alone(class, sentence, *dropped, count_tokens))
-        .collect();
-    let good: Vec<usize> = (0..sentences.len()).filter(|&at| verdicts[at].is_none()).collect();
-    let texts: Vec<String> = good.iter().map(|&at| sentences[at].clone()).collect();
-    for (at, (first, _)) in good.iter().zip(repeated(&texts)) {
-        if let Some(first) = first {
-            let evidence = format!("the same words as {:?}", texts[first]);
-            verdicts[*at] = Some(Rejection { reason: RejectionReason::Duplicate, evidence });
-        }
+/// A sentence, and what speaks against it whatever the others are: judged once.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JudgedSentence {
+    /// The sentence.
+    pub text: String,
+    /// By which sentences are the same.
+    words: Vec<String>,
+    alone: Option<Rejection>,
+}
+
+impl JudgedSentence {
+    /// Judges a sentence of a class. `count_tokens` counts as the text tower does.
+    pub fn new(class: &str, text: String, count_tokens: &dyn Fn(&str) -> usize) -> Self {
+        Self { words: normalised(&text), alone: alone(class, &text, count_tokens), text }
     }
-    verdicts
+}
+
+/// For each sentence of a class, in order, why it is of no use, if it is of none; with each, whether the user dropped it. Of
+/// sentences with the same words the first one counts that nothing else speaks against.
+pub fn verdicts<'s>(
+    sentences: impl IntoIterator<Item = (&'s JudgedSentence, bool)>,
+) -> Vec<Option<Rejection>> {
+    let mut first_of: HashMap<&[String], &str> = HashMap::new();
+    let mut verdict = |(sentence, is_dropped): (&'s JudgedSentence, bool)| {
+        let because = |reason, evidence: String| Some(Rejection { reason, evidence });
+        if is_dropped {
+            return because(RejectionReason::Dropped, "the user dropped it".to_owned());
+        }
+        if let Some(alone) = &sentence.alone {
+            return Some(alone.clone());
+        }
+        match first_of.entry(&sentence.words) {
+            Entry::Occupied(first) => {
+                because(RejectionReason::Duplicate, format!("the same words as {:?}", first.get()))
+            }
+            Entry::Vacant(none) => {
+                none.insert(&sentence.text);
+                None
+            }
+        }
+    };
+    sentences.into_iter().map(&mut verdict).collect()
 }
 
 /// What speaks against a sentence, whatever the others are.
-fn alone(
-    class: &str,
-    sentence: &str,
-    dropped: bool,
-    count_tokens: &dyn Fn(&str) -> usize,
-) -> Option<Rejection> {
+fn alone(class: &str, sentence: &str, count_tokens: &dyn Fn(&str) -> usize) -> Option<Rejection> {
     let because = |reason, evidence: String| Some(Rejection { reason, evidence });
-    if dropped {
-        return because(RejectionReason::Dropped, "the user dropped it".to_owned());
-    }
     if sentence.is_empty() {
         return because(RejectionReason::Empty, "there are no words in it".to_owned());
     }
@@ -149,9 +163,10 @@ mod tests {
     use super::*;
 
     fn reasons(class: &str, sentences: &[&str]) -> Vec<Option<&'static str>> {
-        let sentences: Vec<String> = sentences.iter().map(|text| (*text).to_owned()).collect();
         let words = |text: &str| text.split_whitespace().count() + 2;
-        verdicts(class, &sentences, &vec![false; sentences.len()], &words)
+        let judged: Vec<JudgedSentence> =
+            sentences.iter().map(|text| JudgedSentence::new(class, (*text).to_owned(), &words)).collect();
+        verdicts(judged.iter().map(|sentence| (sentence, false)))
             .into_iter()
             .map(|verdict| verdict.map(|rejection| rejection.reason.name()))
             .collect()
@@ -188,8 +203,8 @@ mod tests {
             ),
             [None, Some("fragment"), Some("duplicate"), None]
         );
-        let sentences = ["A frog is green.", "A frog is green."].map(str::to_owned);
-        let found = verdicts("frog", &sentences, &[true, false], &|_| 5);
+        let judged = JudgedSentence::new("frog", "A frog is green.".to_owned(), &|_| 5);
+        let found = verdicts([(&judged, true), (&judged, false)]);
         assert_eq!(found[0].as_ref().map(|found| found.reason), Some(RejectionReason::Dropped));
         assert_eq!(found[1], None);
     }

@@ -54,8 +54,8 @@ fn common(a: &[u32], b: &[u32]) -> usize {
     common
 }
 
-/// The words of a text in lower case; a text without words is its own.
-fn normalised(text: &str) -> Vec<String> {
+/// The words of a text in lower case, by which texts are the same; a text without words is its own.
+pub fn normalised(text: &str) -> Vec<String> {
     let words: Vec<String> = words(text).map(|(_, word)| word.to_lowercase()).collect();
     if words.is_empty() { vec![text.trim().to_owned()] } else { words }
 }

@@ -20,7 +20,7 @@ mod sentence;
 
 pub use article::indefinite_article;
 pub use class_name::{OtherNames, names_class};
-pub use duplicates::repeated;
+pub use duplicates::{normalised, repeated};
 pub use markup::{entity, without_markup, without_stray_blanks};
 pub use sentence::{is_sentence, nothing_to_see};
 

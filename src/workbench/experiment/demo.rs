@@ -2,8 +2,9 @@
 
 use serde::Deserialize;
 
+use super::demo_sheets::{SheetClass, from_sheets};
 use crate::clip::CheckpointSource;
-use crate::dataset::{Dataset, DatasetError, SheetClass};
+use crate::dataset::{Dataset, DatasetError};
 use crate::prompts::{PromptError, PromptSet};
 
 macro_rules! demo_file {
@@ -65,7 +66,7 @@ pub fn dataset() -> Result<Dataset, DatasetError> {
         .iter()
         .map(|class| SheetClass { name: &class.class, sheet: sheet(&class.sheet), indices: &class.indices })
         .collect();
-    Dataset::from_sheets("demo", &classes)
+    from_sheets("demo", &classes)
 }
 
 /// The names of the demo's prompt sets.

@@ -2,6 +2,7 @@
 
 pub(super) mod definition;
 pub mod demo;
+mod demo_sheets;
 pub(super) mod generation_settings;
 pub(super) mod hub_checkpoint;
 pub(super) mod recent;

@@ -6,9 +6,10 @@ use std::{io, thread};
 
 use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
 
+use super::class_line::GeneratedClass;
 use super::live::LiveAccuracy;
 use super::plan::GenerationPlan;
-use super::run::{GeneratedClass, Generation, GenerationNotice, TokenCounter};
+use super::run::{Generation, GenerationNotice, TokenCounter};
 use crate::language_model::LanguageModelError;
 use crate::store::StorePlace;
 use crate::workbench::editing::history::SavedPrompts;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::run::GeneratedClass;
+use super::class_line::GeneratedClass;
 use crate::evaluation::{Classifier, Matrix, evaluate};
 use crate::prompts::Aggregation;
 use crate::store::StorePlace;

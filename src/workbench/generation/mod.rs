@@ -4,10 +4,12 @@
 //! |---|---|
 //! | `settings.rs` | what the `[generation]` table and the environment come to: a model and a plan |
 //! | `plan.rs` | what is to be asked |
-//! | `run.rs` | asking, keeping, judging, asking again |
+//! | `class_line.rs` | what there is of a class, each sample judged once |
+//! | `run.rs` | asking, keeping, asking again |
 //! | `live.rs` | what the sentences so far are worth |
 //! | `job.rs` | a generation on a thread of its own |
 
+mod class_line;
 mod job;
 mod live;
 mod plan;
@@ -17,10 +19,8 @@ mod settings;
 mod tests;
 
 pub use crate::workbench::experiment::generation_settings::{GenerationSettings, LlmPromptsChoice};
+pub use class_line::{GeneratedClass, GeneratedSentence};
 pub use job::{GenerationJob, GenerationJobNotice, GenerationRequest, token_counter};
 pub use plan::{GenerationPlan, KeptSample, PlannedClass};
-pub use run::{
-    GeneratedClass, GeneratedSentence, Generation, GenerationNotice, Pace, TokenCounter, kept_plan,
-    kept_sentences,
-};
+pub use run::{Generation, GenerationNotice, Pace, TokenCounter, kept_plan, kept_sentences};
 pub use settings::read_classes;

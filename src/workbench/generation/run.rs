@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use super::class_line::{ClassLine, GeneratedClass, GeneratedSentence};
 use super::plan::{GenerationPlan, KeptSample, PlannedClass, SampleSlot};
-use crate::language_model::{LanguageModel, LanguageModelError, Sample, SampleEnding, SampleRequest};
-use crate::prompts::generation::{Rejection, sentence_of, verdicts};
+use crate::language_model::{LanguageModel, LanguageModelError, Sample, SampleRequest};
+use crate::store::Store;
 use crate::store::StorePlace;
-use crate::store::{Key, Store};
 use crate::workbench::editing::history::SavedPrompts;
 use crate::workbench::editing::prompt_editor::{EditorError, set_of_classes};
 use crate::workbench::error::WorkbenchError;
@@ -26,34 +26,8 @@ pub struct Generation {
     place: StorePlace,
     count_tokens: TokenCounter,
     /// `[n_classes]`
-    classes: Vec<Mutex<GeneratedClass>>,
+    lines: Vec<Mutex<ClassLine>>,
     pace: Mutex<Pace>,
-}
-
-/// A sentence, of use or not.
-#[derive(Debug, Clone, PartialEq)]
-pub struct GeneratedSentence {
-    /// Its place in the line of its class.
-    pub at: usize,
-    /// The sentence.
-    pub text: String,
-    /// Why it is of no use, if it is of none.
-    pub rejection: Option<Rejection>,
-    /// The answer that it was made of.
-    pub sample: KeptSample,
-}
-
-/// What there is of a class.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct GeneratedClass {
-    /// In the order of their places.
-    pub sentences: Vec<GeneratedSentence>,
-    /// How many are wanted.
-    pub wanted: usize,
-    /// Nothing more is asked for: there are enough, or as many as may be were asked for.
-    pub is_done: bool,
-    /// Why the model gave no more.
-    pub problem: Option<String>,
 }
 
 /// How fast it goes.
@@ -98,23 +72,6 @@ pub struct GenerationNotice {
     pub pace: Pace,
 }
 
-impl GeneratedClass {
-    /// Those that are of use.
-    pub fn accepted(&self) -> impl Iterator<Item = &GeneratedSentence> {
-        self.sentences.iter().filter(|sentence| sentence.rejection.is_none())
-    }
-
-    /// How many these are.
-    pub fn n_accepted(&self) -> usize {
-        self.accepted().count()
-    }
-
-    /// How many are of no use.
-    pub fn n_rejected(&self) -> usize {
-        self.sentences.len() - self.n_accepted()
-    }
-}
-
 impl Generation {
     /// A generation with this plan. What the store has of it is there at once; a plan of the same name that differs in
     /// nothing but how many sentences are wanted keeps what the user dropped.
@@ -142,10 +99,10 @@ impl Generation {
             }
         }
         save_plan(&plan, &store)?;
-        let classes = (0..plan.classes.len()).map(|_| Mutex::default()).collect();
+        let lines = (0..plan.classes.len()).map(|_| Mutex::default()).collect();
         let generation =
-            Self { plan: Mutex::new(plan), model, place, count_tokens, classes, pace: Mutex::default() };
-        for class in 0..generation.classes.len() {
+            Self { plan: Mutex::new(plan), model, place, count_tokens, lines, pace: Mutex::default() };
+        for class in 0..generation.lines.len() {
             generation.look(class, &store)?;
         }
         Ok(generation)
@@ -158,12 +115,13 @@ impl Generation {
 
     /// What there is of a class.
     pub fn class(&self, class: usize) -> GeneratedClass {
-        locked(&self.classes[class]).clone()
+        let planned = locked(&self.plan).classes[class].clone();
+        locked(&self.lines[class]).generated(&planned)
     }
 
     /// What there is of every class.
     pub fn all_classes(&self) -> Vec<GeneratedClass> {
-        (0..self.classes.len()).map(|class| self.class(class)).collect()
+        (0..self.lines.len()).map(|class| self.class(class)).collect()
     }
 
     /// What the user should know of the model.
@@ -191,7 +149,7 @@ impl Generation {
         let work = || {
             while !ends.load(Ordering::Relaxed) {
                 let class = next.fetch_add(1, Ordering::Relaxed);
-                if class >= self.classes.len() {
+                if class >= self.lines.len() {
                     return;
                 }
                 if let Err(error) = self.complete(class, cancel, &ends, began, notify) {
@@ -200,7 +158,7 @@ impl Generation {
                 }
             }
         };
-        let threads = self.model.concurrency().clamp(1, self.classes.len().max(1));
+        let threads = self.model.concurrency().clamp(1, self.lines.len().max(1));
         thread::scope(|scope| {
             for _ in 1..threads {
                 scope.spawn(work);
@@ -235,9 +193,8 @@ impl Generation {
             for request in plan.requests(class, &missing, self.model.samples_at_once()) {
                 let mut store_failed = None;
                 let asked = self.model.sample(&request, &is_over, &mut |sample| {
-                    let kept = self.keep(&plan, class, &request, sample);
-                    match kept.and_then(|()| self.look(class, &self.place.open()?.store)) {
-                        Ok(_) => notify(self.notice(class, began)),
+                    match self.keep(&plan, class, &request, sample) {
+                        Ok(()) => notify(self.notice(class, began)),
                         Err(error) => store_failed = Some(error),
                     }
                     came += 1;
@@ -252,20 +209,21 @@ impl Generation {
                         return Err(WorkbenchError::LanguageModel(error));
                     }
                     Err(error) => {
-                        locked(&self.classes[class]).problem = Some(error.to_string());
+                        locked(&self.lines[class]).problem = Some(error.to_string());
                         notify(self.notice(class, began));
                         return Ok(());
                     }
                 }
             }
             if came == 0 {
-                locked(&self.classes[class]).problem = Some("the model gave no answer".to_owned());
+                locked(&self.lines[class]).problem = Some("the model gave no answer".to_owned());
                 notify(self.notice(class, began));
                 return Ok(());
             }
         }
     }
 
+    /// Keeps an answer and then judges it: what is shown of it is not lost, whatever happens.
     fn keep(
         &self,
         plan: &GenerationPlan,
@@ -292,19 +250,15 @@ impl Generation {
             time: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
         };
         let text = serde_json::to_string(&kept).unwrap_or_default();
-        Ok(self.place.open()?.store.save_sample(&key, &text)?)
+        self.place.open()?.store.save_sample(&key, &text)?;
+        locked(&self.lines[class]).take(&self.plan(), class, &kept, &*self.count_tokens);
+        Ok(())
     }
 
-    /// Reads what is kept of a class and judges it; returns the places that are to be asked for.
+    /// Reads what is kept of a class and was not known yet; returns the places that are to be asked for.
     fn look(&self, class: usize, store: &Store) -> Result<Vec<SampleSlot>, WorkbenchError> {
         let plan = self.plan();
-        let (sentences, missing) = kept_class(&plan, class, store, &*self.count_tokens)?;
-        let mut now = locked(&self.classes[class]);
-        now.sentences = sentences;
-        now.wanted = plan.classes[class].wanted;
-        now.is_done = missing.is_empty();
-        now.problem = now.problem.take().filter(|_| !missing.is_empty());
-        Ok(missing)
+        locked(&self.lines[class]).look(&plan, class, store, &*self.count_tokens)
     }
 
     /// What there is of a class, and how fast it went.
@@ -313,11 +267,9 @@ impl Generation {
     }
 
     fn notice(&self, class: usize, began: Instant) -> GenerationNotice {
-        let missing = |class: &Mutex<GeneratedClass>| {
-            let class = locked(class);
-            if class.is_done { 0 } else { class.wanted.saturating_sub(class.n_accepted()) }
-        };
-        let missing = self.classes.iter().map(missing).sum();
+        let plan = self.plan();
+        let missing = |(line, planned): (&Mutex<ClassLine>, &PlannedClass)| locked(line).n_missing(planned);
+        let missing = self.lines.iter().zip(&plan.classes).map(missing).sum();
         let mut pace = locked(&self.pace);
         pace.elapsed = began.elapsed();
         pace.missing = missing;
@@ -379,59 +331,6 @@ impl Generation {
     }
 }
 
-/// What is kept of a class, judged, and the places that are to be asked for.
-fn kept_class(
-    plan: &GenerationPlan,
-    class: usize,
-    store: &Store,
-    count_tokens: &dyn Fn(&str) -> usize,
-) -> Result<(Vec<GeneratedSentence>, Vec<SampleSlot>), WorkbenchError> {
-    let asked = plan.asked(class);
-    let (wanted, limit) = (plan.classes[class].wanted, plan.limit(class));
-    let key =
-        |place: &SampleSlot| plan.key(asked.get(place.llm_prompt).map_or("", String::as_str), place.number);
-    let mut places: Vec<SampleSlot> = Vec::new();
-    let mut samples: Vec<Option<KeptSample>> = Vec::new();
-    let mut until = wanted.min(limit);
-    loop {
-        let new: Vec<SampleSlot> = (places.len()..until).map(|at| plan.place(at)).collect();
-        let keys: Vec<Key> = new.iter().map(key).collect();
-        let kept = |text: Option<String>| serde_json::from_str(&text?).ok();
-        samples.extend(store.samples(&keys)?.into_iter().map(kept));
-        places.extend(new);
-        let sentences = judged(&plan.classes[class], &samples, count_tokens);
-        let accepted = sentences.iter().filter(|sentence| sentence.rejection.is_none()).count();
-        let is_missing = |(_, sample): &(&SampleSlot, &Option<KeptSample>)| sample.is_none();
-        let missing: Vec<SampleSlot> =
-            places.iter().zip(&samples).filter(is_missing).map(|(place, _)| place.clone()).collect();
-        // Those that are asked for may all be of use.
-        let short = wanted.saturating_sub(accepted + missing.len());
-        if short == 0 || until == limit {
-            return Ok((sentences, missing));
-        }
-        until = (until + short).min(limit);
-    }
-}
-
-/// The sentences of the samples that are there, in the order of their places.
-fn judged(
-    class: &PlannedClass,
-    samples: &[Option<KeptSample>],
-    count_tokens: &dyn Fn(&str) -> usize,
-) -> Vec<GeneratedSentence> {
-    let there: Vec<(usize, &KeptSample)> =
-        samples.iter().enumerate().filter_map(|(at, sample)| Some((at, sample.as_ref()?))).collect();
-    let text = |sample: &KeptSample| sentence_of(&sample.text, sample.ending == SampleEnding::Stop);
-    let texts: Vec<String> = there.iter().map(|(_, sample)| text(sample)).collect();
-    let dropped: Vec<bool> = there.iter().map(|(at, _)| class.dropped.contains(at)).collect();
-    let verdicts = verdicts(&class.name, &texts, &dropped, count_tokens);
-    let sentence =
-        |((at, sample), (text, rejection)): ((usize, &KeptSample), (String, Option<Rejection>))| {
-            GeneratedSentence { at, text, rejection, sample: sample.clone() }
-        };
-    there.into_iter().zip(texts.into_iter().zip(verdicts)).map(sentence).collect()
-}
-
 /// Everything that was generated under a name, of use or not: each class's name with its sentences; none where nothing was.
 ///
 /// # Errors
@@ -443,8 +342,9 @@ pub fn kept_sentences(
 ) -> Result<Vec<(String, Vec<GeneratedSentence>)>, WorkbenchError> {
     let Some(plan) = kept_plan(name, store)? else { return Ok(Vec::new()) };
     let of_class = |class: usize| {
-        let (sentences, _) = kept_class(&plan, class, store, count_tokens)?;
-        Ok((plan.classes[class].name.clone(), sentences))
+        let mut line = ClassLine::default();
+        line.look(&plan, class, store, count_tokens)?;
+        Ok((plan.classes[class].name.clone(), line.generated(&plan.classes[class]).sentences))
     };
     (0..plan.classes.len()).map(of_class).collect()
 }

@@ -123,6 +123,24 @@ fn every_class_gets_its_number_and_is_saved() {
 }
 
 #[test]
+fn each_answer_is_judged_once() {
+    let model = scripted(|prompt, number| Ok(good(prompt, number)));
+    let judged = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&judged);
+    let words: TokenCounter = Box::new(move |text| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        text.split_whitespace().count()
+    });
+    let plan = plan(&*model, "pets", 12);
+    let generation = Generation::open(plan, model.clone(), StorePlace::in_memory(), words).unwrap();
+    run(&generation).unwrap();
+    generation.drop_sentence(0, 3).unwrap();
+    run(&generation).unwrap();
+    let sentences: usize = generation.all_classes().iter().map(|class| class.sentences.len()).sum();
+    assert_eq!((sentences, judged.load(Ordering::Relaxed)), (25, 25));
+}
+
+#[test]
 fn what_is_of_no_use_is_kept_and_made_up_for() {
     // Every second answer is the same.
     let model = scripted(|prompt, number| {

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use image::RgbImage;
 use image::imageops::crop_imm;
 
-use super::error::DatasetError;
-use super::picture::{PictureSource, decode};
-use super::{Class, Dataset, DatasetImage};
+use crate::dataset::{Class, Dataset, DatasetError, DatasetImage, Picture, PictureSource};
 
 /// Width and height of a tile, in pixels.
 const TILE: u32 = 32;
@@ -16,7 +14,7 @@ const COLUMNS: u32 = 10;
 
 /// One class of a demo.
 #[derive(Debug, Clone, Copy)]
-pub struct SheetClass<'a> {
+pub(super) struct SheetClass<'a> {
     /// The class name.
     pub name: &'a str,
     /// A picture file of 32×32 tiles, ten in a row, filled row by row.
@@ -25,32 +23,30 @@ pub struct SheetClass<'a> {
     pub indices: &'a [u32],
 }
 
-impl Dataset {
-    /// Cuts sheets into images called like `deer/06214.png`, in the order of the tiles. The classes keep their order.
-    ///
-    /// # Errors
-    /// When a sheet does not decode, or is not as large as its indices say.
-    pub fn from_sheets(name: &str, classes: &[SheetClass<'_>]) -> Result<Dataset, DatasetError> {
-        let mut images = Vec::new();
-        for (label, class) in classes.iter().enumerate() {
-            for (tile, index) in tiles(class)?.into_iter().zip(class.indices) {
-                let source = PictureSource::Pixels(Arc::new(tile));
-                images.push(DatasetImage { name: format!("{}/{index:05}.png", class.name), label, source });
-            }
+/// Cuts sheets into images called like `deer/06214.png`, in the order of the tiles. The classes keep their order.
+///
+/// # Errors
+/// When a sheet does not decode, or is not as large as its indices say.
+pub(super) fn from_sheets(name: &str, classes: &[SheetClass<'_>]) -> Result<Dataset, DatasetError> {
+    let mut images = Vec::new();
+    for (label, class) in classes.iter().enumerate() {
+        for (tile, index) in tiles(class)?.into_iter().zip(class.indices) {
+            let source = PictureSource::Pixels(Arc::new(tile));
+            images.push(DatasetImage { name: format!("{}/{index:05}.png", class.name), label, source });
         }
-        let class =
-            |class: &SheetClass<'_>| Class { folder: class.name.to_owned(), name: class.name.to_owned() };
-        Ok(Dataset {
-            classes: classes.iter().map(class).collect(),
-            images,
-            ..Dataset::empty(name.to_owned(), "tile sheets of the embedded demo")
-        })
     }
+    let class = |class: &SheetClass<'_>| Class { folder: class.name.to_owned(), name: class.name.to_owned() };
+    Ok(Dataset {
+        classes: classes.iter().map(class).collect(),
+        images,
+        ..Dataset::empty(name.to_owned(), "tile sheets of the embedded demo")
+    })
 }
 
 fn tiles(class: &SheetClass<'_>) -> Result<Vec<RgbImage>, DatasetError> {
     let problem = |problem: String| DatasetError::Sheet { class: class.name.to_owned(), problem };
-    let sheet = decode(class.sheet).map_err(|error| problem(error.to_string()))?;
+    let sheet =
+        Picture::Encoded(class.sheet.to_vec()).decode().map_err(|error| problem(error.to_string()))?;
     let count = u32::try_from(class.indices.len()).unwrap_or(u32::MAX);
     let wanted = (TILE * COLUMNS, TILE.saturating_mul(count.div_ceil(COLUMNS)));
     if sheet.dimensions() != wanted {
@@ -87,7 +83,7 @@ mod tests {
             SheetClass { name: "deer", sheet: &two, indices: &indices },
             SheetClass { name: "cat", sheet: &one, indices: &[7] },
         ];
-        let dataset = Dataset::from_sheets("demo", &classes).unwrap();
+        let dataset = from_sheets("demo", &classes).unwrap();
         assert_eq!(dataset.class_names(), ["deer", "cat"]);
         assert_eq!(dataset.images.len(), 13);
         let image = &dataset.images[11];
@@ -103,7 +99,7 @@ mod tests {
         let one = sheet(1);
         let open = |sheet: &[u8]| {
             let class = SheetClass { name: "deer", sheet, indices: &[0; 11] };
-            Dataset::from_sheets("demo", &[class]).unwrap_err().to_string()
+            from_sheets("demo", &[class]).unwrap_err().to_string()
         };
         assert_eq!(open(&one), "the sheet of class \"deer\": it is 320×32 pixels; 11 tiles need 320×64");
         assert_eq!(open(&one[..100]), "the sheet of class \"deer\": truncated PNG");
