@@ -104,6 +104,29 @@ fn modules_only_use_what_stands_below_them() {
 }
 
 #[test]
+fn subcommands_know_only_what_they_share() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli");
+    let mut wrong = Vec::new();
+    for file in sources(&root).into_iter().filter(|file| *file != root.join("mod.rs")) {
+        let text = fs::read_to_string(&file).unwrap();
+        let place = file.strip_prefix(&root).unwrap().with_extension("");
+        let part = place.iter().next().unwrap().to_string_lossy().into_owned();
+        let mut used = followers(&text, "crate::cli::");
+        used.extend(followers(&text, "super::super::"));
+        if place.iter().count() == 1 {
+            used.extend(followers(&text, "super::"));
+        }
+        let allowed = |name: &String| {
+            *name == part
+                || (name == "context" && part != "context")
+                || (name == "settings" && part == "screens")
+        };
+        wrong.extend(used.iter().filter(|name| !allowed(name)).map(|name| format!("{part} uses {name}")));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
 fn unsafe_code_stands_in_one_file() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let allows = |file: &PathBuf| fs::read_to_string(file).unwrap().contains("allow(unsafe_code)");

@@ -1,11 +1,101 @@
 //! `embed`: embeddings of a folder's pictures and of a file's texts, as a safetensors file or in clip-retrieval's layout.
 
-use super::arguments::{EmbedArguments, Global};
-use super::output::{Output, ProgressLine, warn_about};
-use super::{CommandError, Outcome, cancel_on_signals, open_store};
-use crate::workbench::{CheckpointChoice, EmbeddingRequest, write_embeddings};
+use std::path::PathBuf;
 
-pub fn run(command: &EmbedArguments, global: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
+use clap::{Args, ValueEnum};
+
+use crate::cli::context::{
+    CommandError, Global, Outcome, Output, ProgressLine, cancel_on_signals, open_store, warn_about,
+};
+use crate::workbench::{
+    CheckpointChoice, EmbeddingForm, EmbeddingRequest, NumberType, Precision, write_embeddings,
+};
+
+/// Write image and text embeddings to a safetensors file, or as clip-retrieval lays them out
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  cupl-tui embed --checkpoint clip/ --images photos/ --out photos.safetensors
+  cupl-tui embed --checkpoint clip/ --texts prompts.txt --out prompts.safetensors
+  cupl-tui embed --checkpoint clip/ --images photos/ --form npy --out embeddings/
+
+The tensors image_embeds and text_embeds have unit rows [n, dim] in the order of the input; the metadata entries images
+and texts are JSON arrays of the rows' names. --form npy makes a folder with img_emb/img_emb_0.npy, text_emb/text_emb_0.npy
+and metadata/metadata_0.parquet (image_path, caption), where row i of all belongs together: with both --images and --texts
+there is a text for each picture, in the order of the sorted paths.")]
+pub struct Arguments {
+    /// A directory with CLIP or SigLIP, OWNER/NAME of a hub (see `cupl-tui pull`), or `demo`
+    #[arg(long, value_name = "DIR")]
+    pub checkpoint: PathBuf,
+    /// A folder of pictures, searched recursively
+    #[arg(long, value_name = "DIR", required_unless_present = "texts")]
+    pub images: Option<PathBuf>,
+    /// Texts: a line each, or JSONL (.jsonl) with the key `text`
+    #[arg(long, value_name = "FILE")]
+    pub texts: Option<PathBuf>,
+    /// How the encoders compute: f32, or int8, which is faster and nearly the same
+    #[arg(long, value_name = "NAME", default_value_t = Precision::F32)]
+    pub precision: Precision,
+    /// The safetensors file, or with --form npy the folder, to write
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// A safetensors file, or a folder of numpy arrays in clip-retrieval's layout
+    #[arg(long, value_enum, default_value_t = EmbeddingFormFlag::Safetensors)]
+    pub form: EmbeddingFormFlag,
+    /// How numbers are written [default: f32 in safetensors, f16 in arrays, as clip-retrieval does]
+    #[arg(long, value_enum)]
+    pub dtype: Option<NumberFlag>,
+    /// Unreadable images are an error instead of being skipped
+    #[arg(long)]
+    pub strict: bool,
+}
+
+/// The values of `embed --form`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EmbeddingFormFlag {
+    /// One file with both tensors.
+    Safetensors,
+    /// A folder with an array each, and a Parquet file of the rows' names.
+    Npy,
+}
+
+impl EmbeddingFormFlag {
+    /// The numbers that files of this form usually have.
+    pub fn numbers(self) -> NumberType {
+        match self {
+            Self::Safetensors => NumberType::F32,
+            Self::Npy => NumberType::F16,
+        }
+    }
+}
+
+impl From<EmbeddingFormFlag> for EmbeddingForm {
+    fn from(flag: EmbeddingFormFlag) -> Self {
+        match flag {
+            EmbeddingFormFlag::Safetensors => Self::Safetensors,
+            EmbeddingFormFlag::Npy => Self::Npy,
+        }
+    }
+}
+
+/// The values of `embed --dtype`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum NumberFlag {
+    /// Four bytes a number.
+    F32,
+    /// Two bytes a number.
+    F16,
+}
+
+impl From<NumberFlag> for NumberType {
+    fn from(flag: NumberFlag) -> Self {
+        match flag {
+            NumberFlag::F32 => Self::F32,
+            NumberFlag::F16 => Self::F16,
+        }
+    }
+}
+
+pub fn run(command: &Arguments, global: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
     let cancel = cancel_on_signals()?;
     let request = EmbeddingRequest {
         checkpoint: CheckpointChoice::at(&command.checkpoint),

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::arguments::{ColorFlag, Global, PicturesFlag, ThemeFlag};
+use crate::cli::context::{ColorFlag, Global, PicturesFlag, ThemeFlag};
 use crate::tui::Options;
 use crate::tui::graphics::PictureChoice;
 use crate::tui::keymap::Keymap;

@@ -1,19 +1,42 @@
 //! `doctor`: what the program finds where it runs, for a question or a report.
 
-use std::io::IsTerminal;
+mod labels;
 
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::arguments::{DoctorArguments, DoctorCommand, Format, Global};
-use super::output::Output;
-use super::{CommandError, Outcome, labels, store_place};
+use crate::cli::context::{CommandError, Format, Global, Outcome, Output, store_place};
 use crate::clip::Checkpoint;
 use crate::hub::HubSettings;
 use crate::kernels::Cpu;
 use crate::tui::theme::{ColorChoice, ColorDepth};
 use crate::workbench::{CheckpointChoice, StorePlace, WorkbenchError, open_checkpoint};
 
-pub fn run(command: &DoctorArguments, global: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
+/// What this machine, terminal, store and checkpoint are like; `doctor labels`: what may be wrong with a dataset
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Arguments {
+    /// What to look at instead of the machine.
+    #[command(subcommand)]
+    pub what: Option<DoctorCommand>,
+    /// A checkpoint to look at: a directory, or OWNER/NAME of a hub [default: the demo's]
+    #[arg(long, value_name = "DIR")]
+    pub checkpoint: Option<PathBuf>,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// What `doctor` looks at instead of the machine.
+#[derive(Debug, Subcommand)]
+pub enum DoctorCommand {
+    Labels(labels::Arguments),
+}
+
+pub fn run(command: &Arguments, global: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
     if let Some(DoctorCommand::Labels(command)) = &command.what {
         return labels::run(command, global, output);
     }
