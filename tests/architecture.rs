@@ -6,21 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// Which modules of the crate a module may use.
 const MODULES: &[(&str, &[&str])] = &[
-    (
-        "cli",
-        &[
-            "tui",
-            "workbench",
-            "evaluation",
-            "clip",
-            "kernels",
-            "language_model",
-            "hub",
-            "dataset",
-            "prompts",
-            "store",
-        ],
-    ),
+    ("cli", &["tui", "workbench", "prompts", "store"]),
     ("tui", &["workbench"]),
     ("workbench", &["evaluation", "clip", "language_model", "hub", "kernels", "dataset", "prompts", "store"]),
     ("evaluation", &["kernels", "prompts"]),

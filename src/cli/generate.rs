@@ -9,17 +9,14 @@ use serde_json::json;
 use crate::cli::context::{
     CommandError, Format, Global, Noted, Outcome, Output, StatusLine, cancel_on_signals, open_store, warn,
 };
-use crate::dataset::ClassNameMap;
-use crate::language_model::openai::RequestForm;
-use crate::language_model::{Backend, LanguageModel};
 use crate::message::listed;
 use crate::prompts::generation::RejectionReason;
 use crate::workbench::generation::{
-    GeneratedClass, Generation, GenerationPlan, GenerationSettings, LlmPromptsChoice, Pace, read_classes,
-    token_counter,
+    Backend, GeneratedClass, Generation, GenerationPlan, GenerationSettings, LanguageModel, LlmPromptsChoice,
+    Pace, RequestForm, read_classes, token_counter,
 };
 use crate::workbench::{
-    CheckpointChoice, Experiment, StorePlace, Workbench, WorkbenchError, check_prompt_set_name,
+    CheckpointChoice, ClassNameMap, Experiment, StorePlace, Workbench, WorkbenchError, check_prompt_set_name,
 };
 
 /// Write a prompt set with a language model: each class is described, as CuPL does it

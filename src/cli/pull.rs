@@ -4,8 +4,10 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::cli::context::{CommandError, Format, Global, Outcome, Output, ProgressLine, cancel_on_signals};
-use crate::hub::{Hub, HubSettings, Plan, PlannedFile, Repository};
-use crate::workbench::{Cancel, CheckpointChoice, WorkbenchError, open_checkpoint, pull, short_size};
+use crate::workbench::{
+    Cancel, CheckpointChoice, Hub, HubError, HubSettings, Plan, PlannedFile, Repository, WorkbenchError,
+    checkpoint_in_words, pull, short_size,
+};
 
 /// Download checkpoints from a Hugging Face hub, into the cache that its Python library keeps
 #[derive(Debug, Args)]
@@ -92,7 +94,7 @@ pub fn run(command: &Arguments, _: &Global, output: &mut Output) -> Result<Outco
     }
 }
 
-fn repositories(command: &Arguments) -> Result<Vec<Repository>, crate::hub::HubError> {
+fn repositories(command: &Arguments) -> Result<Vec<Repository>, HubError> {
     let parsed = command.repositories.iter().map(|text| {
         let repository = Repository::parse(text)?;
         match &command.revision {
@@ -112,9 +114,9 @@ fn one(hub: &Hub, repository: &Repository, dry_run: bool, cancel: &Cancel) -> Re
     let received = pull(hub, &plan, cancel, &|state| progress.show(&state));
     progress.finish();
     let received = received?;
-    let opened = open_checkpoint(&CheckpointChoice::Directory(plan.folder.clone()));
+    let downloaded = CheckpointChoice::Directory(plan.folder.clone());
     let checkpoint =
-        super::doctor::checkpoint(opened.map(|checkpoint| checkpoint.called(&repository.to_string())));
+        checkpoint_in_words(&downloaded, Some(&repository.to_string())).map_err(|error| error.to_string());
     Ok(Pulled { plan, done: Some(Done { received, checkpoint }) })
 }
 

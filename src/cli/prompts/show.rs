@@ -6,8 +6,7 @@ use serde::Serialize;
 use crate::cli::context::{
     CommandError, ExperimentArguments, Format, Global, Opened, Outcome, Output, Sequence, introduce, outcome,
 };
-use crate::evaluation::PromptSimilarity;
-use crate::workbench::{PromptTable, Session, SessionOptions};
+use crate::workbench::{PromptSimilarity, PromptTable, Session, SessionOptions};
 
 /// The prompts of a set in the store; or those of an experiment's strategies with what they are near to
 #[derive(Debug, Args)]

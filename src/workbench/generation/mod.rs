@@ -16,6 +16,8 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
+pub use crate::language_model::openai::RequestForm;
+pub use crate::language_model::{Backend, LanguageModel};
 pub use crate::workbench::experiment::generation_settings::{GenerationSettings, LlmPromptsChoice};
 pub use job::{GenerationJob, GenerationJobNotice, GenerationRequest, token_counter};
 pub use plan::{GenerationPlan, KeptSample, PlannedClass};
