@@ -43,7 +43,7 @@ pub struct Arguments {
     /// Only images that were taken for this class by --strategy
     #[arg(long, value_name = "NAME", requires = "class")]
     pub predicted: Option<String>,
-    /// ConfusionSource predictions --predicted means [default: B]; they are shown too
+    /// Whose predictions --predicted means [default: B]; they are shown too
     #[arg(long, value_name = "NAME", requires = "predicted")]
     pub strategy: Option<String>,
     /// Only images with this in their path, ignoring case
