@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use crate::cli::context::{
-    CommandError, Global, Outcome, Output, ProgressLine, cancel_on_signals, open_store, warn_about,
+    CommandError, Global, Outcome, Output, ProgressLine, cancel_on_signals, offered, open_store, warn_about,
 };
 use crate::workbench::{
     CheckpointChoice, EmbeddingForm, EmbeddingRequest, NumberType, Precision, write_embeddings,
@@ -39,59 +39,31 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
     /// A safetensors file, or a folder of numpy arrays in clip-retrieval's layout
-    #[arg(long, value_enum, default_value_t = EmbeddingFormFlag::Safetensors)]
-    pub form: EmbeddingFormFlag,
+    #[arg(long, value_enum, default_value_t = EmbeddingForm::Safetensors)]
+    pub form: EmbeddingForm,
     /// How numbers are written [default: f32 in safetensors, f16 in arrays, as clip-retrieval does]
     #[arg(long, value_enum)]
-    pub dtype: Option<NumberFlag>,
+    pub dtype: Option<NumberType>,
     /// Unreadable images are an error instead of being skipped
     #[arg(long)]
     pub strict: bool,
 }
 
-/// The values of `embed --form`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum EmbeddingFormFlag {
-    /// One file with both tensors.
-    Safetensors,
-    /// A folder with an array each, and a Parquet file of the rows' names.
-    Npy,
+offered! { EmbeddingForm:
+    Safetensors "safetensors" "One file with both tensors",
+    Npy "npy" "A folder with an array each, and a Parquet file of the rows' names",
 }
 
-impl EmbeddingFormFlag {
-    /// The numbers that files of this form usually have.
-    pub fn numbers(self) -> NumberType {
-        match self {
-            Self::Safetensors => NumberType::F32,
-            Self::Npy => NumberType::F16,
-        }
-    }
+offered! { NumberType:
+    F32 "f32" "Four bytes a number",
+    F16 "f16" "Two bytes a number",
 }
 
-impl From<EmbeddingFormFlag> for EmbeddingForm {
-    fn from(flag: EmbeddingFormFlag) -> Self {
-        match flag {
-            EmbeddingFormFlag::Safetensors => Self::Safetensors,
-            EmbeddingFormFlag::Npy => Self::Npy,
-        }
-    }
-}
-
-/// The values of `embed --dtype`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum NumberFlag {
-    /// Four bytes a number.
-    F32,
-    /// Two bytes a number.
-    F16,
-}
-
-impl From<NumberFlag> for NumberType {
-    fn from(flag: NumberFlag) -> Self {
-        match flag {
-            NumberFlag::F32 => Self::F32,
-            NumberFlag::F16 => Self::F16,
-        }
+/// The numbers that files of a form usually have.
+fn usual_numbers(form: EmbeddingForm) -> NumberType {
+    match form {
+        EmbeddingForm::Safetensors => NumberType::F32,
+        EmbeddingForm::Npy => NumberType::F16,
     }
 }
 
@@ -103,8 +75,8 @@ pub fn run(command: &Arguments, global: &Global, output: &mut Output) -> Result<
         images: command.images.clone(),
         texts: command.texts.clone(),
         out: command.out.clone(),
-        form: command.form.into(),
-        numbers: command.dtype.map_or(command.form.numbers(), Into::into),
+        form: command.form,
+        numbers: command.dtype.unwrap_or(usual_numbers(command.form)),
         strict: command.strict,
     };
     let store = open_store(global)?;

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::json;
 
 use crate::cli::context::{
-    CommandError, Format, Global, Noted, Outcome, Output, StatusLine, cancel_on_signals, open_store, warn,
+    CommandError, Format, Global, Noted, Outcome, Output, StatusLine, cancel_on_signals, offered, open_store,
+    warn,
 };
 use crate::message::listed;
 use crate::prompts::generation::RejectionReason;
@@ -48,7 +49,7 @@ pub struct Arguments {
     pub name: String,
     /// What answers: a server, or a GGUF file on this machine [default: gguf where the model ends in .gguf]
     #[arg(long, value_enum)]
-    pub backend: Option<BackendFlag>,
+    pub backend: Option<Backend>,
     /// The model, as the server calls it, or a GGUF file
     #[arg(long, value_name = "NAME")]
     pub model: Option<String>,
@@ -57,7 +58,7 @@ pub struct Arguments {
     pub base_url: Option<String>,
     /// Which kind of requests: chat, or plain completions
     #[arg(long, value_enum)]
-    pub form: Option<FormFlag>,
+    pub form: Option<RequestForm>,
     /// LLM prompts: base, imagenet, or a file with one a line and {} for the class [default: base]
     #[arg(long, value_name = "FILE")]
     pub llm_prompts: Option<String>,
@@ -114,40 +115,14 @@ pub struct Arguments {
     pub format: Format,
 }
 
-/// The values of `--backend`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum BackendFlag {
-    /// A server that speaks as OpenAI's does.
-    Openai,
-    /// A GGUF file of the architecture llama or gemma3.
-    Gguf,
+offered! { Backend:
+    OpenAi "openai" "A server that speaks as OpenAI's does",
+    Gguf "gguf" "A GGUF file of the architecture llama or gemma3",
 }
 
-impl From<BackendFlag> for Backend {
-    fn from(flag: BackendFlag) -> Self {
-        match flag {
-            BackendFlag::Openai => Self::OpenAi,
-            BackendFlag::Gguf => Self::Gguf,
-        }
-    }
-}
-
-/// The values of `--form`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum FormFlag {
-    /// The LLM prompt is a message of a conversation.
-    Chat,
-    /// The answer goes on from the LLM prompt.
-    Completions,
-}
-
-impl From<FormFlag> for RequestForm {
-    fn from(flag: FormFlag) -> Self {
-        match flag {
-            FormFlag::Chat => Self::Chat,
-            FormFlag::Completions => Self::Completions,
-        }
-    }
+offered! { RequestForm:
+    Chat "chat" "The LLM prompt is a message of a conversation",
+    Completions "completions" "The answer goes on from the LLM prompt",
 }
 
 /// Requests that a table of a dry run shows.
@@ -253,10 +228,10 @@ fn flags(command: &Arguments) -> Result<GenerationSettings, CommandError> {
         }
     };
     Ok(GenerationSettings {
-        backend: command.backend.map(Into::into),
+        backend: command.backend,
         model: command.model.clone(),
         base_url: command.base_url.clone(),
-        form: command.form.map(Into::into),
+        form: command.form,
         llm_prompts: command.llm_prompts.clone().map(LlmPromptsChoice::Named),
         samples: command.samples,
         prompts_per_class: command.prompts_per_class,

@@ -114,7 +114,7 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return misunderstood(&error),
     };
-    let mut output = Output::stdout(arguments.global.color.into());
+    let mut output = Output::stdout(arguments.global.color);
     let threads = set_threads(arguments.global.threads);
     let done = threads.and_then(|()| run(arguments, &mut output)).and_then(|outcome| {
         output.flush()?;

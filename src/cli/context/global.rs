@@ -7,6 +7,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::ending::{CommandError, INTERRUPTED};
 use super::output::warn;
+use super::values::offered;
 use crate::store::{OpenedStore, Store};
 use crate::tui::graphics::PictureChoice;
 use crate::tui::theme::ColorChoice;
@@ -22,8 +23,8 @@ pub struct Global {
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: Option<u16>,
     /// Colours: auto follows NO_COLOR, COLORTERM and TERM
-    #[arg(long, global = true, value_enum, default_value_t = ColorFlag::Auto)]
-    pub color: ColorFlag,
+    #[arg(long, global = true, value_enum, default_value_t = ColorChoice::Auto)]
+    pub color: ColorChoice,
     /// Draw with ASCII only
     #[arg(long, global = true)]
     pub ascii: bool,
@@ -32,60 +33,22 @@ pub struct Global {
     pub theme: Option<ThemeFlag>,
     /// How the workbench shows pictures: auto asks the terminal [default: the settings', or auto]
     #[arg(long, global = true, value_enum, value_name = "HOW")]
-    pub pictures: Option<PicturesFlag>,
+    pub pictures: Option<PictureChoice>,
 }
 
-/// The values of `--pictures`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum PicturesFlag {
-    /// The best that the terminal says it can do.
-    Auto,
-    /// Not at all.
-    Off,
-    /// With half-blocks in two colours.
-    Halfblocks,
-    /// As sixels.
-    Sixel,
-    /// With kitty's protocol.
-    Kitty,
-    /// With iTerm2's protocol.
-    Iterm2,
+offered! { PictureChoice:
+    Auto "auto" "The best that the terminal says it can do",
+    Off "off" "Not at all",
+    Halfblocks "halfblocks" "With half-blocks in two colours",
+    Sixel "sixel" "As sixels",
+    Kitty "kitty" "With kitty's protocol",
+    Iterm2 "iterm2" "With iTerm2's protocol",
 }
 
-impl From<PicturesFlag> for PictureChoice {
-    fn from(flag: PicturesFlag) -> Self {
-        match flag {
-            PicturesFlag::Auto => Self::Auto,
-            PicturesFlag::Off => Self::Off,
-            PicturesFlag::Halfblocks => Self::Halfblocks,
-            PicturesFlag::Sixel => Self::Sixel,
-            PicturesFlag::Kitty => Self::Kitty,
-            PicturesFlag::Iterm2 => Self::Iterm2,
-        }
-    }
-}
-
-/// The values of `--color`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ColorFlag {
-    /// As the environment says.
-    Auto,
-    /// Always.
-    Always,
-    /// Never.
-    Never,
-}
-
-impl From<ColorFlag> for ColorChoice {
-    fn from(flag: ColorFlag) -> Self {
-        match flag {
-            ColorFlag::Auto => Self::Auto,
-            ColorFlag::Always => Self::Always,
-            ColorFlag::Never => Self::Never,
-        }
-    }
+offered! { ColorChoice:
+    Auto "auto" "As the environment says",
+    Always "always" "Always",
+    Never "never" "Never",
 }
 
 /// The values of `--theme`.

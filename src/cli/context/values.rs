@@ -30,3 +30,22 @@ pub fn share(text: &str) -> Result<f64, String> {
     let share = text.parse::<f64>().ok().filter(|share| *share > 0.0 && *share < 1.0);
     share.ok_or_else(|| "a number between 0 and 1 is needed, as 0.5".to_owned())
 }
+
+/// Lets clap offer the values of an enum that stands below `cli`: each with its name and what it means.
+macro_rules! offered {
+    ($type:ty: $($value:ident $name:literal $meaning:literal),* $(,)?) => {
+        impl clap::ValueEnum for $type {
+            fn value_variants<'a>() -> &'a [Self] {
+                &[$(Self::$value),*]
+            }
+
+            fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
+                let (name, meaning) = match self {
+                    $(Self::$value => ($name, $meaning)),*
+                };
+                Some(clap::builder::PossibleValue::new(name).help(meaning))
+            }
+        }
+    };
+}
+pub(in crate::cli) use offered;

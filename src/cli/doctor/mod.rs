@@ -45,7 +45,7 @@ pub fn run(command: &Arguments, global: &Global, output: &mut Output) -> Result<
     let findings = [
         ("version", env!("CARGO_PKG_VERSION").to_owned()),
         ("terminal", terminal()),
-        ("colours", colours(global.color.into())),
+        ("colours", colours(global.color)),
         ("cpu features", processor()),
         ("threads", threads(global)),
         ("store", either(store)),
