@@ -26,6 +26,7 @@ use super::layout;
 use super::state::{Overlay, Screen, State};
 use super::text;
 use super::theme::{Glyphs, Theme};
+use crate::message;
 use crate::workbench::ClassRow;
 pub use strategies_page::length as page_length;
 pub use waiting::problem_lines;
@@ -288,7 +289,7 @@ pub fn row_at(state: &State, at: Position) -> Option<usize> {
 
 /// A fraction as a percentage with one decimal, right-aligned in five cells.
 fn percent(value: Option<f64>) -> String {
-    value.map_or_else(|| "    -".to_owned(), |value| format!("{:5.1}", 100.0 * value))
+    value.map_or_else(|| "    -".to_owned(), |value| format!("{:>5}", message::percent(value)))
 }
 
 /// A difference in points with its sign: `▲ +1.6`, `▼ −0.4`, `=  0.0`, in eight cells.

@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr;
 
 use super::{bar, place_of, put, put_text, strategy_name};
-use crate::message::marked_bar;
+use crate::message::{marked_bar, percent};
 use crate::tui::state::strategies_page::{PageAnswer, StrategiesPage};
 use crate::tui::state::{Analysis, State};
 use crate::tui::text;
@@ -168,10 +168,6 @@ fn pruned(
         ]));
     }
     lines
-}
-
-fn percent(value: f64) -> String {
-    format!("{:.1}", 100.0 * value)
 }
 
 fn calibration(
