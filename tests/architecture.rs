@@ -7,21 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// Which modules of the crate a module may use.
 const MODULES: &[(&str, &[&str])] = &[
-    (
-        "cli",
-        &[
-            "tui",
-            "workbench",
-            "evaluation",
-            "clip",
-            "kernels",
-            "language_model",
-            "hub",
-            "dataset",
-            "prompts",
-            "store",
-        ],
-    ),
+    ("cli", &["tui", "workbench", "prompts", "store"]),
     ("tui", &["workbench"]),
     ("workbench", &["evaluation", "clip", "language_model", "hub", "kernels", "dataset", "prompts", "store"]),
     ("evaluation", &["kernels", "prompts"]),
@@ -66,6 +52,7 @@ const FOLDERS: &[(&str, &[(&str, &[&str])])] = &[
             ("jobs", &[]),
         ],
     ),
+    ("cli", &[("doctor", &["context"]), ("prompts", &["context"]), ("context", &[])]),
     (
         "evaluation",
         &[
@@ -342,6 +329,29 @@ fn the_table_of_modules_is_the_tree() {
         }
     }
     assert_eq!(described, there);
+}
+
+#[test]
+fn subcommands_know_only_what_they_share() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli");
+    let mut wrong = Vec::new();
+    for file in sources(&root).into_iter().filter(|file| *file != root.join("mod.rs")) {
+        let text = fs::read_to_string(&file).unwrap();
+        let place = file.strip_prefix(&root).unwrap().with_extension("");
+        let part = place.iter().next().unwrap().to_string_lossy().into_owned();
+        let mut used = followers(&text, "crate::cli::");
+        used.extend(followers(&text, "super::super::"));
+        if place.iter().count() == 1 {
+            used.extend(followers(&text, "super::"));
+        }
+        let allowed = |name: &String| {
+            *name == part
+                || (name == "context" && part != "context")
+                || (name == "settings" && part == "screens")
+        };
+        wrong.extend(used.iter().filter(|name| !allowed(name)).map(|name| format!("{part} uses {name}")));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Draws the pictures of the README: the workbench on the demo, screen by screen, as SVG files.
 //!
-//! `cargo run --release --example screens [FOLDER]` writes them to this folder, or to another one.
+//! `cargo run --release --features offscreen --example screens [FOLDER]` writes them to this folder, or to another one.
 
 use std::error::Error;
 use std::path::PathBuf;

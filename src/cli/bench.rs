@@ -1,13 +1,42 @@
 //! `bench`: how fast this machine embeds and evaluates.
 
+use std::path::PathBuf;
+
+use clap::Args;
 use serde_json::Value;
 
-use super::arguments::{BenchArguments, Format};
-use super::output::{Output, StatusLine};
-use super::{CommandError, Outcome, cancel_on_signals};
-use crate::workbench::{BenchmarkRequest, CheckpointChoice, benchmark};
+use crate::cli::context::{CommandError, Format, Global, Outcome, Output, StatusLine, cancel_on_signals};
+use crate::workbench::{BenchmarkRequest, CheckpointChoice, Precision, benchmark};
 
-pub fn run(command: &BenchArguments, output: &mut Output) -> Result<Outcome, CommandError> {
+/// Measure how fast this machine embeds and evaluates
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  cupl-tui bench                                     the embedded demo
+  cupl-tui bench --checkpoint clip/ --images photos/ --precision int8
+  cupl-tui bench --checkpoint clip/ --texts cupl.json --threads 8 --format json
+
+Pictures and prompts are read before the clock runs, except for the rate with decoding. The share of the peak compares
+the image tower with what the same threads can multiply and add at most in f32.")]
+pub struct Arguments {
+    /// A directory with CLIP or SigLIP, OWNER/NAME of a hub (see `cupl-tui pull`), or `demo`
+    #[arg(long, value_name = "DIR", default_value = "demo")]
+    pub checkpoint: PathBuf,
+    /// A folder of pictures, searched recursively [default: the demo's, unless there are texts]
+    #[arg(long, value_name = "DIR")]
+    pub images: Option<PathBuf>,
+    /// Texts: a line each, JSONL (.jsonl) with the key `text`, or CuPL JSON (.json) [default: the demo's prompts,
+    /// unless there are images]
+    #[arg(long, value_name = "FILE")]
+    pub texts: Option<PathBuf>,
+    /// How the encoders compute: f32 or int8
+    #[arg(long, value_name = "NAME", default_value_t = Precision::F32)]
+    pub precision: Precision,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+pub fn run(command: &Arguments, _: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
     let cancel = cancel_on_signals()?;
     let request = BenchmarkRequest {
         checkpoint: CheckpointChoice::at(&command.checkpoint),

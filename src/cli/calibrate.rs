@@ -1,26 +1,54 @@
 //! `calibrate`: whether probabilities can be trusted, and the temperature that makes them better.
 
+use clap::Args;
 use serde::Serialize;
 
-use super::arguments::{CalibrateArguments, Format, Global};
-use super::experiment::{Opened, introduce, outcome};
-use super::output::Output;
-use super::table::percent;
-use super::{CommandError, Outcome};
+use crate::cli::context::{
+    CommandError, ExperimentArguments, Format, Global, Opened, Outcome, Output, introduce, outcome, percent,
+    share,
+};
 use crate::message::marked_bar;
 use crate::workbench::{
     Calibration, CalibrationOptions, Fitted, Reliability, ReliabilityBin, Session, SessionOptions,
     calibrate_strategy,
 };
 
+/// Whether probabilities can be trusted, and the temperature that makes them better
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  cupl-tui calibrate                                every strategy of the embedded demo
+  cupl-tui calibrate pets.toml --strategy cupl --bins 10
+  cupl-tui calibrate pets.toml --dev-share 0.2 --format json
+
+Images are put together by the probability of their prediction: of those with 70 %, 70 % should be right. ECE, the expected
+calibration error, is how far they are from it on average; NLL is the mean of -ln(probability of the true class). Scores
+are divided by a temperature before their softmax: the one with the smallest NLL on the development images, a share of each
+class. What it does is measured on the rest. Predictions stay as they are.")]
+pub struct Arguments {
+    /// What to evaluate.
+    #[command(flatten)]
+    pub experiment: ExperimentArguments,
+    /// Only this strategy; may be given several times [default: all]
+    #[arg(long = "strategy", value_name = "NAME")]
+    pub strategies: Vec<String>,
+    /// Ranges of the probability, of equal width
+    #[arg(long, value_name = "N", default_value_t = CalibrationOptions::default().bins as u16, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub bins: u16,
+    /// The share of each class's images that the temperature is chosen on
+    #[arg(long, value_name = "SHARE", default_value_t = CalibrationOptions::default().development_share, value_parser = share)]
+    pub dev_share: f64,
+    /// Which images these are
+    #[arg(long, value_name = "N", default_value_t = CalibrationOptions::default().seed)]
+    pub seed: u64,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
 /// Columns of a bar of the diagram.
 const BAR: usize = 40;
 
-pub fn run(
-    command: &CalibrateArguments,
-    global: &Global,
-    output: &mut Output,
-) -> Result<Outcome, CommandError> {
+pub fn run(command: &Arguments, global: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
     let opened = Opened::with_strategies(&command.experiment, &command.strategies, global)?;
     let options = CalibrationOptions {
         bins: usize::from(command.bins),

@@ -1,11 +1,29 @@
 //! `checkpoints`: what is in the hub's cache, and what an image costs with it.
 
-use super::arguments::{CheckpointsArguments, Format};
-use super::output::Output;
-use super::{CommandError, Outcome};
+use clap::Args;
+
+use crate::cli::context::{CommandError, Format, Global, Outcome, Output};
 use crate::workbench::{ListedCheckpoint, ModelFigures, list_checkpoints, short_size};
 
-pub fn run(command: &CheckpointsArguments, output: &mut Output) -> Result<Outcome, CommandError> {
+/// List the checkpoints that are in the hub's cache, with what an image costs on this machine
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  cupl-tui checkpoints
+  cupl-tui checkpoints --all                  what is there and cannot be used, and why
+  cupl-tui checkpoints --format json
+
+Images per second are those of the image tower in f32, expected from what this machine's processor multiplies and adds at
+most, measured at each call; `cupl-tui bench --checkpoint OWNER/NAME` measures them. The cache is that of `cupl-tui pull`.")]
+pub struct Arguments {
+    /// Also what cannot be used, with the reason
+    #[arg(long)]
+    pub all: bool,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+pub fn run(command: &Arguments, _: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
     let all = list_checkpoints()?;
     let (usable, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|listed| listed.model.is_some());
     let shown: Vec<&ListedCheckpoint> = usable.iter().chain(others.iter().filter(|_| command.all)).collect();

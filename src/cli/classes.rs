@@ -1,19 +1,50 @@
 //! `classes`: what two strategies make of each class.
 
+use clap::Args;
 use serde::Serialize;
 
-use super::arguments::{ClassesArguments, Format, Global};
-use super::experiment::{Opened, Pair, introduce, outcome};
-use super::output::{Output, Sequence};
-use super::table::{percent, points};
-use super::{CommandError, Outcome};
-use crate::workbench::{ClassRow, Comparison, Session, SessionOptions, class_table, p_value, sort_classes};
+use crate::cli::context::{
+    CommandError, Format, Global, Opened, Outcome, Output, Pair, PairArguments, Sequence, introduce, named,
+    outcome, percent, points,
+};
+use crate::workbench::{
+    Change, ClassColumn, ClassRow, Comparison, Session, SessionOptions, class_table, p_value, sort_classes,
+};
 
-pub fn run(
-    command: &ClassesArguments,
-    global: &Global,
-    output: &mut Output,
-) -> Result<Outcome, CommandError> {
+/// What two strategies make of each class
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  cupl-tui classes                                  the embedded demo, what B gains most first
+  cupl-tui classes pets.toml --b cupl --sort confusion
+  cupl-tui classes pets.toml --change lost --reverse --format csv
+  cupl-tui classes pets.toml --filter terrier --sort name
+
+A is the baseline and B the first other strategy unless they are named. Gained are the images that A has wrong and B has
+right, lost the reverse. p (Holm) is below 0.05 where the difference of a class is proven, see `cupl-tui compare`; the last
+column says what most of the images that B misses are taken for. In JSON and CSV,
+accuracies and differences are from 0 to 1.")]
+pub struct Arguments {
+    /// What to look at.
+    #[command(flatten)]
+    pub pair: PairArguments,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+    /// What to sort by: numbers with the largest first, names and the dataset's order with the first
+    #[arg(long, value_name = "COLUMN", value_parser = named(&ClassColumn::ALL, ClassColumn::name), default_value = "difference")]
+    pub sort: ClassColumn,
+    /// The other way round
+    #[arg(long)]
+    pub reverse: bool,
+    /// Only classes whose accuracy is better with B, worse, or the same
+    #[arg(long, value_name = "CHANGE", value_parser = named(&Change::ALL, Change::name))]
+    pub change: Option<Change>,
+    /// Only classes with this in their name, ignoring case
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    pub filter: String,
+}
+
+pub fn run(command: &Arguments, global: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
     let opened = Opened::new(&command.pair.experiment, global)?;
     let pair = opened.pair(&command.pair)?;
     let session = opened.evaluate(SessionOptions::default())?;

@@ -1,16 +1,47 @@
 //! `confusion`: which classes are taken for which, by one strategy or by B more often than by A.
 
+use clap::Args;
 use serde::Serialize;
 
-use super::arguments::{ConfusionArguments, Format, Global};
-use super::experiment::{Opened, Pair, introduce, outcome};
-use super::output::{Output, Sequence};
-use super::table::percent;
-use super::{CommandError, Outcome};
+use crate::cli::context::{
+    CommandError, Format, Global, Opened, Outcome, Output, Pair, PairArguments, Sequence, introduce, outcome,
+    percent,
+};
 use crate::workbench::{
     ConfusedPair, ConfusionChange, Evaluation, Session, SessionOptions, confusion_change_block,
     confusion_changes,
 };
+
+/// Which classes are taken for which
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  cupl-tui confusion                                the demo's most confused pairs
+  cupl-tui confusion pets.toml --strategy cupl --most 50 --format csv
+  cupl-tui confusion pets.toml --difference         what B confuses more (+) or less (-) often than A
+  cupl-tui confusion pets.toml --class beagle       the matrix of a class and those confused with it
+
+In a matrix, rows are the true classes and columns the predicted ones; `others` are the images that were taken for
+classes outside of it.")]
+pub struct Arguments {
+    /// What to look at.
+    #[command(flatten)]
+    pub pair: PairArguments,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+    /// The strategy whose confusions are counted [default: B]
+    #[arg(long, value_name = "NAME", conflicts_with = "difference")]
+    pub strategy: Option<String>,
+    /// What changes from A to B
+    #[arg(long)]
+    pub difference: bool,
+    /// The matrix of this class and those that are confused with it
+    #[arg(long, value_name = "NAME")]
+    pub class: Option<String>,
+    /// At most so many pairs [default: 20], or classes with --class [default: 10]
+    #[arg(long, value_name = "N")]
+    pub most: Option<usize>,
+}
 
 /// Pairs that are shown without `--most`.
 const PAIRS: usize = 20;
@@ -44,11 +75,7 @@ enum StrategiesPart<'a> {
     Pair { a: &'a str, b: &'a str },
 }
 
-pub fn run(
-    command: &ConfusionArguments,
-    global: &Global,
-    output: &mut Output,
-) -> Result<Outcome, CommandError> {
+pub fn run(command: &Arguments, global: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
     let opened = Opened::new(&command.pair.experiment, global)?;
     let pair = opened.pair(&command.pair)?;
     let count = match &command.strategy {

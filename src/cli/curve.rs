@@ -1,18 +1,49 @@
 //! `curve`: how the accuracy of strategies grows with their prompts.
 
+use clap::Args;
 use serde::Serialize;
 
-use super::arguments::{CurveArguments, Format, Global};
-use super::experiment::{Opened, introduce, outcome};
-use super::output::{Output, ProgressLine, warn};
-use super::table::percent;
-use super::{CommandError, Outcome};
+use crate::cli::context::{
+    CommandError, ExperimentArguments, Format, Global, Opened, Outcome, Output, ProgressLine, introduce,
+    outcome, percent, warn,
+};
 use crate::workbench::{CurveOptions, CurvePoint, LearningCurve, Session, SessionOptions, strategy_curve};
+
+/// How accuracy grows with the number of prompts
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  cupl-tui curve                                    every strategy of the embedded demo
+  cupl-tui curve pets.toml --strategy cupl --sizes 1,2,4,8,16 --subsets 20
+  cupl-tui curve pets.toml --format json
+
+For each number of prompts, so many of each class are drawn at random, several times, and evaluated: average and standard
+deviation (sd) of the accuracies. Templates are drawn for all classes together, sentences about classes for each class.
+Where the curve is still rising with all prompts, more of them are worth having. In JSON and CSV, accuracies are from 0 to 1.")]
+pub struct Arguments {
+    /// What to evaluate.
+    #[command(flatten)]
+    pub experiment: ExperimentArguments,
+    /// Only this strategy; may be given several times [default: all]
+    #[arg(long = "strategy", value_name = "NAME")]
+    pub strategies: Vec<String>,
+    /// Prompts a class, besides all of them [default: 1,2,5,10,20, as far as there are so many]
+    #[arg(long, value_name = "N,N", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..))]
+    pub sizes: Vec<u16>,
+    /// How often prompts are drawn for each number
+    #[arg(long, value_name = "N", default_value_t = CurveOptions::default().subsets as u16, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub subsets: u16,
+    /// Which prompts these are
+    #[arg(long, value_name = "N", default_value_t = CurveOptions::default().seed)]
+    pub seed: u64,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
 
 /// Columns of a bar.
 const BAR: usize = 30;
 
-pub fn run(command: &CurveArguments, global: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
+pub fn run(command: &Arguments, global: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
     let opened = Opened::with_strategies(&command.experiment, &command.strategies, global)?;
     let usual = CurveOptions::default();
     let wanted: Vec<usize> = command.sizes.iter().map(|size| usize::from(*size)).collect();

@@ -1,17 +1,62 @@
 //! `datasets inspect`: what a dataset is before anything is embedded.
 
-use super::arguments::{DatasetsCommand, Format, InspectArguments};
-use super::output::{Output, ProgressLine, warn};
-use super::{CommandError, Outcome, cancel_on_signals};
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use crate::cli::context::{
+    CommandError, Format, Global, Outcome, Output, ProgressLine, cancel_on_signals, warn,
+};
 use crate::workbench::{
     ClassNamesChoice, DatasetChoice, DatasetInspection, EqualPictures, NumberRange, inspect_dataset,
 };
 
+/// Look at images before anything is embedded
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// What is to be done.
+    #[command(subcommand)]
+    pub command: DatasetsCommand,
+}
+
+/// Its subcommands.
+#[derive(Debug, Subcommand)]
+pub enum DatasetsCommand {
+    Inspect(InspectArguments),
+}
+
+/// What a dataset was recognised as: classes, sizes, unreadable files, equal pictures
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  cupl-tui datasets inspect pets/test
+  cupl-tui datasets inspect wds_cifar10/test --format json
+  cupl-tui datasets inspect imagenet/val --class-names imagenet_class_index.json --decode
+
+Each file is read once. Equal pictures are equal byte by byte: in one class they count twice, in two classes their labels
+contradict each other. CSV has the classes. Exit code 1 says that something cannot be read.")]
+pub struct InspectArguments {
+    /// A folder with a sub-folder per class, a CSV, TSV or JSONL of path and label, tar shards, Parquet, or `demo`; `PATH#SPLIT`
+    /// means a part of it
+    pub path: PathBuf,
+    /// From folder names to class names: a JSON object or list, a two-column CSV, or a list of ImageNet's synsets
+    #[arg(long, value_name = "FILE")]
+    pub class_names: Option<PathBuf>,
+    /// The label that the first name of a list of class names stands for [default: 0]
+    #[arg(long, value_name = "NUMBER")]
+    pub first_label: Option<u64>,
+    /// Decode every picture: finds what is broken behind a header
+    #[arg(long)]
+    pub decode: bool,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
 /// How many lines of a kind are printed.
 const SHOWN: usize = 20;
 
-pub fn run(command: &DatasetsCommand, output: &mut Output) -> Result<Outcome, CommandError> {
-    let DatasetsCommand::Inspect(command) = command;
+pub fn run(arguments: &Arguments, _: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
+    let DatasetsCommand::Inspect(command) = &arguments.command;
     let cancel = cancel_on_signals()?;
     let progress = ProgressLine::stderr();
     let choice = choice(command)?;

@@ -1,19 +1,69 @@
 //! `evaluate`: the workbench's numbers without a terminal.
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
 
-use super::arguments::{EvaluateArguments, EvaluationFormat, Global};
-use super::experiment::{Opened, introduce, outcome};
-use super::output::{Output, warn};
-use super::table::{percent, points};
-use super::{CommandError, Outcome};
+use clap::{Args, ValueEnum};
+
+use crate::cli::context::{
+    CommandError, ExperimentArguments, Global, Opened, Outcome, Output, introduce, outcome, percent, points,
+    warn,
+};
 use crate::workbench::{AtomicFile, PredictionTable, RANKED, Session, SessionOptions, benchmark_lines, json};
 
-pub fn run(
-    command: &EvaluateArguments,
-    global: &Global,
-    output: &mut Output,
-) -> Result<Outcome, CommandError> {
+/// Evaluate every strategy and print accuracies
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  cupl-tui evaluate                                the embedded demo as a table
+  cupl-tui evaluate pets.toml --format json > pets.json
+  cupl-tui evaluate pets.toml --strategy cupl --predictions --format csv
+  cupl-tui evaluate pets.toml --format parquet --out predictions.parquet
+  cupl-tui evaluate pets.toml --strategy cupl --format clip-benchmark --out pets.json
+
+JSONL and Parquet have image, label (a number), class, and for each strategy STRATEGY_prediction, _probability, _margin and
+_correct. In JSON, CSV and what is for CLIP_benchmark, accuracies are from 0 to 1.")]
+pub struct Arguments {
+    /// What to evaluate.
+    #[command(flatten)]
+    pub experiment: ExperimentArguments,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = EvaluationFormat::Table)]
+    pub format: EvaluationFormat,
+    /// Write it to this file instead of standard output
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Only this strategy; may be given several times
+    #[arg(long = "strategy", value_name = "NAME")]
+    pub strategies: Vec<String>,
+    /// Add every image's ranked classes (JSON and CSV; JSONL and Parquet are nothing but predictions)
+    #[arg(long)]
+    pub predictions: bool,
+    /// Ranked classes per image, with --predictions; 0 for all [default: 5]
+    #[arg(long, value_name = "N")]
+    pub top_k: Option<usize>,
+    /// Unreadable images are an error instead of being skipped
+    #[arg(long)]
+    pub strict: bool,
+}
+
+/// How `evaluate` prints its results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EvaluationFormat {
+    /// For people.
+    Table,
+    /// Everything as one document.
+    Json,
+    /// Classes, or with --predictions each image's ranked classes, a row each.
+    Csv,
+    /// Predictions: an object an image, a line each.
+    Jsonl,
+    /// Predictions: a row an image, in a Parquet file.
+    Parquet,
+    /// A line a strategy, as CLIP_benchmark writes it.
+    ClipBenchmark,
+}
+
+pub fn run(command: &Arguments, global: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
     if command.format == EvaluationFormat::Parquet && command.out.is_none() && std::io::stdout().is_terminal()
     {
         let problem = "a Parquet file is no text for a terminal: name a file with --out FILE";
@@ -46,12 +96,12 @@ pub fn run(
 }
 
 /// Whether each image's ranked classes are printed.
-fn shows_ranked(command: &EvaluateArguments) -> bool {
+fn shows_ranked(command: &Arguments) -> bool {
     command.predictions && matches!(command.format, EvaluationFormat::Json | EvaluationFormat::Csv)
 }
 
 /// What becomes of wishes that are not fulfilled as they stand.
-fn notes(command: &EvaluateArguments, n_classes: usize) -> Vec<String> {
+fn notes(command: &Arguments, n_classes: usize) -> Vec<String> {
     let mut notes = Vec::new();
     if command.predictions
         && matches!(command.format, EvaluationFormat::Table | EvaluationFormat::ClipBenchmark)
@@ -72,7 +122,7 @@ fn notes(command: &EvaluateArguments, n_classes: usize) -> Vec<String> {
 
 fn print(
     session: &Session,
-    command: &EvaluateArguments,
+    command: &Arguments,
     notes: &[String],
     output: &mut Output,
 ) -> Result<(), CommandError> {

@@ -1,21 +1,47 @@
 //! `explain`: why strategies see what they see in one image.
 
+use std::path::PathBuf;
+
+use clap::Args;
 use serde::Serialize;
 
-use super::arguments::{ExplainArguments, Format, Global};
-use super::experiment::{Opened, introduce, outcome};
-use super::output::{Output, ProgressLine};
-use super::{CommandError, Outcome};
+use crate::cli::context::{
+    CommandError, ExperimentArguments, Format, Global, Opened, Outcome, Output, ProgressLine, introduce,
+    outcome,
+};
 use crate::workbench::{
     ExplainedClass, Explanation, Session, SessionOptions, StrategyResult, WantedImage, explain,
     explain_picture,
 };
 
-pub fn run(
-    command: &ExplainArguments,
-    global: &Global,
-    output: &mut Output,
-) -> Result<Outcome, CommandError> {
+/// Why strategies see what they see in one image, prompt by prompt
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  cupl-tui explain --image cat/00103.png            an image of the demo
+  cupl-tui explain pets.toml --image beagle/7.jpg --strategy cupl
+  cupl-tui explain pets.toml --image ~/photo.jpg --format json
+
+For the predicted class and the one it stands against (the true class of a miss, otherwise the best other one): each
+prompt's share of the class's logit, which is the sum of all shares, and its pull: that logit minus what it is without
+the prompt. (SigLIP's bias of logits, the same for all classes, is left out.) For a miss also the prompts whose removal
+makes it right, and what that gains and loses on all images: the best single one where one is enough, otherwise a few
+that are found greedily.")]
+pub struct Arguments {
+    /// What to look at.
+    #[command(flatten)]
+    pub experiment: ExperimentArguments,
+    /// The image: its name as `misses` prints it, its file, or any other picture file
+    #[arg(long, value_name = "PATH")]
+    pub image: PathBuf,
+    /// Only this strategy; may be given several times
+    #[arg(long = "strategy", value_name = "NAME")]
+    pub strategies: Vec<String>,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+pub fn run(command: &Arguments, global: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
     let opened = Opened::with_strategies(&command.experiment, &command.strategies, global)?;
     let wanted = opened.workbench.wanted_image(&command.image)?;
     let session = opened.evaluate(SessionOptions::default())?;

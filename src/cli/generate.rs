@@ -1,32 +1,134 @@
 //! `generate`: a prompt set that a language model writes.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
+use clap::Args;
 use serde_json::json;
 
-use super::arguments::{Format, GenerateArguments, Global};
-use super::output::{Noted, Output, StatusLine, warn};
-use super::{CommandError, Outcome, cancel_on_signals, open_store};
-use crate::dataset::ClassNameMap;
-use crate::language_model::LanguageModel;
+use crate::cli::context::{
+    CommandError, Format, Global, Noted, Outcome, Output, StatusLine, cancel_on_signals, offered, open_store,
+    warn,
+};
 use crate::message::listed;
 use crate::prompts::generation::RejectionReason;
 use crate::workbench::generation::{
-    GeneratedClass, Generation, GenerationPlan, GenerationSettings, LlmPromptsChoice, Pace, read_classes,
-    token_counter,
+    Backend, GeneratedClass, Generation, GenerationPlan, GenerationSettings, LanguageModel, LlmPromptsChoice,
+    Pace, RequestForm, read_classes, token_counter,
 };
 use crate::workbench::{
-    CheckpointChoice, Experiment, StorePlace, Workbench, WorkbenchError, check_prompt_set_name,
+    CheckpointChoice, ClassNameMap, Experiment, StorePlace, Workbench, WorkbenchError, check_prompt_set_name,
 };
+
+/// Write a prompt set with a language model: each class is described, as CuPL does it
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  cupl-tui generate --dry-run --model gpt-4o-mini --name demo-llm
+  cupl-tui generate --experiment pets.toml --model gpt-4o-mini --name pets-llm
+  cupl-tui generate --model SmolLM2-135M-Instruct.Q4_1.gguf --seed 1 --name demo-smollm2
+  cupl-tui generate --classes birds.txt --base-url http://localhost:11434/v1 --model llama3.2 --name birds
+  cupl-tui evaluate --checkpoint demo --images demo --templates demo --cupl stored:demo-llm
+
+Any server that speaks as OpenAI's does: OpenAI, vLLM, the server of llama.cpp, Ollama, LM Studio. The address is --base-url or
+OPENAI_BASE_URL, the key OPENAI_API_KEY; the key is never kept, logged or shown. Without other wishes, the three LLM prompts of
+CuPL are asked 10 times each per class, with temperature 0.99 and up to 50 tokens, to the end of the first sentence.
+Each answer is kept the moment it is there: after an interruption the same command goes on, and no answer is paid for twice.
+Sentences of no use (empty, refusal, fragment, no-class-name, duplicate, too-long, nothing-visual) are kept with their reason
+and made up for. Everything can stand in the [generation] table of an experiment file, the key excepted.
+
+Exit codes: 0 done, 1 a class has fewer sentences than wanted, 2 no answers, 130 interrupted.")]
+pub struct Arguments {
+    /// An experiment whose classes are described, or `demo` [default: demo]
+    #[arg(long, value_name = "FILE")]
+    pub experiment: Option<PathBuf>,
+    /// Class names, one a line, or a JSON list, in place of the experiment's
+    #[arg(long, value_name = "FILE")]
+    pub classes: Option<PathBuf>,
+    /// What the prompt set is called
+    #[arg(long, value_name = "SET")]
+    pub name: String,
+    /// What answers: a server, or a GGUF file on this machine [default: gguf where the model ends in .gguf]
+    #[arg(long, value_enum)]
+    pub backend: Option<Backend>,
+    /// The model, as the server calls it, or a GGUF file
+    #[arg(long, value_name = "NAME")]
+    pub model: Option<String>,
+    /// The server, up to /v1 [default: OPENAI_BASE_URL, or https://api.openai.com/v1]
+    #[arg(long, value_name = "URL")]
+    pub base_url: Option<String>,
+    /// Which kind of requests: chat, or plain completions
+    #[arg(long, value_enum)]
+    pub form: Option<RequestForm>,
+    /// LLM prompts: base, imagenet, or a file with one a line and {} for the class [default: base]
+    #[arg(long, value_name = "FILE")]
+    pub llm_prompts: Option<String>,
+    /// Samples of each LLM prompt [default: 10]
+    #[arg(long, value_name = "N", conflicts_with = "prompts_per_class")]
+    pub samples: Option<usize>,
+    /// Sentences of each class, spread over the LLM prompts
+    #[arg(long, value_name = "N")]
+    pub prompts_per_class: Option<usize>,
+    /// 0 always takes the likeliest words [default: 0.99]
+    #[arg(long, value_name = "T")]
+    pub temperature: Option<f64>,
+    /// Only the likeliest words with this share of the probability are drawn
+    #[arg(long, value_name = "P")]
+    pub top_p: Option<f64>,
+    /// Tokens of an answer at most [default: 50]
+    #[arg(long, value_name = "N")]
+    pub max_tokens: Option<usize>,
+    /// An answer ends before this; may be given several times [default: .]
+    #[arg(long, value_name = "TEXT")]
+    pub stop: Vec<String>,
+    /// Makes answers repeatable where the server can
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// What tells classes of one name apart, as `crane` and `bird`: a JSON object or a two-column CSV
+    #[arg(long, value_name = "FILE")]
+    pub hints: Option<PathBuf>,
+    /// A line about the dataset, before each LLM prompt
+    #[arg(long, value_name = "TEXT")]
+    pub context: Option<String>,
+    /// Requests at once [default: 4]
+    #[arg(long, value_name = "N")]
+    pub concurrency: Option<usize>,
+    /// Samples that one request asks for at most [default: 10]
+    #[arg(long, value_name = "N")]
+    pub samples_at_once: Option<usize>,
+    /// How often a request is tried [default: 6]
+    #[arg(long, value_name = "N")]
+    pub attempts: Option<u32>,
+    /// Seconds that a request may take [default: 120]
+    #[arg(long, value_name = "S")]
+    pub timeout: Option<f64>,
+    /// Seconds before the second attempt; they double with each [default: 1]
+    #[arg(long, value_name = "S")]
+    pub backoff: Option<f64>,
+    /// Samples that may be asked for, for each wanted sentence [default: 3]
+    #[arg(long, value_name = "X")]
+    pub retry_limit: Option<f64>,
+    /// Show what would be asked, and about how many tokens that is; nothing is sent
+    #[arg(long)]
+    pub dry_run: bool,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+offered! { Backend:
+    OpenAi "openai" "A server that speaks as OpenAI's does",
+    Gguf "gguf" "A GGUF file of the architecture llama or gemma3",
+}
+
+offered! { RequestForm:
+    Chat "chat" "The LLM prompt is a message of a conversation",
+    Completions "completions" "The answer goes on from the LLM prompt",
+}
 
 /// Requests that a table of a dry run shows.
 const SHOWN: usize = 6;
 
-pub fn run(
-    command: &GenerateArguments,
-    global: &Global,
-    output: &mut Output,
-) -> Result<Outcome, CommandError> {
+pub fn run(command: &Arguments, global: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
     let cancel = cancel_on_signals()?;
     check_prompt_set_name(&command.name).map_err(|error| CommandError::Usage(error.to_string()))?;
     let store = open_store(global)?;
@@ -89,7 +191,7 @@ pub fn run(
 
 /// The classes, the settings of the experiment's file, and the checkpoint whose tokenizer counts.
 fn subject(
-    command: &GenerateArguments,
+    command: &Arguments,
     store: &crate::store::Store,
 ) -> Result<(Vec<String>, GenerationSettings, CheckpointChoice), CommandError> {
     let experiment = match &command.experiment {
@@ -110,7 +212,7 @@ fn subject(
     Ok((classes, settings, checkpoint))
 }
 
-fn flags(command: &GenerateArguments) -> Result<GenerationSettings, CommandError> {
+fn flags(command: &Arguments) -> Result<GenerationSettings, CommandError> {
     let hints = match &command.hints {
         None => None,
         Some(path) => {
@@ -126,10 +228,10 @@ fn flags(command: &GenerateArguments) -> Result<GenerationSettings, CommandError
         }
     };
     Ok(GenerationSettings {
-        backend: command.backend.map(Into::into),
+        backend: command.backend,
         model: command.model.clone(),
         base_url: command.base_url.clone(),
-        form: command.form.map(Into::into),
+        form: command.form,
         llm_prompts: command.llm_prompts.clone().map(LlmPromptsChoice::Named),
         samples: command.samples,
         prompts_per_class: command.prompts_per_class,

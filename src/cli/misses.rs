@@ -2,21 +2,65 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::Args;
 use serde::Serialize;
 
-use super::arguments::{Format, Global, MissesArguments};
-use super::experiment::{Opened, Pair, introduce, outcome};
-use super::output::{Output, Sequence, StatusLine, warn, write_csv};
-use super::{CommandError, Outcome};
+use crate::cli::context::{
+    CommandError, Format, Global, Opened, Outcome, Output, Pair, PairArguments, Sequence, StatusLine,
+    introduce, named, outcome, warn, write_csv,
+};
 use crate::workbench::{
     Cancel, ConfusionCell, Focus, ImageFilter, ImageSelection, PictureFolder, Session, SessionOptions,
     WorkbenchError, margin,
 };
 
+/// The images that strategies miss, or other ones, and copies of them
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  cupl-tui misses                                   the demo's images that A or B misses
+  cupl-tui misses pets.toml --filter lost --format csv > lost.csv
+  cupl-tui misses pets.toml --class beagle --predicted basset --strategy cupl
+  cupl-tui misses pets.toml --filter confident --most 100 --copy-to look-at-these
+
+For each image and strategy: the predicted class and its probability, the probability and the rank of the true class, and
+the margin: the probability of the true class minus that of the best other one. --copy-to makes the folder
+TRUE-CLASS/FILE for each picture, and misses.csv.")]
+pub struct Arguments {
+    /// What to look at.
+    #[command(flatten)]
+    pub pair: PairArguments,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+    /// Which images: missed (by A or B), missed-a, missed-b, gained (missed by A, right with B), lost, missed-all (by
+    /// every strategy), confident (missed with a probability of at least 0.5, the highest first), all [default: missed;
+    /// all with --predicted]
+    #[arg(long, value_name = "FILTER", value_parser = named(&ImageFilter::ALL, ImageFilter::name))]
+    pub filter: Option<ImageFilter>,
+    /// Only images of this class
+    #[arg(long, value_name = "NAME")]
+    pub class: Option<String>,
+    /// Only images that were taken for this class by --strategy
+    #[arg(long, value_name = "NAME", requires = "class")]
+    pub predicted: Option<String>,
+    /// Whose predictions --predicted means [default: B]; they are shown too
+    #[arg(long, value_name = "NAME", requires = "predicted")]
+    pub strategy: Option<String>,
+    /// Only images with this in their path, ignoring case
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    pub name: String,
+    /// At most so many images
+    #[arg(long, value_name = "N")]
+    pub most: Option<usize>,
+    /// Copy the pictures to a new folder, a sub-folder for each class
+    #[arg(long, value_name = "DIR")]
+    pub copy_to: Option<PathBuf>,
+}
+
 /// How many pictures are copied from one sign of life to the next.
 const COPIES: usize = 50;
 
-pub fn run(command: &MissesArguments, global: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
+pub fn run(command: &Arguments, global: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
     let opened = Opened::new(&command.pair.experiment, global)?;
     let pair = opened.pair(&command.pair)?;
     let class = |name: &Option<String>| -> Result<Option<usize>, WorkbenchError> {

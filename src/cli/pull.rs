@@ -1,12 +1,51 @@
 //! `pull`: checkpoints from a hub.
 
+use clap::Args;
 use serde_json::{Value, json};
 
-use super::arguments::{Format, PullArguments};
-use super::output::{Output, ProgressLine};
-use super::{CommandError, Outcome, cancel_on_signals, doctor};
-use crate::hub::{Hub, HubSettings, Plan, PlannedFile, Repository};
-use crate::workbench::{Cancel, CheckpointChoice, WorkbenchError, open_checkpoint, pull, short_size};
+use crate::cli::context::{CommandError, Format, Global, Outcome, Output, ProgressLine, cancel_on_signals};
+use crate::workbench::{
+    Cancel, CheckpointChoice, Hub, HubError, HubSettings, Plan, PlannedFile, Repository, WorkbenchError,
+    checkpoint_in_words, pull, short_size,
+};
+
+/// Download checkpoints from a Hugging Face hub, into the cache that its Python library keeps
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  cupl-tui pull openai/clip-vit-base-patch32
+  cupl-tui pull openai/clip-vit-base-patch32 --dry-run       the files and their sizes
+  cupl-tui pull laion/CLIP-ViT-B-32-laion2B-s34B-b79K@main openai/clip-vit-large-patch14
+  cupl-tui pull openai/clip-vit-base-patch32 --revision refs/pr/66
+  cupl-tui evaluate --checkpoint openai/clip-vit-base-patch32 --images pets/ --templates templates.txt
+
+Only what a checkpoint needs is downloaded: its description, tokenizer, preprocessing and weights (safetensors, or
+pytorch_model.bin where there is nothing else). Each file's checksum is verified before it gets its name. After an interruption
+the same command goes on where it was. What is in the cache already, from here or from Python, is not downloaded again.
+
+  HF_HOME, HF_HUB_CACHE   where the cache is [default: ~/.cache/huggingface/hub]
+  HF_ENDPOINT             the hub [default: https://huggingface.co]
+  HF_TOKEN                for private and gated repositories; else the file $HF_HOME/token, which `hf auth login` writes
+  HF_HUB_OFFLINE=1        ask no hub
+  HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY
+
+Exit codes: 0 done, 2 not done or no checkpoint that can be used, 130 interrupted.")]
+pub struct Arguments {
+    /// OWNER/NAME, or OWNER/NAME@REVISION
+    #[arg(value_name = "REPOSITORY", required = true)]
+    pub repositories: Vec<String>,
+    /// A branch, a tag or a commit of those without @REVISION [default: main]
+    #[arg(long, value_name = "REVISION")]
+    pub revision: Option<String>,
+    /// Say what would be downloaded, and download nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Attempts in a row that bring nothing, before it is given up
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub attempts: Option<u32>,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
 
 /// Digits of a commit that are shown.
 const SHOWN: usize = 12;
@@ -26,7 +65,7 @@ struct Done {
     checkpoint: Result<String, String>,
 }
 
-pub fn run(command: &PullArguments, output: &mut Output) -> Result<Outcome, CommandError> {
+pub fn run(command: &Arguments, _: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
     let cancel = cancel_on_signals()?;
     let repositories = repositories(command).map_err(WorkbenchError::from)?;
     let settings = HubSettings::from_environment(|name| std::env::var(name).ok());
@@ -55,7 +94,7 @@ pub fn run(command: &PullArguments, output: &mut Output) -> Result<Outcome, Comm
     }
 }
 
-fn repositories(command: &PullArguments) -> Result<Vec<Repository>, crate::hub::HubError> {
+fn repositories(command: &Arguments) -> Result<Vec<Repository>, HubError> {
     let parsed = command.repositories.iter().map(|text| {
         let repository = Repository::parse(text)?;
         match &command.revision {
@@ -75,8 +114,9 @@ fn one(hub: &Hub, repository: &Repository, dry_run: bool, cancel: &Cancel) -> Re
     let received = pull(hub, &plan, cancel, &|state| progress.show(&state));
     progress.finish();
     let received = received?;
-    let opened = open_checkpoint(&CheckpointChoice::Directory(plan.folder.clone()));
-    let checkpoint = doctor::checkpoint(opened.map(|checkpoint| checkpoint.called(&repository.to_string())));
+    let downloaded = CheckpointChoice::Directory(plan.folder.clone());
+    let checkpoint =
+        checkpoint_in_words(&downloaded, Some(&repository.to_string())).map_err(|error| error.to_string());
     Ok(Pulled { plan, done: Some(Done { received, checkpoint }) })
 }
 

@@ -1,12 +1,35 @@
 //! `report`: an experiment as an HTML page.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::arguments::{ExperimentArguments, FlagArguments, Global, PairArguments, ReportArguments};
-use super::experiment::{Opened, outcome};
-use super::output::Output;
-use super::{CommandError, Outcome};
+use clap::Args;
+
+use crate::cli::context::{
+    CommandError, ExperimentArguments, FlagArguments, Global, Opened, Outcome, Output, PairArguments, outcome,
+};
 use crate::workbench::{AtomicFile, HtmlReport, SessionOptions};
+
+/// Write everything to one HTML page
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  cupl-tui report                                   the embedded demo to report.html
+  cupl-tui report pets.toml --b cupl --out pets.html
+  cupl-tui report pets.toml --gallery 100 --out - | gzip > pets.html.gz
+
+The leaderboard, what two strategies make of each class, what they take for what, and the most telling images: those that
+B repairs, those that it breaks, and those that every strategy misses. The page holds its pictures and needs no network.
+A is the baseline and B the first other strategy unless they are named.")]
+pub struct Arguments {
+    /// What to show.
+    #[command(flatten)]
+    pub pair: PairArguments,
+    /// The file to write; `-` is standard output
+    #[arg(long, value_name = "FILE", default_value = "report.html")]
+    pub out: PathBuf,
+    /// At most so many images
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_GALLERY)]
+    pub gallery: usize,
+}
 
 /// Pictures in the gallery unless somebody says otherwise.
 pub const DEFAULT_GALLERY: usize = 24;
@@ -14,7 +37,7 @@ pub const DEFAULT_GALLERY: usize = 24;
 /// The file name that means standard output.
 const STANDARD_OUTPUT: &str = "-";
 
-pub fn run(command: &ReportArguments, global: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
+pub fn run(command: &Arguments, global: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
     let opened = Opened::new(&command.pair.experiment, global)?;
     let pair = opened.pair(&command.pair)?;
     // A place that cannot be written to is found before a long wait.
@@ -42,7 +65,7 @@ pub fn run(command: &ReportArguments, global: &Global, output: &mut Output) -> R
 }
 
 /// What makes the same page again: everything that decides it, and nothing about this machine.
-fn command_line(command: &ReportArguments) -> String {
+fn command_line(command: &Arguments) -> String {
     let PairArguments { experiment, a, b } = &command.pair;
     let ExperimentArguments { file, flags, precision } = experiment;
     let FlagArguments {
@@ -93,15 +116,19 @@ fn quoted(word: &str) -> String {
 mod tests {
     use clap::Parser;
 
-    use super::super::arguments::{Arguments, Command};
     use super::*;
 
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        arguments: Arguments,
+        #[command(flatten)]
+        _global: Global,
+    }
+
     fn made_by(words: &[&str]) -> String {
-        let words = [&["cupl-tui", "report"], words].concat();
-        match Arguments::try_parse_from(words).unwrap().command {
-            Some(Command::Report(command)) => command_line(&command),
-            other => panic!("{other:?}"),
-        }
+        let words = [&["report"], words].concat();
+        command_line(&Line::try_parse_from(words).unwrap().arguments)
     }
 
     #[test]

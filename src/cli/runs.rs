@@ -1,34 +1,100 @@
 //! `runs`: earlier evaluations, as the store keeps them, and whether they come out the same again.
 
+use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::arguments::{Format, Global, ReplayArguments, RunsCommand};
-use super::compare::{Compared, clearest_first};
-use super::output::{Output, ProgressLine, warn};
-use super::{CommandError, Outcome, cancel_on_signals, open_store, table};
+use crate::cli::context::{
+    CommandError, Compared, Format, Global, Outcome, Output, ProgressLine, cancel_on_signals, clearest_first,
+    open_store, table, warn,
+};
 use crate::store::Store;
 use crate::workbench::{Precision, ReceiptPart, Replay, ReplayFrom, Run, RunComparison, verdict_between};
 
-pub fn run(command: RunsCommand, global: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
+/// Earlier evaluations
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// What is to be done.
+    #[command(subcommand)]
+    pub command: RunsCommand,
+}
+
+/// Its subcommands.
+#[derive(Debug, Subcommand)]
+pub enum RunsCommand {
+    /// One line a run, the newest first
+    List {
+        /// How to print them
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+    },
+    /// One run with its classes, and what it was made of
+    Show {
+        /// Its id, or the start of it
+        id: String,
+        /// How to print it
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+    },
+    /// Whether one run is better than another on the same images
+    #[command(after_help = "Examples:
+  cupl-tui runs compare 3fa9 81c2
+  cupl-tui runs compare 3fa9 81c2 --format json
+
+The runs may be of different experiments, checkpoints and days, as long as they are about the same images with the same
+classes in the same order. The statistics are those of `cupl-tui compare`; what differs between the receipts is named.")]
+    Compare {
+        /// The id of the run that B is compared with, or the start of it
+        a: String,
+        /// The id of the run that is compared with A, or the start of it
+        b: String,
+        /// How to print it
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+    },
+    Replay(ReplayArguments),
+}
+
+/// Make a run again from what it was made of, and say whether the same comes out
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  cupl-tui runs list                        the ids
+  cupl-tui runs replay 3fa9                 everything again: files, prompts, embeddings, predictions
+  cupl-tui runs replay 3fa9 --kept          with the embeddings that the store has
+  cupl-tui runs replay 3fa9 --format json
+
+A run's receipt has hashes of weights, preprocessing, images, labels, class order, prompts and predictions, and the
+aggregation, precision and version. What differs is named. Exit code 1 says that something does.")]
+pub struct ReplayArguments {
+    /// The run's id, or the start of it
+    pub id: String,
+    /// Take the embeddings that the store has instead of computing all of them again
+    #[arg(long)]
+    pub kept: bool,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+pub fn run(arguments: &Arguments, global: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
     let store = open_store(global)?;
-    match command {
+    match &arguments.command {
         RunsCommand::List { format } => {
             let (runs, problems) = Run::all(&store)?;
             problems.iter().for_each(|problem| warn(problem));
-            list(&runs, format, output)?;
+            list(&runs, *format, output)?;
         }
         RunsCommand::Show { id, format } => {
-            let run = Run::find(&store, &id)?;
+            let run = Run::find(&store, id)?;
             warn_of(&[&run]);
-            show(&run, format, output)?;
+            show(&run, *format, output)?;
         }
         RunsCommand::Compare { a, b, format } => {
-            let (a, b) = (Run::find(&store, &a)?, Run::find(&store, &b)?);
+            let (a, b) = (Run::find(&store, a)?, Run::find(&store, b)?);
             let runs = RunComparison::new(a, b, &store)?;
             warn_of(&[&runs.a, &runs.b]);
-            compare(runs, format, output)?;
+            compare(runs, *format, output)?;
         }
-        RunsCommand::Replay(command) => return replay(&store, &command, output),
+        RunsCommand::Replay(command) => return replay(&store, command, output),
     }
     Ok(Outcome::Done)
 }

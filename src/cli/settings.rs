@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::arguments::{ColorFlag, Global, PicturesFlag, ThemeFlag};
+use crate::cli::context::{Global, ThemeFlag};
 use crate::tui::Options;
 use crate::tui::graphics::PictureChoice;
 use crate::tui::keymap::Keymap;
@@ -24,10 +24,10 @@ pub struct Settings {
 #[serde(default, deny_unknown_fields)]
 struct SettingsFile {
     theme: Option<ThemeFlag>,
-    color: Option<ColorFlag>,
+    color: Option<ColorChoice>,
     ascii: bool,
     mouse: bool,
-    pictures: Option<PicturesFlag>,
+    pictures: Option<PictureChoice>,
     keys: BTreeMap<String, Keys>,
 }
 
@@ -70,12 +70,12 @@ impl Settings {
     pub fn options(self, global: &Global, utf8: bool, variable: impl Fn(&str) -> Option<String>) -> Options {
         let theme = global.theme.or(self.file.theme);
         let color = match (global.color, self.file.color) {
-            (ColorFlag::Auto, Some(color)) => color,
+            (ColorChoice::Auto, Some(color)) => color,
             (flag, _) => flag,
         };
         let depth = match theme {
             Some(ThemeFlag::Mono) => ColorDepth::Mono,
-            _ => ColorDepth::detect(ColorChoice::from(color), variable),
+            _ => ColorDepth::detect(color, variable),
         };
         let palette = if theme == Some(ThemeFlag::Light) { Palette::Light } else { Palette::Dark };
         let glyphs = if global.ascii || self.file.ascii || !utf8 { ASCII } else { UNICODE };
@@ -89,8 +89,7 @@ impl Settings {
         let (keymap, refused) = Keymap::with(&wishes.collect());
         let mut notices = self.notices;
         notices.extend(refused.into_iter().map(|refusal| format!("config.toml, {refusal}")));
-        let pictures =
-            global.pictures.or(self.file.pictures).map_or(PictureChoice::Auto, PictureChoice::from);
+        let pictures = global.pictures.or(self.file.pictures).unwrap_or(PictureChoice::Auto);
         let theme = Theme { depth, palette, glyphs };
         Options { theme, pictures, keymap, mouse: self.file.mouse, notices }
     }
@@ -117,7 +116,7 @@ mod tests {
         let global = Global {
             store: None,
             threads: None,
-            color: ColorFlag::Auto,
+            color: ColorChoice::Auto,
             ascii: false,
             theme,
             pictures: None,

@@ -14,7 +14,8 @@ use rustix::termios::{QueueSelector, tcflush, tcgetwinsize};
 use answers::{Answers, LateAnswers, parse};
 
 /// What the user wants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum PictureChoice {
     /// The best that the terminal says it can do.
     Auto,

@@ -26,7 +26,7 @@ impl Keymap {
         let mut keymap = Self::default();
         let mut refused = Vec::new();
         for (name, keys) in wishes {
-            let Some(row) = BINDINGS.iter().position(|binding| binding.name == name) else {
+            let Some(row) = BINDINGS.iter().position(|binding| binding.action.name() == *name) else {
                 refused
                     .push(format!("keys: there is no action {name:?}; the README's key table has them all"));
                 continue;
@@ -47,7 +47,7 @@ impl Keymap {
     }
 
     /// A key of this row that means something else where the row works, and what.
-    fn conflict(&self, row: usize) -> Option<(&str, &'static str)> {
+    fn conflict(&self, row: usize) -> Option<(&str, String)> {
         let shares_a_place = |other: usize| {
             let (one, two) = (&BINDINGS[row], &BINDINGS[other]);
             one.contexts.is_empty()
@@ -57,7 +57,7 @@ impl Keymap {
         let others = || (0..BINDINGS.len()).filter(|&other| other != row && shares_a_place(other));
         self.keys[row].iter().find_map(|key| {
             let taken = others().find(|&other| self.keys[other].contains(key))?;
-            Some((key.as_str(), BINDINGS[taken].name))
+            Some((key.as_str(), BINDINGS[taken].action.name()))
         })
     }
 

@@ -1,5 +1,6 @@
 //! The workbench without a terminal: names of keys in, frames out. Pictures of the screens and measurements come from it;
-//! what threads do beside the screen is waited for.
+//! what threads do beside the screen is waited for. The program itself is built without it.
+#![cfg(any(test, feature = "offscreen"))]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

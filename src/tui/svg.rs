@@ -2,6 +2,7 @@
 //!
 //! Letters are text; blocks and rules are shapes, since fonts do not join them. Colours that are the terminal's own are
 //! those of a plain dark or light one.
+#![cfg(any(test, feature = "offscreen"))]
 
 use std::fmt::Write;
 

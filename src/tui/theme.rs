@@ -19,7 +19,8 @@ pub enum ColorDepth {
 }
 
 /// What the user asked for with `--color`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum ColorChoice {
     /// As the environment says.
     #[default]

@@ -16,13 +16,14 @@ mod session;
 mod tables;
 
 pub use crate::clip::Precision;
-pub use crate::dataset::{PictureSource, SkippedImage};
+pub use crate::dataset::{ClassNameMap, PictureSource, SkippedImage};
 pub use crate::evaluation::{
     Calibration, CalibrationOptions, ChangedPrediction, ClassAccuracy, Comparison, Competitor, ConfusedPair,
     ConfusionChange, ControlGain, CurveOptions, CurvePoint, Evaluation, Fitted, LearningCurve,
     PromptSimilarity, Reliability, ReliabilityBin, RemovedPrompt, Standing, confusion_change_block,
     confusion_changes, taken_by_either,
 };
+pub use crate::hub::{Hub, HubError, HubSettings, Plan, PlannedFile, Repository};
 pub use crate::prompts::lint::{Fix, Rule};
 pub use crate::prompts::{Aggregation, ControlKind};
 pub use crate::store::{OpenedStore, StorePlace};
@@ -35,6 +36,7 @@ pub use analysis::learning_curve::strategy_curve;
 pub use analysis::pruning::{Pruning, PruningOptions};
 pub use bench::benchmark::{Benchmark, BenchmarkRequest, ImageRates, RescoringTimes, TextRates, benchmark};
 pub use bench::checkpoint_list::{ListedCheckpoint, ModelFigures, list_checkpoints};
+pub use bench::machine::{checkpoint_in_words, processor};
 pub use doctors::cleaning::{CleanedSet, CleanedStrategy, Cleaning, save_cleaned};
 pub use doctors::dataset_inspection::{
     DatasetInspection, EqualPictures, InspectedClass, NumberRange, inspect_dataset,

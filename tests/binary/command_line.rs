@@ -542,7 +542,8 @@ fn an_interruption_loses_nothing_that_was_finished() {
 #[test]
 fn a_full_disk_does_not_stop_a_run() {
     let bench = Bench::new();
-    let expected = bench.evaluate_own_data(0, &["--store", ":memory:"]);
+    let mut expected = bench.evaluate_own_data(0, &["--store", ":memory:"]);
+    expected.as_object_mut().unwrap().remove("notes");
     for blocks in [48, 64, 96] {
         // No file may grow beyond so many blocks, and the signal for it is ignored, so that writing fails as on a full disk.
         let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"");

@@ -22,7 +22,7 @@ pub(in crate::clip) struct Model {
     pub weights: Weights,
 }
 
-/// ConfusionSource form a checkpoint has.
+/// Whose form a checkpoint has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::clip) enum Form {
     /// `config.json`, `model.safetensors` and others, as transformers writes them.

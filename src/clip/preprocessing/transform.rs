@@ -336,7 +336,7 @@ impl PreprocessorFile {
         }
     }
 
-    /// ConfusionSource processor this is. Others have other defaults, and read `size` in another way.
+    /// Whose processor this is. Others have other defaults, and read `size` in another way.
     fn processor(&self, family: Family) -> Result<Family, Problem> {
         let (key, kind) = match (&self.image_processor_type, &self.feature_extractor_type) {
             (Some(kind), _) => ("image_processor_type", kind),

@@ -3,7 +3,7 @@
 //!
 //! A tensor may lie there as a part of a larger one, or transposed.
 
-/// ConfusionSource names a weight file has.
+/// Whose names a weight file has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::clip) enum Naming {
     /// `CLIPModel`'s or `SiglipModel`'s of transformers.

@@ -27,6 +27,7 @@ use super::state::places::{has_tabs, tab_places};
 use super::state::{Overlay, Screen, State};
 use super::text;
 use super::theme::{Glyphs, Theme};
+use crate::message;
 use crate::workbench::ClassRow;
 
 /// Draws one frame.
@@ -214,7 +215,7 @@ fn hints(state: &State, theme: &Theme, width: usize) -> Line<'static> {
 
 /// A fraction as a percentage with one decimal, right-aligned in five cells.
 fn percent(value: Option<f64>) -> String {
-    value.map_or_else(|| "    -".to_owned(), |value| format!("{:5.1}", 100.0 * value))
+    value.map_or_else(|| "    -".to_owned(), |value| format!("{:>5}", message::percent(value)))
 }
 
 /// A difference in points with its sign: `▲ +1.6`, `▼ −0.4`, `=  0.0`, in eight cells.

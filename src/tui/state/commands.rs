@@ -27,7 +27,8 @@ impl CommandsView {
     pub fn rows(&self, keymap: &Keymap) -> Vec<(usize, &'static Binding)> {
         let wanted = self.search.text().to_lowercase();
         let matches = |(row, binding): &(usize, &Binding)| {
-            let words = format!("{} {}", binding.name.replace('-', " "), binding.description).to_lowercase();
+            let words =
+                format!("{} {}", binding.action.name().replace('-', " "), binding.description).to_lowercase();
             wanted.split_whitespace().all(|word| words.contains(word))
                 || keymap.keys(*row).iter().any(|key| *key == self.search.text())
         };

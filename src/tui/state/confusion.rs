@@ -7,7 +7,7 @@ use crate::workbench::{ConfusionCell, Session, confusion_change_block, confusion
 /// Pairs in the list at most.
 const MOST: usize = 1000;
 
-/// ConfusionSource confusions are shown.
+/// Whose confusions are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ConfusionSource {
     /// The baseline's.
@@ -76,7 +76,7 @@ impl Block {
 /// The confusions.
 #[derive(Debug, Default)]
 pub struct ConfusionView {
-    /// ConfusionSource.
+    /// Whose.
     pub whose: ConfusionSource,
     /// Part of the names of the pairs shown.
     pub filter: String,
@@ -89,7 +89,7 @@ pub struct ConfusionView {
 }
 
 impl ConfusionView {
-    /// ConfusionSource confusions these are: without a pair always A's.
+    /// Whose confusions these are: without a pair always A's.
     pub fn whose(&self, strategies: &Strategies) -> ConfusionSource {
         if strategies.is_pair() { self.whose } else { ConfusionSource::A }
     }

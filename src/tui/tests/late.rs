@@ -17,7 +17,11 @@ fn bearings(state: &State) -> String {
     let over = state.overlay.as_ref().map(|overlay| match overlay {
         Overlay::Commands(view) => {
             let rows = view.rows(&state.keymap);
-            format!("commands {:?} at {:?}", view.search, rows.get(view.selected).map(|(_, row)| row.name))
+            format!(
+                "commands {:?} at {:?}",
+                view.search,
+                rows.get(view.selected).map(|(_, row)| row.action.name())
+            )
         }
         Overlay::Form(form) => {
             format!(

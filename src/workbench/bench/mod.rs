@@ -2,3 +2,4 @@
 
 pub(super) mod benchmark;
 pub(super) mod checkpoint_list;
+pub(super) mod machine;

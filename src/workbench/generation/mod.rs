@@ -18,6 +18,8 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
+pub use crate::language_model::openai::RequestForm;
+pub use crate::language_model::{Backend, LanguageModel};
 pub use crate::workbench::experiment::generation_settings::{GenerationSettings, LlmPromptsChoice};
 pub use class_line::{GeneratedClass, GeneratedSentence};
 pub use job::{GenerationJob, GenerationJobNotice, GenerationRequest, token_counter};

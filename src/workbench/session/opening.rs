@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::clip::{Checkpoint, CheckpointSource};
 use crate::dataset::{ClassNameMap, Dataset, DatasetOptions};
-use crate::message::{joined, listed};
+use crate::message::{instead_of, joined, listed};
 use crate::prompts::lint::names_class;
 use crate::prompts::{
     Aggregation, Classes, DescriptorTemplate, PLAIN, PromptError, PromptSet, PromptSetContent, Strategy,
@@ -204,25 +204,12 @@ impl Workbench {
         place.ok_or_else(|| {
             let folders: Vec<&str> = named.iter().map(|&class| classes[class].folder.as_str()).collect();
             let hint = match named.is_empty() {
-                true => like(name, &self.dataset.class_names()),
+                true => instead_of(name, self.dataset.class_names().iter().map(String::as_str), 1, NAMED),
                 false => format!("name one of those by its folder: {}", listed(&folders, NAMED)),
             };
             let count = if named.is_empty() { "no class" } else { "several classes" };
             WorkbenchError::UnknownClass { name: name.to_owned(), count, hint }
         })
-    }
-}
-
-/// The name that is most like a wanted one, if one is, or the names there are.
-fn like(wanted: &str, names: &[String]) -> String {
-    /// From here on two names are alike; from 0 to 1.
-    const ALIKE: f64 = 0.6;
-    let wanted = wanted.to_lowercase();
-    let likeness = |name: &str| strsim::normalized_damerau_levenshtein(&wanted, &name.to_lowercase());
-    let best = names.iter().map(|name| (likeness(name), name)).max_by(|x, y| x.0.total_cmp(&y.0));
-    match best {
-        Some((likeness, name)) if likeness >= ALIKE => format!("did you mean {name:?}?"),
-        _ => format!("it has {}", listed(names, NAMED)),
     }
 }
 

@@ -5,16 +5,13 @@ use std::path::{Path, PathBuf};
 use super::evaluation::Session;
 use super::opening::Workbench;
 use crate::dataset::{DatasetImage, PictureSource};
-use crate::message::listed;
+use crate::message::instead_of;
 use crate::workbench::embedding::file_contents::NamedPicture;
 use crate::workbench::error::WorkbenchError;
 use crate::workbench::jobs::progress::{Cancel, Progress};
 
 /// How many images a hint names.
 const NAMED: usize = 3;
-
-/// From here on two names are alike; from 0 to 1.
-const ALIKE: f64 = 0.6;
 
 /// An image that somebody asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +35,8 @@ impl Workbench {
             return Ok(WantedImage::OfDataset(name.into_owned()));
         }
         if !path.is_file() {
-            let hint = hint(&name, self.dataset.images.iter().map(|image| image.name.as_str()));
+            let names = self.dataset.images.iter().map(|image| image.name.as_str());
+            let hint = instead_of(&name, names, NAMED, NAMED);
             return Err(WorkbenchError::UnknownImage { name: name.into_owned(), hint });
         }
         Ok(match image_at(&self.dataset.images, path) {
@@ -86,7 +84,7 @@ impl Session {
             }
             None => WorkbenchError::UnknownImage {
                 name: name.to_owned(),
-                hint: hint(name, self.images.iter().map(|image| image.name.as_str())),
+                hint: instead_of(name, self.images.iter().map(|image| image.name.as_str()), NAMED, NAMED),
             },
         })
     }
@@ -105,25 +103,4 @@ fn image_at<'a>(images: &'a [DatasetImage], path: &Path) -> Option<&'a DatasetIm
         }
         PictureSource::Member { .. } | PictureSource::Pixels(_) => false,
     })
-}
-
-/// The names that are most like a wanted one, or the first there are.
-fn hint<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> String {
-    let wanted = wanted.to_lowercase();
-    let likeness = |name: &str| {
-        let name = name.to_lowercase();
-        match name.contains(&wanted) {
-            true => 1.0,
-            false => strsim::normalized_damerau_levenshtein(&wanted, &name),
-        }
-    };
-    let names: Vec<&str> = names.collect();
-    let mut alike: Vec<(f64, &str)> = names.iter().map(|name| (likeness(name), *name)).collect();
-    alike.retain(|(likeness, _)| *likeness >= ALIKE);
-    alike.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let alike: Vec<&str> = alike.into_iter().take(NAMED).map(|(_, name)| name).collect();
-    match alike.is_empty() {
-        true => format!("it has {}", listed(&names, NAMED)),
-        false => format!("did you mean {}?", listed(&alike, NAMED)),
-    }
 }

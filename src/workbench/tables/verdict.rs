@@ -2,7 +2,7 @@
 
 use super::class_table::ClassRow;
 use crate::evaluation::{Comparison, SIGNIFICANCE, Standing};
-use crate::message::count;
+use crate::message::{count, percent};
 use crate::workbench::session::controls::ControlResult;
 use crate::workbench::session::evaluation::Session;
 
@@ -60,7 +60,7 @@ pub fn p_value(p: f64) -> String {
 pub fn control_verdict(strategy: &str, control: &ControlResult, minus: &str) -> String {
     let words = control.kind.words();
     let (gain, (low, high)) = (control.gain.difference, control.gain.interval);
-    let size = |value: f64| format!("{:.1}", 100.0 * value.abs());
+    let size = |value: f64| percent(value.abs());
     let signed = |value: f64| match size(value) {
         zero if zero == "0.0" => zero,
         size => format!("{}{size}", if value < 0.0 { minus } else { "+" }),

@@ -1,14 +1,9 @@
 //! How the page writes shares, differences and counts.
 
-pub use crate::message::count;
+pub use crate::message::{count, percent};
 use crate::workbench::tables::class_table::ClassRow;
 
-/// A fraction as a percentage with one decimal, without its sign.
-pub fn percent(fraction: f64) -> String {
-    format!("{:.1}", 100.0 * fraction)
-}
-
-/// The same where there may be none.
+/// A percentage where there may be none.
 pub fn percent_or_dash(fraction: Option<f64>) -> String {
     fraction.map_or_else(|| "–".to_owned(), percent)
 }

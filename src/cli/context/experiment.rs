@@ -2,10 +2,11 @@
 
 use std::io;
 
-use super::arguments::{ExperimentArguments, Global, PairArguments};
 use super::output::{Output, ProgressLine, warn_about};
 use super::table::{percent, points};
-use super::{CommandError, Outcome, cancel_on_signals, open_store};
+use super::{
+    CommandError, ExperimentArguments, Global, Outcome, PairArguments, cancel_on_signals, open_store,
+};
 use crate::workbench::{
     Cancel, Comparison, Experiment, Session, SessionEmbeddings, SessionOptions, Workbench, WorkbenchError,
     demo,

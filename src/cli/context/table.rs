@@ -2,6 +2,8 @@
 
 use unicode_width::UnicodeWidthStr;
 
+use crate::message;
+
 /// The rows as lines, the first column left-aligned, the others right-aligned.
 pub fn lines(rows: &[Vec<String>]) -> Vec<String> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
@@ -29,9 +31,9 @@ pub fn lines(rows: &[Vec<String>]) -> Vec<String> {
         .collect()
 }
 
-/// A fraction as a percentage with one decimal.
+/// A fraction as a percentage with one decimal, or a dash.
 pub fn percent(value: Option<f64>) -> String {
-    value.map_or_else(|| "-".to_owned(), |value| format!("{:.1}", 100.0 * value))
+    value.map_or_else(|| "-".to_owned(), message::percent)
 }
 
 /// A difference in points with its sign.

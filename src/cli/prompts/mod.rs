@@ -1,13 +1,17 @@
 //! `prompts`: the prompt sets that the store keeps.
 
+mod lint;
+mod prune;
+mod show;
+
+use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
-use super::arguments::{Format, Global, PromptsCommand, SetForm, ShowPromptsArguments};
-use super::output::Output;
-use super::{CommandError, Outcome, experiment_prompts, lint, open_store, prune, table};
-use crate::prompts::{PromptSet, PromptSetContent};
+use crate::cli::context::{CommandError, Format, Global, Outcome, Output, open_store, table};
+use crate::prompts::{DescriptorTemplate, PromptSet, PromptSetContent};
 use crate::store::Store;
 use crate::workbench::generation::{GeneratedSentence, kept_sentences, token_counter};
 use crate::workbench::{
@@ -15,27 +19,86 @@ use crate::workbench::{
     unknown_prompt_set,
 };
 
-pub fn run(command: PromptsCommand, global: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
-    if let PromptsCommand::Show(show) = &command
-        && show.set().is_none()
-    {
-        return experiment_prompts::run(show, global, output);
-    }
-    if let PromptsCommand::Prune(command) = &command {
-        return prune::run(command, global, output);
-    }
-    if let PromptsCommand::Lint(command) = &command {
-        return lint::run(command, global, output);
+/// Keep prompt sets in the store: import, list, show, export, remove
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// What is to be done.
+    #[command(subcommand)]
+    pub command: PromptsCommand,
+}
+
+/// Its subcommands.
+#[derive(Debug, Subcommand)]
+pub enum PromptsCommand {
+    /// Read a file of templates or CuPL prompts into the store
+    Import {
+        /// Text or a JSON list: templates; a JSON object: prompts per class; `file.json#key` picks one list of several
+        file: PathBuf,
+        /// The set's name [default: the file's]
+        #[arg(long)]
+        name: Option<String>,
+        /// The file has descriptors as DCLIP has them: class names are put before them
+        #[arg(long)]
+        descriptors: bool,
+        /// How they are joined: {} is the class name, {clause} "which has four legs", {descriptor} "four legs" [default:
+        /// "{}, {clause}"]
+        #[arg(long, value_name = "TEXT", value_parser = DescriptorTemplate::parse, requires = "descriptors")]
+        descriptor_template: Option<DescriptorTemplate>,
+    },
+    /// The prompt sets in the store
+    List {
+        /// How to print them
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+    },
+    Show(show::Arguments),
+    Prune(prune::Arguments),
+    Lint(lint::Arguments),
+    /// Write a set to a file that `import` and other tools read
+    Export {
+        /// Its name, or NAME@VERSION
+        set: String,
+        /// The file to write
+        #[arg(long)]
+        out: PathBuf,
+        /// The prompts alone, or each generated sentence, of use or not, with where it comes from
+        #[arg(long, value_enum, default_value_t = SetForm::Cupl)]
+        form: SetForm,
+    },
+    /// Remove a set: one version of it, or all
+    Remove {
+        /// Its name, or NAME@VERSION
+        set: String,
+    },
+}
+
+/// The values of `prompts export --form`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SetForm {
+    /// JSON as the published CuPL files have it.
+    Cupl,
+    /// One JSON object a line, with LLM prompt, model and settings.
+    Jsonl,
+}
+
+pub fn run(arguments: &Arguments, global: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
+    match &arguments.command {
+        PromptsCommand::Show(command) if command.set().is_none() => {
+            return show::run(command, global, output);
+        }
+        PromptsCommand::Prune(command) => return prune::run(command, global, output),
+        PromptsCommand::Lint(command) => return lint::run(command, global, output),
+        _ => {}
     }
     let store = open_store(global)?;
-    match command {
+    match &arguments.command {
         PromptsCommand::Import { file, name, descriptors, descriptor_template } => {
             let mut set = match descriptors {
-                true => PromptSet::read_descriptors(&file, &descriptor_template.unwrap_or_default())?,
-                false => PromptSet::read(&file)?,
+                true => PromptSet::read_descriptors(file, &descriptor_template.clone().unwrap_or_default())?,
+                false => PromptSet::read(file)?,
             };
             if let Some(name) = name {
-                set.name = name;
+                set.name.clone_from(name);
             }
             if set.name.contains('@') {
                 return Err(CommandError::Usage(format!(
@@ -50,8 +113,8 @@ pub fn run(command: PromptsCommand, global: &Global, output: &mut Output) -> Res
                 output.line(&format!("note: {note}"))?;
             }
         }
-        PromptsCommand::List { format } => list(&store, format, output)?,
-        PromptsCommand::Show(command) => show(&store, &command, output)?,
+        PromptsCommand::List { format } => list(&store, *format, output)?,
+        PromptsCommand::Show(command) => show(&store, command, output)?,
         // Done above, without the store that is open here.
         PromptsCommand::Lint(_) | PromptsCommand::Prune(_) => {}
         PromptsCommand::Export { set, out, form: SetForm::Jsonl } => {
@@ -178,7 +241,7 @@ fn list(store: &Store, format: Format, output: &mut Output) -> Result<(), Comman
     Ok(())
 }
 
-fn show(store: &Store, command: &ShowPromptsArguments, output: &mut Output) -> Result<(), CommandError> {
+fn show(store: &Store, command: &show::Arguments, output: &mut Output) -> Result<(), CommandError> {
     let reference = command.set().unwrap_or_default();
     if command.strategy.is_some() {
         return Err(CommandError::Usage(format!(

@@ -1,14 +1,33 @@
 //! `doctor labels`: what may be wrong with the labels and class names of a dataset.
 
+use clap::Args;
 use serde::Serialize;
 
-use super::arguments::{Format, Global, LabelsArguments};
-use super::experiment::{Opened, introduce, outcome};
-use super::output::{Output, ProgressLine, Sequence};
-use super::{CommandError, Outcome};
+use crate::cli::context::{
+    CommandError, ExperimentArguments, Format, Global, Opened, Outcome, Output, ProgressLine, Sequence,
+    introduce, outcome,
+};
 use crate::workbench::{Finding, FindingKind, Session, SessionOptions, label_findings};
 
-pub fn run(command: &LabelsArguments, global: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
+/// What may be wrong with the labels and class names of a dataset
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  cupl-tui doctor labels                            the embedded demo
+  cupl-tui doctor labels pets.toml --format csv > look-at.csv
+
+Permuted, repeated and unused class names, classes without images or whose prompts do not name them, the same picture in two
+classes, and images that every strategy takes for the same other class, the clearest first. CSV has a line for each image of
+a finding. Findings are no error: the exit code is that of `evaluate`.")]
+pub struct Arguments {
+    /// What to look at.
+    #[command(flatten)]
+    pub experiment: ExperimentArguments,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+pub fn run(command: &Arguments, global: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
     let opened = Opened::new(&command.experiment, global)?;
     let session = opened.evaluate(SessionOptions::default())?;
     let embeddings = opened.embed()?;

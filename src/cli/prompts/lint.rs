@@ -1,12 +1,12 @@
 //! `prompts lint`: what is wrong with prompts, and what cleaning them does.
 
+use clap::Args;
 use serde::Serialize;
 
-use super::arguments::{Format, Global, LintArguments};
-use super::experiment::{Opened, outcome};
-use super::output::{Output, ProgressLine};
-use super::table::{percent, points};
-use super::{CommandError, Outcome, open_store};
+use crate::cli::context::{
+    CommandError, ExperimentArguments, Format, Global, Opened, Outcome, Output, ProgressLine, named,
+    open_store, outcome, percent, points,
+};
 use crate::prompts::PromptSet;
 use crate::store::Store;
 use crate::workbench::{
@@ -15,10 +15,42 @@ use crate::workbench::{
     prompt_findings, save_cleaned, split_reference, stored_prompt_set, text_findings,
 };
 
+/// What is wrong with prompts, and what can be put right
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  cupl-tui prompts lint                             the demo's prompts
+  cupl-tui prompts lint pets.toml --strategy cupl --rule fragment --rule exact-duplicate
+  cupl-tui prompts lint --cupl pets.json            the text alone, without images and checkpoint
+  cupl-tui prompts lint pets.toml --fix             keep a cleaned version, and say what it did to accuracy
+
+Prompts are counted from 1 within their class. --fix trims and joins blanks, takes markup and quotation marks around prompts away, puts articles right, and
+leaves exact duplicates and cut fragments out; a class keeps one prompt at least. The cleaned set is kept in the store under
+its name, as a new version; the experiment goes on using the one that it names.",
+    mut_arg("file", |file| file.value_name("SET|EXPERIMENT").help(
+        "A set's name or NAME@VERSION, or an experiment file (TOML) [default: the embedded demo]"
+    )))]
+pub struct Arguments {
+    /// An experiment; or, in the place of its file, the name of a set.
+    #[command(flatten)]
+    pub experiment: ExperimentArguments,
+    /// Only the prompts of this strategy of the experiment
+    #[arg(long, value_name = "NAME")]
+    pub strategy: Option<String>,
+    /// Only this rule; may be given several times
+    #[arg(long = "rule", value_name = "RULE", value_parser = named(&FindingKind::OF_PROMPTS, FindingKind::name))]
+    pub rules: Vec<FindingKind>,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+    /// Keep a cleaned version of each prompt set, and evaluate it
+    #[arg(long)]
+    pub fix: bool,
+}
+
 /// Findings of a table before it is cut: all are in the other formats.
 const SHOWN: usize = 12;
 
-pub fn run(command: &LintArguments, global: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
+pub fn run(command: &Arguments, global: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
     let sets = sets_alone(command, global)?;
     if sets.is_empty() {
         return lint_experiment(command, global, output);
@@ -47,7 +79,7 @@ pub fn run(command: &LintArguments, global: &Global, output: &mut Output) -> Res
 }
 
 /// The prompt sets to look at by their text alone; none where an experiment is meant.
-fn sets_alone(command: &LintArguments, global: &Global) -> Result<Vec<PromptSet>, CommandError> {
+fn sets_alone(command: &Arguments, global: &Global) -> Result<Vec<PromptSet>, CommandError> {
     if let Some(reference) = command.experiment.set() {
         let (name, version) = split_reference(reference);
         return Ok(vec![stored_prompt_set(name, version, &open_store(global)?)?.0]);
@@ -68,7 +100,7 @@ fn sets_alone(command: &LintArguments, global: &Global) -> Result<Vec<PromptSet>
 }
 
 fn lint_experiment(
-    command: &LintArguments,
+    command: &Arguments,
     global: &Global,
     output: &mut Output,
 ) -> Result<Outcome, CommandError> {
@@ -90,13 +122,13 @@ fn lint_experiment(
     Ok(outcome(&session))
 }
 
-fn wanted(command: &LintArguments, mut findings: Vec<Finding>) -> Vec<Finding> {
+fn wanted(command: &Arguments, mut findings: Vec<Finding>) -> Vec<Finding> {
     findings.retain(|finding| command.rules.is_empty() || command.rules.contains(&finding.kind));
     findings
 }
 
 /// The rules of texts that were asked for.
-fn rules(command: &LintArguments) -> Vec<Rule> {
+fn rules(command: &Arguments) -> Vec<Rule> {
     let is_wanted =
         |rule: &Rule| command.rules.is_empty() || command.rules.contains(&FindingKind::Text(*rule));
     Rule::ALL.into_iter().filter(is_wanted).collect()
@@ -236,7 +268,7 @@ fn effective(session: &Session, numbers: &EffectiveNumbers) -> Vec<EffectivePart
     numbers.iter().enumerate().flat_map(of_strategy).collect()
 }
 
-fn print(command: &LintArguments, report: &LintReport, output: &mut Output) -> Result<(), CommandError> {
+fn print(command: &Arguments, report: &LintReport, output: &mut Output) -> Result<(), CommandError> {
     match command.format {
         Format::Table => table(report, output)?,
         Format::Json => output.json(report)?,

@@ -1,18 +1,50 @@
 //! `prompts prune`: a strategy without the prompts that do harm, chosen on one part of the images and measured on the
 //! other.
 
+use clap::Args;
 use serde::Serialize;
 
-use super::arguments::{Format, Global, PruneArguments};
-use super::experiment::{Opened, introduce, outcome};
-use super::output::{Output, ProgressLine};
-use super::table::{percent, points};
-use super::{CommandError, Outcome};
+use crate::cli::context::{
+    CommandError, ExperimentArguments, Format, Global, Opened, Outcome, Output, ProgressLine, introduce,
+    outcome, percent, points, share,
+};
 use crate::workbench::{
-    Pruning, PruningOptions, Session, SessionOptions, check_prompt_set_name, p_words, proven_words,
+    CalibrationOptions, Pruning, PruningOptions, Session, SessionOptions, check_prompt_set_name, p_words,
+    proven_words,
 };
 
-pub fn run(command: &PruneArguments, global: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
+/// Take out the prompts of a strategy that do harm: chosen on a part of the images, measured on the others
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  cupl-tui prompts prune --strategy cupl                 the embedded demo
+  cupl-tui prompts prune pets.toml --strategy cupl --save cupl-pruned
+  cupl-tui prompts prune pets.toml --strategy cupl --dev-share 0.3 --seed 7 --format json
+
+Labels decide which prompts go, so the accuracy on the development images is too good to be true; what counts is the
+accuracy on the rest. The store counts how often the same rest was looked at: who chooses by what is seen there fits the
+prompts to it.")]
+pub struct Arguments {
+    /// What to prune on.
+    #[command(flatten)]
+    pub experiment: ExperimentArguments,
+    /// The strategy whose prompts are pruned
+    #[arg(long, value_name = "NAME")]
+    pub strategy: String,
+    /// The share of each class's images that prompts are chosen on
+    #[arg(long, value_name = "SHARE", default_value_t = CalibrationOptions::default().development_share, value_parser = share)]
+    pub dev_share: f64,
+    /// Which images these are
+    #[arg(long, value_name = "N", default_value_t = CalibrationOptions::default().seed)]
+    pub seed: u64,
+    /// Save the prompts that are left in the store under this name
+    #[arg(long, value_name = "NAME")]
+    pub save: Option<String>,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+pub fn run(command: &Arguments, global: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
     if let Some(name) = &command.save {
         check_prompt_set_name(name).map_err(|error| CommandError::Usage(error.to_string()))?;
     }

@@ -1,19 +1,49 @@
 //! `prompts show` of an experiment: the prompts of its strategies with what they are near to.
 
+use clap::Args;
 use serde::Serialize;
 
-use super::arguments::{Format, Global, ShowPromptsArguments};
-use super::experiment::{Opened, introduce, outcome};
-use super::output::{Output, Sequence};
-use super::{CommandError, Outcome};
-use crate::evaluation::PromptSimilarity;
-use crate::workbench::{PromptTable, Session, SessionOptions};
+use crate::cli::context::{
+    CommandError, ExperimentArguments, Format, Global, Opened, Outcome, Output, Sequence, introduce, outcome,
+};
+use crate::workbench::{PromptSimilarity, PromptTable, Session, SessionOptions};
 
-pub fn run(
-    command: &ShowPromptsArguments,
-    global: &Global,
-    output: &mut Output,
-) -> Result<Outcome, CommandError> {
+/// The prompts of a set in the store; or those of an experiment's strategies with what they are near to
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  cupl-tui prompts show cupl --class beagle         a set in the store
+  cupl-tui prompts show --class cat                 the demo's prompts for cats
+  cupl-tui prompts show pets.toml --class beagle --strategy cupl
+  cupl-tui prompts show pets.toml --format csv > prompts.csv
+
+A name that ends in .toml is an experiment file. For each prompt of an experiment: the mean cosine similarity with the
+images of its class, and with those of the other class that it is nearest to.",
+    mut_arg("file", |file| file.value_name("SET|EXPERIMENT").help(
+        "A set's name or NAME@VERSION, or an experiment file (TOML) [default: the embedded demo]"
+    )))]
+pub struct Arguments {
+    /// An experiment; or, in the place of its file, the name of a set.
+    #[command(flatten)]
+    pub experiment: ExperimentArguments,
+    /// Only those of this class
+    #[arg(long, value_name = "NAME")]
+    pub class: Option<String>,
+    /// Only those of this strategy of the experiment
+    #[arg(long, value_name = "NAME")]
+    pub strategy: Option<String>,
+    /// How to print them
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+impl Arguments {
+    /// The name of a set in the store, where no experiment is meant.
+    pub fn set(&self) -> Option<&str> {
+        self.experiment.set()
+    }
+}
+
+pub fn run(command: &Arguments, global: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
     let opened = Opened::with_strategies(&command.experiment, command.strategy.as_slice(), global)?;
     let class = command.class.as_deref().map(|name| opened.workbench.class(name)).transpose()?;
     let session = opened.evaluate(SessionOptions::default())?;

@@ -1,31 +1,52 @@
 //! `doctor`: what the program finds where it runs, for a question or a report.
 
-use std::io::IsTerminal;
+mod labels;
 
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::arguments::{DoctorArguments, DoctorCommand, Format, Global};
-use super::output::Output;
-use super::{CommandError, Outcome, labels, store_place};
-use crate::clip::Checkpoint;
-use crate::hub::HubSettings;
-use crate::kernels::Cpu;
+use crate::cli::context::{CommandError, Format, Global, Outcome, Output, store_place};
 use crate::tui::theme::{ColorChoice, ColorDepth};
-use crate::workbench::{CheckpointChoice, StorePlace, WorkbenchError, open_checkpoint};
+use crate::workbench::{CheckpointChoice, HubSettings, StorePlace, checkpoint_in_words, processor};
 
-pub fn run(command: &DoctorArguments, global: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
+/// What this machine, terminal, store and checkpoint are like; `doctor labels`: what may be wrong with a dataset
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Arguments {
+    /// What to look at instead of the machine.
+    #[command(subcommand)]
+    pub what: Option<DoctorCommand>,
+    /// A checkpoint to look at: a directory, or OWNER/NAME of a hub [default: the demo's]
+    #[arg(long, value_name = "DIR")]
+    pub checkpoint: Option<PathBuf>,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// What `doctor` looks at instead of the machine.
+#[derive(Debug, Subcommand)]
+pub enum DoctorCommand {
+    Labels(labels::Arguments),
+}
+
+pub fn run(command: &Arguments, global: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
     if let Some(DoctorCommand::Labels(command)) = &command.what {
         return labels::run(command, global, output);
     }
     let choice = command.checkpoint.as_deref().map_or(CheckpointChoice::Demo, CheckpointChoice::at);
-    let (store, checkpoint) = (store(&store_place(global)?), checkpoint(open_checkpoint(&choice)));
+    let (store, checkpoint) =
+        (store(&store_place(global)?), checkpoint_in_words(&choice, None).map_err(|error| error.to_string()));
     let usable = store.is_ok() && checkpoint.is_ok();
     let either = |finding: Result<String, String>| finding.unwrap_or_else(|problem| problem);
     let findings = [
         ("version", env!("CARGO_PKG_VERSION").to_owned()),
         ("terminal", terminal()),
-        ("colours", colours(global.color.into())),
-        ("cpu features", cpu_features()),
+        ("colours", colours(global.color)),
+        ("cpu features", processor()),
         ("threads", threads(global)),
         ("store", either(store)),
         ("hub", hub()),
@@ -82,29 +103,6 @@ fn colours(choice: ColorChoice) -> String {
     if because.is_empty() { depth.to_owned() } else { format!("{depth} ({})", because.join(", ")) }
 }
 
-fn cpu_features() -> String {
-    #[cfg(target_arch = "x86_64")]
-    let found = [
-        ("sse4.1", is_x86_feature_detected!("sse4.1")),
-        ("avx", is_x86_feature_detected!("avx")),
-        ("avx2", is_x86_feature_detected!("avx2")),
-        ("fma", is_x86_feature_detected!("fma")),
-        ("avx512f", is_x86_feature_detected!("avx512f")),
-        ("avx512vnni", is_x86_feature_detected!("avx512vnni")),
-    ];
-    #[cfg(target_arch = "aarch64")]
-    let found = [
-        ("neon", std::arch::is_aarch64_feature_detected!("neon")),
-        ("dotprod", std::arch::is_aarch64_feature_detected!("dotprod")),
-        ("i8mm", std::arch::is_aarch64_feature_detected!("i8mm")),
-    ];
-    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-    let found: [(&str, bool); 0] = [];
-    let names: Vec<&str> = found.iter().filter(|(_, has)| *has).map(|(name, _)| *name).collect();
-    let names = if names.is_empty() { "none".into() } else { names.join(" ") };
-    format!("{}: {names}; computes with {}", std::env::consts::ARCH, Cpu::detect().name())
-}
-
 fn threads(global: &Global) -> String {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     match global.threads {
@@ -151,25 +149,4 @@ fn hub() -> String {
     let token = if settings.token.is_some() { ", with a token" } else { "" };
     let there = if settings.cache.is_dir() { "" } else { " (not there yet)" };
     format!("{asked}{token}; cache {}{there}", settings.cache.display())
-}
-
-/// What a checkpoint is, or what is wrong with it, in words.
-pub(super) fn checkpoint(opened: Result<Checkpoint, WorkbenchError>) -> Result<String, String> {
-    match opened {
-        Ok(checkpoint) => Ok({
-            let (name, config) = (checkpoint.name(), checkpoint.config());
-            format!(
-                "{name}: {0}, {1:.1} million parameters; images {2}x{2}, {3:.2} GFLOP each; text of {4} tokens, {5} blocks of width {6}; {7} dimensions",
-                config.architecture(),
-                config.parameters() as f64 / 1e6,
-                config.vision.image_size(),
-                config.operations_per_image() as f64 / 1e9,
-                config.text.max_position_embeddings,
-                config.text.num_hidden_layers,
-                config.text.hidden_size,
-                config.dim,
-            )
-        }),
-        Err(error) => Err(error.to_string()),
-    }
 }
