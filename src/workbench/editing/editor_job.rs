@@ -5,8 +5,6 @@
 use std::io;
 use std::sync::Arc;
 
-use crossbeam_channel::{Receiver, Sender, unbounded};
-
 use super::edits::Edit;
 use super::history::SavedPrompts;
 use super::prompt_editor::{EditorError, EditorState, PromptEditor};
@@ -16,9 +14,9 @@ use crate::store::StorePlace;
 use crate::workbench::error::WorkbenchError;
 use crate::workbench::experiment::definition::Experiment;
 use crate::workbench::jobs::progress::{Cancel, Progress};
+use crate::workbench::jobs::worker::{Waiting, Worker, serve};
 use crate::workbench::session::evaluation::Session;
 use crate::workbench::session::opening::Workbench;
-use crate::workbench::session::session_job::start_job;
 
 /// What a editor is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,8 +70,7 @@ pub enum EditorNotice {
 /// before is still done.
 #[derive(Debug)]
 pub struct EditorJob {
-    requests: Sender<EditorRequest>,
-    cancel: Cancel,
+    worker: Worker<EditorRequest>,
 }
 
 impl EditorJob {
@@ -89,27 +86,20 @@ impl EditorJob {
         strategy: usize,
         notify: impl Fn(EditorNotice) + Send + 'static,
     ) -> io::Result<Self> {
-        let (sender, receiver) = unbounded();
-        let cancel = Cancel::default();
-        let its_cancel = cancel.clone();
-        start_job("job-editor", notify, EditorNotice::Failed, move |notify| {
-            let editor = open(experiment, &place, session, strategy, &its_cancel, notify)?;
-            serve(editor, &place, &receiver, notify);
-            Ok(())
+        let failed = EditorNotice::Failed;
+        let worker = Worker::start("job-editor", notify, failed, move |requests, cancel, notify| {
+            let mut editor = open(experiment, &place, session, strategy, cancel, notify)?;
+            serve(requests, Waiting::Each, notify, |request| {
+                let answer = answer(&mut editor, &place, request);
+                Ok(answer.unwrap_or_else(|error| EditorNotice::Refused(error.to_string())))
+            })
         })?;
-        Ok(Self { requests: sender, cancel })
+        Ok(Self { worker })
     }
 
     /// Asks for something. A editor that has failed answers no more.
     pub fn request(&self, request: EditorRequest) {
-        // Nobody is there to answer after a failure, of which a notice has told.
-        let _unanswered = self.requests.send(request);
-    }
-}
-
-impl Drop for EditorJob {
-    fn drop(&mut self) {
-        self.cancel.cancel();
+        self.worker.request(request);
     }
 }
 
@@ -128,21 +118,6 @@ fn open(
     let editor = PromptEditor::open(workbench, session, strategy, cancel, &opening)?;
     notify(EditorNotice::Ready(Box::new(editor.state())));
     Ok(editor)
-}
-
-/// Answers requests until nobody can make one any more.
-fn serve(
-    mut editor: PromptEditor,
-    place: &StorePlace,
-    requests: &Receiver<EditorRequest>,
-    notify: &dyn Fn(EditorNotice),
-) {
-    for request in requests {
-        notify(
-            answer(&mut editor, place, request)
-                .unwrap_or_else(|error| EditorNotice::Refused(error.to_string())),
-        );
-    }
 }
 
 fn answer(
@@ -168,6 +143,8 @@ fn answer(
 
 #[cfg(test)]
 mod tests {
+    use crossbeam_channel::{Receiver, unbounded};
+
     use super::super::edits::EditError;
     use super::super::prompt_editor::tests::{pond, session_of};
     use super::*;

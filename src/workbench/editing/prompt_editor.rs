@@ -22,9 +22,9 @@ use crate::workbench::error::WorkbenchError;
 use crate::workbench::experiment::definition::split_reference;
 use crate::workbench::experiment::demo;
 use crate::workbench::jobs::progress::{Cancel, Progress};
+use crate::workbench::jobs::worker::JobEnd;
 use crate::workbench::session::evaluation::{RANKED, Session, SessionEmbeddings};
 use crate::workbench::session::opening::Workbench;
-use crate::workbench::session::session_job::JobEnd;
 
 /// A strategy whose prompts can be changed. It takes 4 · (n_classes + dim) bytes for each image, and the embeddings of
 /// all prompts of the experiment.

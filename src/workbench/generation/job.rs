@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::{io, thread};
 
-use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
+use crossbeam_channel::{Receiver, bounded, select, unbounded};
 
 use super::live::LiveAccuracy;
 use super::plan::GenerationPlan;
@@ -17,9 +17,9 @@ use crate::workbench::error::WorkbenchError;
 use crate::workbench::experiment::definition::{CheckpointChoice, Experiment};
 use crate::workbench::experiment::generation_settings::GenerationSettings;
 use crate::workbench::jobs::progress::Cancel;
+use crate::workbench::jobs::worker::{Worker, panic_message};
 use crate::workbench::session::evaluation::Session;
 use crate::workbench::session::opening::open_checkpoint;
-use crate::workbench::session::session_job::{panic_message, start_job};
 
 /// What a job is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +72,7 @@ pub enum GenerationJobNotice {
 /// The job. Dropping it stops it.
 #[derive(Debug)]
 pub struct GenerationJob {
-    requests: Sender<GenerationRequest>,
+    worker: Worker<GenerationRequest>,
 }
 
 impl GenerationJob {
@@ -89,22 +89,21 @@ impl GenerationJob {
         session: Arc<Session>,
         notify: impl Fn(GenerationJobNotice) + Send + Sync + 'static,
     ) -> io::Result<Self> {
-        let (sender, receiver) = unbounded();
-        start_job("job-generation", notify, GenerationJobNotice::Failed, move |notify| {
+        let failed = GenerationJobNotice::Failed;
+        let worker = Worker::start("job-generation", notify, failed, move |requests, cancel, notify| {
             let generation = open(&name, &settings, &experiment, &place, &session)?;
             notify(GenerationJobNotice::Opened(Box::new(generation.plan()), generation.all_classes()));
             // Without the images' embeddings there is everything but the accuracy.
-            let live = LiveAccuracy::open(experiment, &place, &session).ok();
-            serve(&generation, live, &receiver, notify);
+            let live = LiveAccuracy::open(experiment, &place, &session, cancel).ok();
+            generate(&generation, live, requests, notify);
             Ok(())
         })?;
-        Ok(Self { requests: sender })
+        Ok(Self { worker })
     }
 
     /// Asks for something. A job that has failed answers no more.
     pub fn request(&self, request: GenerationRequest) {
-        // Nobody is there to answer after a failure, of which a notice has told.
-        let _unanswered = self.requests.send(request);
+        self.worker.request(request);
     }
 }
 
@@ -134,7 +133,7 @@ pub fn token_counter(checkpoint: &CheckpointChoice) -> Result<TokenCounter, Work
 }
 
 /// Generates and grants requests until nobody can make one any more.
-fn serve(
+fn generate(
     generation: &Generation,
     live: Option<LiveAccuracy>,
     requests: &Receiver<GenerationRequest>,

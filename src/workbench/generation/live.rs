@@ -35,9 +35,10 @@ impl LiveAccuracy {
         experiment: Experiment,
         place: &StorePlace,
         session: &Session,
+        cancel: &Cancel,
     ) -> Result<Self, WorkbenchError> {
         let workbench = Workbench::open(experiment, place.open()?.store)?;
-        let embeddings = workbench.embeddings_of(session, &Cancel::default(), &|_| {})?;
+        let embeddings = workbench.embeddings_of(session, cancel, &|_| {})?;
         let encoder = workbench.into_prompt_encoder();
         let plain =
             session.classes.iter().map(|class| PLAIN.replace("{}", &class.replace('_', " "))).collect();
