@@ -63,11 +63,11 @@ impl Offscreen {
         let session =
             make_session(&experiment, &place, SessionOptions::default(), &Cancel::default(), &|_| {})?;
         let (to_screen, from_jobs) = unbounded();
-        let mut state = State::new(size, Keymap::default(), place.is_memory());
-        state.graphics = Graphics::HALFBLOCKS;
-        state.begin_session();
+        let graphics = Graphics::HALFBLOCKS;
+        let state = State { graphics, ..State::new(size, Keymap::default(), place.is_memory()) };
         let (editor, analysis) = (None, None);
         let mut offscreen = Self { state, theme, experiment, place, editor, analysis, to_screen, from_jobs };
+        offscreen.happen(Event::Replaced);
         offscreen.happen(Event::Opened(Arc::new(session), None));
         Ok(offscreen)
     }

@@ -183,6 +183,10 @@ fn late_notices(state: &State) -> Vec<(&'static str, Event)> {
         ("an experiment was refused", Event::Refused(message())),
         ("prompt sets", Event::PromptSets { names: vec!["a@1".into(), "b@2".into()], problem: None }),
         ("a notice", Event::Notice("written".into())),
+        ("a note", Event::Note(message())),
+        ("recent experiments", Event::Recents(["pond", "new", "pets", "birds"].map(recent).to_vec())),
+        ("settings to generate with", Event::Proposal(Box::default())),
+        ("pictures are shown otherwise", Event::Graphics(Graphics::OFF)),
         ("the editor opens", Event::Editor(EditorNotice::Opening(progress()))),
         ("the editor notes", Event::Editor(EditorNotice::Note(message()))),
         ("the editor is ready", Event::Editor(EditorNotice::Ready(editor(None)))),
@@ -243,6 +247,8 @@ fn kind(event: &Event) -> Option<u32> {
         Event::Key(_) | Event::Paste(_) | Event::Click(_) | Event::Wheel(_) | Event::Terminate => {
             return None;
         }
+        // The user wants another experiment.
+        Event::Replaced | Event::Undecided => return None,
         Event::Resize(_) => 0,
         Event::Progress(_) => 1,
         Event::Asking(_) => 2,
@@ -283,6 +289,10 @@ fn kind(event: &Event) -> Option<u32> {
             GenerationJobNotice::Refused(_) => 32,
             GenerationJobNotice::Failed(_) => 33,
         },
+        Event::Note(_) => 34,
+        Event::Recents(_) => 35,
+        Event::Proposal(_) => 36,
+        Event::Graphics(_) => 37,
     })
 }
 
@@ -312,7 +322,7 @@ fn no_late_notice_moves_anything() {
 fn the_table_of_late_notices_has_every_kind() {
     let kinds: BTreeSet<u32> =
         late_notices(&stand("4")).iter().filter_map(|(_, event)| kind(event)).collect();
-    assert_eq!(kinds.into_iter().collect::<Vec<_>>(), (0..34).collect::<Vec<_>>());
+    assert_eq!(kinds.into_iter().collect::<Vec<_>>(), (0..38).collect::<Vec<_>>());
 }
 
 /// A editor that answers when it is told to: with real edits, and no scores.
