@@ -32,7 +32,8 @@ use signal_hook::iterator::Signals;
 use crate::workbench::generation::{GenerationJob, GenerationSettings};
 use crate::workbench::{
     AnalysisJob, AnalysisNotice, AnalysisRequest, EditorJob, Experiment, JobNotice, Memory, Origin,
-    PromptSetChoice, Recent, SessionJob, StorePlace, StrategyChoice, complete_path, split_reference,
+    PromptSetChoice, Recent, SessionJob, SharedEmbeddings, StorePlace, StrategyChoice, complete_path,
+    split_reference,
 };
 use graphics::PictureChoice;
 use graphics::answers::LateAnswers;
@@ -110,6 +111,7 @@ pub fn run(
     };
     let mut screen = Loop {
         open: OpenExperiment::default(),
+        embeddings: None,
         place,
         in_memory: StorePlace::in_memory(),
         memory,
@@ -139,6 +141,8 @@ pub fn run(
 
 struct Loop {
     open: OpenExperiment,
+    /// Of the session on the screens, for all jobs that ask about it.
+    embeddings: Option<SharedEmbeddings>,
     /// The store that was asked for.
     place: StorePlace,
     /// One that a user without it can go on with.
@@ -221,6 +225,10 @@ impl Loop {
     fn opened(&mut self) -> Vec<Event> {
         self.open.opened();
         self.analysis.close();
+        self.embeddings =
+            self.open.experiment().zip(self.state.session.clone()).map(|(experiment, session)| {
+                SharedEmbeddings::new(experiment.clone(), self.store_place(), session)
+            });
         let mut news: Vec<Event> = self.notices.drain(..).map(Event::Note).collect();
         let Some((origin, experiment)) = self.open.get() else { return news };
         news.push(Event::Proposal(Box::new(experiment.generation.clone())));
@@ -399,6 +407,7 @@ impl Loop {
                 self.editor.close();
                 self.analysis.close();
                 self.generation.close();
+                self.embeddings = None;
                 self.happen(Event::Replaced, terminal)?;
                 self.start_session(self.store_place())
             }
@@ -410,37 +419,25 @@ impl Loop {
     }
 
     fn open_editor(&mut self, strategy: usize) -> io::Result<()> {
-        let (Some(experiment), Some(session)) = (self.open.experiment(), &self.state.session) else {
-            return Ok(());
-        };
-        let (experiment, place, session) = (experiment.clone(), self.store_place(), session.clone());
+        let Some(source) = self.embeddings.clone() else { return Ok(()) };
         self.editor.start(&self.sender, |to_loop| {
-            let notify = move |notice| to_loop.say(Event::Editor(notice));
-            EditorJob::start(experiment, place, session, strategy, notify)
+            EditorJob::start(source, strategy, move |notice| to_loop.say(Event::Editor(notice)))
         })
     }
 
     fn generate(&mut self, name: String, settings: GenerationSettings) -> io::Result<()> {
-        let (Some(experiment), Some(session)) = (self.open.experiment(), &self.state.session) else {
-            return Ok(());
-        };
-        let settings = settings.or(experiment.generation.clone());
-        let (experiment, place, session) = (experiment.clone(), self.store_place(), session.clone());
+        let Some(source) = self.embeddings.clone() else { return Ok(()) };
+        let settings = settings.or(source.experiment().generation.clone());
         self.generation.start(&self.sender, |to_loop| {
-            let notify = move |notice| to_loop.say(Event::Generation(notice));
-            GenerationJob::start(name, settings, experiment, place, session, notify)
+            GenerationJob::start(name, settings, source, move |notice| to_loop.say(Event::Generation(notice)))
         })
     }
 
     fn ask_analysis(&mut self, request: AnalysisRequest) -> io::Result<()> {
-        let (Some(experiment), Some(session)) = (self.open.experiment(), &self.state.session) else {
-            return Ok(());
-        };
+        let Some(source) = self.embeddings.clone() else { return Ok(()) };
         if self.analysis.job().is_none() {
-            let (experiment, place, session) = (experiment.clone(), self.store_place(), session.clone());
             self.analysis.start(&self.sender, |to_loop| {
-                let notify = move |notice| to_loop.say(Event::Analysis(notice));
-                AnalysisJob::start(experiment, place, session, notify)
+                AnalysisJob::start(source, move |notice| to_loop.say(Event::Analysis(notice)))
             })?;
         }
         if let Some(job) = self.analysis.job() {

@@ -216,6 +216,8 @@ fn late_notices(state: &State) -> Vec<(&'static str, Event)> {
         ("a sentence of another class", written(1, more)),
         ("the first sentence is gone", written(0, sentences)),
         ("accuracy", Event::Generation(GenerationJobNotice::Accuracy(3.0, 0.7))),
+        ("no accuracy", Event::Generation(GenerationJobNotice::NoAccuracy(message()))),
+        ("the generation notes", Event::Generation(GenerationJobNotice::Note(message()))),
         ("the model writes", Event::Generation(GenerationJobNotice::Running)),
         ("the model was stopped", Event::Generation(GenerationJobNotice::Stopped)),
         ("the model is done", Event::Generation(GenerationJobNotice::Done(Some(message())))),
@@ -288,6 +290,8 @@ fn kind(event: &Event) -> Option<u32> {
             GenerationJobNotice::Saved(_) => 31,
             GenerationJobNotice::Refused(_) => 32,
             GenerationJobNotice::Failed(_) => 33,
+            GenerationJobNotice::NoAccuracy(_) => 38,
+            GenerationJobNotice::Note(_) => 39,
         },
         Event::Note(_) => 34,
         Event::Recents(_) => 35,
@@ -322,7 +326,7 @@ fn no_late_notice_moves_anything() {
 fn the_table_of_late_notices_has_every_kind() {
     let kinds: BTreeSet<u32> =
         late_notices(&stand("4")).iter().filter_map(|(_, event)| kind(event)).collect();
-    assert_eq!(kinds.into_iter().collect::<Vec<_>>(), (0..38).collect::<Vec<_>>());
+    assert_eq!(kinds.into_iter().collect::<Vec<_>>(), (0..40).collect::<Vec<_>>());
 }
 
 /// A editor that answers when it is told to: with real edits, and no scores.

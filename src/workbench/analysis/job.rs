@@ -1,7 +1,5 @@
-//! Answers to questions about a session's embeddings, on a thread of its own: the embeddings are read with the first
+//! Answers to questions about a session's embeddings, on a thread of its own: the embeddings are there with the first
 //! question and stay.
-//!
-//! The store is open while they are read, and at no other time.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -13,17 +11,15 @@ use super::explanation::{Explanation, classifier, explain_with};
 use super::learning_curve::strategy_curve;
 use super::pruning::{Pruning, PruningOptions, prune_strategy};
 use crate::evaluation::{Calibration, CalibrationOptions, CurveOptions, LearningCurve, PromptedClassifier};
-use crate::store::OpenedStore;
 use crate::store::StorePlace;
 use crate::workbench::doctors::finding::Finding;
 use crate::workbench::doctors::labels::label_findings;
 use crate::workbench::doctors::prompts::prompt_findings;
 use crate::workbench::error::WorkbenchError;
-use crate::workbench::experiment::definition::Experiment;
 use crate::workbench::jobs::progress::{Cancel, Progress};
 use crate::workbench::jobs::worker::{JobEnd, Waiting, Worker, serve};
 use crate::workbench::session::evaluation::{Session, SessionEmbeddings};
-use crate::workbench::session::opening::Workbench;
+use crate::workbench::session::shared_embeddings::{ReadingNotice, SharedEmbeddings};
 
 /// A question about a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,7 +89,7 @@ pub struct AnalysisJob {
 /// What questions are answered from.
 struct Analyst {
     session: Arc<Session>,
-    embeddings: SessionEmbeddings,
+    embeddings: Arc<SessionEmbeddings>,
     /// Of the strategies that were asked about, with their prompts.
     classifiers: HashMap<usize, PromptedClassifier>,
     /// Where looks at images are counted.
@@ -101,20 +97,17 @@ struct Analyst {
 }
 
 impl AnalysisJob {
-    /// Starts to read the embeddings of `session`, which was made of this experiment; `notify` is called on the job's
-    /// thread.
+    /// Starts to read these embeddings; `notify` is called on the job's thread.
     ///
     /// # Errors
     /// The system has no thread left.
     pub fn start(
-        experiment: Experiment,
-        place: StorePlace,
-        session: Arc<Session>,
+        source: SharedEmbeddings,
         notify: impl Fn(AnalysisNotice) + Send + 'static,
     ) -> io::Result<Self> {
         let failed = AnalysisNotice::Failed;
         let worker = Worker::start("job-analysis", notify, failed, move |requests, cancel, notify| {
-            let mut analyst = Analyst::open(experiment, &place, session, cancel, notify)?;
+            let mut analyst = Analyst::open(&source, cancel, notify)?;
             notify(AnalysisNotice::Ready);
             serve(requests, Waiting::NewestOfKind, notify, |request| {
                 match analyst.answer(&request, cancel, notify) {
@@ -136,18 +129,19 @@ impl AnalysisJob {
 
 impl Analyst {
     fn open(
-        experiment: Experiment,
-        place: &StorePlace,
-        session: Arc<Session>,
+        source: &SharedEmbeddings,
         cancel: &Cancel,
         notify: &dyn Fn(AnalysisNotice),
     ) -> Result<Self, WorkbenchError> {
-        let OpenedStore { store, notices } = place.open()?;
-        notices.into_iter().for_each(|note| notify(AnalysisNotice::Note(note)));
-        let workbench = Workbench::open(experiment, store)?;
-        let progress = |progress| notify(AnalysisNotice::Progress(progress));
-        let embeddings = workbench.embeddings_of(&session, cancel, &progress)?;
-        Ok(Self { session, embeddings, classifiers: HashMap::new(), place: place.clone() })
+        let reading = |reading| {
+            notify(match reading {
+                ReadingNotice::Progress(progress) => AnalysisNotice::Progress(progress),
+                ReadingNotice::Note(note) => AnalysisNotice::Note(note),
+            });
+        };
+        let embeddings = source.get(cancel, &reading)?;
+        let (session, place) = (Arc::clone(source.session()), source.place().clone());
+        Ok(Self { session, embeddings, classifiers: HashMap::new(), place })
     }
 
     fn answer(
@@ -210,7 +204,7 @@ mod tests {
 
     use super::*;
     use crate::workbench::editing::prompt_editor::tests::{pond, session_of};
-    use crate::workbench::experiment::definition::CheckpointChoice;
+    use crate::workbench::experiment::definition::{CheckpointChoice, Experiment};
 
     struct Analysis {
         job: AnalysisJob,
@@ -221,7 +215,8 @@ mod tests {
         fn start(experiment: Experiment, place: &StorePlace, session: &Arc<Session>) -> Self {
             let (sender, notices) = unbounded();
             let notify = move |notice| sender.send(notice).unwrap();
-            let job = AnalysisJob::start(experiment, place.clone(), Arc::clone(session), notify).unwrap();
+            let source = SharedEmbeddings::new(experiment, place.clone(), Arc::clone(session));
+            let job = AnalysisJob::start(source, notify).unwrap();
             Self { job, notices }
         }
 
