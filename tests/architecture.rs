@@ -354,6 +354,48 @@ fn subcommands_know_only_what_they_share() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Whether a line of the loop changes the screens' state, but by `update`.
+fn changes_state(line: &str) -> bool {
+    if line.contains("&mut self.state") {
+        return !line.contains("update(&mut self.state, ");
+    }
+    let Some((_, rest)) = line.split_once("self.state.") else { return false };
+    let path: String = rest.chars().take_while(|c| c.is_alphanumeric() || "_.".contains(*c)).collect();
+    let after = rest[path.len()..].trim_start();
+    let is_assigned = ["=", "+=", "-="].iter().any(|sign| after.starts_with(sign))
+        && !["==", "=>"].iter().any(|sign| after.starts_with(sign));
+    let calls = ["push", "append", "extend", "insert", "clear", "take", "begin", "leave", "list"];
+    is_assigned || calls.iter().any(|call| path.rsplit('.').next().is_some_and(|last| last.starts_with(call)))
+}
+
+#[test]
+fn update_alone_changes_the_state() {
+    for file in ["src/tui/mod.rs", "src/tui/offscreen.rs"] {
+        let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+        let wrong: Vec<&str> = text.lines().filter(|line| changes_state(line)).collect();
+        assert!(wrong.is_empty(), "{file} changes the state itself: {wrong:#?}");
+    }
+    for line in [
+        "self.state.notice = Some(x);",
+        "self.state.opening.recents = x;",
+        "self.state.messages.push(x);",
+        "self.state.begin_session();",
+        "screen.happen(y); self.state.n += 1;",
+        "change(&mut self.state);",
+    ] {
+        assert!(changes_state(line), "{line}");
+    }
+    for line in [
+        "if self.state.screen == Screen::Opening {",
+        "match &self.state.job {",
+        "self.state.graphics.measured_again()",
+        "let images = self.state.session.as_ref();",
+        "let effects = update(&mut self.state, event);",
+    ] {
+        assert!(!changes_state(line), "{line}");
+    }
+}
+
 #[test]
 fn unsafe_code_stands_in_one_file() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");

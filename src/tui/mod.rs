@@ -8,6 +8,7 @@ mod layout;
 pub mod offscreen;
 mod open_experiment;
 mod pictures;
+mod slot;
 mod state;
 mod svg;
 mod terminal;
@@ -28,17 +29,19 @@ use ratatui::layout::{Position, Size};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::workbench::generation::{GenerationJob, GenerationJobNotice, GenerationSettings};
+use crate::workbench::generation::{GenerationJob, GenerationSettings};
 use crate::workbench::{
-    AnalysisJob, AnalysisNotice, AnalysisRequest, EditorJob, EditorNotice, Experiment, JobNotice, Memory,
-    Origin, PromptSetChoice, Recent, SessionJob, StorePlace, StrategyChoice, complete_path, split_reference,
+    AnalysisJob, AnalysisNotice, AnalysisRequest, EditorJob, Experiment, JobNotice, Memory, Origin,
+    PromptSetChoice, Recent, SessionJob, SharedEmbeddings, StorePlace, StrategyChoice, complete_path,
+    split_reference,
 };
 use graphics::PictureChoice;
 use graphics::answers::LateAnswers;
 use keymap::Keymap;
 use open_experiment::OpenExperiment;
 use pictures::making::PictureThreads;
-use state::{Effect, Event, Job, NewStrategy, Problem, Remembered, Screen, State, Wanted, update};
+use slot::{Slot, SlotKind};
+use state::{Effect, Event, Job, NewStrategy, OpeningView, Problem, Remembered, State, Wanted, update};
 use terminal::BorrowedTerminal;
 use theme::Theme;
 
@@ -62,10 +65,7 @@ pub enum Ending {
 /// What the loop waits for.
 enum Message {
     Screen(Event),
-    Job { id: u64, notice: JobNotice },
-    Editor { id: u64, notice: EditorNotice },
-    Analysis { id: u64, notice: AnalysisNotice },
-    Generation { id: u64, notice: GenerationJobNotice },
+    Job { slot: SlotKind, id: u64, event: Event },
 }
 
 /// How the workbench looks and is worked.
@@ -104,11 +104,14 @@ pub fn run(
     let pictures = PictureThreads::start(asked.graphics, move |key, picture| {
         send(&to_pictures, Message::Screen(Event::PictureReady(key, picture)));
     })?;
-    let mut state = State::new(terminal.size()?, options.keymap, place.is_memory());
-    state.graphics = asked.graphics;
-    state.opening.recents = memory.recents();
+    let state = State {
+        graphics: asked.graphics,
+        opening: OpeningView::of(memory.recents()),
+        ..State::new(terminal.size()?, options.keymap, place.is_memory())
+    };
     let mut screen = Loop {
         open: OpenExperiment::default(),
+        embeddings: None,
         place,
         in_memory: StorePlace::in_memory(),
         memory,
@@ -117,23 +120,19 @@ pub fn run(
         sender,
         pictures,
         state,
-        job: None,
         may_pull: false,
-        job_id: 0,
-        editor: None,
-        editor_id: 0,
-        analysis: None,
-        analysis_id: 0,
-        generation: None,
-        generation_id: 0,
+        session: Slot::empty(SlotKind::Session),
+        editor: Slot::empty(SlotKind::Editor),
+        analysis: Slot::empty(SlotKind::Analysis),
+        generation: Slot::empty(SlotKind::Generation),
     };
     if let Some((origin, mut experiment)) = start {
         screen.restore_controls(&origin, &mut experiment);
         screen.open.replace(origin, experiment);
-        screen.state.begin_session();
+        screen.happen(Event::Replaced, &mut terminal)?;
         screen.carry_out(Effect::StartSession, &mut terminal)?;
     } else {
-        screen.state.screen = Screen::Opening;
+        screen.happen(Event::Undecided, &mut terminal)?;
     }
     let ending = screen.turn(&messages, &mut terminal);
     screen.remember();
@@ -142,6 +141,8 @@ pub fn run(
 
 struct Loop {
     open: OpenExperiment,
+    /// Of the session on the screens, for all jobs that ask about it.
+    embeddings: Option<SharedEmbeddings>,
     /// The store that was asked for.
     place: StorePlace,
     /// One that a user without it can go on with.
@@ -154,17 +155,12 @@ struct Loop {
     sender: Sender<Message>,
     pictures: PictureThreads,
     state: State,
-    job: Option<SessionJob>,
     /// The user agreed to download the checkpoint of what is open.
     may_pull: bool,
-    /// Notices of earlier jobs are stale.
-    job_id: u64,
-    editor: Option<EditorJob>,
-    editor_id: u64,
-    analysis: Option<AnalysisJob>,
-    analysis_id: u64,
-    generation: Option<GenerationJob>,
-    generation_id: u64,
+    session: Slot<SessionJob>,
+    editor: Slot<EditorJob>,
+    analysis: Slot<AnalysisJob>,
+    generation: Slot<GenerationJob>,
 }
 
 impl Loop {
@@ -181,32 +177,26 @@ impl Loop {
             };
             match message {
                 Ok(message) => {
-                    let at_once = !matches!(
-                        message,
-                        Message::Job { notice: JobNotice::Progress(_), .. }
-                            | Message::Editor { notice: EditorNotice::Opening(_), .. }
-                            | Message::Analysis { notice: AnalysisNotice::Progress(_), .. }
-                            | Message::Generation { notice: GenerationJobNotice::Changed(_), .. }
-                            | Message::Screen(Event::PictureReady(..))
-                    );
                     let Some(event) = self.event(message) else { continue };
+                    let at_once = !event.can_wait();
                     if matches!(event, Event::Resize(_)) {
-                        self.state.graphics = self.state.graphics.measured_again();
+                        self.happen(Event::Graphics(self.state.graphics.measured_again()), terminal)?;
                     }
                     let opened = matches!(event, Event::Opened(..));
                     if matches!(event, Event::Failed(_) | Event::Stopped) {
                         self.open.failed();
                     }
                     if matches!(event, Event::Analysis(AnalysisNotice::Failed(_))) {
-                        self.close_analysis();
+                        self.analysis.close();
                     }
-                    let effects = update(&mut self.state, event);
+                    let mut effects = update(&mut self.state, event);
                     if opened {
-                        self.opened();
+                        let news = self.opened();
+                        effects.extend(news.into_iter().flat_map(|event| update(&mut self.state, event)));
                     }
                     for effect in effects {
                         if matches!(effect, Effect::Quit | Effect::QuitNow) {
-                            if let Some(job) = &self.job {
+                            if let Some(job) = self.session.job() {
                                 job.stop();
                             }
                             return Ok(self.ending(&effect));
@@ -224,22 +214,32 @@ impl Loop {
         }
     }
 
-    /// An experiment is open: it is the newest of the recent ones. The demo is always there.
-    fn opened(&mut self) {
+    /// Changes the screens by one event, and carries out what they want then. They do not end by it.
+    fn happen(&mut self, event: Event, terminal: &mut BorrowedTerminal) -> io::Result<()> {
+        let effects = update(&mut self.state, event);
+        effects.into_iter().try_for_each(|effect| self.carry_out(effect, terminal))
+    }
+
+    /// An experiment is open: it is the newest of the recent ones. The demo is always there. Says what the screens have to
+    /// know.
+    fn opened(&mut self) -> Vec<Event> {
         self.open.opened();
-        if let Some(experiment) = self.open.experiment() {
-            self.state.generation_proposal = experiment.generation.clone();
+        self.analysis.close();
+        self.embeddings =
+            self.open.experiment().zip(self.state.session.clone()).map(|(experiment, session)| {
+                SharedEmbeddings::new(experiment.clone(), self.store_place(), session)
+            });
+        let mut news: Vec<Event> = self.notices.drain(..).map(Event::Note).collect();
+        let Some((origin, experiment)) = self.open.get() else { return news };
+        news.push(Event::Proposal(Box::new(experiment.generation.clone())));
+        if *origin != Origin::Demo {
+            let recent = Recent { name: experiment.name.clone(), origin: origin.clone() };
+            if let Err(error) = self.memory.opened(recent) {
+                news.push(Event::Note(format!("the list of recent experiments was not kept: {error}")));
+            }
+            news.push(Event::Recents(self.memory.recents()));
         }
-        self.close_analysis();
-        self.state.messages.append(&mut self.notices);
-        let Some((origin, experiment)) = self.open.get().filter(|(origin, _)| *origin != Origin::Demo) else {
-            return;
-        };
-        let recent = Recent { name: experiment.name.clone(), origin: origin.clone() };
-        if let Err(error) = self.memory.opened(recent) {
-            self.state.messages.push(format!("the list of recent experiments was not kept: {error}"));
-        }
-        self.state.opening.list(self.memory.recents());
+        news
     }
 
     /// Keeps how the user leaves what is open.
@@ -276,54 +276,46 @@ impl Loop {
         serde_json::from_str(&self.memory.left(origin)?).ok()
     }
 
+    /// What happens to the screens by a message, unless it is stale.
     fn event(&self, message: Message) -> Option<Event> {
-        let (id, notice) = match message {
-            Message::Screen(event) => return Some(event),
-            Message::Editor { id, notice } => return (id == self.editor_id).then_some(Event::Editor(notice)),
-            Message::Analysis { id, notice } => {
-                return (id == self.analysis_id).then_some(Event::Analysis(notice));
+        match message {
+            Message::Screen(event) => Some(event),
+            Message::Job { slot, id, event } => {
+                let is_current = match slot {
+                    SlotKind::Session => self.session.is_current(id),
+                    SlotKind::Editor => self.editor.is_current(id),
+                    SlotKind::Analysis => self.analysis.is_current(id),
+                    SlotKind::Generation => self.generation.is_current(id),
+                };
+                is_current.then_some(event)
             }
-            Message::Generation { id, notice } => {
-                return (id == self.generation_id).then_some(Event::Generation(notice));
-            }
-            Message::Job { id, notice } => (id, notice),
-        };
-        let event = match notice {
-            JobNotice::Progress(progress) => Event::Progress(progress),
-            JobNotice::Asking(host) => Event::Asking(host),
-            JobNotice::Opened(session) => {
-                Event::Opened(session, self.open.origin().and_then(|origin| self.left(origin)))
-            }
-            JobNotice::Stopped => Event::Stopped,
-            JobNotice::Failed { message, remedy } => Event::Failed(Problem { message, remedy }),
-        };
-        (id == self.job_id).then_some(event)
+        }
     }
 
     fn carry_out(&mut self, effect: Effect, terminal: &mut BorrowedTerminal) -> io::Result<()> {
         match effect {
             Effect::StartSession => {
                 self.open.try_again();
-                self.start_job(self.place.clone())?;
+                self.start_session(self.place.clone())?;
             }
             Effect::StartInMemory => {
                 self.open.try_again();
-                self.start_job(self.in_memory.clone())?;
+                self.start_session(self.in_memory.clone())?;
             }
             Effect::Pull => {
                 self.may_pull = true;
-                self.start_job(self.store_place())?;
+                self.start_session(self.store_place())?;
             }
             Effect::StopSession => {
-                if let Some(job) = &self.job {
+                if let Some(job) = self.session.job() {
                     job.stop();
                 }
             }
-            Effect::OpenExperiment(wanted) => self.open_experiment(wanted)?,
+            Effect::OpenExperiment(wanted) => self.open_experiment(wanted, terminal)?,
             Effect::AddStrategy(strategy) => self.add_strategy(strategy)?,
             Effect::SetControls(strategies) => {
                 self.open.change(|experiment| experiment.controls = strategies);
-                self.start_job(self.store_place())?;
+                self.start_session(self.store_place())?;
             }
             Effect::ListPromptSets => {
                 let place = self.store_place();
@@ -337,24 +329,21 @@ impl Loop {
                 })?;
             }
             Effect::OpenDesk(strategy) => self.open_editor(strategy)?,
-            Effect::CloseDesk => {
-                self.editor = None;
-                self.editor_id += 1;
-            }
+            Effect::CloseDesk => self.editor.close(),
             Effect::AskDesk(request) => {
-                if let Some(editor) = &self.editor {
+                if let Some(editor) = self.editor.job() {
                     editor.request(request);
                 }
             }
             Effect::Generate { name, settings } => self.generate(name, *settings)?,
             Effect::AskGeneration(request) => {
-                if let Some(job) = &self.generation {
+                if let Some(job) = self.generation.job() {
                     job.request(request);
                 }
             }
-            Effect::CloseGeneration => self.close_generation(),
+            Effect::CloseGeneration => self.generation.close(),
             Effect::AskAnalysis(request) => self.ask_analysis(request)?,
-            Effect::CloseAnalysis => self.close_analysis(),
+            Effect::CloseAnalysis => self.analysis.close(),
             Effect::Complete { row, text } => self.beside(move || {
                 let (completed, completions) = complete_path(&text);
                 Event::Completed { row, before: text, text: completed, completions }
@@ -366,7 +355,7 @@ impl Loop {
             }
             Effect::Copy(text) => {
                 terminal.copy(&text)?;
-                self.state.notice = Some(format!("copied {text}"));
+                self.happen(Event::Notice(format!("copied {text}")), terminal)?;
             }
             Effect::WriteList { path, lines } => self.beside(move || {
                 let count = lines.len();
@@ -400,7 +389,7 @@ impl Loop {
         if self.state.in_memory { self.in_memory.clone() } else { self.place.clone() }
     }
 
-    fn open_experiment(&mut self, wanted: Wanted) -> io::Result<()> {
+    fn open_experiment(&mut self, wanted: Wanted, terminal: &mut BorrowedTerminal) -> io::Result<()> {
         let origin = match wanted {
             Wanted::Demo => Origin::Demo,
             Wanted::Recent(recent) => match self.state.opening.recents.get(recent) {
@@ -413,18 +402,14 @@ impl Loop {
             Ok(mut experiment) => {
                 self.remember();
                 self.restore_controls(&origin, &mut experiment);
-                if let Some(job) = &self.job {
-                    job.stop();
-                }
                 self.open.replace(origin, experiment);
                 self.may_pull = false;
-                self.editor = None;
-                self.editor_id += 1;
-                self.close_analysis();
-                self.close_generation();
-                self.state.leave_experiment();
-                self.state.begin_session();
-                self.start_job(self.store_place())
+                self.editor.close();
+                self.analysis.close();
+                self.generation.close();
+                self.embeddings = None;
+                self.happen(Event::Replaced, terminal)?;
+                self.start_session(self.store_place())
             }
             Err(error) => {
                 send(&self.sender, Message::Screen(Event::Refused(error.to_string())));
@@ -434,60 +419,31 @@ impl Loop {
     }
 
     fn open_editor(&mut self, strategy: usize) -> io::Result<()> {
-        let (Some(experiment), Some(session)) = (self.open.experiment(), &self.state.session) else {
-            return Ok(());
-        };
-        self.editor_id += 1;
-        let id = self.editor_id;
-        let sender = self.sender.clone();
-        let notify = move |notice| send(&sender, Message::Editor { id, notice });
-        let editor =
-            EditorJob::start(experiment.clone(), self.store_place(), session.clone(), strategy, notify)?;
-        self.editor = Some(editor);
-        Ok(())
+        let Some(source) = self.embeddings.clone() else { return Ok(()) };
+        self.editor.start(&self.sender, |to_loop| {
+            EditorJob::start(source, strategy, move |notice| to_loop.say(Event::Editor(notice)))
+        })
     }
 
     fn generate(&mut self, name: String, settings: GenerationSettings) -> io::Result<()> {
-        let (Some(experiment), Some(session)) = (self.open.experiment(), &self.state.session) else {
-            return Ok(());
-        };
-        self.generation_id += 1;
-        let id = self.generation_id;
-        let sender = self.sender.clone();
-        let notify = move |notice| send(&sender, Message::Generation { id, notice });
-        let settings = settings.or(experiment.generation.clone());
-        let (experiment, place, session) = (experiment.clone(), self.store_place(), session.clone());
-        self.generation = Some(GenerationJob::start(name, settings, experiment, place, session, notify)?);
-        Ok(())
-    }
-
-    fn close_generation(&mut self) {
-        self.generation = None;
-        self.generation_id += 1;
+        let Some(source) = self.embeddings.clone() else { return Ok(()) };
+        let settings = settings.or(source.experiment().generation.clone());
+        self.generation.start(&self.sender, |to_loop| {
+            GenerationJob::start(name, settings, source, move |notice| to_loop.say(Event::Generation(notice)))
+        })
     }
 
     fn ask_analysis(&mut self, request: AnalysisRequest) -> io::Result<()> {
-        let (Some(experiment), Some(session)) = (self.open.experiment(), &self.state.session) else {
-            return Ok(());
-        };
-        let job = match self.analysis.take() {
-            Some(job) => job,
-            None => {
-                self.analysis_id += 1;
-                let id = self.analysis_id;
-                let sender = self.sender.clone();
-                let notify = move |notice| send(&sender, Message::Analysis { id, notice });
-                AnalysisJob::start(experiment.clone(), self.store_place(), session.clone(), notify)?
-            }
-        };
-        job.request(request);
-        self.analysis = Some(job);
+        let Some(source) = self.embeddings.clone() else { return Ok(()) };
+        if self.analysis.job().is_none() {
+            self.analysis.start(&self.sender, |to_loop| {
+                AnalysisJob::start(source, move |notice| to_loop.say(Event::Analysis(notice)))
+            })?;
+        }
+        if let Some(job) = self.analysis.job() {
+            job.request(request);
+        }
         Ok(())
-    }
-
-    fn close_analysis(&mut self) {
-        self.analysis = None;
-        self.analysis_id += 1;
     }
 
     /// The prompt sets of the open experiment, by what they are called in a form.
@@ -518,17 +474,27 @@ impl Loop {
             aggregates_as_dclip: false,
         };
         self.open.change(|experiment| experiment.strategies.push(strategy));
-        self.start_job(self.store_place())
+        self.start_session(self.store_place())
     }
 
-    fn start_job(&mut self, place: StorePlace) -> io::Result<()> {
-        let Some(experiment) = self.open.experiment().cloned() else { return Ok(()) };
-        self.job_id += 1;
-        let id = self.job_id;
-        let sender = self.sender.clone();
-        let notify = move |notice| send(&sender, Message::Job { id, notice });
-        self.job = Some(SessionJob::start(experiment, place, self.may_pull, notify)?);
-        Ok(())
+    fn start_session(&mut self, place: StorePlace) -> io::Result<()> {
+        let Some((origin, experiment)) = self.open.get() else { return Ok(()) };
+        let (left, experiment, may_pull) = (self.left(origin), experiment.clone(), self.may_pull);
+        self.session.start(&self.sender, |to_loop| {
+            let notify = move |notice| to_loop.say(session_event(notice, left.as_ref()));
+            SessionJob::start(experiment, place, may_pull, notify)
+        })
+    }
+}
+
+/// What the session's job says, as the screens hear it; how the user left its experiment the last time.
+fn session_event(notice: JobNotice, left: Option<&Remembered>) -> Event {
+    match notice {
+        JobNotice::Progress(progress) => Event::Progress(progress),
+        JobNotice::Asking(host) => Event::Asking(host),
+        JobNotice::Opened(session) => Event::Opened(session, left.cloned()),
+        JobNotice::Stopped => Event::Stopped,
+        JobNotice::Failed { message, remedy } => Event::Failed(Problem { message, remedy }),
     }
 }
 

@@ -18,15 +18,14 @@ use super::theme::Theme;
 use super::{draw, svg};
 use crate::workbench::{
     AnalysisJob, AnalysisNotice, AnalysisRequest, Cancel, EditorJob, EditorNotice, EditorRequest, Experiment,
-    Session, SessionOptions, StorePlace, WorkbenchError, make_session,
+    Session, SessionOptions, SharedEmbeddings, StorePlace, WorkbenchError, make_session,
 };
 
 /// A workbench that nobody looks at.
 pub struct Offscreen {
     state: State,
     theme: Theme,
-    experiment: Experiment,
-    place: StorePlace,
+    embeddings: SharedEmbeddings,
     editor: Option<Asked<EditorJob>>,
     analysis: Option<Asked<AnalysisJob>>,
     to_screen: Sender<Event>,
@@ -63,13 +62,15 @@ impl Offscreen {
     ) -> Result<Self, WorkbenchError> {
         let session =
             make_session(&experiment, &place, SessionOptions::default(), &Cancel::default(), &|_| {})?;
+        let session = Arc::new(session);
         let (to_screen, from_jobs) = unbounded();
-        let mut state = State::new(size, Keymap::default(), place.is_memory());
-        state.graphics = Graphics::HALFBLOCKS;
-        state.begin_session();
+        let graphics = Graphics::HALFBLOCKS;
+        let state = State { graphics, ..State::new(size, Keymap::default(), place.is_memory()) };
         let (editor, analysis) = (None, None);
-        let mut offscreen = Self { state, theme, experiment, place, editor, analysis, to_screen, from_jobs };
-        offscreen.happen(Event::Opened(Arc::new(session), None));
+        let embeddings = SharedEmbeddings::new(experiment, place, Arc::clone(&session));
+        let mut offscreen = Self { state, theme, embeddings, editor, analysis, to_screen, from_jobs };
+        offscreen.happen(Event::Replaced);
+        offscreen.happen(Event::Opened(session, None));
         Ok(offscreen)
     }
 
@@ -143,11 +144,9 @@ impl Offscreen {
     }
 
     fn open_editor(&mut self, strategy: usize) {
-        let Some(session) = self.state.session.clone() else { return };
         let to_screen = self.to_screen.clone();
         let notify = move |notice| drop(to_screen.send(Event::Editor(notice)));
-        let started =
-            EditorJob::start(self.experiment.clone(), self.place.clone(), session, strategy, notify);
+        let started = EditorJob::start(self.embeddings.clone(), strategy, notify);
         // It says when it is open.
         self.editor = started.ok().map(|job| Asked { job, awaited: 1 });
         self.listen();
@@ -162,11 +161,10 @@ impl Offscreen {
     }
 
     fn ask_analysis(&mut self, request: AnalysisRequest) {
-        let Some(session) = self.state.session.clone() else { return };
         if self.analysis.is_none() {
             let to_screen = self.to_screen.clone();
             let notify = move |notice| drop(to_screen.send(Event::Analysis(notice)));
-            let started = AnalysisJob::start(self.experiment.clone(), self.place.clone(), session, notify);
+            let started = AnalysisJob::start(self.embeddings.clone(), notify);
             self.analysis = started.ok().map(|job| Asked { job, awaited: 0 });
         }
         if let Some(analysis) = &mut self.analysis {

@@ -83,6 +83,7 @@ pub use session::opening::{
     unknown_prompt_set,
 };
 pub use session::session_job::{JobNotice, Remedy, SessionJob, make_session};
+pub use session::shared_embeddings::{ReadingNotice, SharedEmbeddings};
 #[cfg(test)]
 pub use session::test_session;
 pub use session::wanted_image::WantedImage;

@@ -117,6 +117,11 @@ fn worth(
     theme: &Theme,
 ) -> Line<'static> {
     let Some((prompts, top1)) = view.accuracies.last() else {
+        if let Some(reason) = &view.no_accuracy {
+            let words =
+                text::fit(&format!(" accuracy: not measured: {reason}"), width, theme.glyphs.ellipsis);
+            return Line::styled(words, theme.dim());
+        }
         return Line::styled(" accuracy: once there are sentences and the images are read", theme.dim());
     };
     let level =

@@ -7,11 +7,12 @@ use ratatui::crossterm::event::KeyEvent;
 use ratatui::layout::{Position, Size};
 
 use super::{Problem, Remembered};
+use crate::tui::graphics::Graphics;
 use crate::tui::pictures::{Picture, PictureKey};
 use crate::workbench::generation::{GenerationJobNotice, GenerationRequest, GenerationSettings};
 use crate::workbench::{
     Aggregation, AnalysisNotice, AnalysisRequest, EditorNotice, EditorRequest, ExperimentFlags, Progress,
-    Session,
+    Recent, Session,
 };
 
 /// What happens to the screens.
@@ -65,10 +66,36 @@ pub enum Event {
     Generation(GenerationJobNotice),
     /// A picture is ready, or will never be.
     PictureReady(PictureKey, Result<Picture, String>),
-    /// Something to be read in the hint bar, and later among the messages.
+    /// Something to be read in the hint bar, until the next key.
     Notice(String),
+    /// Something to be read among the messages.
+    Note(String),
+    /// An experiment is about to be opened, in place of the one that is open.
+    Replaced,
+    /// Nobody has said yet what is to be opened.
+    Undecided,
+    /// What was opened before, newest first, is another list now.
+    Recents(Vec<Recent>),
+    /// What the form for generating prompts proposes: the experiment's settings.
+    Proposal(Box<GenerationSettings>),
+    /// The terminal's way of showing pictures.
+    Graphics(Graphics),
     /// The system wants the program to end.
     Terminate,
+}
+
+impl Event {
+    /// Whether it comes so often that the next frame is soon enough for it.
+    pub fn can_wait(&self) -> bool {
+        matches!(
+            self,
+            Self::Progress(_)
+                | Self::Editor(EditorNotice::Opening(_))
+                | Self::Analysis(AnalysisNotice::Progress(_))
+                | Self::Generation(GenerationJobNotice::Changed(_))
+                | Self::PictureReady(..)
+        )
+    }
 }
 
 /// What the screens want done.

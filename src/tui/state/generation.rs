@@ -28,6 +28,8 @@ pub struct GenerationView {
     pub pace: Pace,
     /// Sentences a class on average, and top-1 with them, as they were measured.
     pub accuracies: Vec<(f64, f64)>,
+    /// Why they are not measured, if they cannot be.
+    pub no_accuracy: Option<String>,
     /// It is on the screen, in place of the prompts.
     pub shown: bool,
     /// How it stands.
@@ -64,6 +66,7 @@ impl GenerationView {
             classes: Vec::new(),
             pace: Pace::default(),
             accuracies: Vec::new(),
+            no_accuracy: None,
             shown: true,
             status: GenerationStatus::Opening,
             latest: None,
@@ -228,6 +231,13 @@ impl State {
                 }
             }
             GenerationJobNotice::Accuracy(prompts, top1) => view.accuracies.push((prompts, top1)),
+            GenerationJobNotice::NoAccuracy(message) => {
+                let reason = message.lines().next().unwrap_or_default();
+                self.notice = Some(format!("the accuracy is not measured: {reason}"));
+                self.messages.push(format!("the accuracy of generated prompts is not measured: {message}"));
+                view.no_accuracy = Some(reason.to_owned());
+            }
+            GenerationJobNotice::Note(note) => self.messages.push(note),
             GenerationJobNotice::Running => {
                 view.status = GenerationStatus::Running;
                 self.jobs.set(GENERATION_JOB, &Job::Running(None));

@@ -70,7 +70,8 @@ use generation::GenerationView;
 use images::ImagesView;
 use jobs::JobsView;
 pub use jobs::{Job, Problem};
-use opening::{OpeningRow, OpeningView};
+use opening::OpeningRow;
+pub use opening::OpeningView;
 use prompts::{Editor, PromptsView};
 pub use remembered::Remembered;
 use step::Step;
@@ -252,7 +253,7 @@ impl State {
     }
 
     /// The session's job begins.
-    pub fn begin_session(&mut self) {
+    pub(super) fn begin_session(&mut self) {
         self.job = Job::Running(None);
         self.jobs.begin(SESSION_JOB.to_owned());
     }

@@ -87,7 +87,7 @@ impl State {
     }
 
     /// Another experiment is about to be opened.
-    pub fn leave_experiment(&mut self) {
+    pub(super) fn leave_experiment(&mut self) {
         self.session = None;
         self.forget_analysis();
         self.overlay = None;

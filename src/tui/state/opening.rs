@@ -24,6 +24,11 @@ pub enum OpeningRow {
 }
 
 impl OpeningView {
+    /// These experiments were opened before.
+    pub fn of(recents: Vec<Recent>) -> Self {
+        Self { recents, selected: 0 }
+    }
+
     /// All rows.
     pub fn rows(&self) -> Vec<OpeningRow> {
         let recents = (0..self.recents.len()).map(OpeningRow::Recent);

@@ -96,6 +96,31 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
             state.notice = Some(notice);
             Vec::new()
         }
+        Event::Note(note) => {
+            state.messages.push(note);
+            Vec::new()
+        }
+        Event::Replaced => {
+            state.leave_experiment();
+            state.begin_session();
+            Vec::new()
+        }
+        Event::Undecided => {
+            state.screen = Screen::Opening;
+            Vec::new()
+        }
+        Event::Recents(recents) => {
+            state.opening.list(recents);
+            Vec::new()
+        }
+        Event::Proposal(settings) => {
+            state.generation_proposal = *settings;
+            Vec::new()
+        }
+        Event::Graphics(graphics) => {
+            state.graphics = graphics;
+            Vec::new()
+        }
         Event::Terminate => vec![Effect::QuitNow],
     };
     state.compare_newcomer();

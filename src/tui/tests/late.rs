@@ -187,6 +187,10 @@ fn late_notices(state: &State) -> Vec<(&'static str, Event)> {
         ("an experiment was refused", Event::Refused(message())),
         ("prompt sets", Event::PromptSets { names: vec!["a@1".into(), "b@2".into()], problem: None }),
         ("a notice", Event::Notice("written".into())),
+        ("a note", Event::Note(message())),
+        ("recent experiments", Event::Recents(["pond", "new", "pets", "birds"].map(recent).to_vec())),
+        ("settings to generate with", Event::Proposal(Box::default())),
+        ("pictures are shown otherwise", Event::Graphics(Graphics::OFF)),
         ("the editor opens", Event::Editor(EditorNotice::Opening(progress()))),
         ("the editor notes", Event::Editor(EditorNotice::Note(message()))),
         ("the editor is ready", Event::Editor(EditorNotice::Ready(editor(None)))),
@@ -216,6 +220,8 @@ fn late_notices(state: &State) -> Vec<(&'static str, Event)> {
         ("a sentence of another class", written(1, more)),
         ("the first sentence is gone", written(0, sentences)),
         ("accuracy", Event::Generation(GenerationJobNotice::Accuracy(3.0, 0.7))),
+        ("no accuracy", Event::Generation(GenerationJobNotice::NoAccuracy(message()))),
+        ("the generation notes", Event::Generation(GenerationJobNotice::Note(message()))),
         ("the model writes", Event::Generation(GenerationJobNotice::Running)),
         ("the model was stopped", Event::Generation(GenerationJobNotice::Stopped)),
         ("the model is done", Event::Generation(GenerationJobNotice::Done(Some(message())))),
@@ -247,6 +253,8 @@ fn kind(event: &Event) -> Option<u32> {
         Event::Key(_) | Event::Paste(_) | Event::Click(_) | Event::Wheel(_) | Event::Terminate => {
             return None;
         }
+        // The user wants another experiment.
+        Event::Replaced | Event::Undecided => return None,
         Event::Resize(_) => 0,
         Event::Progress(_) => 1,
         Event::Asking(_) => 2,
@@ -286,7 +294,13 @@ fn kind(event: &Event) -> Option<u32> {
             GenerationJobNotice::Saved(_) => 31,
             GenerationJobNotice::Refused(_) => 32,
             GenerationJobNotice::Failed(_) => 33,
+            GenerationJobNotice::NoAccuracy(_) => 38,
+            GenerationJobNotice::Note(_) => 39,
         },
+        Event::Note(_) => 34,
+        Event::Recents(_) => 35,
+        Event::Proposal(_) => 36,
+        Event::Graphics(_) => 37,
     })
 }
 
@@ -316,7 +330,7 @@ fn no_late_notice_moves_anything() {
 fn the_table_of_late_notices_has_every_kind() {
     let kinds: BTreeSet<u32> =
         late_notices(&stand("4")).iter().filter_map(|(_, event)| kind(event)).collect();
-    assert_eq!(kinds.into_iter().collect::<Vec<_>>(), (0..34).collect::<Vec<_>>());
+    assert_eq!(kinds.into_iter().collect::<Vec<_>>(), (0..40).collect::<Vec<_>>());
 }
 
 /// A editor that answers when it is told to: with real edits, and no scores.

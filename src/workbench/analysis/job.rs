@@ -1,32 +1,25 @@
-//! Answers to questions about a session's embeddings, on a thread of its own: the embeddings are read with the first
+//! Answers to questions about a session's embeddings, on a thread of its own: the embeddings are there with the first
 //! question and stay.
-//!
-//! The store is open while they are read, and at no other time.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::io;
-use std::mem::{Discriminant, discriminant};
 use std::sync::Arc;
-
-use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::calibration::calibrate_strategy;
 use super::explanation::{Explanation, classifier, explain_with};
 use super::learning_curve::strategy_curve;
 use super::pruning::{Pruning, PruningOptions, prune_strategy};
 use crate::evaluation::{Calibration, CalibrationOptions, CurveOptions, LearningCurve, PromptedClassifier};
-use crate::store::OpenedStore;
 use crate::store::StorePlace;
 use crate::workbench::doctors::finding::Finding;
 use crate::workbench::doctors::labels::label_findings;
 use crate::workbench::doctors::prompts::prompt_findings;
 use crate::workbench::error::WorkbenchError;
-use crate::workbench::experiment::definition::Experiment;
 use crate::workbench::jobs::progress::{Cancel, Progress};
+use crate::workbench::jobs::worker::{JobEnd, Waiting, Worker, serve};
 use crate::workbench::session::evaluation::{Session, SessionEmbeddings};
-use crate::workbench::session::opening::Workbench;
-use crate::workbench::session::session_job::start_job;
+use crate::workbench::session::shared_embeddings::{ReadingNotice, SharedEmbeddings};
 
 /// A question about a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,14 +83,13 @@ pub enum AnalysisNotice {
 /// The job. Dropping it stops what it is at, within a batch.
 #[derive(Debug)]
 pub struct AnalysisJob {
-    requests: Sender<AnalysisRequest>,
-    cancel: Cancel,
+    worker: Worker<AnalysisRequest>,
 }
 
 /// What questions are answered from.
 struct Analyst {
     session: Arc<Session>,
-    embeddings: SessionEmbeddings,
+    embeddings: Arc<SessionEmbeddings>,
     /// Of the strategies that were asked about, with their prompts.
     classifiers: HashMap<usize, PromptedClassifier>,
     /// Where looks at images are counted.
@@ -105,77 +97,51 @@ struct Analyst {
 }
 
 impl AnalysisJob {
-    /// Starts to read the embeddings of `session`, which was made of this experiment; `notify` is called on the job's
-    /// thread.
+    /// Starts to read these embeddings; `notify` is called on the job's thread.
     ///
     /// # Errors
     /// The system has no thread left.
     pub fn start(
-        experiment: Experiment,
-        place: StorePlace,
-        session: Arc<Session>,
+        source: SharedEmbeddings,
         notify: impl Fn(AnalysisNotice) + Send + 'static,
     ) -> io::Result<Self> {
-        let (sender, receiver) = unbounded();
-        let cancel = Cancel::default();
-        let its_cancel = cancel.clone();
-        start_job("job-analysis", notify, AnalysisNotice::Failed, move |notify| {
-            let mut analyst = Analyst::open(experiment, &place, session, &its_cancel, notify)?;
+        let failed = AnalysisNotice::Failed;
+        let worker = Worker::start("job-analysis", notify, failed, move |requests, cancel, notify| {
+            let mut analyst = Analyst::open(&source, cancel, notify)?;
             notify(AnalysisNotice::Ready);
-            Ok(analyst.serve(&receiver, &its_cancel, notify)?)
+            serve(requests, Waiting::NewestOfKind, notify, |request| {
+                match analyst.answer(&request, cancel, notify) {
+                    Ok(answer) => Ok(AnalysisNotice::Answer(Box::new(answer))),
+                    Err(WorkbenchError::Cancelled) => Err(JobEnd::Cancelled),
+                    Err(error) => Ok(AnalysisNotice::Refused(request, error.to_string())),
+                }
+            })
         })?;
-        Ok(Self { requests: sender, cancel })
+        Ok(Self { worker })
     }
 
     /// Asks something. Where several questions of one kind wait, only the newest is answered. A job that has failed
     /// answers no more.
     pub fn request(&self, request: AnalysisRequest) {
-        // Nobody is there to answer after a failure, of which a notice has told.
-        let _unanswered = self.requests.send(request);
-    }
-}
-
-impl Drop for AnalysisJob {
-    fn drop(&mut self) {
-        self.cancel.cancel();
+        self.worker.request(request);
     }
 }
 
 impl Analyst {
     fn open(
-        experiment: Experiment,
-        place: &StorePlace,
-        session: Arc<Session>,
+        source: &SharedEmbeddings,
         cancel: &Cancel,
         notify: &dyn Fn(AnalysisNotice),
     ) -> Result<Self, WorkbenchError> {
-        let OpenedStore { store, notices } = place.open()?;
-        notices.into_iter().for_each(|note| notify(AnalysisNotice::Note(note)));
-        let workbench = Workbench::open(experiment, store)?;
-        let progress = |progress| notify(AnalysisNotice::Progress(progress));
-        let embeddings = workbench.embeddings_of(&session, cancel, &progress)?;
-        Ok(Self { session, embeddings, classifiers: HashMap::new(), place: place.clone() })
-    }
-
-    /// Answers requests until nobody can make one any more.
-    fn serve(
-        &mut self,
-        requests: &Receiver<AnalysisRequest>,
-        cancel: &Cancel,
-        notify: &dyn Fn(AnalysisNotice),
-    ) -> Result<(), WorkbenchError> {
-        while let Ok(first) = requests.recv() {
-            for request in
-                newest_of_each_kind(std::iter::once(first).chain(requests.try_iter()), discriminant)
-            {
-                notify(match self.answer(&request, cancel, notify) {
-                    Ok(answer) => AnalysisNotice::Answer(Box::new(answer)),
-                    Err(WorkbenchError::Cancelled) => return Err(WorkbenchError::Cancelled),
-                    Err(error) => AnalysisNotice::Refused(request, error.to_string()),
-                });
-            }
-        }
-        Ok(())
+        let reading = |reading| {
+            notify(match reading {
+                ReadingNotice::Progress(progress) => AnalysisNotice::Progress(progress),
+                ReadingNotice::Note(note) => AnalysisNotice::Note(note),
+            });
+        };
+        let embeddings = source.get(cancel, &reading)?;
+        let (session, place) = (Arc::clone(source.session()), source.place().clone());
+        Ok(Self { session, embeddings, classifiers: HashMap::new(), place })
     }
 
     fn answer(
@@ -232,21 +198,13 @@ impl Analyst {
     }
 }
 
-/// The last request of each kind, in the order of those.
-fn newest_of_each_kind<R>(requests: impl Iterator<Item = R>, kind: impl Fn(&R) -> Discriminant<R>) -> Vec<R> {
-    let mut newest: Vec<R> = Vec::new();
-    for request in requests {
-        newest.retain(|other| kind(other) != kind(&request));
-        newest.push(request);
-    }
-    newest
-}
-
 #[cfg(test)]
 mod tests {
+    use crossbeam_channel::{Receiver, unbounded};
+
     use super::*;
     use crate::workbench::editing::prompt_editor::tests::{pond, session_of};
-    use crate::workbench::experiment::definition::CheckpointChoice;
+    use crate::workbench::experiment::definition::{CheckpointChoice, Experiment};
 
     struct Analysis {
         job: AnalysisJob,
@@ -257,7 +215,8 @@ mod tests {
         fn start(experiment: Experiment, place: &StorePlace, session: &Arc<Session>) -> Self {
             let (sender, notices) = unbounded();
             let notify = move |notice| sender.send(notice).unwrap();
-            let job = AnalysisJob::start(experiment, place.clone(), Arc::clone(session), notify).unwrap();
+            let source = SharedEmbeddings::new(experiment, place.clone(), Arc::clone(session));
+            let job = AnalysisJob::start(source, notify).unwrap();
             Self { job, notices }
         }
 
@@ -351,12 +310,5 @@ mod tests {
         assert!(failed(Experiment { checkpoint: elsewhere, ..experiment.clone() }).contains("/nowhere"));
         std::fs::remove_file(images.path().join("a-frog/2.png")).unwrap();
         assert!(failed(experiment).contains("the images changed"));
-    }
-
-    #[test]
-    fn only_the_newest_of_a_kind_is_answered() {
-        let requests = [Ok(1), Err("a"), Ok(2), Ok(3), Err("b"), Ok(4)];
-        assert_eq!(newest_of_each_kind(requests.into_iter(), discriminant), [Err("b"), Ok(4)]);
-        assert!(newest_of_each_kind(std::iter::empty::<Option<u8>>(), discriminant).is_empty());
     }
 }

@@ -352,7 +352,7 @@ mod tests {
         SessionEmbeddings {
             images: ImageEmbeddings { contents, unit: Matrix::from_rows(&rows).unwrap() },
             labels: session.images.iter().map(|image| image.label).collect(),
-            prompts: crate::workbench::embedding::embedder::PromptEmbeddings::from_rows(&[], false),
+            prompts: crate::workbench::embedding::embedder::PromptEmbeddings::from_rows(&[], false).into(),
             logit_scale: 4.6,
         }
     }

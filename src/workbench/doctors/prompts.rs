@@ -358,7 +358,7 @@ mod tests {
         let embeddings = SessionEmbeddings {
             images: ImageEmbeddings { contents, unit },
             labels: vec![0, 1],
-            prompts: PromptEmbeddings::from_rows(&rows, true),
+            prompts: Arc::new(PromptEmbeddings::from_rows(&rows, true)),
             logit_scale: 4.6,
         };
         (session, embeddings)

@@ -1,24 +1,17 @@
 //! A editor on a thread of its own: it takes requests one after another and answers each with a notice.
 //!
-//! The store is open while the editor opens and while it saves, and at no other time.
+//! The store is open while the embeddings are read and while prompts are saved, and at no other time.
 
 use std::io;
-use std::sync::Arc;
-
-use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::edits::Edit;
 use super::history::SavedPrompts;
 use super::prompt_editor::{EditorError, EditorState, PromptEditor};
 use crate::evaluation::PromptSimilarity;
-use crate::store::OpenedStore;
 use crate::store::StorePlace;
-use crate::workbench::error::WorkbenchError;
-use crate::workbench::experiment::definition::Experiment;
 use crate::workbench::jobs::progress::{Cancel, Progress};
-use crate::workbench::session::evaluation::Session;
-use crate::workbench::session::opening::Workbench;
-use crate::workbench::session::session_job::start_job;
+use crate::workbench::jobs::worker::{Waiting, Worker, serve};
+use crate::workbench::session::shared_embeddings::{ReadingNotice, SharedEmbeddings};
 
 /// What a editor is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,77 +65,51 @@ pub enum EditorNotice {
 /// before is still done.
 #[derive(Debug)]
 pub struct EditorJob {
-    requests: Sender<EditorRequest>,
-    cancel: Cancel,
+    worker: Worker<EditorRequest>,
 }
 
 impl EditorJob {
-    /// Starts to open a strategy of `session`, which was made of this experiment; `notify` is called on the editor's
-    /// thread.
+    /// Starts to open a strategy of the session whose embeddings these are; `notify` is called on the editor's thread.
     ///
     /// # Errors
     /// The system has no thread left.
     pub fn start(
-        experiment: Experiment,
-        place: StorePlace,
-        session: Arc<Session>,
+        source: SharedEmbeddings,
         strategy: usize,
         notify: impl Fn(EditorNotice) + Send + 'static,
     ) -> io::Result<Self> {
-        let (sender, receiver) = unbounded();
-        let cancel = Cancel::default();
-        let its_cancel = cancel.clone();
-        start_job("job-editor", notify, EditorNotice::Failed, move |notify| {
-            let editor = open(experiment, &place, session, strategy, &its_cancel, notify)?;
-            serve(editor, &place, &receiver, notify);
-            Ok(())
+        let failed = EditorNotice::Failed;
+        let worker = Worker::start("job-editor", notify, failed, move |requests, cancel, notify| {
+            let mut editor = open(&source, strategy, cancel, notify)?;
+            serve(requests, Waiting::Each, notify, |request| {
+                let answer = answer(&mut editor, source.place(), request);
+                Ok(answer.unwrap_or_else(|error| EditorNotice::Refused(error.to_string())))
+            })
         })?;
-        Ok(Self { requests: sender, cancel })
+        Ok(Self { worker })
     }
 
     /// Asks for something. A editor that has failed answers no more.
     pub fn request(&self, request: EditorRequest) {
-        // Nobody is there to answer after a failure, of which a notice has told.
-        let _unanswered = self.requests.send(request);
-    }
-}
-
-impl Drop for EditorJob {
-    fn drop(&mut self) {
-        self.cancel.cancel();
+        self.worker.request(request);
     }
 }
 
 fn open(
-    experiment: Experiment,
-    place: &StorePlace,
-    session: Arc<Session>,
+    source: &SharedEmbeddings,
     strategy: usize,
     cancel: &Cancel,
     notify: &dyn Fn(EditorNotice),
 ) -> Result<PromptEditor, EditorError> {
-    let OpenedStore { store, notices } = place.open().map_err(WorkbenchError::from)?;
-    notices.into_iter().for_each(|note| notify(EditorNotice::Note(note)));
-    let workbench = Workbench::open(experiment, store)?;
-    let opening = |progress| notify(EditorNotice::Opening(progress));
-    let editor = PromptEditor::open(workbench, session, strategy, cancel, &opening)?;
+    let opening = |reading| {
+        notify(match reading {
+            ReadingNotice::Progress(progress) => EditorNotice::Opening(progress),
+            ReadingNotice::Note(note) => EditorNotice::Note(note),
+        });
+    };
+    let editor = PromptEditor::open(source, strategy, cancel, &opening)?;
     notify(EditorNotice::Ready(Box::new(editor.state())));
     Ok(editor)
-}
-
-/// Answers requests until nobody can make one any more.
-fn serve(
-    mut editor: PromptEditor,
-    place: &StorePlace,
-    requests: &Receiver<EditorRequest>,
-    notify: &dyn Fn(EditorNotice),
-) {
-    for request in requests {
-        notify(
-            answer(&mut editor, place, request)
-                .unwrap_or_else(|error| EditorNotice::Refused(error.to_string())),
-        );
-    }
 }
 
 fn answer(
@@ -168,11 +135,15 @@ fn answer(
 
 #[cfg(test)]
 mod tests {
+    use crossbeam_channel::{Receiver, unbounded};
+
     use super::super::edits::EditError;
     use super::super::prompt_editor::tests::{pond, session_of};
     use super::*;
     use crate::store::Store;
-    use crate::workbench::experiment::definition::CheckpointChoice;
+    use crate::workbench::experiment::definition::{CheckpointChoice, Experiment};
+    use crate::workbench::session::evaluation::Session;
+    use std::sync::Arc;
 
     struct Editor {
         job: EditorJob,
@@ -183,7 +154,8 @@ mod tests {
         fn start(experiment: Experiment, place: &StorePlace, session: &Arc<Session>) -> Self {
             let (sender, notices) = unbounded();
             let notify = move |notice| sender.send(notice).unwrap();
-            let job = EditorJob::start(experiment, place.clone(), Arc::clone(session), 1, notify).unwrap();
+            let source = SharedEmbeddings::new(experiment, place.clone(), Arc::clone(session));
+            let job = EditorJob::start(source, 1, notify).unwrap();
             Self { job, notices }
         }
 

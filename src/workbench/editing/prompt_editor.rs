@@ -21,10 +21,10 @@ use crate::workbench::embedding::prompt_encoder::PromptEncoder;
 use crate::workbench::error::WorkbenchError;
 use crate::workbench::experiment::definition::split_reference;
 use crate::workbench::experiment::demo;
-use crate::workbench::jobs::progress::{Cancel, Progress};
+use crate::workbench::jobs::progress::Cancel;
+use crate::workbench::jobs::worker::JobEnd;
 use crate::workbench::session::evaluation::{RANKED, Session, SessionEmbeddings};
-use crate::workbench::session::opening::Workbench;
-use crate::workbench::session::session_job::JobEnd;
+use crate::workbench::session::shared_embeddings::{ReadingNotice, SharedEmbeddings};
 
 /// A strategy whose prompts can be changed. It takes 4 · (n_classes + dim) bytes for each image, and the embeddings of
 /// all prompts of the experiment.
@@ -38,7 +38,7 @@ pub struct PromptEditor {
     /// The predictions before anything was edited, `[n_images]`.
     loaded: Vec<u32>,
     /// Of every prompt of the experiment.
-    embeddings: PromptEmbeddings,
+    embeddings: Arc<PromptEmbeddings>,
     /// Of every text that was typed here.
     typed: HashMap<String, EncodedPrompt>,
     encoder: PromptEncoder,
@@ -154,18 +154,17 @@ impl From<PromptError> for EditorError {
 }
 
 impl PromptEditor {
-    /// Opens a strategy of `session`, which was made of the same experiment; what the store does not hold yet is
-    /// embedded. The store is let go.
+    /// Opens a strategy of a session, whose embeddings these are.
     ///
     /// # Errors
-    /// [`EditorError::NoSuchStrategy`], [`EditorError::WeighsPrompts`], and those of [`Workbench::embeddings_of`].
+    /// [`EditorError::NoSuchStrategy`], [`EditorError::WeighsPrompts`], and those of [`SharedEmbeddings::get`].
     pub fn open(
-        workbench: Workbench,
-        session: Arc<Session>,
+        source: &SharedEmbeddings,
         strategy: usize,
         cancel: &Cancel,
-        notify: &dyn Fn(Progress),
+        notify: &dyn Fn(ReadingNotice),
     ) -> Result<Self, EditorError> {
+        let session = Arc::clone(source.session());
         let strategies = session.strategies.len();
         let loaded = session.strategies.get(strategy);
         let loaded = loaded.ok_or(EditorError::NoSuchStrategy { strategy, strategies })?;
@@ -173,16 +172,20 @@ impl PromptEditor {
             return Err(EditorError::WeighsPrompts { aggregation: loaded.aggregation });
         }
         let edits = PromptEdits::new(&session.classes, &loaded.prompts);
-        let SessionEmbeddings { images, labels, prompts, logit_scale } =
-            workbench.embeddings_of(&session, cancel, notify)?;
+        let shared = source.get(cancel, notify)?;
+        let (prompts, logit_scale) = (Arc::clone(&shared.prompts), shared.logit_scale);
         let classifier = Classifier::build(loaded.aggregation, &prompts.per_class(&loaded.prompts)?)?;
         if cancel.is_cancelled() {
             return Err(WorkbenchError::Cancelled.into());
         }
-        // Now, so that the store is free, and the scores can have its memory.
-        let encoder = workbench.into_prompt_encoder();
-        let means = ClassMeans::new(&images.unit, &labels, session.classes.len())?;
-        let rescorer = Rescorer::new(&classifier, images.unit, &labels, logit_scale, RANKED)?;
+        let encoder = source.prompt_encoder()?;
+        let means = ClassMeans::new(&shared.images.unit, &shared.labels, session.classes.len())?;
+        // The scores get the memory of what nobody else holds.
+        let (unit, labels) = match Arc::try_unwrap(shared) {
+            Ok(SessionEmbeddings { images, labels, .. }) => (images.unit, labels),
+            Err(shared) => (shared.images.unit.clone(), shared.labels.clone()),
+        };
+        let rescorer = Rescorer::new(&classifier, unit, &labels, logit_scale, RANKED)?;
         Ok(Self {
             means,
             loaded: rescorer.predictions().collect(),
@@ -413,8 +416,9 @@ pub(in crate::workbench) mod tests {
     use crate::workbench::experiment::definition::{
         CheckpointChoice, ClassNamesChoice, DatasetChoice, Experiment, PromptSetChoice, StrategyChoice,
     };
+    use crate::workbench::jobs::progress::Progress;
     use crate::workbench::session::evaluation::SessionOptions;
-    use crate::workbench::session::opening::stored_prompt_set;
+    use crate::workbench::session::opening::{Workbench, stored_prompt_set};
     use crate::workbench::session::session_job::make_session;
 
     /// Two classes with two images each in `folder`, the demo's checkpoint, and the strategies `templates` and `cupl`,
@@ -472,8 +476,8 @@ pub(in crate::workbench) mod tests {
         session: &Arc<Session>,
         strategy: usize,
     ) -> Result<PromptEditor, EditorError> {
-        let workbench = Workbench::open(experiment.clone(), place.open().unwrap().store)?;
-        PromptEditor::open(workbench, Arc::clone(session), strategy, &Cancel::default(), &|_| ())
+        let source = SharedEmbeddings::new(experiment.clone(), place.clone(), Arc::clone(session));
+        PromptEditor::open(&source, strategy, &Cancel::default(), &|_| ())
     }
 
     fn editor_of(experiment: &Experiment, place: &StorePlace, strategy: usize) -> PromptEditor {

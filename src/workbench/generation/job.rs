@@ -1,26 +1,25 @@
 //! A generation on a thread of its own, for the screens: it takes wishes and says what comes.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Mutex, PoisonError};
 use std::{io, thread};
 
-use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
+use crossbeam_channel::{Receiver, bounded, select, unbounded};
 
 use super::class_line::GeneratedClass;
 use super::live::LiveAccuracy;
 use super::plan::GenerationPlan;
 use super::run::{Generation, GenerationNotice, TokenCounter};
 use crate::language_model::LanguageModelError;
-use crate::store::StorePlace;
 use crate::workbench::editing::history::SavedPrompts;
 use crate::workbench::editing::prompt_editor::check_prompt_set_name;
 use crate::workbench::error::WorkbenchError;
-use crate::workbench::experiment::definition::{CheckpointChoice, Experiment};
+use crate::workbench::experiment::definition::CheckpointChoice;
 use crate::workbench::experiment::generation_settings::GenerationSettings;
 use crate::workbench::jobs::progress::Cancel;
-use crate::workbench::session::evaluation::Session;
+use crate::workbench::jobs::worker::{Worker, panic_message};
 use crate::workbench::session::opening::open_checkpoint;
-use crate::workbench::session::session_job::{panic_message, start_job};
+use crate::workbench::session::shared_embeddings::{ReadingNotice, SharedEmbeddings};
 
 /// What a job is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +55,10 @@ pub enum GenerationJobNotice {
     Changed(Box<GenerationNotice>),
     /// The accuracy of the sentences so far: how many a class on average, and top-1 from 0 to 1.
     Accuracy(f64, f64),
+    /// The accuracy will not be known, and why; all else goes on.
+    NoAccuracy(String),
+    /// What the user should know about the store.
+    Note(String),
     /// It asks again.
     Running,
     /// It stopped when asked to.
@@ -73,53 +76,47 @@ pub enum GenerationJobNotice {
 /// The job. Dropping it stops it.
 #[derive(Debug)]
 pub struct GenerationJob {
-    requests: Sender<GenerationRequest>,
+    worker: Worker<GenerationRequest>,
 }
 
 impl GenerationJob {
-    /// Starts to generate prompts for the classes of `session`, which was made of this experiment; `notify` is called on
-    /// several threads.
+    /// Starts to generate prompts for the classes of the session whose embeddings these are; `notify` is called on several
+    /// threads.
     ///
     /// # Errors
     /// The system has no thread left.
     pub fn start(
         name: String,
         settings: GenerationSettings,
-        experiment: Experiment,
-        place: StorePlace,
-        session: Arc<Session>,
+        source: SharedEmbeddings,
         notify: impl Fn(GenerationJobNotice) + Send + Sync + 'static,
     ) -> io::Result<Self> {
-        let (sender, receiver) = unbounded();
-        start_job("job-generation", notify, GenerationJobNotice::Failed, move |notify| {
-            let generation = open(&name, &settings, &experiment, &place, &session)?;
+        let failed = GenerationJobNotice::Failed;
+        let worker = Worker::start("job-generation", notify, failed, move |requests, _, notify| {
+            let generation = open(&name, &settings, &source)?;
             notify(GenerationJobNotice::Opened(Box::new(generation.plan()), generation.all_classes()));
-            // Without the images' embeddings there is everything but the accuracy.
-            let live = LiveAccuracy::open(experiment, &place, &session).ok();
-            serve(&generation, live, &receiver, notify);
+            generate(&generation, LiveAccuracy::new(source), requests, notify);
             Ok(())
         })?;
-        Ok(Self { requests: sender })
+        Ok(Self { worker })
     }
 
     /// Asks for something. A job that has failed answers no more.
     pub fn request(&self, request: GenerationRequest) {
-        // Nobody is there to answer after a failure, of which a notice has told.
-        let _unanswered = self.requests.send(request);
+        self.worker.request(request);
     }
 }
 
 fn open(
     name: &str,
     settings: &GenerationSettings,
-    experiment: &Experiment,
-    place: &StorePlace,
-    session: &Session,
+    source: &SharedEmbeddings,
 ) -> Result<Generation, WorkbenchError> {
     check_prompt_set_name(name).map_err(|error| LanguageModelError::Settings(error.to_string()))?;
     let model = settings.open_model(|name| std::env::var(name).ok())?;
-    let plan = settings.plan(name, session.classes.clone(), &*model)?;
-    Generation::open(plan, model, place.clone(), token_counter(&experiment.checkpoint)?)
+    let plan = settings.plan(name, source.session().classes.clone(), &*model)?;
+    let count_tokens = token_counter(&source.experiment().checkpoint)?;
+    Generation::open(plan, model, source.place().clone(), count_tokens)
 }
 
 /// Counts tokens as a checkpoint does: one more than fits where the end is left out.
@@ -135,21 +132,25 @@ pub fn token_counter(checkpoint: &CheckpointChoice) -> Result<TokenCounter, Work
 }
 
 /// Generates and grants requests until nobody can make one any more.
-fn serve(
+fn generate(
     generation: &Generation,
-    live: Option<LiveAccuracy>,
+    mut live: LiveAccuracy,
     requests: &Receiver<GenerationRequest>,
     notify: &(impl Fn(GenerationJobNotice) + Sync),
 ) {
     let (changes, changed) = bounded(1);
+    // Of the run that is the newest.
+    let current = Mutex::new(Cancel::default());
+    let cancel = &|| current.lock().unwrap_or_else(PoisonError::into_inner).clone();
     thread::scope(|scope| {
         let (ended, end) = unbounded::<Result<(), WorkbenchError>>();
-        let mut cancel: Option<Cancel> = None;
         let mut is_done = false;
-        let start = |cancel: &mut Option<Cancel>| {
+        let start = || {
             let its_cancel = Cancel::default();
-            *cancel = Some(its_cancel.clone());
+            *current.lock().unwrap_or_else(PoisonError::into_inner) = its_cancel.clone();
             notify(GenerationJobNotice::Running);
+            // The images are read while the first sentences come.
+            let _busy = changes.try_send(());
             let (ended, changes) = (ended.clone(), changes.clone());
             scope.spawn(move || {
                 let told = catch_unwind(AssertUnwindSafe(|| {
@@ -167,27 +168,34 @@ fn serve(
                 let _gone = ended.send(ending);
             });
         };
-        if let Some(mut live) = live {
-            scope.spawn(move || {
-                while changed.recv().is_ok() {
-                    if let Ok(Some((prompts, top1))) = live.measure(&generation.all_classes()) {
-                        notify(GenerationJobNotice::Accuracy(prompts, top1));
+        scope.spawn(move || {
+            while changed.recv().is_ok() {
+                let reading = |reading| {
+                    if let ReadingNotice::Note(note) = reading {
+                        notify(GenerationJobNotice::Note(note));
                     }
+                };
+                match live.measure(&generation.all_classes(), &cancel(), &reading) {
+                    Ok(None) => {}
+                    Ok(Some((prompts, top1))) => notify(GenerationJobNotice::Accuracy(prompts, top1)),
+                    // Who goes on with a stopped generation reads on.
+                    Err(WorkbenchError::Cancelled) => {}
+                    Err(error) => return notify(GenerationJobNotice::NoAccuracy(error.to_string())),
                 }
-            });
-        }
-        start(&mut cancel);
+            }
+        });
+        start();
+        let mut runs = true;
         loop {
             select! {
                 recv(requests) -> request => match request {
                     // Nobody is there any more.
                     Err(_) => {
-                        cancel.iter().for_each(Cancel::cancel);
+                        cancel().cancel();
                         break;
                     }
                     Ok(request) => {
-                        let runs = cancel.is_some();
-                        match grant(generation, request, cancel.as_ref()) {
+                        match grant(generation, request, &cancel()) {
                             Ok(None) => {}
                             Ok(Some(saved)) => notify(GenerationJobNotice::Saved(saved)),
                             Err(message) => notify(GenerationJobNotice::Refused(message)),
@@ -202,17 +210,20 @@ fn serve(
                             GenerationRequest::Stop | GenerationRequest::Save => false,
                         };
                         if !runs && goes_on {
-                            is_done = false;
-                            start(&mut cancel);
+                            (runs, is_done) = (true, false);
+                            start();
                         }
                     }
                 },
                 recv(end) -> ending => {
-                    cancel = None;
+                    runs = false;
                     let lacks = |class: &GeneratedClass| !class.is_done && class.problem.is_none();
                     match ending {
                         // Something was dropped or wished for behind the run's back.
-                        Ok(Ok(())) if generation.all_classes().iter().any(lacks) => start(&mut cancel),
+                        Ok(Ok(())) if generation.all_classes().iter().any(lacks) => {
+                            runs = true;
+                            start();
+                        }
                         Ok(Ok(())) => {
                             is_done = true;
                             notify(GenerationJobNotice::Done(generation.note()));
@@ -234,13 +245,13 @@ fn serve(
 fn grant(
     generation: &Generation,
     request: GenerationRequest,
-    running: Option<&Cancel>,
+    cancel: &Cancel,
 ) -> Result<Option<SavedPrompts>, String> {
     let done = match request {
         GenerationRequest::Drop { class, at } => generation.drop_sentence(class, at),
         GenerationRequest::More { class, more } => generation.want_more(class, more),
         GenerationRequest::Stop => {
-            running.into_iter().for_each(Cancel::cancel);
+            cancel.cancel();
             Ok(())
         }
         GenerationRequest::Resume => Ok(()),

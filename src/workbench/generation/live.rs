@@ -1,57 +1,61 @@
 //! What the sentences so far are worth: the accuracy on the images of the open session, while they come.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::class_line::GeneratedClass;
 use crate::evaluation::{Classifier, Matrix, evaluate};
 use crate::prompts::Aggregation;
-use crate::store::StorePlace;
 use crate::workbench::embedding::prompt_encoder::PromptEncoder;
 use crate::workbench::error::WorkbenchError;
-use crate::workbench::experiment::definition::Experiment;
 use crate::workbench::jobs::progress::Cancel;
-use crate::workbench::session::evaluation::{Session, SessionEmbeddings};
-use crate::workbench::session::opening::Workbench;
+use crate::workbench::session::evaluation::SessionEmbeddings;
+use crate::workbench::session::shared_embeddings::{ReadingNotice, SharedEmbeddings};
 
 /// What a class is described with as long as there is no sentence of use.
 const PLAIN: &str = "a photo of a {}.";
 
 /// Measures sentences as they come.
 pub(super) struct LiveAccuracy {
-    embeddings: SessionEmbeddings,
-    encoder: PromptEncoder,
+    source: SharedEmbeddings,
+    opened: Option<Opened>,
     /// Raw embeddings of what was measured before.
     known: HashMap<String, Vec<f32>>,
     /// A plain prompt for each class.
     plain: Vec<String>,
 }
 
+struct Opened {
+    embeddings: Arc<SessionEmbeddings>,
+    encoder: PromptEncoder,
+}
+
 impl LiveAccuracy {
-    /// Reads the embeddings of `session`, which was made of this experiment.
-    ///
-    /// # Errors
-    /// Files that have changed since, and what prevents reading them or the store.
-    pub(super) fn open(
-        experiment: Experiment,
-        place: &StorePlace,
-        session: &Session,
-    ) -> Result<Self, WorkbenchError> {
-        let workbench = Workbench::open(experiment, place.open()?.store)?;
-        let embeddings = workbench.embeddings_of(session, &Cancel::default(), &|_| {})?;
-        let encoder = workbench.into_prompt_encoder();
-        let plain =
-            session.classes.iter().map(|class| PLAIN.replace("{}", &class.replace('_', " "))).collect();
-        Ok(Self { embeddings, encoder, known: HashMap::new(), plain })
+    /// On the images of the session whose embeddings these are. Nothing is read yet.
+    pub(super) fn new(source: SharedEmbeddings) -> Self {
+        let classes = source.session().classes.iter();
+        let plain = classes.map(|class| PLAIN.replace("{}", &class.replace('_', " "))).collect();
+        Self { source, opened: None, known: HashMap::new(), plain }
     }
 
-    /// Sentences of use a class, on average, and the top-1 accuracy with them, from 0 to 1; nothing before the first one.
+    /// Sentences of use a class, on average, and the top-1 accuracy with them, from 0 to 1; nothing before the first one. The
+    /// embeddings are read where they are not there yet.
     ///
     /// # Errors
-    /// What the encoder fails with.
+    /// Those of [`SharedEmbeddings::get`], and what the encoder fails with.
     pub(super) fn measure(
         &mut self,
         classes: &[GeneratedClass],
+        cancel: &Cancel,
+        notify: &dyn Fn(ReadingNotice),
     ) -> Result<Option<(f64, f64)>, WorkbenchError> {
+        let Opened { embeddings, encoder } = match &mut self.opened {
+            Some(opened) => opened,
+            None => {
+                let embeddings = self.source.get(cancel, notify)?;
+                self.opened.insert(Opened { embeddings, encoder: self.source.prompt_encoder()? })
+            }
+        };
         let count: usize = classes.iter().map(GeneratedClass::n_accepted).sum();
         if count == 0 || classes.len() != self.plain.len() {
             return Ok(None);
@@ -62,21 +66,28 @@ impl LiveAccuracy {
             if texts.is_empty() {
                 texts.push(plain);
             }
-            let embedded = texts.into_iter().map(|text| self.raw(text)).collect::<Result<Vec<_>, _>>()?;
+            let embedded = texts
+                .into_iter()
+                .map(|text| raw(text, encoder, &mut self.known))
+                .collect::<Result<Vec<_>, _>>()?;
             rows.push(Matrix::from_rows(&embedded)?);
         }
         let classifier = Classifier::build(Aggregation::Mean, &rows)?;
-        let SessionEmbeddings { images, labels, logit_scale, .. } = &self.embeddings;
+        let SessionEmbeddings { images, labels, logit_scale, .. } = &**embeddings;
         let evaluation = evaluate(&images.unit, labels, &classifier, *logit_scale, 1)?;
         Ok(Some((count as f64 / classes.len() as f64, evaluation.top1())))
     }
+}
 
-    fn raw(&mut self, text: String) -> Result<Vec<f32>, WorkbenchError> {
-        if let Some(known) = self.known.get(&text) {
-            return Ok(known.clone());
-        }
-        let raw = self.encoder.encode(&text)?.raw;
-        self.known.insert(text, raw.clone());
-        Ok(raw)
+fn raw(
+    text: String,
+    encoder: &mut PromptEncoder,
+    known: &mut HashMap<String, Vec<f32>>,
+) -> Result<Vec<f32>, WorkbenchError> {
+    if let Some(known) = known.get(&text) {
+        return Ok(known.clone());
     }
+    let raw = encoder.encode(&text)?.raw;
+    known.insert(text, raw.clone());
+    Ok(raw)
 }

@@ -132,7 +132,7 @@ pub struct SessionEmbeddings {
     /// The class of each, `[n_images]`.
     pub labels: Vec<usize>,
     /// The prompts of all strategies.
-    pub prompts: PromptEmbeddings,
+    pub prompts: Arc<PromptEmbeddings>,
     /// The logarithm of what scores are multiplied with before their softmax.
     pub logit_scale: f32,
 }
@@ -296,7 +296,7 @@ impl Workbench {
         }
         let labels = self.labels(&images.contents);
         let logit_scale = embedder.load(Checkpoint::logit_scale)?;
-        Ok(SessionEmbeddings { images, labels, prompts, logit_scale })
+        Ok(SessionEmbeddings { images, labels, prompts: Arc::new(prompts), logit_scale })
     }
 
     fn evaluate_anew(

@@ -6,6 +6,7 @@ pub(super) mod evaluation_cache;
 pub(super) mod opening;
 pub(super) mod reopening;
 pub(super) mod session_job;
+pub(super) mod shared_embeddings;
 #[cfg(test)]
 pub mod test_session;
 pub(super) mod wanted_image;

@@ -12,7 +12,6 @@ use crate::prompts::{
 };
 use crate::store::{Hash, Store, version_of};
 use crate::workbench::embedding::file_contents::checkpoint_fingerprint;
-use crate::workbench::embedding::prompt_encoder::PromptEncoder;
 use crate::workbench::error::WorkbenchError;
 use crate::workbench::experiment::definition::{
     CheckpointChoice, ClassNamesChoice, DatasetChoice, Experiment, PromptSetChoice, StrategyChoice,
@@ -88,11 +87,6 @@ fn hash_of_prompts(per_class: &[Vec<String>]) -> Hash {
 }
 
 impl Workbench {
-    /// What encodes prompts with its checkpoint, one at a time.
-    pub(in crate::workbench) fn into_prompt_encoder(self) -> PromptEncoder {
-        PromptEncoder::new(self.checkpoint, self.experiment.precision, self.fingerprint)
-    }
-
     /// Opens and checks every part of an experiment: after this, only unreadable images can surprise.
     pub fn open(experiment: Experiment, store: Store) -> Result<Self, WorkbenchError> {
         let checkpoint = open_checkpoint(&experiment.checkpoint)?;

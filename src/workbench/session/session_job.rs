@@ -1,9 +1,7 @@
 //! The job that makes a session on a thread of its own, and the store it works with.
 
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::convert::Infallible;
 use std::sync::Arc;
-use std::thread;
 
 use super::evaluation::{Session, SessionOptions};
 use super::opening::Workbench;
@@ -13,6 +11,7 @@ use crate::workbench::error::WorkbenchError;
 use crate::workbench::experiment::definition::Experiment;
 use crate::workbench::experiment::hub_checkpoint::{PullOffer, hub, offer, pull_missing};
 use crate::workbench::jobs::progress::{Cancel, Progress};
+use crate::workbench::jobs::worker::Worker;
 
 /// What a job says of itself.
 #[derive(Debug)]
@@ -58,53 +57,62 @@ pub fn make_session(
     Ok(session)
 }
 
-/// A session in the making. Dropping it does not stop it: [`SessionJob::stop`] does, within a batch.
+/// A session in the making. Dropping it stops it, within a batch.
 #[derive(Debug)]
 pub struct SessionJob {
-    cancel: Cancel,
+    worker: Worker<Infallible>,
 }
 
 impl SessionJob {
     /// Starts the job; `notify` is called on its thread, the last time with anything but `Progress` and `Asking`. A hub's checkpoint that
     /// is not on this machine is only downloaded where the job may.
+    ///
+    /// # Errors
+    /// The system has no thread left.
     pub fn start(
         experiment: Experiment,
         place: StorePlace,
         may_pull: bool,
         notify: impl Fn(JobNotice) + Send + 'static,
     ) -> std::io::Result<Self> {
-        let cancel = Cancel::default();
-        let its_cancel = cancel.clone();
-        thread::Builder::new().name("job-session".into()).spawn(move || {
-            let made = catch_unwind(AssertUnwindSafe(|| {
-                debug_assert!(std::env::var_os("CUPL_TUI_PANIC_IN_JOB").is_none(), "a test asks for a panic");
-                let progress = |progress| notify(JobNotice::Progress(progress));
-                let make =
-                    || make_session(&experiment, &place, SessionOptions::default(), &its_cancel, &progress);
-                match make().map_err(|error| (error.absent_checkpoint().cloned(), error)) {
-                    Err((Some(absent), _)) if may_pull => {
-                        pull_missing(&asked_hub(&notify)?, &absent, &its_cancel, &progress)?;
-                        make()
-                    }
-                    made => made.map_err(|(_, error)| error),
-                }
-            }));
-            notify(match made {
-                Ok(Ok(session)) => JobNotice::Opened(Arc::new(session)),
-                Ok(Err(WorkbenchError::Cancelled)) => JobNotice::Stopped,
-                Ok(Err(error)) => failed(&error, may_pull, &its_cancel, &notify),
-                Err(panic) => JobNotice::Failed {
-                    message: format!("{}\nWhat it had finished is kept.", panic_message(panic.as_ref())),
-                    remedy: None,
-                },
+        let panicked = |message| JobNotice::Failed {
+            message: format!("{message}\nWhat it had finished is kept."),
+            remedy: None,
+        };
+        let worker = Worker::start("job-session", notify, panicked, move |_, cancel, notify| {
+            debug_assert!(std::env::var_os("CUPL_TUI_PANIC_IN_JOB").is_none(), "a test asks for a panic");
+            notify(match make_or_pull(&experiment, &place, may_pull, cancel, notify) {
+                Ok(session) => JobNotice::Opened(Arc::new(session)),
+                Err(WorkbenchError::Cancelled) => JobNotice::Stopped,
+                Err(error) => failed(&error, may_pull, cancel, notify),
             });
+            Ok(())
         })?;
-        Ok(Self { cancel })
+        Ok(Self { worker })
     }
 
     /// Asks the job to stop: it does within a batch, and everything it has finished is kept.
     pub fn stop(&self) {
-        self.cancel.cancel();
+        self.worker.stop();
+    }
+}
+
+/// Makes the session; a checkpoint that is not on this machine is downloaded first where that is allowed.
+fn make_or_pull(
+    experiment: &Experiment,
+    place: &StorePlace,
+    may_pull: bool,
+    cancel: &Cancel,
+    notify: &dyn Fn(JobNotice),
+) -> Result<Session, WorkbenchError> {
+    let progress = |progress| notify(JobNotice::Progress(progress));
+    let make = || make_session(experiment, place, SessionOptions::default(), cancel, &progress);
+    match make().map_err(|error| (error.absent_checkpoint().cloned(), error)) {
+        Err((Some(absent), _)) if may_pull => {
+            pull_missing(&asked_hub(notify)?, &absent, cancel, &progress)?;
+            make()
+        }
+        made => made.map_err(|(_, error)| error),
     }
 }
 
@@ -129,51 +137,6 @@ fn failed(error: &WorkbenchError, may_pull: bool, cancel: &Cancel, notify: &dyn 
         Err(WorkbenchError::Cancelled) => JobNotice::Stopped,
         Err(error) => JobNotice::Failed { message: format!("{message}\n{error}"), remedy: None },
     }
-}
-
-/// Why a job that answers requests ended before its time.
-pub(in crate::workbench) enum JobEnd {
-    /// Nobody wants its answers any more.
-    Cancelled,
-    /// The whole message.
-    Failed(String),
-}
-
-impl From<WorkbenchError> for JobEnd {
-    fn from(error: WorkbenchError) -> Self {
-        match error {
-            WorkbenchError::Cancelled => Self::Cancelled,
-            error => Self::Failed(error.to_string()),
-        }
-    }
-}
-
-/// Starts the work of a job that answers requests, on a thread called `name`. An error or a panic becomes the notice that
-/// `failed` makes of it; a cancellation is nobody's news.
-pub(in crate::workbench) fn start_job<N: 'static, F: Fn(N) + Send + 'static>(
-    name: &str,
-    notify: F,
-    failed: fn(String) -> N,
-    work: impl FnOnce(&F) -> Result<(), JobEnd> + Send + 'static,
-) -> std::io::Result<()> {
-    thread::Builder::new().name(name.to_owned()).spawn(move || {
-        match catch_unwind(AssertUnwindSafe(|| work(&notify))) {
-            Ok(Ok(()) | Err(JobEnd::Cancelled)) => {}
-            Ok(Err(JobEnd::Failed(message))) => notify(failed(message)),
-            Err(panic) => notify(failed(panic_message(panic.as_ref()))),
-        }
-    })?;
-    Ok(())
-}
-
-/// What to say of a job that panicked.
-pub(in crate::workbench) fn panic_message(panic: &(dyn Any + Send)) -> String {
-    let message = panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no message");
-    format!("a mistake in this program stopped the job: {message}")
 }
 
 #[cfg(test)]
