@@ -53,11 +53,6 @@ pub mod prompts;
 
 pub mod store;
 
-pub mod http;
-pub mod message;
-mod name_folding;
-mod pickle;
-pub mod retry;
-pub mod temporary_file;
-pub mod terminal_text;
-pub mod text_file;
+pub mod files;
+pub mod network;
+pub mod text;

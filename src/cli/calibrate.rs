@@ -7,7 +7,7 @@ use crate::cli::context::{
     CommandError, ExperimentArguments, Format, Global, Opened, Outcome, Output, introduce, outcome, percent,
     share,
 };
-use crate::message::marked_bar;
+use crate::text::message::marked_bar;
 use crate::workbench::{
     Calibration, CalibrationOptions, Fitted, Reliability, ReliabilityBin, Session, SessionOptions,
     calibrate_strategy,

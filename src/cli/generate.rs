@@ -10,8 +10,8 @@ use crate::cli::context::{
     CommandError, Format, Global, Noted, Outcome, Output, StatusLine, cancel_on_signals, offered, open_store,
     warn,
 };
-use crate::message::listed;
 use crate::prompts::generation::RejectionReason;
+use crate::text::message::listed;
 use crate::workbench::generation::{
     Backend, GeneratedClass, Generation, GenerationPlan, GenerationSettings, LanguageModel, LlmPromptsChoice,
     Pace, RequestForm, read_classes, token_counter,

@@ -32,7 +32,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::terminal_text::is_unsafe;
+use crate::text::terminal_text::is_unsafe;
 use crate::workbench::WorkbenchError;
 use context::output::complain;
 use context::{CommandError, ExperimentArguments, Global, INTERRUPTED, Outcome, Output, set_threads};

@@ -19,7 +19,7 @@ use super::label::Label;
 use super::labels::Found;
 use super::picture::{ArchiveFile, Picture, PictureArchive, PictureError};
 use super::{Dataset, DatasetImage, DatasetOptions, PictureSource, SkippedImage, split};
-use crate::text_file;
+use crate::text::text_file;
 
 /// What is said of an archive that is none of CIFAR's.
 const OTHER_ARCHIVE: &str = "of archives, CIFAR's are known (cifar-10-binary.tar.gz, cifar-10-python.tar.gz, \

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-use crate::pickle::{Node, NodeId, Pickle};
+use crate::files::pickle::{Node, NodeId, Pickle};
 
 /// Width and height of a picture.
 pub(super) const SIDE: u32 = 32;

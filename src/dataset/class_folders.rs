@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::error::DatasetError;
 use super::folder::is_picture_file;
 use super::{Splits, picture_list, split};
-use crate::message::listed;
+use crate::text::message::listed;
 
 /// Folders that programs leave behind, in lower case.
 const JUNK: [&str; 8] = [

@@ -17,8 +17,8 @@ use super::error::DatasetError;
 use super::label::whole_number;
 use super::synsets;
 use super::table::{Fields, rows};
-use crate::message::listed;
-use crate::text_file::{self, Json};
+use crate::text::message::listed;
+use crate::text::text_file::{self, Json};
 
 /// Class names for folder names.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::error::DatasetError;
 use super::{Class, DatasetImage};
-use crate::message::listed;
+use crate::text::message::listed;
 
 /// A note on the classes that have no image, if there are such.
 pub(super) fn note_on_empty(classes: &[Class], images: &[DatasetImage]) -> Option<String> {

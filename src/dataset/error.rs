@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::SkippedImage;
-use crate::message::listed;
-use crate::text_file::TextFileError;
+use crate::text::message::listed;
+use crate::text::text_file::TextFileError;
 
 /// Why a dataset cannot be opened.
 #[derive(Debug, thiserror::Error)]

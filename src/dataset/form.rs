@@ -11,8 +11,8 @@ use super::error::DatasetError;
 use super::picture_list::{self, PictureList};
 use super::webdataset::{expanded, sort_shards};
 use super::{Dataset, DatasetOptions, Splits, cifar, parquet};
-use crate::message::listed;
-use crate::text_file;
+use crate::text::message::listed;
+use crate::text::text_file;
 
 /// The forms that are known.
 enum DatasetForm {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::ClassNameMap;
 use super::field_names::LabelColumns;
-use crate::text_file;
+use crate::text::text_file;
 
 /// Texts that stand for no label beside numbers, in lower case.
 const NO_LABEL: [&str; 6] = ["nan", "none", "null", "na", "n/a", "<na>"];

@@ -16,8 +16,8 @@ use super::error::DatasetError;
 use super::label::{Label, NamesOfNumbers, is_no_number, whole_number};
 use super::{Class, ClassNameMap, Dataset, DatasetImage, DatasetOptions, SkippedImage, synsets};
 
-use crate::message::listed;
-use crate::name_folding::fold;
+use crate::text::message::listed;
+use crate::text::name_folding::fold;
 
 /// Images and labels as a form of dataset lists them.
 #[derive(Default)]

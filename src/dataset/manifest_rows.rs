@@ -14,7 +14,7 @@ use super::field_names::{LABELS, LabelColumns, PATHS, SPLITS, place};
 use super::folder::is_picture;
 use super::label::{Label, NamesOfNumbers, whole_number};
 use super::table::{Fields, rows};
-use crate::text_file::{self, Json};
+use crate::text::text_file::{self, Json};
 
 /// A row that has both.
 pub(super) struct Row {
@@ -92,7 +92,7 @@ pub(super) fn read(file: &Path, root: &Path) -> Result<Rows, DatasetError> {
         found.notes.push(format!(
             "{} rows repeat a path with the same label, and count once: {}",
             repeated.len(),
-            crate::message::listed(&repeated, 5)
+            crate::text::message::listed(&repeated, 5)
         ));
     }
     found.rows = kept;

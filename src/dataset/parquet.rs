@@ -28,7 +28,7 @@ use super::labels::Found;
 use super::picture::{ArchiveFile, Picture, PictureArchive, PictureError};
 use super::zstd_pages::ZstdPages;
 use super::{Dataset, DatasetImage, DatasetOptions, PictureSource, SkippedImage, split};
-use crate::message::listed;
+use crate::text::message::listed;
 
 /// Positioned reads, so that threads do not move one another's place in the file.
 #[derive(Clone)]

@@ -17,7 +17,7 @@ use super::label::Label;
 use super::labels::Found;
 use super::manifest_rows;
 use super::{Dataset, DatasetImage, DatasetOptions, PictureSource, SkippedImage};
-use crate::text_file;
+use crate::text::text_file;
 
 /// Manifests of Hugging Face's image folders.
 const METADATA: [&str; 3] = ["metadata.csv", "metadata.jsonl", "metadata.tsv"];

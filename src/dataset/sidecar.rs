@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::synsets::is_names_file;
-use crate::text_file;
+use crate::text::text_file;
 
 /// The class names of a dataset, a line each.
 pub(super) const CLASS_NAMES: &str = "classnames.txt";

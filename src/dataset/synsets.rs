@@ -15,8 +15,8 @@ use serde_json::Value;
 use super::DatasetOptions;
 use super::class_names::ClassNameMap;
 use super::error::DatasetError;
-use crate::message::listed;
-use crate::text_file;
+use crate::text::message::listed;
+use crate::text::text_file;
 
 /// The files that are looked for, the best first.
 const FILES: [&str; 4] =

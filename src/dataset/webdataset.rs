@@ -26,8 +26,8 @@ use super::labels::Found;
 use super::picture::{ArchiveFile, Picture, PictureArchive, PictureError};
 use super::sidecar::{CLASS_NAMES, sidecar};
 use super::{Dataset, DatasetImage, DatasetOptions, PictureSource, SkippedImage};
-use crate::message::listed;
-use crate::text_file;
+use crate::text::message::listed;
+use crate::text::text_file;
 
 /// Bytes of a label's file at most.
 const LONGEST_LABEL: u64 = 1 << 20;

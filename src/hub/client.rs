@@ -16,8 +16,8 @@ use super::error::HubError;
 use super::listing::{Listing, RemoteFile};
 use super::repository::Repository;
 use super::settings::HubSettings;
-use crate::http::{self, Limit, NoAgent};
-use crate::retry::{self, POLL_INTERVAL};
+use crate::network::http::{self, Limit, NoAgent};
+use crate::network::retry::{self, POLL_INTERVAL};
 
 /// How long a server may say nothing.
 const SILENCE: Duration = Duration::from_secs(30);

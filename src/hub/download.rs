@@ -10,7 +10,7 @@ use super::checksum::Checksum;
 use super::client::{Answer, Client, Failure, IsCancelled};
 use super::error::HubError;
 use super::repository::Repository;
-use crate::retry::POLL_INTERVAL;
+use crate::network::retry::POLL_INTERVAL;
 
 /// A file to download.
 pub struct WantedFile<'a> {

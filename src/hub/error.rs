@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::repository::Repository;
-use crate::retry::asks_to_wait;
+use crate::network::retry::asks_to_wait;
 
 /// An error of this module. Its `Display` is complete: it names the repository, the file or the address, says what is
 /// wrong and what to do.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::retry::asks_to_wait;
+use crate::network::retry::asks_to_wait;
 
 /// Why a language model gave no answer.
 #[derive(Debug, Clone, thiserror::Error)]

@@ -4,7 +4,7 @@
 //! plural, and only as whole words where the script has words. English is all that is known of grammar: regular plurals,
 //! a few others, "a" and "an", and capitals at the beginning of a sentence.
 
-use crate::name_folding::{folded, folded_letters};
+use crate::text::name_folding::{folded, folded_letters};
 
 /// A class name in the singular and in the plural.
 #[derive(Debug, Clone, PartialEq, Eq)]

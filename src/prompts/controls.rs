@@ -9,7 +9,7 @@ use std::fmt;
 
 use super::class_mention::{ClassNoun, nameless, renamed};
 use super::template::PLAIN;
-use crate::name_folding::fold;
+use crate::text::name_folding::fold;
 
 /// Raised when the same strategy gets other control prompts than before.
 pub const CONTROLS_VERSION: u32 = 2;

@@ -4,8 +4,8 @@ use std::fmt;
 
 use super::strategy::Aggregation;
 use super::template::TemplateError;
-use crate::message::{joined, listed};
-use crate::text_file::TextFileError;
+use crate::text::message::{joined, listed};
+use crate::text::text_file::TextFileError;
 
 /// Why prompts cannot be read or used. `origin` is the file, or the name of the prompt set.
 #[derive(Debug, thiserror::Error)]

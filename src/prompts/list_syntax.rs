@@ -4,7 +4,7 @@
 use std::iter::Peekable;
 use std::str::Chars;
 
-use crate::text_file::numbered_lines;
+use crate::text::text_file::numbered_lines;
 
 /// A text with its line, from 1.
 pub(super) type Numbered = (usize, String);

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::error::{ClassMismatch, MissingClass, PromptError};
-use crate::name_folding::fold;
+use crate::text::name_folding::fold;
 
 /// How many of the missing classes get a list of near keys: a message cannot show more.
 const EXPLAINED: usize = 20;

@@ -31,7 +31,7 @@ mod prompt_set;
 mod strategy;
 mod template;
 
-pub use crate::name_folding::fold;
+pub use crate::text::name_folding::fold;
 pub use controls::{CONTROLS_VERSION, ControlKind, control_prompts};
 pub use descriptors::{DESCRIPTOR_TEMPLATE, DescriptorTemplate};
 pub use error::{ClassMismatch, MissingClass, PromptError};

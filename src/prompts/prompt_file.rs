@@ -22,9 +22,9 @@ use super::list_syntax::{Listed, Unclear, listed};
 use super::placeholder::{MarkKind, marks};
 use super::prompt_set::{PromptSet, PromptSetContent};
 use super::template::Template;
-use crate::message::{joined, listed as quoted};
-use crate::name_folding::fold;
-use crate::text_file::{self, Json, TextFileError};
+use crate::text::message::{joined, listed as quoted};
+use crate::text::name_folding::fold;
+use crate::text::text_file::{self, Json, TextFileError};
 
 /// How many names a note shows.
 const NAMED: usize = 4;

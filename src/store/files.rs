@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use super::StoreError;
-use crate::temporary_file;
+use crate::files::temporary_file;
 
 /// Writes a file beside `path` with `write`, brings it to the disk and renames it to `path`. Any number of threads and
 /// processes may do so at once: each file is whole, and the last one stays.

@@ -2,8 +2,8 @@
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-pub use crate::message::count;
-use crate::terminal_text::is_unsafe;
+pub use crate::text::message::count;
+use crate::text::terminal_text::is_unsafe;
 
 /// Cut or padded on the right to exactly `width` cells; control characters become spaces.
 pub fn fit(text: &str, width: usize, ellipsis: &str) -> String {

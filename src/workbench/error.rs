@@ -80,7 +80,7 @@ pub enum WorkbenchError {
     },
     /// A text file.
     #[error(transparent)]
-    TextFile(#[from] crate::text_file::TextFileError),
+    TextFile(#[from] crate::text::text_file::TextFileError),
     /// A line of a file of texts.
     #[error("{} line {line}: {message}", path.display())]
     Texts {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use cupl_tui::cli::command_line;
-use cupl_tui::terminal_text::is_unsafe;
+use cupl_tui::text::terminal_text::is_unsafe;
 use serde_json::{Value, json};
 
 use crate::loopback::{Loopback, Reply};

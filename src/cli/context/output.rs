@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde::{Serialize, Serializer};
 
 use super::table::lines;
-use crate::terminal_text::{cleaned, cleaned_lines};
+use crate::text::terminal_text::{cleaned, cleaned_lines};
 use crate::tui::theme::{ColorChoice, ColorDepth};
 use crate::workbench::{Progress, Session, SkippedImage, Stage};
 

@@ -2,7 +2,7 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use crate::message;
+use crate::text::message;
 
 /// The rows as lines, the first column left-aligned, the others right-aligned.
 pub fn lines(rows: &[Vec<String>]) -> Vec<String> {

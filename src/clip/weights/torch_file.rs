@@ -12,7 +12,7 @@ use zip::{CompressionMethod, ZipArchive};
 use super::stored_tensor::{ElementType, StoredTensor};
 use crate::clip::error::ClipError;
 use crate::clip::files::{CheckpointFile, FileReader};
-use crate::pickle::{Node, NodeId, Pickle};
+use crate::files::pickle::{Node, NodeId, Pickle};
 
 /// The largest description of tensors: hundreds of bytes for each of some ten thousand.
 const LARGEST_PICKLE: u64 = 256 << 20;

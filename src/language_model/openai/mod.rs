@@ -21,8 +21,8 @@ use serde_json::Value;
 use ureq::Agent;
 
 use super::{Backend, LanguageModel, LanguageModelError, Preview, Sample, SampleRequest, sample_seed};
-use crate::http::{self, Limit};
-use crate::retry::{self, POLL_INTERVAL};
+use crate::network::http::{self, Limit};
+use crate::network::retry::{self, POLL_INTERVAL};
 use answer::Completion;
 use request::Refused;
 pub use settings::{ApiKey, OPENAI, OpenAiSettings, RequestForm};
@@ -166,7 +166,7 @@ impl OpenAi {
         names.sort_by(|a, b| strsim::jaro_winkler(wanted, b).total_cmp(&strsim::jaro_winkler(wanted, a)));
         Ok(match names.is_empty() {
             true => "check the base URL (it ends in /v1 with most servers) and the model".to_owned(),
-            false => format!("it has the models {}", crate::message::listed(&names, 5)),
+            false => format!("it has the models {}", crate::text::message::listed(&names, 5)),
         })
     }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::prompts::lint::indefinite_article;
 use crate::prompts::{PromptError, PromptSet, PromptSetContent, Template};
-use crate::text_file::split_key;
+use crate::text::text_file::split_key;
 
 /// The three LLM prompts for any dataset (Pratt et al., arXiv 2209.03320, table 5, CuPL base).
 const BASE: &str = include_str!("../../../data/llm-prompts/base.txt");

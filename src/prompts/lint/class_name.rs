@@ -2,7 +2,7 @@
 //! a longer name.
 
 use super::words;
-use crate::name_folding::fold;
+use crate::text::name_folding::fold;
 
 /// A name this long is looked for inside of other words too, as they are written together.
 const LONG: usize = 6;

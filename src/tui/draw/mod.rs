@@ -27,7 +27,7 @@ use super::state::places::{has_tabs, tab_places};
 use super::state::{Overlay, Screen, State};
 use super::text;
 use super::theme::{Glyphs, Theme};
-use crate::message;
+use crate::text::message;
 use crate::workbench::ClassRow;
 
 /// Draws one frame.

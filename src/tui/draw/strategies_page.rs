@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr;
 
 use super::{bar, place_of, put, put_text, strategy_name};
-use crate::message::{marked_bar, percent};
+use crate::text::message::{marked_bar, percent};
 use crate::tui::state::places::{bins_with_images, curve_sizes, plot_height};
 use crate::tui::state::strategies_page::{PageAnswer, StrategiesPage, curve_words, pruning_words};
 use crate::tui::state::{Analysis, State};

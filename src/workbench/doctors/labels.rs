@@ -5,9 +5,9 @@ use std::collections::{HashMap, HashSet};
 
 use super::finding::{Finding, FindingKind};
 use crate::evaluation::{ImagePair, PermutedClasses, near_duplicates};
-use crate::message::{count, joined, listed};
 use crate::prompts::lint::names_class;
 use crate::prompts::{fold, nearest};
+use crate::text::message::{count, joined, listed};
 use crate::workbench::error::WorkbenchError;
 use crate::workbench::jobs::progress::{Cancel, Meter, Progress, Stage};
 use crate::workbench::session::evaluation::{Session, SessionEmbeddings, StrategyResult};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::text_file;
+use crate::text::text_file;
 use crate::workbench::error::WorkbenchError;
 
 /// A text a line, blank ones included, so that row and line numbers agree; or, from `.jsonl`, the values of `text`.

@@ -10,7 +10,7 @@ use crate::language_model::gguf::Gguf;
 use crate::language_model::openai::{ApiKey, OPENAI, OpenAi, OpenAiSettings};
 use crate::language_model::{Backend, LanguageModel, LanguageModelError, Sampling};
 use crate::prompts::generation::LlmPrompts;
-use crate::text_file::{self, Json};
+use crate::text::text_file::{self, Json};
 use crate::workbench::error::WorkbenchError;
 use crate::workbench::experiment::generation_settings::{GenerationSettings, LlmPromptsChoice};
 

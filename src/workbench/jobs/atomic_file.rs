@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::{NamedTempFile, TempDir};
 
-use crate::temporary_file;
+use crate::files::temporary_file;
 use crate::workbench::error::WorkbenchError;
 
 /// A file that appears under its name only when it is whole.

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::message::listed;
-use crate::text_file;
+use crate::text::message::listed;
+use crate::text::text_file;
 use crate::workbench::error::WorkbenchError;
 
 /// A file of results.

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::published_results::{Metric, PublishedResult};
 use crate::clip::Precision;
-use crate::message::{count, listed};
+use crate::text::message::{count, listed};
 use crate::workbench::session::evaluation::Session;
 use crate::workbench::session::opening::Workbench;
 

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use crate::clip::{Checkpoint, CheckpointSource};
 use crate::dataset::{ClassNameMap, Dataset, DatasetOptions};
-use crate::message::{instead_of, joined, listed};
 use crate::prompts::lint::names_class;
 use crate::prompts::{
     Aggregation, Classes, DescriptorTemplate, PLAIN, PromptError, PromptSet, PromptSetContent, Strategy,
 };
 use crate::store::{Hash, Store, version_of};
+use crate::text::message::{instead_of, joined, listed};
 use crate::workbench::embedding::file_contents::checkpoint_fingerprint;
 use crate::workbench::error::WorkbenchError;
 use crate::workbench::experiment::definition::{

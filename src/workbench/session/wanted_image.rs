@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::evaluation::Session;
 use super::opening::Workbench;
 use crate::dataset::{DatasetImage, PictureSource};
-use crate::message::instead_of;
+use crate::text::message::instead_of;
 use crate::workbench::embedding::file_contents::NamedPicture;
 use crate::workbench::error::WorkbenchError;
 use crate::workbench::jobs::progress::{Cancel, Progress};

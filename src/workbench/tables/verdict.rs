@@ -2,7 +2,7 @@
 
 use super::class_table::ClassRow;
 use crate::evaluation::{Comparison, SIGNIFICANCE, Standing};
-use crate::message::{count, percent};
+use crate::text::message::{count, percent};
 use crate::workbench::session::controls::ControlResult;
 use crate::workbench::session::evaluation::Session;
 

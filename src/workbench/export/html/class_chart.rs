@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::markup::Markup;
 use super::numbers::{class_difference, count, counted, percent_or_dash, signed};
 use super::{Side, View, name};
-use crate::message::listed;
+use crate::text::message::listed;
 use crate::workbench::tables::class_table::{Change, ClassColumn, ClassRow, sort_classes};
 
 /// Classes at either end of the chart. All are shown where no more than twice as many have images.

@@ -1,6 +1,6 @@
 //! How the page writes shares, differences and counts.
 
-pub use crate::message::{count, percent};
+pub use crate::text::message::{count, percent};
 use crate::workbench::tables::class_table::ClassRow;
 
 /// A percentage where there may be none.

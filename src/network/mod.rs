@@ -1,0 +1,4 @@
+//! How the program speaks to servers, and when it tries again.
+
+pub mod http;
+pub mod retry;
