@@ -18,7 +18,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("dataset", &[]),
     ("prompts", &[]),
     ("store", &[]),
-    ("text", &["files"]),
+    ("text", &[]),
     ("network", &[]),
     ("files", &[]),
 ];
