@@ -559,6 +559,22 @@ fn summary(state: &State) -> String {
 }
 
 #[test]
+fn a_generation_says_why_its_accuracy_is_missing() {
+    let mut state = opened(80, 24);
+    press(&mut state, "5 m Down t i n y Enter");
+    if let Some(view) = &mut state.generation {
+        view.accuracies.clear();
+    }
+    let message = "the images changed\nand more".to_owned();
+    update(&mut state, Event::Generation(GenerationJobNotice::NoAccuracy(message)));
+    let screen = drawn(&state, COLORED);
+    assert!(screen.contains("accuracy: not measured: the images changed"), "{screen}");
+    assert!(state.notice.as_deref().unwrap().contains("the images changed"));
+    assert!(state.messages.last().unwrap().ends_with("and more"));
+    assert!(state.generation.as_ref().unwrap().no_accuracy.is_some());
+}
+
+#[test]
 fn keys_lead_where_they_should() {
     const AB: &str = "A templates B cupl: ";
     let mut wrong = Vec::new();

@@ -91,3 +91,30 @@ fn raw(
     known.insert(text, raw.clone());
     Ok(raw)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::StorePlace;
+    use crate::workbench::editing::prompt_editor::tests::{pond, session_of};
+
+    #[test]
+    fn reading_is_stopped_taken_up_again_and_refused_where_files_changed() {
+        let (images, place) = (tempfile::tempdir().unwrap(), StorePlace::in_memory());
+        let experiment = pond(images.path());
+        let session = session_of(&experiment, &place);
+        let live = || {
+            let source = SharedEmbeddings::new(experiment.clone(), place.clone(), Arc::clone(&session));
+            LiveAccuracy::new(source)
+        };
+        let (going, stopped) = (Cancel::default(), Cancel::default());
+        stopped.cancel();
+        let mut stopped_once = live();
+        assert!(matches!(stopped_once.measure(&[], &stopped, &|_| ()), Err(WorkbenchError::Cancelled)));
+        assert!(matches!(stopped_once.measure(&[], &going, &|_| ()), Ok(None)));
+        std::fs::remove_file(images.path().join("a-frog/2.png")).unwrap();
+        assert!(matches!(live().measure(&[], &going, &|_| ()), Err(WorkbenchError::Outdated { .. })));
+        // What was read before stays.
+        assert!(matches!(stopped_once.measure(&[], &stopped, &|_| ()), Ok(None)));
+    }
+}

@@ -158,7 +158,8 @@ mod tests {
 
     #[test]
     fn a_panic_and_an_error_are_told_and_a_cancellation_is_not() {
-        let ends: [(fn(u8) -> Result<String, JobEnd>, &[&str]); 3] = [
+        type Answer = fn(u8) -> Result<String, JobEnd>;
+        let ends: [(Answer, &[&str]); 3] = [
             (|_| panic!("oh {}", "no"), &["failed: a mistake in this program stopped the job: oh no"]),
             (|_| Err(JobEnd::Failed("no room".to_owned())), &["failed: no room"]),
             (|_| Err(WorkbenchError::Cancelled.into()), &[]),

@@ -316,11 +316,8 @@ mod tests {
         // Nothing is in this store, so that there is work to stop.
         let shared = SharedEmbeddings::new(experiment, StorePlace::in_memory(), session);
         let reader = StandingReader::start(&shared);
-        let (_cancel, waiter) = {
-            let (cancel, its_shared) = (Cancel::default(), shared.clone());
-            let its_cancel = cancel.clone();
-            (cancel, thread::spawn(move || its_shared.get(&its_cancel, &quiet)))
-        };
+        let its_shared = shared.clone();
+        let waiter = thread::spawn(move || its_shared.get(&Cancel::default(), &quiet));
         reader.cancel.cancel();
         assert!(matches!(reader.finish(), Err(WorkbenchError::Cancelled)));
         assert_eq!(waiter.join().unwrap().unwrap().labels.len(), 4);
