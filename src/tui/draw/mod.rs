@@ -11,7 +11,7 @@ mod opening;
 mod overlay;
 mod prompts;
 mod strategies;
-mod strategies_page;
+pub(super) mod strategies_page;
 mod waiting;
 
 use ratatui::Frame;

@@ -100,7 +100,8 @@ fn draw_waiting(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme)
     );
 }
 
-fn lines(
+/// The lines of the page, all of them.
+pub(in crate::tui) fn lines(
     state: &State,
     session: &Session,
     page: &StrategiesPage,

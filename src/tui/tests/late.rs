@@ -767,7 +767,7 @@ fn the_mouse_means_only_what_is_drawn() {
 fn a_hub_that_is_asked_is_named() {
     let mut state = waiting(80, 24);
     update(&mut state, Event::Asking("hub.example".into()));
-    insta::assert_snapshot!("waiting-asking", drawn(&state, COLORED));
+    looks_like("waiting-asking", drawn(&state, COLORED));
     assert!(state.job.is_running());
     assert_eq!(press(&mut state, "x"), [Effect::StopSession]);
     update(&mut state, Event::Asking("hub.example".into()));
