@@ -29,7 +29,7 @@ pub enum CommandError {
         /// What was given as its path.
         file: PathBuf,
         /// What came of reading it.
-        error: WorkbenchError,
+        error: Box<WorkbenchError>,
     },
     /// From the store.
     #[error(transparent)]

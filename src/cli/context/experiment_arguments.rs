@@ -110,7 +110,7 @@ impl ExperimentArguments {
         let mut experiment = match &self.file {
             Some(file) => Experiment::read(file).map_err(|error| match file.exists() {
                 true => WorkbenchError::from(error).into(),
-                false => CommandError::NoExperiment { file: file.clone(), error: error.into() },
+                false => CommandError::NoExperiment { file: file.clone(), error: Box::new(error.into()) },
             })?,
             None if flags.is_empty() => Experiment::demo().map_err(WorkbenchError::from)?,
             None => Experiment::from_flags(&flags).map_err(WorkbenchError::from)?,

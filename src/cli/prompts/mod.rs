@@ -118,7 +118,7 @@ pub fn run(arguments: &Arguments, global: &Global, output: &mut Output) -> Resul
         // Done above, without the store that is open here.
         PromptsCommand::Lint(_) | PromptsCommand::Prune(_) => {}
         PromptsCommand::Export { set, out, form: SetForm::Jsonl } => {
-            let (name, _) = split_reference(&set);
+            let (name, _) = split_reference(set);
             let counter = token_counter(&CheckpointChoice::Demo)?;
             let classes = kept_sentences(name, &store, &*counter)?;
             if classes.is_empty() {
@@ -132,16 +132,16 @@ pub fn run(arguments: &Arguments, global: &Global, output: &mut Output) -> Resul
                 .flat_map(|(class, sentences)| sentences.iter().map(move |sentence| (class, sentence)))
                 .map(|(class, sentence)| provenance(class, sentence).to_string())
                 .collect();
-            AtomicFile::begin(&out)?.finish(format!("{}\n", lines.join("\n")).as_bytes())?;
+            AtomicFile::begin(out)?.finish(format!("{}\n", lines.join("\n")).as_bytes())?;
             output.line(&format!("{}: {} sentences", out.display(), lines.len()))?;
         }
         PromptsCommand::Export { set, out, form: SetForm::Cupl } => {
-            let (set, _) = stored(&store, &set)?;
-            AtomicFile::begin(&out)?.finish(set.to_json().as_bytes())?;
+            let (set, _) = stored(&store, set)?;
+            AtomicFile::begin(out)?.finish(set.to_json().as_bytes())?;
             output.line(&format!("{}: {}", out.display(), describe(&set)))?;
         }
         PromptsCommand::Remove { set } => {
-            let (name, version) = split_reference(&set);
+            let (name, version) = split_reference(set);
             let removed = store.remove_prompt_set(name, version)?;
             if removed == 0 {
                 return Err(unknown_prompt_set(name, version, &store)?.into());
