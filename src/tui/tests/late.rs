@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
+use super::super::state::opening::OpeningRow;
 use super::super::state::{InputKind, Screen};
 use super::*;
 use crate::workbench::{Origin, PromptEdits};
@@ -75,7 +76,10 @@ fn bearings(state: &State) -> String {
             findings.and_then(|view| view.current()).map(|finding| &finding.evidence)
         ),
         format!("message {:?}", state.messages.get(state.jobs.selected)),
-        format!("opening {:?}", state.opening.row()),
+        match state.opening.row() {
+            Some(OpeningRow::Recent(place)) => format!("opening {}", state.opening.recents[place].name),
+            row => format!("opening {row:?}"),
+        },
     ]
     .into_iter()
     // Where the cursor makes a strategy B, and an added one is B at once, other screens follow.
