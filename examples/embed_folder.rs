@@ -2,6 +2,8 @@
 //!
 //! Without a checkpoint it is the demo's. What is embedded once stays in a store, here one in memory.
 
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
 use std::error::Error;
 use std::path::Path;
 
@@ -10,8 +12,11 @@ use cupl_tui::dataset::{PictureSource, pictures_below};
 use cupl_tui::store::Store;
 use cupl_tui::workbench::{Cancel, Embedder, NamedPicture, checkpoint_fingerprint, demo};
 
-/// Name and unit embedding of each picture that can be read.
-fn embed(folder: &Path, checkpoint: CheckpointSource) -> Result<Vec<(String, Vec<f32>)>, Box<dyn Error>> {
+/// A picture's name and its unit embedding, `[dim]`.
+type Embedded = (String, Vec<f32>);
+
+/// Those that can be read.
+fn embed(folder: &Path, checkpoint: CheckpointSource) -> Result<Vec<Embedded>, Box<dyn Error>> {
     let checkpoint = Checkpoint::open(checkpoint)?;
     let store = Store::in_memory();
     let fingerprint = checkpoint_fingerprint(&checkpoint, &store)?;

@@ -2,6 +2,8 @@
 //!
 //! The classes are the keys of the prompt file, and the checkpoint is the demo's; `Checkpoint::open` takes a directory too.
 
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
@@ -12,11 +14,10 @@ use cupl_tui::prompts::{Aggregation, PromptSet, PromptSetContent};
 use cupl_tui::store::Store;
 use cupl_tui::workbench::{Cancel, Embedder, NamedPicture, checkpoint_fingerprint, demo};
 
-/// Each picture with its likeliest class and that class's probability.
-fn classify(
-    prompts: &PromptSet,
-    pictures: &[PathBuf],
-) -> Result<Vec<(PathBuf, String, f32)>, Box<dyn Error>> {
+/// A picture, its likeliest class and that class's probability.
+type Answer = (PathBuf, String, f32);
+
+fn classify(prompts: &PromptSet, pictures: &[PathBuf]) -> Result<Vec<Answer>, Box<dyn Error>> {
     let checkpoint = Checkpoint::open(demo::checkpoint())?;
     let store = Store::in_memory();
     let fingerprint = checkpoint_fingerprint(&checkpoint, &store)?;

@@ -39,8 +39,11 @@ const LIBRARIES: &[(&str, &[&str])] = &[
 /// What every module may use: words, files and servers, whatever they are about.
 const SHARED: &[&str] = &["files", "network", "text"];
 
+/// A folder, and those that it may use.
+type Below = (&'static str, &'static [&'static str]);
+
 /// Which folders of a module a folder may use. Files beside the folders stand below them, but for those that are named here.
-const FOLDERS: &[(&str, &[(&str, &[&str])])] = &[
+const FOLDERS: &[(&str, &[Below])] = &[
     (
         "workbench",
         &[
@@ -247,13 +250,10 @@ fn folders_only_use_what_stands_below_them() {
         for used in used_by(module, text, &all) {
             let used_parts: Vec<&str> = used.split('/').collect();
             let is_same_top = used_parts[0] == parts[0];
-            match used_parts.get(1) {
-                Some(folder) if is_same_top && folders.iter().any(|(name, _)| name == folder) => {
-                    if *folder != parts[1] && !below.contains(folder) {
-                        wrong.push(format!("{module} uses {used}"));
-                    }
-                }
-                _ => {}
+            let Some(folder) = used_parts.get(1) else { continue };
+            let is_folder = is_same_top && folders.iter().any(|(name, _)| name == folder);
+            if is_folder && *folder != parts[1] && !below.contains(folder) {
+                wrong.push(format!("{module} uses {used}"));
             }
         }
         if text.contains(&format!("crate::{}::{{", parts[0])) {

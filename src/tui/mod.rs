@@ -328,9 +328,9 @@ impl Loop {
                     Event::PromptSets { names, problem }
                 })?;
             }
-            Effect::OpenDesk(strategy) => self.open_editor(strategy)?,
-            Effect::CloseDesk => self.editor.close(),
-            Effect::AskDesk(request) => {
+            Effect::OpenEditor(strategy) => self.open_editor(strategy)?,
+            Effect::CloseEditor => self.editor.close(),
+            Effect::AskEditor(request) => {
                 if let Some(editor) = self.editor.job() {
                     editor.request(request);
                 }

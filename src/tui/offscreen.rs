@@ -135,8 +135,8 @@ impl Offscreen {
                         self.happen(Event::PictureReady(key, picture));
                     }
                 }
-                Effect::OpenDesk(strategy) => self.open_editor(strategy),
-                Effect::AskDesk(request) => self.ask_editor(request),
+                Effect::OpenEditor(strategy) => self.open_editor(strategy),
+                Effect::AskEditor(request) => self.ask_editor(request),
                 Effect::AskAnalysis(request) => self.ask_analysis(request),
                 _ => {}
             }
@@ -182,7 +182,7 @@ impl Offscreen {
             match &event {
                 Event::Editor(EditorNotice::Failed(_)) => self.editor = None,
                 Event::Analysis(AnalysisNotice::Failed(_)) => self.analysis = None,
-                Event::Editor(notice) => count_answer(&mut self.editor, is_desk_answer(notice)),
+                Event::Editor(notice) => count_answer(&mut self.editor, is_editor_answer(notice)),
                 Event::Analysis(notice) => count_answer(&mut self.analysis, is_analysis_answer(notice)),
                 _ => {}
             }
@@ -196,7 +196,7 @@ impl Offscreen {
     }
 }
 
-fn is_desk_answer(notice: &EditorNotice) -> bool {
+fn is_editor_answer(notice: &EditorNotice) -> bool {
     !matches!(notice, EditorNotice::Opening(_) | EditorNotice::Note(_))
 }
 

@@ -10,7 +10,7 @@ use unicode_width::UnicodeWidthStr;
 use super::{bar, difference, percent, place_of, put, row_line, strategy_name};
 use crate::tui::layout::first_row;
 use crate::tui::state::State;
-use crate::tui::state::prompts::{DeskStatus, ShownPrompt};
+use crate::tui::state::prompts::{EditorStatus, ShownPrompt};
 use crate::tui::text;
 use crate::tui::theme::Theme;
 use crate::workbench::{EditorState, PromptSimilarity, Session};
@@ -61,18 +61,18 @@ fn editor_line(state: &State, session: &Session, theme: &Theme) -> Line<'static>
     let Some(editor) = &state.prompts.editor else { return Line::default() };
     let name = strategy_name(state, editor.strategy, 24, theme);
     match &editor.status {
-        DeskStatus::Opening(progress) => {
+        EditorStatus::Opening(progress) => {
             let part = progress.map_or(0.0, |progress| progress.fraction());
             let drawn = bar(part, 10, &theme.glyphs);
             Line::from(vec![Span::styled("reading embeddings ", theme.dim()), Span::styled(drawn, theme.b())])
         }
-        DeskStatus::Failed(message) => {
+        EditorStatus::Failed(message) => {
             let first = message.lines().next().unwrap_or_default();
             let room = usize::from(state.size.width) / 2;
             let line = format!("cannot be edited: {} ", text::shorten(first, room, theme.glyphs.ellipsis));
             Line::styled(line, theme.problem())
         }
-        DeskStatus::Open(now) => {
+        EditorStatus::Open(now) => {
             let loaded = session.strategies[editor.strategy].evaluation.top1();
             let top1 = format!(" top-1 {}", percent(Some(loaded)).trim_start());
             let mut spans = vec![name, Span::raw(top1)];

@@ -4,13 +4,13 @@
 use std::collections::hash_map::Entry;
 
 use super::jobs::{Job, Problem};
-use super::prompts::{DeskStatus, Editor};
+use super::prompts::{Editor, EditorStatus};
 use super::{Context, Effect, NewStrategy, Screen, State};
 use crate::tui::actions::Action;
 use crate::workbench::{Aggregation, Edit, EditorNotice, EditorRequest, SavedPrompts};
 
 /// What the state calls the job that makes prompts ready to be edited.
-pub(super) const DESK_JOB: &str = "read the embeddings for editing prompts";
+pub(super) const EDITOR_JOB: &str = "read the embeddings for editing prompts";
 
 impl State {
     /// What the screen of prompts needs of the editor: that it is open, and what the prompts in view are like.
@@ -22,7 +22,7 @@ impl State {
         let Some(editor) = self.prompts.editor.as_ref().filter(|editor| !editor.is_outdated(&pair)) else {
             return self.open_editor(self.strategies.b);
         };
-        if matches!(editor.status, DeskStatus::Failed(_)) {
+        if matches!(editor.status, EditorStatus::Failed(_)) {
             return Vec::new();
         }
         let known = editor.strategies;
@@ -43,16 +43,19 @@ impl State {
         self.prompts.editor = Some(Editor::opening(strategy, strategies));
         self.prompts.similarities.clear();
         self.forget_flips();
-        self.jobs.begin(DESK_JOB.to_owned());
-        vec![Effect::OpenDesk(strategy)]
+        self.jobs.begin(EDITOR_JOB.to_owned());
+        vec![Effect::OpenEditor(strategy)]
     }
 
     /// Asks the editor for something, if there is one that answers.
     pub(super) fn ask_editor(&mut self, request: EditorRequest) -> Option<Effect> {
-        let editor =
-            self.prompts.editor.as_mut().filter(|editor| !matches!(editor.status, DeskStatus::Failed(_)))?;
+        let editor = self
+            .prompts
+            .editor
+            .as_mut()
+            .filter(|editor| !matches!(editor.status, EditorStatus::Failed(_)))?;
         editor.unanswered.push(request.clone());
-        Some(Effect::AskDesk(request))
+        Some(Effect::AskEditor(request))
     }
 
     /// Whether a strategy's prompts can be edited; says what has to be done first where they cannot.
@@ -85,13 +88,13 @@ impl State {
         }
         match notice {
             EditorNotice::Opening(progress) => {
-                self.jobs.set(DESK_JOB, &Job::Running(Some(progress)));
-                self.set_editor(DeskStatus::Opening(Some(progress)));
+                self.jobs.set(EDITOR_JOB, &Job::Running(Some(progress)));
+                self.set_editor(EditorStatus::Opening(Some(progress)));
             }
             EditorNotice::Note(note) => self.messages.push(note),
             EditorNotice::Ready(now) => {
-                self.jobs.set(DESK_JOB, &Job::Done);
-                self.set_editor(DeskStatus::Open(now));
+                self.jobs.set(EDITOR_JOB, &Job::Done);
+                self.set_editor(EditorStatus::Open(now));
             }
             EditorNotice::Changed(now) => {
                 if self.images.flips.is_some() {
@@ -102,7 +105,7 @@ impl State {
                     self.prompts.similarities.remove(&(now.strategy, change.class));
                     self.notice.clone_from(&change.note);
                 }
-                self.set_editor(DeskStatus::Open(now));
+                self.set_editor(EditorStatus::Open(now));
             }
             EditorNotice::Similarities { strategy, class, prompts } => {
                 self.prompts.similarities.insert((strategy, class), Some(prompts));
@@ -111,7 +114,7 @@ impl State {
                 let strategies = self.session.as_ref().map(|session| &session.strategies);
                 let aggregation =
                     strategies.map_or(Aggregation::Mean, |strategies| strategies[now.strategy].aggregation);
-                self.set_editor(DeskStatus::Open(now));
+                self.set_editor(EditorStatus::Open(now));
                 effects = self.prompts_saved(saved, aggregation);
             }
             EditorNotice::Refused(message) => {
@@ -126,7 +129,7 @@ impl State {
         effects
     }
 
-    fn set_editor(&mut self, status: DeskStatus) {
+    fn set_editor(&mut self, status: EditorStatus) {
         if let Some(editor) = &mut self.prompts.editor {
             editor.status = status;
         }
@@ -135,7 +138,7 @@ impl State {
     /// There is no editor, and what it was asked for is not done.
     fn editor_failed(&mut self, message: String) {
         let problem = Problem { message: message.clone(), remedy: None };
-        self.jobs.set(DESK_JOB, &Job::Failed(problem));
+        self.jobs.set(EDITOR_JOB, &Job::Failed(problem));
         self.messages.push(message.clone());
         let unanswered = self.prompts.editor.as_mut().map(|editor| std::mem::take(&mut editor.unanswered));
         for request in unanswered.into_iter().flatten() {
@@ -145,7 +148,7 @@ impl State {
                     .extend(edit.text().map(|text| format!("was typed and is in no prompt: {text:?}")));
             }
         }
-        self.set_editor(DeskStatus::Failed(message));
+        self.set_editor(EditorStatus::Failed(message));
     }
 
     /// Prompts were saved: they become a strategy, unless they are one or a job runs.

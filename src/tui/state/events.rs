@@ -125,11 +125,11 @@ pub enum Effect {
         text: String,
     },
     /// Open a strategy's prompts for editing, in place of those that are open.
-    OpenDesk(usize),
+    OpenEditor(usize),
     /// Stop opening the editor.
-    CloseDesk,
+    CloseEditor,
     /// Ask the editor for something.
-    AskDesk(EditorRequest),
+    AskEditor(EditorRequest),
     /// Decode these pictures and fit them to their cells; no others are wanted any more.
     WantPictures(Vec<PictureKey>),
     /// Write prompts with a language model.

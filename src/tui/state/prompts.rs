@@ -31,14 +31,14 @@ pub struct Editor {
     /// How many strategies it knows.
     pub strategies: usize,
     /// How far it is.
-    pub status: DeskStatus,
+    pub status: EditorStatus,
     /// What it was asked for and has not answered yet, oldest first.
     pub unanswered: Vec<EditorRequest>,
 }
 
-/// How far a editor is.
+/// How far an editor is.
 #[derive(Debug)]
-pub enum DeskStatus {
+pub enum EditorStatus {
     /// It opens; progress once there is any.
     Opening(Option<Progress>),
     /// It is open, and this is what the prompts come to.
@@ -61,12 +61,12 @@ pub struct ShownPrompt<'a> {
 impl Editor {
     /// About to open.
     pub fn opening(strategy: usize, strategies: usize) -> Self {
-        Self { strategy, strategies, status: DeskStatus::Opening(None), unanswered: Vec::new() }
+        Self { strategy, strategies, status: EditorStatus::Opening(None), unanswered: Vec::new() }
     }
 
     /// Whether a strategy's prompts can be edited here.
     pub fn takes(&self, strategy: usize) -> bool {
-        self.strategy == strategy && !matches!(self.status, DeskStatus::Failed(_))
+        self.strategy == strategy && !matches!(self.status, EditorStatus::Failed(_))
     }
 
     /// Something would be lost with it: changes that are not saved, or that it was asked for.
@@ -77,7 +77,7 @@ impl Editor {
 
     /// It was opened before there were these strategies, and nothing would be lost with it.
     pub fn is_outdated(&self, strategies: &[usize]) -> bool {
-        let is_opening = matches!(self.status, DeskStatus::Opening(_));
+        let is_opening = matches!(self.status, EditorStatus::Opening(_));
         !is_opening && !self.has_changes() && strategies.iter().any(|&strategy| strategy >= self.strategies)
     }
 
@@ -103,7 +103,7 @@ impl Editor {
     /// What the prompts come to, once it is open.
     pub fn state(&self) -> Option<&EditorState> {
         match &self.status {
-            DeskStatus::Open(state) => Some(state),
+            EditorStatus::Open(state) => Some(state),
             _ => None,
         }
     }

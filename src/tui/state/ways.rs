@@ -1,8 +1,8 @@
 //! The ways out: what Esc leaves, and what a key that stops would stop. Each is worked out once, for the hints and for the keys.
 
-use super::editor::DESK_JOB;
+use super::editor::EDITOR_JOB;
 use super::generation::GenerationView;
-use super::prompts::DeskStatus;
+use super::prompts::EditorStatus;
 use super::{Analysis, Context, Effect, Job, SESSION_JOB, Screen, State};
 use crate::workbench::generation::GenerationRequest;
 
@@ -111,7 +111,7 @@ impl State {
         let editor = self.prompts.editor.as_ref();
         if self.job.is_running() {
             Some(Stoppable::Session)
-        } else if editor.is_some_and(|editor| matches!(editor.status, DeskStatus::Opening(_))) {
+        } else if editor.is_some_and(|editor| matches!(editor.status, EditorStatus::Opening(_))) {
             Some(Stoppable::Editor)
         } else if matches!(self.analysis, Analysis::Opening(_)) {
             Some(Stoppable::Analysis)
@@ -129,8 +129,8 @@ impl State {
             }
             Stoppable::Editor => {
                 self.prompts.editor = None;
-                self.jobs.set(DESK_JOB, &Job::Stopped);
-                Effect::CloseDesk
+                self.jobs.set(EDITOR_JOB, &Job::Stopped);
+                Effect::CloseEditor
             }
             Stoppable::Analysis => {
                 self.stop_analysis();

@@ -21,11 +21,11 @@ fn a_generation_says_why_its_accuracy_is_missing() {
 #[test]
 fn prompts_are_edited() {
     let class = 0;
-    let ask = |request: EditorRequest| vec![Effect::AskDesk(request)];
+    let ask = |request: EditorRequest| vec![Effect::AskEditor(request)];
     let apply = |edit: Edit| ask(EditorRequest::Apply(edit));
     let mut state = opened(80, 24);
     // B's prompts are put on the editor when the screen is first looked at, and what prompts are like is asked for.
-    assert_eq!(deeds(press(&mut state, "5")), [Effect::OpenDesk(1)]);
+    assert_eq!(deeds(press(&mut state, "5")), [Effect::OpenEditor(1)]);
     assert!(drawn(&state, COLORED).contains("own other"));
     assert_eq!(deeds(press(&mut state, "l Space")), apply(Edit::Toggle { class, prompt: 0 }));
     let text = "cupl: a cat, seen 1 times.!".to_owned();
@@ -103,7 +103,7 @@ fn prompts_are_edited() {
     update(&mut state, Event::Opened(session, None));
     assert_eq!(
         deeds(press(&mut state, "Space")),
-        [Effect::OpenDesk(0), Effect::AskDesk(EditorRequest::Apply(Edit::Toggle { class, prompt: 0 }))]
+        [Effect::OpenEditor(0), Effect::AskEditor(EditorRequest::Apply(Edit::Toggle { class, prompt: 0 }))]
     );
 }
 
@@ -116,7 +116,7 @@ fn an_editor_that_cannot_be_opened_says_why() {
     assert!(state.jobs.any_runs());
     let mut stopped = opened(80, 24);
     update(&mut stopped, Event::Key(key("5")));
-    assert_eq!(deeds(press(&mut stopped, "6 x")), [Effect::CloseDesk]);
+    assert_eq!(deeds(press(&mut stopped, "6 x")), [Effect::CloseEditor]);
     assert!(!stopped.jobs.any_runs());
     let effects = update(&mut state, Event::Editor(EditorNotice::Failed("the images changed\nmore".into())));
     assert_eq!(deeds(effects), []);

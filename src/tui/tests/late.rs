@@ -337,15 +337,15 @@ fn the_table_of_late_notices_has_every_kind() {
     assert_eq!(kinds.into_iter().collect::<Vec<_>>(), (0..40).collect::<Vec<_>>());
 }
 
-/// A editor that answers when it is told to: with real edits, and no scores.
-struct SlowDesk {
+/// An editor that answers when it is told to: with real edits, and no scores.
+struct SlowEditor {
     strategy: usize,
     edits: PromptEdits,
     is_open: bool,
     asked: VecDeque<EditorRequest>,
 }
 
-impl SlowDesk {
+impl SlowEditor {
     fn open(state: &State, strategy: usize) -> Self {
         let session = state.session.as_ref().unwrap();
         let edits = PromptEdits::new(&session.classes, &session.strategies[strategy].prompts);
@@ -429,7 +429,7 @@ proptest! {
     #[test]
     fn edits_land_where_they_were_begun(happenings in prop::collection::vec(0..HAPPENINGS.len(), 0..80)) {
         let mut state = opened(80, 24);
-        let mut editor: Option<SlowDesk> = None;
+        let mut editor: Option<SlowEditor> = None;
         let mut sessions = 0;
         let mut begun: Option<(usize, usize, usize)> = None;
         let mut events = VecDeque::from([Event::Key(key("5"))]);
@@ -471,15 +471,15 @@ proptest! {
             }
             for effect in effects {
                 match effect {
-                    Effect::OpenDesk(strategy) => {
+                    Effect::OpenEditor(strategy) => {
                         let lost = editor.as_ref().map_or(0, |editor| {
                             editor.asked.iter().filter(|request| !matches!(request, EditorRequest::Similarities { .. })).count()
                         });
                         prop_assert_eq!(lost, 0, "what the editor was asked for is lost");
                         prop_assert!(editor.as_ref().is_none_or(|editor| !editor.edits.is_changed()), "changes are lost");
-                        editor = Some(SlowDesk::open(&state, strategy));
+                        editor = Some(SlowEditor::open(&state, strategy));
                     }
-                    Effect::AskDesk(request) => {
+                    Effect::AskEditor(request) => {
                         let editor = editor.as_mut().unwrap();
                         if let EditorRequest::Apply(edit) = &request {
                             let (class, strategy, row) = if was_typing { begun.unwrap() } else { shown };
@@ -529,7 +529,7 @@ fn every_prompt_that_is_drawn_can_be_reached() {
     for added in [0, 1, 2, 40] {
         let mut state = opened(80, 24);
         press(&mut state, "5 l");
-        let mut editor = SlowDesk::open(&state, 1);
+        let mut editor = SlowEditor::open(&state, 1);
         editor.answer(&state);
         for number in 0..added {
             editor
@@ -713,7 +713,7 @@ fn a_text_for_prompts_that_are_others_now_is_kept_as_a_message() {
             state.messages
         );
     }
-    // A editor that fails says what it did not do.
+    // An editor that fails says what it did not do.
     let mut state = opened(80, 24);
     update(&mut state, Event::Key(key("5")));
     press(&mut state, "a f r o g Enter");
@@ -721,7 +721,7 @@ fn a_text_for_prompts_that_are_others_now_is_kept_as_a_message() {
     assert!(state.notice.as_deref().unwrap().contains("the images changed"));
     assert!(state.messages.iter().any(|message| message.contains("\"frog\"")), "{:?}", state.messages);
     // And is tried again.
-    assert_eq!(deeds(press(&mut state, "Space"))[0], Effect::OpenDesk(0));
+    assert_eq!(deeds(press(&mut state, "Space"))[0], Effect::OpenEditor(0));
 }
 
 #[test]

@@ -179,7 +179,7 @@ fn key(name: &str) -> KeyEvent {
     parse_key(name).unwrap()
 }
 
-/// Presses keys separated by blanks; pictures that are asked for are made at once, and a editor answers.
+/// Presses keys separated by blanks; pictures that are asked for are made at once, and an editor answers.
 fn press(state: &mut State, keys: &str) -> Vec<Effect> {
     let mut effects = Vec::new();
     for name in keys.split_whitespace() {
@@ -199,10 +199,10 @@ fn play(state: &mut State, effects: &[Effect]) {
                 }
                 continue;
             }
-            Effect::OpenDesk(strategy) => {
+            Effect::OpenEditor(strategy) => {
                 Event::Editor(EditorNotice::Ready(Box::new(editor_of(state, *strategy))))
             }
-            Effect::AskDesk(EditorRequest::Similarities { strategy, class }) => {
+            Effect::AskEditor(EditorRequest::Similarities { strategy, class }) => {
                 let near = |row: usize| PromptSimilarity {
                     own: Some(0.31 - 0.01 * row as f32),
                     competitor: Some(Competitor { class: (class + 1) % 4, similarity: 0.28 }),
@@ -441,7 +441,7 @@ fn explanation_of(session: &Session, image: usize, strategy: usize) -> Explanati
     }
 }
 
-/// A editor with the prompts of a strategy as they were loaded.
+/// An editor with the prompts of a strategy as they were loaded.
 fn editor_of(state: &State, strategy: usize) -> EditorState {
     let session = state.session.as_ref().unwrap();
     let result = &session.strategies[strategy];
@@ -467,7 +467,7 @@ fn editor_of(state: &State, strategy: usize) -> EditorState {
 /// Those that are not about pictures.
 fn deeds(effects: Vec<Effect>) -> Vec<Effect> {
     let is_deed = |effect: &Effect| {
-        !matches!(effect, Effect::WantPictures(_) | Effect::AskDesk(EditorRequest::Similarities { .. }))
+        !matches!(effect, Effect::WantPictures(_) | Effect::AskEditor(EditorRequest::Similarities { .. }))
     };
     effects.into_iter().filter(is_deed).collect()
 }

@@ -1,4 +1,4 @@
-//! A editor on a thread of its own: it takes requests one after another and answers each with a notice.
+//! An editor on a thread of its own: it takes requests one after another and answers each with a notice.
 //!
 //! The store is open while the embeddings are read and while prompts are saved, and at no other time.
 
@@ -13,7 +13,7 @@ use crate::workbench::jobs::progress::{Cancel, Progress};
 use crate::workbench::jobs::worker::{Waiting, Worker, serve};
 use crate::workbench::session::shared_embeddings::{ReadingNotice, SharedEmbeddings};
 
-/// What a editor is asked for.
+/// What an editor is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EditorRequest {
     /// Do an edit.
@@ -33,7 +33,7 @@ pub enum EditorRequest {
     Save(String),
 }
 
-/// What a editor says.
+/// What an editor says.
 #[derive(Debug)]
 pub enum EditorNotice {
     /// How far it is with opening.
@@ -61,7 +61,7 @@ pub enum EditorNotice {
     Failed(String),
 }
 
-/// A editor, open or opening. Dropping it closes the editor: opening stops within a batch, and what an open editor was asked for
+/// An editor, open or opening. Dropping it closes the editor: opening stops within a batch, and what an open editor was asked for
 /// before is still done.
 #[derive(Debug)]
 pub struct EditorJob {
@@ -89,7 +89,7 @@ impl EditorJob {
         Ok(Self { worker })
     }
 
-    /// Asks for something. A editor that has failed answers no more.
+    /// Asks for something. An editor that has failed answers no more.
     pub fn request(&self, request: EditorRequest) {
         self.worker.request(request);
     }
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_desk_stops_opening() {
+    fn a_closed_editor_stops_opening() {
         let session = session_of(&pond(tempfile::tempdir().unwrap().path()), &StorePlace::in_memory());
         let Editor { job, notices } =
             Editor::start(Experiment::demo().unwrap(), &StorePlace::in_memory(), &session);

@@ -1,6 +1,6 @@
 //! One strategy's prompts and what they come to, while somebody edits them: each edit re-scores one class.
 //!
-//! A editor is opened once, with every embedding of the experiment, and needs neither the store nor the dataset then. It
+//! An editor is opened once, with every embedding of the experiment, and needs neither the store nor the dataset then. It
 //! keeps all scores and no matrix of images. A new text is encoded here and not looked up in the store, which takes
 //! longer to open than one text takes to encode; with the prompts, its embedding is saved.
 
@@ -87,7 +87,7 @@ pub struct LastChange {
     pub note: Option<String>,
 }
 
-/// Why a editor cannot do something. It is as it was before.
+/// Why an editor cannot do something. It is as it was before.
 #[derive(Debug, thiserror::Error)]
 pub enum EditorError {
     /// An edit that cannot be done.
@@ -598,7 +598,7 @@ pub(in crate::workbench) mod tests {
     }
 
     #[test]
-    fn saved_prompts_are_a_new_version_whose_evaluation_is_the_desk_s() {
+    fn saved_prompts_are_a_new_version_whose_evaluation_is_that_of_the_editor() {
         let (experiment, place) = (Experiment::demo().unwrap(), StorePlace::Memory(copy_of_demo_store()));
         let mut editor = editor_of(&experiment, &place, 2);
         editor.apply(&Edit::Toggle { class: 6, prompt: 0 }).unwrap();
