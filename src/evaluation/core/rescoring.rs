@@ -11,7 +11,7 @@
 //!
 //! Nothing drifts. A changed class's rows are made from all of its prompts again, as [`Classifier::build`] makes them,
 //! instead of adding to and subtracting from a sum; that is a thousandth of the work of scoring them. Every number is
-//! therefore, to the last bit, the one that [`evaluate`](super::evaluate) gives for a classifier of the same prompts in
+//! therefore, to the last bit, the one that [`evaluate`](crate::evaluation::evaluate) gives for a classifier of the same prompts in
 //! the same order. The prompts themselves are not kept here, nor is the matrix of images that the scores are made from.
 
 use rayon::prelude::*;
@@ -65,10 +65,10 @@ pub struct ChangedPrediction {
 
 impl Rescorer {
     /// Scores `images`, unit rows `[n_images, dim]`, whose classes are `labels`, `[n_images]`, by `classifier`.
-    /// `logit_scale` and `keep` are those of [`evaluate`](super::evaluate).
+    /// `logit_scale` and `keep` are those of [`evaluate`](crate::evaluation::evaluate).
     ///
     /// # Errors
-    /// Those of [`evaluate`](super::evaluate).
+    /// Those of [`evaluate`](crate::evaluation::evaluate).
     pub fn new(
         classifier: &Classifier,
         images: Matrix,

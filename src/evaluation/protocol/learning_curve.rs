@@ -78,7 +78,7 @@ pub struct CurveSubject<'a> {
 /// how many are done; `proceed` is asked often.
 ///
 /// # Errors
-/// Those of [`Classifier::for_images`] and [`evaluate`](crate::evaluation::core::evaluate); [`EvaluationError::Stopped`] where `proceed` says no.
+/// Those of [`Classifier::for_images`] and [`evaluate`](crate::evaluation::evaluate); [`EvaluationError::Stopped`] where `proceed` says no.
 pub fn learning_curve(
     subject: CurveSubject<'_>,
     options: &CurveOptions,

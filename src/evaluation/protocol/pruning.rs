@@ -26,7 +26,7 @@ const ROUNDS: usize = 4;
 ///
 /// # Errors
 /// [`EvaluationError::WeighsPrompts`], and those of [`Classifier::build`](crate::evaluation::core::classifier::Classifier::build) and
-/// [`evaluate`](crate::evaluation::core::evaluate).
+/// [`evaluate`](crate::evaluation::evaluate).
 pub fn prune(
     aggregation: Aggregation,
     prompts_per_class: &[Matrix],
