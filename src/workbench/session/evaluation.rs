@@ -380,7 +380,7 @@ impl Workbench {
         (!pairs.is_empty()).then(|| {
             format!(
                 "pictures that are the same in several classes, so that one of their labels is wrong whatever is answered: {}; \
-                 `labels` lists them with the remedy",
+                 `doctor labels` lists them with the remedy",
                 listed(&pairs, 3)
             )
         })
