@@ -5,6 +5,7 @@
 //! blue bytes (<https://www.cs.toronto.edu/~kriz/cifar.html>). Class names are in a text file beside the records. A file of the
 //! Python version is a pickle of the same records, of which those of the binary version are made (`cifar_pickle.rs`).
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -18,7 +19,7 @@ use super::error::DatasetError;
 use super::label::Label;
 use super::labels::Found;
 use super::picture::{ArchiveFile, Picture, PictureArchive, PictureError};
-use super::{Dataset, DatasetImage, DatasetOptions, PictureSource, SkippedImage, split};
+use super::{Dataset, DatasetImage, DatasetOptions, PictureSource, SkippedImage, Splits, split};
 use crate::text::text_file;
 
 /// What is said of an archive that is none of CIFAR's.
@@ -217,12 +218,10 @@ impl Dataset {
                 files.push((path, of));
             }
         }
-        files.sort_by_key(|(_, of)| of.number);
-        let mut splits: Vec<&str> = files.iter().map(|(_, of)| of.split).collect();
-        splits.dedup();
-        let (splits, note) = split::choose(folder, &splits, wanted)?;
+        let chosen = split::choose(folder, &splits_of(files.iter().map(|(_, of)| *of)), wanted)?;
+        let used = chosen.0.used.clone();
         let mut parts = Vec::new();
-        for (path, of) in files.into_iter().filter(|(_, of)| Some(of.split) == splits.used.as_deref()) {
+        for (path, of) in files.into_iter().filter(|(_, of)| Some(of.split) == used.as_deref()) {
             let file = match form.version {
                 Version::Binary => ArchiveFile::open(&path),
                 Version::Python => File::open(&path).and_then(|content| unpacked(&path, of, content)),
@@ -233,10 +232,7 @@ impl Dataset {
         let names_file = folder.join(form.names_file());
         let names = File::open(&names_file).and_then(|file| form.class_names(BufReader::new(file)));
         let names = names.map_err(|error| failed(&names_file, &error))?;
-        let mut dataset = from_parts(folder, form, parts, names, options)?;
-        dataset.splits = splits;
-        dataset.notes.extend(note);
-        Ok(dataset)
+        from_parts(folder, form, parts, names, chosen, options)
     }
 
     /// Opens the archive of a version, `.tar.gz` or `.tar`, which is unpacked to files that are gone with the dataset.
@@ -253,19 +249,16 @@ impl Dataset {
         };
         let other = || DatasetError::archive(path, OTHER_ARCHIVE.to_owned());
         let mut archive = unpack(path, wanted.unwrap_or("test")).map_err(failed)?;
-        let (splits, note) = match archive.splits.is_empty() {
-            true => return Err(other()),
-            false => split::choose(path, &archive.splits, wanted)?,
-        };
-        let used = splits.used.as_deref().unwrap_or_default();
+        if archive.splits.is_empty() {
+            return Err(other());
+        }
+        let chosen = split::choose(path, &archive.splits, wanted)?;
+        let used = chosen.0.used.as_deref().unwrap_or_default();
         if archive.split != used {
             archive = unpack(path, used).map_err(failed)?;
         }
         let (form, names) = archive.names.ok_or_else(other)?;
-        let mut dataset = from_parts(path, form, archive.parts, names, options)?;
-        dataset.splits = splits;
-        dataset.notes.extend(note);
-        Ok(dataset)
+        from_parts(path, form, archive.parts, names, chosen, options)
     }
 }
 
@@ -347,20 +340,26 @@ fn unpack(path: &Path, split: &str) -> io::Result<Unpacked> {
             names = Some((form, form.class_names(&mut entry)?));
         }
     }
-    parts.sort_by_key(|part| part.of.number);
-    files.sort_by_key(|of| of.number);
-    let mut splits: Vec<&'static str> = files.iter().map(|of| of.split).collect();
+    Ok(Unpacked { split: split.to_owned(), splits: splits_of(files.into_iter()), parts, names })
+}
+
+/// The splits of some files, that for testing first.
+fn splits_of(files: impl Iterator<Item = FileOfRecords>) -> Vec<&'static str> {
+    let of_number: BTreeMap<u32, &'static str> = files.map(|of| (of.number, of.split)).collect();
+    let mut splits: Vec<&'static str> = of_number.into_values().collect();
     splits.dedup();
-    Ok(Unpacked { split: split.to_owned(), splits, parts, names })
+    splits
 }
 
 fn from_parts(
     path: &Path,
     form: CifarForm,
-    parts: Vec<Part>,
+    mut parts: Vec<Part>,
     names: Vec<String>,
+    (splits, note): (Splits, Option<String>),
     options: &DatasetOptions,
 ) -> Result<Dataset, DatasetError> {
+    parts.sort_by_key(|part| part.of.number);
     let kind = form.kind;
     let origin = format!("CIFAR's own list of class names ({})", form.names_file());
     let mut found = Found { names: Some((names, origin)), ..Found::default() };
@@ -391,6 +390,8 @@ fn from_parts(
     }
     let mut dataset = Dataset::from_found(path, path.parent().unwrap_or(path), found, options)?;
     dataset.name = kind.name().to_owned();
+    dataset.splits = splits;
+    dataset.notes.extend(note);
     Ok(dataset)
 }
 
