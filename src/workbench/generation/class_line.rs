@@ -57,6 +57,8 @@ pub(super) struct ClassLine {
     places: Vec<Option<JudgedSample>>,
     /// How many of them are needed now.
     length: usize,
+    /// How many sentences are of use, as of the last change.
+    accepted: usize,
     is_done: bool,
     /// Why the model gave no more.
     pub(super) problem: Option<String>,
@@ -143,7 +145,8 @@ impl ClassLine {
         loop {
             self.places.resize_with(self.places.len().max(self.length), || None);
             let missing = self.empty_places(plan);
-            let short = wanted.saturating_sub(self.n_accepted(planned) + missing.len());
+            self.accepted = self.verdicts(planned).iter().filter(|verdict| verdict.is_none()).count();
+            let short = wanted.saturating_sub(self.accepted + missing.len());
             if short == 0 || self.length == limit {
                 self.is_done = missing.is_empty();
                 self.problem = self.problem.take().filter(|_| !missing.is_empty());
@@ -167,13 +170,9 @@ impl ClassLine {
         verdicts(self.there().map(|(at, judged)| (&judged.sentence, class.dropped.contains(&at))))
     }
 
-    fn n_accepted(&self, class: &PlannedClass) -> usize {
-        self.verdicts(class).iter().filter(|verdict| verdict.is_none()).count()
-    }
-
-    /// Sentences that are still missing.
+    /// Sentences that are still missing of those that are wanted.
     pub(super) fn n_missing(&self, class: &PlannedClass) -> usize {
-        if self.is_done { 0 } else { class.wanted.saturating_sub(self.n_accepted(class)) }
+        if self.is_done { 0 } else { class.wanted.saturating_sub(self.accepted) }
     }
 
     /// What there is of the class.

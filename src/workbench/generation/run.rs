@@ -251,7 +251,9 @@ impl Generation {
         };
         let text = serde_json::to_string(&kept).unwrap_or_default();
         self.place.open()?.store.save_sample(&key, &text)?;
-        locked(&self.lines[class]).take(&self.plan(), class, &kept, &*self.count_tokens);
+        // The plan first, as everywhere: it may have changed since it was asked.
+        let plan = self.plan();
+        locked(&self.lines[class]).take(&plan, class, &kept, &*self.count_tokens);
         Ok(())
     }
 
@@ -267,9 +269,8 @@ impl Generation {
     }
 
     fn notice(&self, class: usize, began: Instant) -> GenerationNotice {
-        let plan = self.plan();
         let missing = |(line, planned): (&Mutex<ClassLine>, &PlannedClass)| locked(line).n_missing(planned);
-        let missing = self.lines.iter().zip(&plan.classes).map(missing).sum();
+        let missing = self.lines.iter().zip(&locked(&self.plan).classes).map(missing).sum();
         let mut pace = locked(&self.pace);
         pace.elapsed = began.elapsed();
         pace.missing = missing;
