@@ -2,15 +2,12 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
 use super::progress::Cancel;
+use crate::network::retry::POLL_INTERVAL;
 use crate::workbench::error::WorkbenchError;
-
-/// How soon a request to cancel is seen, whatever the threads do.
-const ATTENTION: Duration = Duration::from_millis(50);
 
 /// Threads to encode and to evaluate with: what `--threads` says, or one for each core.
 pub(in crate::workbench) fn threads() -> usize {
@@ -73,7 +70,7 @@ pub(in crate::workbench) fn each<T>(
         if cancel.is_cancelled() {
             return Err(WorkbenchError::Cancelled);
         }
-        match receiver.recv_timeout(ATTENTION) {
+        match receiver.recv_timeout(POLL_INTERVAL) {
             Ok(item) => take(item)?,
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return Ok(()),

@@ -5,19 +5,16 @@
 //! who wait goes on where it was. The store is open while somebody reads, and at no other time.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
 
 use super::evaluation::{Session, SessionEmbeddings};
 use super::opening::{Workbench, open_checkpoint};
 use crate::clip::Checkpoint;
+use crate::network::retry::POLL_INTERVAL;
 use crate::store::{OpenedStore, StorePlace};
 use crate::workbench::embedding::prompt_encoder::PromptEncoder;
 use crate::workbench::error::WorkbenchError;
 use crate::workbench::experiment::definition::Experiment;
 use crate::workbench::jobs::progress::{Cancel, Progress};
-
-/// How often who waits looks whether it still should.
-const INTERVAL: Duration = Duration::from_millis(50);
 
 /// What is said while embeddings are read.
 #[derive(Debug, Clone, PartialEq)]
@@ -145,7 +142,7 @@ impl Source {
                     state = self.state();
                 }
                 None => {
-                    let woken = self.changed.wait_timeout(state, INTERVAL);
+                    let woken = self.changed.wait_timeout(state, POLL_INTERVAL);
                     state = woken.unwrap_or_else(PoisonError::into_inner).0;
                 }
             }
