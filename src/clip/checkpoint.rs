@@ -4,7 +4,7 @@ use super::error::ClipError;
 use super::files::{CheckpointFile, CheckpointSource};
 use crate::clip::config::clip_config::{ClipConfig, Family};
 use crate::clip::format::form;
-use crate::clip::format::form::{Form, Model};
+use crate::clip::format::form::{CheckpointForm, Model};
 use crate::clip::preprocessing::transform::Preprocessing;
 use crate::clip::tokenizer::prompt_tokenizer::{Cleaning, PromptTokenizer, TokenizerFiles};
 use crate::clip::towers::text::TextEncoder;
@@ -87,7 +87,7 @@ impl Checkpoint {
     pub fn tokenizer(&self) -> Result<PromptTokenizer, ClipError> {
         let cleaning = match (self.model.config.family, self.model.form) {
             (Family::Clip, _) => Cleaning::None,
-            (Family::Siglip, Form::OpenClip) => Cleaning::Canonical { underscore: " " },
+            (Family::Siglip, CheckpointForm::OpenClip) => Cleaning::Canonical { underscore: " " },
             (Family::Siglip, _) => Cleaning::Canonical { underscore: "" },
         };
         PromptTokenizer::read(&self.tokenizer_files, &self.model.config, cleaning)

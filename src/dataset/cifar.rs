@@ -17,7 +17,7 @@ use image::RgbImage;
 use super::cifar_pickle::{self, PLANE, SIDE};
 use super::error::DatasetError;
 use super::label::Label;
-use super::labels::Found;
+use super::labels::LabelledImages;
 use super::picture::{ArchiveFile, Picture, PictureArchive, PictureError};
 use super::{Dataset, DatasetImage, DatasetOptions, PictureSource, SkippedImage, Splits, split};
 use crate::text::text_file;
@@ -362,7 +362,7 @@ fn from_parts(
     parts.sort_by_key(|part| part.of.number);
     let kind = form.kind;
     let origin = format!("CIFAR's own list of class names ({})", form.names_file());
-    let mut found = Found { names: Some((names, origin)), ..Found::default() };
+    let mut found = LabelledImages { names: Some((names, origin)), ..LabelledImages::default() };
     for part in parts {
         let failed =
             |error: io::Error| DatasetError::archive(path, format!("{} cannot be read: {error}", part.name));
@@ -388,7 +388,7 @@ fn from_parts(
             source: PictureSource::Member { archive: Arc::clone(&archive), member: first + record },
         }));
     }
-    let mut dataset = Dataset::from_found(path, path.parent().unwrap_or(path), found, options)?;
+    let mut dataset = Dataset::from_labelled(path, path.parent().unwrap_or(path), found, options)?;
     dataset.name = kind.name().to_owned();
     dataset.splits = splits;
     dataset.notes.extend(note);

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::class_folders::{ClassFolders, is_junk};
 use super::error::DatasetError;
 use super::label::Label;
-use super::labels::Found;
+use super::labels::LabelledImages;
 use super::sidecar::is_about_all;
 use super::{Dataset, DatasetImage, DatasetOptions, PictureSource, SkippedImage, picture};
 
@@ -49,7 +49,7 @@ impl Dataset {
         options: &DatasetOptions,
     ) -> Result<Dataset, DatasetError> {
         let ClassFolders { folder: root, left_out, .. } = folders;
-        let mut listed = Listed::default();
+        let mut listed = BelowFolder::default();
         let mut folders = Vec::new();
         for entry in entries(root).map_err(|error| DatasetError::Folder { path: root.to_owned(), error })? {
             if entry.path.is_dir() {
@@ -72,7 +72,7 @@ impl Dataset {
             }
             _ => {}
         }
-        let mut found = Found { all_are_classes: true, ..Found::default() };
+        let mut found = LabelledImages { all_are_classes: true, ..LabelledImages::default() };
         for folder in folders {
             let label = Label::Text(folder);
             listed.walk(&root.join(&*label.words()), &label.words(), &mut Vec::new());
@@ -84,7 +84,7 @@ impl Dataset {
             found.further.push(label);
         }
         (found.skipped, found.ignored) = (listed.skipped, listed.ignored);
-        let mut dataset = Self::from_found(root, root, found, options)?;
+        let mut dataset = Self::from_labelled(root, root, found, options)?;
         // By class and then by name.
         dataset.images.sort_by_key(|image| image.label);
         dataset.name = name_of(root);
@@ -110,7 +110,7 @@ pub type PicturesBelow = (Vec<(String, PathBuf)>, Vec<SkippedImage>);
 /// When the folder itself cannot be read.
 pub fn pictures_below(root: &Path) -> Result<PicturesBelow, DatasetError> {
     entries(root).map_err(|error| DatasetError::Folder { path: root.to_owned(), error })?;
-    let mut found = Listed::default();
+    let mut found = BelowFolder::default();
     found.walk(root, "", &mut Vec::new());
     found.pictures.sort();
     Ok((found.pictures, found.skipped))
@@ -127,13 +127,13 @@ fn name_of(root: &Path) -> String {
 }
 
 #[derive(Default)]
-struct Listed {
+struct BelowFolder {
     pictures: Vec<(String, PathBuf)>,
     skipped: Vec<SkippedImage>,
     ignored: Vec<String>,
 }
 
-impl Listed {
+impl BelowFolder {
     /// Takes everything below `folder`, whose path from the root is `name`. `above` has the folders it lies in, so that
     /// a link back to one of them ends there.
     fn walk(&mut self, folder: &Path, name: &str, above: &mut Vec<PathBuf>) {

@@ -14,14 +14,15 @@ use super::class_names::Names;
 use super::classes::{note_on_empty, ordered, shared_names};
 use super::error::DatasetError;
 use super::label::{Label, NamesOfNumbers, is_no_number, whole_number};
-use super::{Class, ClassNameMap, Dataset, DatasetImage, DatasetOptions, SkippedImage, synsets};
+use super::listed_names::{ListedNames, Renamed, told_apart};
+use super::{Class, Dataset, DatasetImage, DatasetOptions, SkippedImage, synsets};
 
 use crate::text::message::listed;
 use crate::text::name_folding::fold;
 
 /// Images and labels as a form of dataset lists them.
 #[derive(Default)]
-pub(super) struct Found {
+pub(super) struct LabelledImages {
     /// Their `label` says nothing yet.
     pub(super) images: Vec<DatasetImage>,
     /// One an image.
@@ -66,13 +67,13 @@ impl Dataset {
     /// # Errors
     /// When no image has a label, a label cannot be meant, two images have one name, there are fewer than two classes, or the
     /// options do not fit.
-    pub(super) fn from_found(
+    pub(super) fn from_labelled(
         path: &Path,
         place: &Path,
-        found: Found,
+        found: LabelledImages,
         options: &DatasetOptions,
     ) -> Result<Dataset, DatasetError> {
-        let Found {
+        let LabelledImages {
             images,
             labels,
             further,
@@ -240,10 +241,10 @@ impl<'a> Labels<'a> {
                 understood
             }
             (None, Some(Names::ByFolder(pairs))) if self.are_numbers && synsets::are_ids(pairs) => {
-                self.in_list(ListedNames::of_synsets(pairs.clone()), options)?
+                self.in_list(ListedNames::from_synsets(pairs.clone()), options)?
             }
             (None, Some(Names::InOrder(list))) => {
-                let names = ListedNames::of_user(list.clone());
+                let names = ListedNames::from_user(list.clone());
                 if self.are_numbers || self.all_listed(list) {
                     self.in_list(names, options)?
                 } else {
@@ -564,122 +565,6 @@ fn are_answers(labels: &[&str]) -> bool {
     PAIRS.iter().any(|pair| written.iter().map(String::as_str).eq(pair.iter().copied()))
 }
 
-/// A list of class names with what labels may call the classes.
-struct ListedNames {
-    /// What the list of the dataset itself calls them.
-    labels: Vec<String>,
-    /// What they are called in prompts.
-    names: Vec<String>,
-    /// Where the list comes from.
-    origin: String,
-}
-
-impl ListedNames {
-    fn of_user(list: Vec<String>) -> Self {
-        Self { labels: list.clone(), names: list, origin: "the list of class names".to_owned() }
-    }
-
-    /// A user's map from WordNet ids to names, whose order is that of the labels.
-    fn of_synsets(pairs: Vec<(String, String)>) -> Self {
-        let (labels, names) = pairs.into_iter().unzip();
-        Self { labels, names, origin: "the list of WordNet ids and names".to_owned() }
-    }
-}
-
-/// The dataset's own list of class names, to be renamed as the user says.
-struct Renamed {
-    own: Vec<String>,
-    origin: String,
-    /// The label of the first name.
-    first: u64,
-}
-
-impl Renamed {
-    /// The list with the user's names, and notes on what that changed or did not.
-    fn by(self, users: Option<&Names>) -> Result<(ListedNames, Vec<String>), String> {
-        let Self { own: lines, origin, first } = self;
-        // CoOp's lines have a WordNet id before the name: labels may be ids, prompts need the name.
-        let (labels, own) = match synsets::pairs_of(lines.iter()) {
-            Some(pairs) => pairs.into_iter().unzip(),
-            None => (lines.clone(), lines),
-        };
-        let (names, notes) = match users {
-            None => (own.clone(), Vec::new()),
-            Some(Names::InOrder(list)) => (list.clone(), Self::by_list(&own, list, &origin)?),
-            Some(Names::ByFolder(pairs)) => {
-                // The keys are names of the list or their ids, or else numbers.
-                let keys: HashSet<&str> = pairs.iter().map(|(key, _)| key.as_str()).collect();
-                let has_keys = |names: &[String]| names.iter().any(|name| keys.contains(name.as_str()));
-                let folders: Vec<String> = match () {
-                    () if has_keys(&own) => own.clone(),
-                    () if has_keys(&labels) => labels.clone(),
-                    () => (first..).take(own.len()).map(|label| label.to_string()).collect(),
-                };
-                let are_numbers = folders.iter().all(|folder| whole_number(folder).is_some());
-                let map = ClassNameMap::from_pairs(pairs.clone());
-                let (renamed, notes) = map.names_of(&folders, are_numbers);
-                let kept = renamed.into_iter().zip(&folders).zip(&own);
-                let names =
-                    kept.map(|((name, folder), own)| if name == *folder { own.clone() } else { name });
-                (names.collect(), notes)
-            }
-        };
-        Ok((ListedNames { labels, names, origin }, notes))
-    }
-
-    fn by_list(own: &[String], list: &[String], origin: &str) -> Result<Vec<String>, String> {
-        if list.len() != own.len() {
-            return Err(format!(
-                "the list has {} class names and {origin} has {}; give as many, or a map from name to name",
-                list.len(),
-                own.len()
-            ));
-        }
-        let all_folded = |names: &[String]| -> Vec<String> { names.iter().map(|name| fold(name)).collect() };
-        let (own_folded, list_folded) = (all_folded(own), all_folded(list));
-        let sorted = |names: &[String]| {
-            let mut names = names.to_vec();
-            names.sort_unstable();
-            names
-        };
-        if own_folded != list_folded && sorted(&own_folded) == sorted(&list_folded) {
-            return Err(format!(
-                "the list of class names has the same names as {origin} in another order, and labels are places in that one; \
-                 leave out --class-names, or give a map from name to name"
-            ));
-        }
-        let renamed: Vec<String> = own
-            .iter()
-            .zip(list)
-            .zip(own_folded.iter().zip(&list_folded))
-            .filter(|(_, (own, list))| own != list)
-            .map(|((own, list), _)| format!("{own:?} becomes {list:?}"))
-            .collect();
-        Ok(match renamed.len() {
-            0 => Vec::new(),
-            count => vec![format!(
-                "the list of class names renames {count} of the {} classes of {origin}, place by place: {}",
-                own.len(),
-                renamed.into_iter().take(3).collect::<Vec<_>>().join(", ")
-            )],
-        })
-    }
-}
-
-/// Classes of one name get their place, so that they can be told apart; what prompts call them stays.
-fn told_apart(labels: &[String], names: Vec<String>) -> Vec<Class> {
-    let mut count: HashMap<&str, usize> = HashMap::new();
-    labels.iter().for_each(|label| *count.entry(label).or_default() += 1);
-    let class = |(place, (label, name)): (usize, (&String, String))| {
-        let folder = match count[label.as_str()] {
-            1 => label.clone(),
-            _ => format!("{label} ({place})"),
-        };
-        Class { folder, name }
-    };
-    labels.iter().zip(names).enumerate().map(class).collect()
-}
-
 /// The first and the last name, in words.
 fn ends(names: &[String]) -> String {
     match names {
@@ -710,6 +595,7 @@ mod tests {
 
     use proptest::prelude::*;
 
+    use super::super::ClassNameMap;
     use super::super::PictureSource;
     use super::*;
 
@@ -738,13 +624,13 @@ mod tests {
             label: 0,
             source: PictureSource::Pixels(Arc::clone(&pixels)),
         };
-        let found = Found {
+        let found = LabelledImages {
             images: (0..labels.len()).map(image).collect(),
             labels: labels.to_vec(),
             names: names.map(|names| (texts(names), "names.txt".to_owned())),
-            ..Found::default()
+            ..LabelledImages::default()
         };
-        Dataset::from_found(Path::new("set"), Path::new("no/such/place"), found, options)
+        Dataset::from_labelled(Path::new("set"), Path::new("no/such/place"), found, options)
     }
 
     /// The class names, and that of each image or why it is left out.
@@ -833,7 +719,7 @@ mod tests {
     #[test]
     fn folders_are_classes_whatever_they_are_called() {
         let of = |labels: &[&str]| {
-            let found = Found {
+            let found = LabelledImages {
                 further: labels.iter().map(|label| Label::Text((*label).to_owned())).collect(),
                 labels: vec![Label::Text(labels[0].to_owned())],
                 images: vec![DatasetImage {
@@ -842,10 +728,10 @@ mod tests {
                     source: PictureSource::Pixels(Arc::new(image::RgbImage::new(1, 1))),
                 }],
                 all_are_classes: true,
-                ..Found::default()
+                ..LabelledImages::default()
             };
             let (path, place) = (Path::new("set"), Path::new("no/such/place"));
-            Dataset::from_found(path, place, found, &DatasetOptions::default())
+            Dataset::from_labelled(path, place, found, &DatasetOptions::default())
                 .map(|dataset| dataset.class_names())
                 .map_err(|error| error.to_string())
         };
@@ -1070,14 +956,14 @@ mod tests {
     fn images_of_one_name_are_refused() {
         let pixels = || PictureSource::Pixels(Arc::new(image::RgbImage::new(1, 1)));
         let image = |name: &str| DatasetImage { name: name.to_owned(), label: 0, source: pixels() };
-        let found = Found {
+        let found = LabelledImages {
             images: ["a", "b", "a"].map(image).into(),
             labels: ["x", "y", "x"].map(Label::text).into(),
-            ..Found::default()
+            ..LabelledImages::default()
         };
         let place = Path::new("no/such/place");
         let message =
-            Dataset::from_found(Path::new("set"), place, found, &DatasetOptions::default()).unwrap_err();
+            Dataset::from_labelled(Path::new("set"), place, found, &DatasetOptions::default()).unwrap_err();
         assert!(message.to_string().contains("two images called \"a\""), "{message}");
     }
 

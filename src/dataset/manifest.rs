@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::error::DatasetError;
-use super::labels::Found;
+use super::labels::LabelledImages;
 use super::manifest_rows::{Row, Rows, read};
 use super::{Dataset, DatasetImage, DatasetOptions, PictureSource, SkippedImage, split};
 
@@ -41,7 +41,12 @@ impl Dataset {
                 notes.push(format!("{without} rows belong to no split and are left out"));
             }
         }
-        let mut found = Found { order_may_add: true, names_of_numbers: names, notes, ..Found::default() };
+        let mut found = LabelledImages {
+            order_may_add: true,
+            names_of_numbers: names,
+            notes,
+            ..LabelledImages::default()
+        };
         for Row { path, label, .. } in rows {
             let reason = match PathInManifest::new(&path, root) {
                 PathInManifest::OnDisk(on_disk) => {
@@ -58,7 +63,7 @@ impl Dataset {
             found.skipped.push(SkippedImage { name: path, reason });
             found.further.push(label);
         }
-        let mut dataset = Self::from_found(file, root, found, options)?;
+        let mut dataset = Self::from_labelled(file, root, found, options)?;
         dataset.splits = splits;
         dataset.notes.extend(note);
         Ok(dataset)

@@ -16,6 +16,7 @@
 //! | `field_names.rs` | what columns, keys and members are called |
 //! | `label.rs` | one label, as files write it |
 //! | `labels.rs` | what labels mean: images, labels and class names become a dataset |
+//! | `listed_names.rs` | lists of class names in an order, and how the user renames the dataset's |
 //! | `table.rs` | rows of CSV and TSV files |
 //! | `class_names.rs` | a map from folder names to class names |
 //! | `synsets.rs` | what ImageNet's folders are called |
@@ -37,6 +38,7 @@ mod folder;
 mod form;
 mod label;
 mod labels;
+mod listed_names;
 mod manifest;
 mod manifest_rows;
 mod parquet;

@@ -24,7 +24,7 @@ use serde_json::{Map, Value};
 use super::error::DatasetError;
 use super::field_names::{LABELS, LabelColumns, PATHS, PICTURES};
 use super::label::{Label, NO_BOOLEAN, is_no_number};
-use super::labels::Found;
+use super::labels::LabelledImages;
 use super::picture::{ArchiveFile, Picture, PictureArchive, PictureError};
 use super::zstd_pages::ZstdPages;
 use super::{Dataset, DatasetImage, DatasetOptions, PictureSource, SkippedImage, split};
@@ -186,7 +186,7 @@ impl Dataset {
             }
         };
         let chosen = of_split(splits.used.as_deref());
-        let mut found = Found::default();
+        let mut found = LabelledImages::default();
         found.notes.extend(
             unlabelled
                 .iter()
@@ -253,7 +253,7 @@ impl Dataset {
                 source: PictureSource::Member { archive: Arc::clone(&archive), member },
             }));
         }
-        let mut dataset = Dataset::from_found(path, path.parent().unwrap_or(path), found, options)?;
+        let mut dataset = Dataset::from_labelled(path, path.parent().unwrap_or(path), found, options)?;
         dataset.notes.extend(note);
         dataset.splits = splits;
         Ok(dataset)

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use super::error::DatasetError;
 use super::folder::{is_picture_file, list_pictures};
 use super::label::Label;
-use super::labels::Found;
+use super::labels::LabelledImages;
 use super::manifest_rows;
 use super::{Dataset, DatasetImage, DatasetOptions, PictureSource, SkippedImage};
 use crate::text::text_file;
@@ -97,7 +97,7 @@ impl Dataset {
             IN_ORDER => in_order(&list.file, &pictures)?,
             _ => by_name(&list.file)?,
         };
-        let mut found = Found::default();
+        let mut found = LabelledImages::default();
         let mut listed: HashMap<String, Label> = labels;
         for (name, path) in pictures {
             let stem = name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem).to_owned();
@@ -120,7 +120,7 @@ impl Dataset {
             found.further.push(label);
         }
         found.notes.push(format!("labels come from {}", list.file.display()));
-        Self::from_found(&list.folder, &list.folder, found, options)
+        Self::from_labelled(&list.folder, &list.folder, found, options)
     }
 }
 

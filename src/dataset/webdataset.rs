@@ -22,7 +22,7 @@ use super::error::DatasetError;
 use super::field_names::{LABELS, PICTURES, place};
 use super::folder::{is_foreign_picture, is_picture};
 use super::label::{Label, NamesOfNumbers};
-use super::labels::Found;
+use super::labels::LabelledImages;
 use super::picture::{ArchiveFile, Picture, PictureArchive, PictureError};
 use super::sidecar::{CLASS_NAMES, sidecar};
 use super::{Dataset, DatasetImage, DatasetOptions, PictureSource, SkippedImage};
@@ -141,7 +141,7 @@ impl Dataset {
     pub fn from_webdataset(shards: &[PathBuf], options: &DatasetOptions) -> Result<Dataset, DatasetError> {
         let first = shards.first().map_or(Path::new(""), PathBuf::as_path);
         let folder = first.parent().unwrap_or(Path::new(""));
-        let mut found = Found::default();
+        let mut found = LabelledImages::default();
         let mut labels: Vec<(usize, Label)> = Vec::new();
         let mut odd = Oddities::default();
         let mut names = NamesOfNumbers::default();
@@ -197,7 +197,7 @@ impl Dataset {
         found.skipped.extend(missing_samples(shards, &found));
         found.names = class_names(first)?;
         found.names_of_numbers = names;
-        Self::from_found(first, folder, found, options)
+        Self::from_labelled(first, folder, found, options)
     }
 }
 
@@ -224,7 +224,7 @@ fn missing_shards(folder: &Path, shards: &[PathBuf]) -> Result<Option<SkippedIma
 }
 
 /// Samples that a count beside a shard (`00000_stats.json`, as img2dataset writes it) says there must be.
-fn missing_samples(shards: &[PathBuf], found: &Found) -> Vec<SkippedImage> {
+fn missing_samples(shards: &[PathBuf], found: &LabelledImages) -> Vec<SkippedImage> {
     let mut samples: HashMap<&str, u64> = HashMap::new();
     let names =
         found.images.iter().map(|image| &image.name).chain(found.skipped.iter().map(|image| &image.name));

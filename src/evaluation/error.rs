@@ -7,7 +7,7 @@ use crate::prompts::Aggregation;
 pub enum EvaluationError {
     /// Somebody asked to stop.
     #[error("interrupted")]
-    Stopped,
+    Cancelled,
     /// The data do not fill the matrix.
     #[error("a matrix of {rows} rows and {cols} columns has {} values, not {found}", rows * cols)]
     Shape {

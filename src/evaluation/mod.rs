@@ -37,11 +37,11 @@ mod tests;
 
 pub use core::classifier::Classifier;
 pub use core::confusion::{Confusion, Taken};
-pub use core::evaluate::{ClassAccuracy, Evaluation, evaluate, evaluate_while};
+pub use core::evaluate::{ClassAccuracy, Evaluation, evaluate, evaluate_cancellable};
 pub use core::matrix::Matrix;
 pub use core::ranking::Ranked;
 pub use core::rescoring::{ChangedPrediction, Rescorer};
-pub use core::scores::Proceed;
+pub use core::scores::Cancellation;
 pub use diagnosis::assignment::{PermutedClasses, best_assignment};
 pub use diagnosis::attribution::ClassLogit;
 pub use diagnosis::confusions::{

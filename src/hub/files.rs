@@ -3,7 +3,7 @@
 
 /// The forms in which a repository may hold a checkpoint; transformers' is preferred.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub enum CheckpointForm {
     /// `config.json` and weights.
     Transformers,
     /// `open_clip_config.json` and weights.
@@ -11,7 +11,7 @@ pub enum Form {
 }
 
 /// What a repository without any of these lacks.
-pub const NO_FORM: &str = "it has neither config.json with model.safetensors or pytorch_model.bin, nor open_clip_config.json \
+pub const NO_CHECKPOINT: &str = "it has neither config.json with model.safetensors or pytorch_model.bin, nor open_clip_config.json \
                            with open_clip_model.safetensors or open_clip_pytorch_model.bin";
 
 /// Files that go with the weights, where they are there.
@@ -21,7 +21,7 @@ const BESIDE: &[&str] =
 /// Those of a tokenizer without `tokenizer.json`.
 const OLD_TOKENIZER: &[&str] = &["vocab.json", "merges.txt", "spiece.model"];
 
-impl Form {
+impl CheckpointForm {
     /// The file that describes the model.
     pub fn config(self) -> &'static str {
         match self {
@@ -45,13 +45,13 @@ impl Form {
 }
 
 /// The forms that are whole among these names of files, the preferred one first.
-pub fn forms(names: &[&str]) -> Vec<Form> {
-    let is_whole = |form: &Form| names.contains(&form.config()) && weights(names, *form).is_some();
-    [Form::Transformers, Form::OpenClip].into_iter().filter(is_whole).collect()
+pub fn forms(names: &[&str]) -> Vec<CheckpointForm> {
+    let is_whole = |form: &CheckpointForm| names.contains(&form.config()) && weights(names, *form).is_some();
+    [CheckpointForm::Transformers, CheckpointForm::OpenClip].into_iter().filter(is_whole).collect()
 }
 
 /// The files of a form that is whole: description, tokenizer and preprocessing first, since they are small.
-pub fn wanted<'a>(names: &[&'a str], form: Form) -> Vec<&'a str> {
+pub fn wanted<'a>(names: &[&'a str], form: CheckpointForm) -> Vec<&'a str> {
     let has_tokenizer = names.contains(&"tokenizer.json");
     let tokenizer = if has_tokenizer { &[][..] } else { OLD_TOKENIZER };
     let small = [form.config()].into_iter().chain(BESIDE.iter().chain(tokenizer).copied());
@@ -59,7 +59,7 @@ pub fn wanted<'a>(names: &[&'a str], form: Form) -> Vec<&'a str> {
     small.chain(weights(names, form).unwrap_or_default()).collect()
 }
 
-fn weights<'a>(names: &[&'a str], form: Form) -> Option<Vec<&'a str>> {
+fn weights<'a>(names: &[&'a str], form: CheckpointForm) -> Option<Vec<&'a str>> {
     form.weights().iter().find_map(|wanted| {
         let file = names.iter().copied().find(|name| name == wanted)?;
         let Some(whole) = wanted.strip_suffix(".index.json") else { return Some(vec![file]) };
@@ -144,7 +144,7 @@ mod tests {
             ["open_clip_config.json", "tokenizer.json", "open_clip_pytorch_model.bin"]
         );
         let both = [&open_clip[..], &["config.json", "pytorch_model.bin"]].concat();
-        assert_eq!(forms(&both), [Form::Transformers, Form::OpenClip]);
+        assert_eq!(forms(&both), [CheckpointForm::Transformers, CheckpointForm::OpenClip]);
         assert_eq!(chosen(&both), ["config.json", "tokenizer.json", "pytorch_model.bin"]);
         // A description without weights is no checkpoint.
         assert_eq!(forms(&["config.json", "tokenizer.json"]), []);

@@ -7,7 +7,7 @@ use super::checksum::Checksum;
 use super::client::{Client, IsCancelled};
 use super::download::{self, Step, Transfer, WantedFile};
 use super::error::HubError;
-use super::files::{self, Form};
+use super::files::{self, CheckpointForm};
 use super::listing::{Listing, RemoteFile};
 use super::repository::Repository;
 use super::settings::HubSettings;
@@ -155,11 +155,15 @@ impl Hub {
         commit: &str,
         names: &[&str],
         is_cancelled: IsCancelled<'_>,
-    ) -> Result<Form, HubError> {
+    ) -> Result<CheckpointForm, HubError> {
         match files::forms(names)[..] {
             [] => {
                 let page = self.client.page(repository, true);
-                Err(HubError::NoCheckpoint { repository: repository.clone(), problem: files::NO_FORM, page })
+                Err(HubError::NoCheckpoint {
+                    repository: repository.clone(),
+                    problem: files::NO_CHECKPOINT,
+                    page,
+                })
             }
             [form] => Ok(form),
             [form, other, ..] => {

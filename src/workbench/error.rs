@@ -288,7 +288,7 @@ fn first(skipped: &[SkippedImage]) -> (&str, &str) {
 impl From<EvaluationError> for WorkbenchError {
     fn from(error: EvaluationError) -> Self {
         match error {
-            EvaluationError::Stopped => Self::Cancelled,
+            EvaluationError::Cancelled => Self::Cancelled,
             other => Self::Evaluation(other),
         }
     }

@@ -52,10 +52,11 @@ pub use embedding::embedder::{Embedder, ImageContents, ImageEmbeddings, PromptEm
 pub use embedding::file_contents::{NamedPicture, checkpoint_fingerprint};
 pub use error::WorkbenchError;
 pub use experiment::definition::{
-    CheckpointChoice, ClassNamesChoice, DEMO, DatasetChoice, Experiment, ExperimentError, ExperimentFlags,
-    NamedPromptSets, PromptSetChoice, StrategyChoice, split_reference,
+    CheckpointChoice, ClassNamesChoice, DEMO, DatasetChoice, Experiment, ExperimentError, PromptSetChoice,
+    StrategyChoice, split_reference,
 };
 pub use experiment::demo;
+pub use experiment::flags::{ExperimentFlags, NamedPromptSets};
 pub use experiment::hub_checkpoint::{PullOffer, hub, pull};
 pub use experiment::recent::{Memory, Origin, Recent, complete_path};
 pub use export::classifier::{ClassifierFile, WrittenClassifier};

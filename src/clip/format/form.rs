@@ -12,7 +12,7 @@ use crate::clip::weights::tensors::Weights;
 /// What is known of a checkpoint before its tokenizer. The weights are verified.
 #[derive(Debug, Clone)]
 pub(in crate::clip) struct Model {
-    pub form: Form,
+    pub form: CheckpointForm,
     pub config: ClipConfig,
     /// OpenAI's form has none.
     pub config_file: Option<CheckpointFile>,
@@ -24,7 +24,7 @@ pub(in crate::clip) struct Model {
 
 /// Whose form a checkpoint has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::clip) enum Form {
+pub(in crate::clip) enum CheckpointForm {
     /// `config.json`, `model.safetensors` and others, as transformers writes them.
     Transformers,
     /// `open_clip_config.json` and `open_clip_model.safetensors`.
@@ -97,7 +97,7 @@ fn transformers_model(source: &CheckpointSource) -> Result<Model, ClipError> {
         (None, Family::Siglip) => Preprocessing::siglip(image_size),
     };
     Ok(Model {
-        form: Form::Transformers,
+        form: CheckpointForm::Transformers,
         config,
         config_file: Some(config_file),
         preprocessing,
@@ -114,7 +114,7 @@ fn open_clip_model(source: &CheckpointSource, config_file: CheckpointFile) -> Re
     let (config, preprocessing) = open_clip_config::read(&config_file, &weights)?;
     weights.verify(&expected_tensors(&config))?;
     Ok(Model {
-        form: Form::OpenClip,
+        form: CheckpointForm::OpenClip,
         config,
         config_file: Some(config_file),
         preprocessing,
@@ -129,7 +129,7 @@ fn openai_model_in(source: &CheckpointSource, file: CheckpointFile) -> Result<Mo
     weights.verify(&expected_tensors(&config))?;
     let preprocessing = Preprocessing::clip(config.vision.image_size());
     Ok(Model {
-        form: Form::OpenAi,
+        form: CheckpointForm::OpenAi,
         config,
         config_file: None,
         preprocessing,

@@ -67,7 +67,7 @@ impl Weights {
     /// like the `position_ids` of old checkpoints, may be there too.
     pub(in crate::clip) fn verify(&self, expected: &[(String, Vec<usize>)]) -> Result<(), ClipError> {
         for (tensor, shape) in expected {
-            let Found { shard, place, stored } = self.find(tensor)?;
+            let FoundTensor { shard, place, stored } = self.find(tensor)?;
             if stored.element.bytes().is_none() {
                 return Err(ClipError::ElementType {
                     file: shard.file.label(),
@@ -94,7 +94,7 @@ impl Weights {
 
     /// A tensor's values as `f32`, row by row.
     pub(in crate::clip) fn values(&self, name: &str) -> Result<Vec<f32>, ClipError> {
-        let Found { shard, place, stored } = self.find(name)?;
+        let FoundTensor { shard, place, stored } = self.find(name)?;
         stored.values(&place.tensor, &shard.file)
     }
 
@@ -116,7 +116,7 @@ impl Weights {
     }
 
     /// The first of a tensor's places that is there.
-    fn find(&self, name: &str) -> Result<Found<'_>, ClipError> {
+    fn find(&self, name: &str) -> Result<FoundTensor<'_>, ClipError> {
         let places = self.naming.places(name);
         let there = places.iter().find(|place| self.shard_of.contains_key(&place.tensor));
         let Some(place) = there.or(places.first()) else {
@@ -126,7 +126,7 @@ impl Weights {
         let shard = &self.shards[*at.ok_or_else(|| self.missing(&self.entry, &place.tensor))?];
         let whole = shard.tensors.get(&place.tensor);
         let whole = whole.ok_or_else(|| self.missing(&shard.file, &place.tensor))?;
-        Ok(Found { shard, place: place.clone(), stored: whole.at(place) })
+        Ok(FoundTensor { shard, place: place.clone(), stored: whole.at(place) })
     }
 
     fn missing(&self, file: &CheckpointFile, tensor: &str) -> ClipError {
@@ -135,7 +135,7 @@ impl Weights {
 }
 
 /// A tensor of the model in the files.
-struct Found<'a> {
+struct FoundTensor<'a> {
     shard: &'a Shard,
     place: TensorPlace,
     stored: StoredTensor,

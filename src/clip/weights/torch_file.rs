@@ -139,8 +139,8 @@ impl Contents {
         Ok(Self { pickle, storages })
     }
 
-    fn tensors(&self) -> Found {
-        let mut found = Found::default();
+    fn tensors(&self) -> PickledTensors {
+        let mut found = PickledTensors::default();
         let root = self.pickle.root();
         let of_key = |wanted: &str| {
             let (items, _) = self.pickle.entries(root);
@@ -151,7 +151,7 @@ impl Contents {
     }
 
     /// Notes the tensors in dictionaries and objects, whose names are joined by dots.
-    fn collect(&self, at: NodeId, name: &str, depth: usize, found: &mut Found) {
+    fn collect(&self, at: NodeId, name: &str, depth: usize, found: &mut PickledTensors) {
         found.visited += 1;
         if depth > DEEPEST || found.visited > MOST_VALUES {
             found.problem.get_or_insert("its modules lie in each other without an end".to_owned());
@@ -238,7 +238,7 @@ impl Contents {
 
 /// What is found in a file.
 #[derive(Default)]
-struct Found {
+struct PickledTensors {
     /// Values that were looked at.
     visited: usize,
     tensors: HashMap<String, StoredTensor>,

@@ -6,7 +6,7 @@ use super::classifier::Classifier;
 use super::confusion::Confusion;
 use super::matrix::Matrix;
 use super::ranking::{Ranked, rank};
-use super::scores::{BLOCK, Proceed, Scorer, scale};
+use super::scores::{BLOCK, Cancellation, Scorer, scale};
 use crate::evaluation::EvaluationError;
 use crate::kernels::Cpu;
 
@@ -56,20 +56,20 @@ pub fn evaluate(
     logit_scale: f32,
     keep: usize,
 ) -> Result<Evaluation, EvaluationError> {
-    evaluate_while(images, labels, classifier, logit_scale, keep, &|| true)
+    evaluate_cancellable(images, labels, classifier, logit_scale, keep, &|| false)
 }
 
-/// The same, as long as `proceed`, which is asked often, says so.
+/// The same, unless `is_cancelled`, which is asked often, says so.
 ///
 /// # Errors
-/// Those of [`evaluate`], and [`EvaluationError::Stopped`].
-pub fn evaluate_while(
+/// Those of [`evaluate`], and [`EvaluationError::Cancelled`].
+pub fn evaluate_cancellable(
     images: &Matrix,
     labels: &[usize],
     classifier: &Classifier,
     logit_scale: f32,
     keep: usize,
-    proceed: Proceed<'_>,
+    is_cancelled: Cancellation<'_>,
 ) -> Result<Evaluation, EvaluationError> {
     check(images, labels, classifier)?;
     let scale = scale(logit_scale)?;
@@ -83,14 +83,14 @@ pub fn evaluate_while(
         kept,
         || scorer.scratch(),
         |scratch, block| {
-            if !proceed() {
+            if is_cancelled() {
                 return;
             }
             let scores = scorer.scores(images, block.first..block.first + block.labels.len(), scratch);
             block.rank(cpu, scores, scale);
         },
     );
-    if proceed() { Ok(evaluation) } else { Err(EvaluationError::Stopped) }
+    if is_cancelled() { Err(EvaluationError::Cancelled) } else { Ok(evaluation) }
 }
 
 pub(in crate::evaluation) fn check(

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use super::autoclip::softmax;
 use super::classifier::{Classifier, check};
 use super::matrix::Matrix;
-use super::scores::{BLOCK, Proceed, Scorer, scale};
+use super::scores::{BLOCK, Cancellation, Scorer, scale};
 use crate::evaluation::EvaluationError;
 use crate::kernels::Cpu;
 use crate::prompts::Aggregation;
@@ -32,22 +32,22 @@ impl Classifier {
         images: &Matrix,
         logit_scale: f32,
     ) -> Result<Self, EvaluationError> {
-        Self::for_images_while(aggregation, prompts_per_class, images, logit_scale, &|| true)
+        Self::for_images_cancellable(aggregation, prompts_per_class, images, logit_scale, &|| false)
     }
 
-    /// The same, as long as `proceed`, which is asked often, says so.
+    /// The same, unless `is_cancelled`, which is asked often, says so.
     ///
     /// # Errors
-    /// Those of [`Classifier::for_images`], and [`EvaluationError::Stopped`].
-    pub fn for_images_while(
+    /// Those of [`Classifier::for_images`], and [`EvaluationError::Cancelled`].
+    pub fn for_images_cancellable(
         aggregation: Aggregation,
         prompts_per_class: &[Matrix],
         images: &Matrix,
         logit_scale: f32,
-        proceed: Proceed<'_>,
+        is_cancelled: Cancellation<'_>,
     ) -> Result<Self, EvaluationError> {
         match aggregation {
-            Aggregation::Zpe => Ok(zpe(prompts_per_class, images, scale(logit_scale)?, proceed)?.0),
+            Aggregation::Zpe => Ok(zpe(prompts_per_class, images, scale(logit_scale)?, is_cancelled)?.0),
             Aggregation::AutoClip => {
                 let prompts = unit_rows(prompts_per_class)?;
                 let n_prompts = prompts[0].rows();
@@ -65,10 +65,10 @@ pub(in crate::evaluation) fn zpe(
     prompts_per_class: &[Matrix],
     images: &Matrix,
     factor: f32,
-    proceed: Proceed<'_>,
+    is_cancelled: Cancellation<'_>,
 ) -> Result<(Classifier, Vec<f64>), EvaluationError> {
     let prompts = unit_rows(prompts_per_class)?;
-    let weights = zpe_weights(&prompts, images, factor, proceed)?;
+    let weights = zpe_weights(&prompts, images, factor, is_cancelled)?;
     Ok((Classifier::Linear { weights: weighted_rows(&prompts, &weights)? }, weights))
 }
 
@@ -93,15 +93,15 @@ fn zpe_weights(
     prompts: &[Matrix],
     images: &Matrix,
     scale: f32,
-    proceed: Proceed<'_>,
+    is_cancelled: Cancellation<'_>,
 ) -> Result<Vec<f64>, EvaluationError> {
     let centred = centred(images)?;
     let cpu = Cpu::detect();
     let starts: Vec<usize> = (0..centred.rows()).step_by(BLOCK).collect();
     let mut scores = Vec::with_capacity(prompts[0].rows());
     for prompt in 0..prompts[0].rows() {
-        if !proceed() {
-            return Err(EvaluationError::Stopped);
+        if is_cancelled() {
+            return Err(EvaluationError::Cancelled);
         }
         let rows: Vec<&[f32]> = prompts.iter().map(|class| class.row(prompt)).collect();
         let scorer = Scorer::new(cpu, &Classifier::Linear { weights: Matrix::from_rows(&rows)? });
@@ -181,7 +181,7 @@ mod tests {
     fn zpe_agrees_with_numpy() {
         let (prompts, images) = golden_input();
         let units = unit_rows(&prompts).unwrap();
-        let weights = zpe_weights(&units, &images, LOGIT_SCALE.exp(), &|| true).unwrap();
+        let weights = zpe_weights(&units, &images, LOGIT_SCALE.exp(), &|| false).unwrap();
         for (weight, expected) in weights.iter().zip([0.263_293_52, 0.377_778_14, 0.012_255_53, 0.346_672_82])
         {
             assert!((weight - expected).abs() < 1e-5, "{weights:?}");

@@ -18,8 +18,8 @@ use crate::kernels::{Accumulate, Cpu, PackedRows, PackedWeights, Precision};
 /// Images whose scores one task holds at a time: the scores for a thousand classes stay in a near cache.
 pub(in crate::evaluation) const BLOCK: usize = 96;
 
-/// Whether long work is to go on; asked by all threads.
-pub type Proceed<'a> = &'a (dyn Fn() -> bool + Sync);
+/// Whether long work was cancelled; asked often, by all threads.
+pub type Cancellation<'a> = &'a (dyn Fn() -> bool + Sync);
 
 /// Rows of a classifier that are multiplied in one go, so that their products with a block of images stay in a near
 /// cache.

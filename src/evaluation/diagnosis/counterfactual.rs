@@ -23,7 +23,7 @@ use crate::evaluation::core::ranking::Ranked;
 use crate::evaluation::core::ranking::largest;
 use crate::evaluation::core::rescoring::ChangedPrediction;
 use crate::evaluation::core::scores::Scorer;
-use crate::evaluation::core::scores::{BLOCK, Proceed, scale};
+use crate::evaluation::core::scores::{BLOCK, Cancellation, scale};
 use crate::kernels::Cpu;
 use crate::prompts::Aggregation;
 
@@ -56,21 +56,21 @@ pub struct PromptedClassifier {
 
 impl PromptedClassifier {
     /// Makes a classifier of the raw prompt embeddings of each class, `[n_prompts_of_class, dim]`, for these images, unit
-    /// rows `[n_images, dim]`. `logit_scale` is the logarithm that checkpoints store. `proceed` is asked often.
+    /// rows `[n_images, dim]`. `logit_scale` is the logarithm that checkpoints store. `is_cancelled` is asked often.
     ///
     /// # Errors
-    /// Those of [`Classifier::for_images_while`], and [`EvaluationError::LogitScale`].
+    /// Those of [`Classifier::for_images_cancellable`], and [`EvaluationError::LogitScale`].
     pub fn new(
         aggregation: Aggregation,
         prompts: Vec<Matrix>,
         images: &Matrix,
         logit_scale: f32,
-        proceed: Proceed<'_>,
+        is_cancelled: Cancellation<'_>,
     ) -> Result<Self, EvaluationError> {
         let factor = scale(logit_scale)?;
         let (classifier, weights) = match aggregation {
             Aggregation::Zpe => {
-                let (classifier, weights) = zpe(&prompts, images, factor, proceed)?;
+                let (classifier, weights) = zpe(&prompts, images, factor, is_cancelled)?;
                 (classifier, Some(weights))
             }
             _ => (Classifier::for_images(aggregation, &prompts, images, logit_scale)?, None),
@@ -378,7 +378,7 @@ mod tests {
 
     /// A classifier whose prompts are not weighted: the images do not matter.
     fn prompted(aggregation: Aggregation, prompts: &[Matrix]) -> Result<PromptedClassifier, EvaluationError> {
-        PromptedClassifier::new(aggregation, prompts.to_vec(), &of(&[]), 3.0, &|| true)
+        PromptedClassifier::new(aggregation, prompts.to_vec(), &of(&[]), 3.0, &|| false)
     }
 
     fn removed(class: usize, prompt: usize) -> RemovedPrompt {
@@ -456,7 +456,7 @@ mod tests {
             Err(EvaluationError::LabelCount { images: 3, labels: 1 })
         );
         let scale =
-            PromptedClassifier::new(Aggregation::Mean, prompts, &images, 100.0, &|| true).unwrap_err();
+            PromptedClassifier::new(Aggregation::Mean, prompts, &images, 100.0, &|| false).unwrap_err();
         assert_eq!(scale, EvaluationError::LogitScale { logit_scale: 100.0 });
         let none = prompted(Aggregation::Mean, &[]).unwrap_err();
         assert_eq!(none, EvaluationError::NoClasses);
@@ -469,7 +469,7 @@ mod tests {
         let cpu = Cpu::detect();
         for aggregation in [Aggregation::Zpe, Aggregation::AutoClip] {
             let classifier =
-                PromptedClassifier::new(aggregation, prompts.clone(), &images, 3.0, &|| true).unwrap();
+                PromptedClassifier::new(aggregation, prompts.clone(), &images, 3.0, &|| false).unwrap();
             let fresh = Classifier::for_images(aggregation, &prompts, &images, 3.0).unwrap();
             assert_eq!(classifier.classifier(), &fresh);
             let scorer = Scorer::new(cpu, &fresh);

@@ -27,13 +27,13 @@ pub struct ImagePair {
 /// is at least `threshold`: at most one pair an image, the most similar pairs first, ties in image order. `labels`,
 /// `[n_images]`, are the classes.
 ///
-/// O(n² · dim) with 20 MB beside the images. `proceed` is told how many of the images have been compared with all after
-/// them; `None` where it says no.
+/// O(n² · dim) with 20 MB beside the images. `is_cancelled` is told how many of the images have been compared with all after
+/// them; `None` where it says that this is cancelled.
 pub fn near_duplicates(
     images: &Matrix,
     labels: &[usize],
     threshold: f32,
-    mut proceed: impl FnMut(usize) -> bool,
+    mut is_cancelled: impl FnMut(usize) -> bool,
 ) -> Option<Vec<ImagePair>> {
     let n = images.rows().min(labels.len());
     let cpu = Cpu::detect();
@@ -57,7 +57,7 @@ pub fn near_duplicates(
                 }
             },
         );
-        if !proceed(earlier.end) {
+        if is_cancelled(earlier.end) {
             return None;
         }
     }
@@ -251,14 +251,14 @@ mod tests {
         let images =
             Matrix::from_rows(&[[1.0, 0.0], [0.8, 0.6], [1.0, 0.0], [0.96, 0.28], [0.0, 1.0]]).unwrap();
         let found =
-            |labels: &[usize], threshold| near_duplicates(&images, labels, threshold, |_| true).unwrap();
+            |labels: &[usize], threshold| near_duplicates(&images, labels, threshold, |_| false).unwrap();
         let pair = |first, second, cosine| ImagePair { first, second, cosine };
         assert_eq!(found(&[0, 0, 1, 1, 0], 0.99), [pair(0, 2, 1.0)]);
         assert_eq!(found(&[0, 0, 0, 0, 0], 0.5), []);
         assert_eq!(found(&[0, 0, 1, 2, 0], 0.9), [pair(0, 2, 1.0), pair(0, 3, 0.96)]);
-        assert_eq!(near_duplicates(&images, &[0, 0, 1, 1, 0], 0.99, |_| false), None);
+        assert_eq!(near_duplicates(&images, &[0, 0, 1, 1, 0], 0.99, |_| true), None);
         assert_eq!(
-            near_duplicates(&Matrix::from_rows::<[f32; 0]>(&[]).unwrap(), &[], 0.9, |_| true),
+            near_duplicates(&Matrix::from_rows::<[f32; 0]>(&[]).unwrap(), &[], 0.9, |_| false),
             Some(vec![])
         );
     }
@@ -269,7 +269,7 @@ mod tests {
         fn it_is_a_search_through_all_pairs(n in 1usize..300, dim in 1usize..9, classes in 1usize..4, seed: u64) {
             let images = Matrix::random(n, dim, seed).normalised();
             let labels: Vec<usize> = (0..n).map(|image| image * image % classes).collect();
-            let found = near_duplicates(&images, &labels, 0.9, |done| done == n).unwrap();
+            let found = near_duplicates(&images, &labels, 0.9, |done| done < n).unwrap();
             prop_assert!(found.is_sorted_by(|x, y| x.cosine >= y.cosine));
             for second in 0..n {
                 let others = (0..second).filter(|&first| labels[first] != labels[second]);

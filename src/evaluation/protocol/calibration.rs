@@ -11,7 +11,7 @@ use crate::evaluation::core::classifier::Classifier;
 use crate::evaluation::core::evaluate::check;
 use crate::evaluation::core::matrix::Matrix;
 use crate::evaluation::core::scores::Scorer;
-use crate::evaluation::core::scores::{BLOCK, Proceed, scale};
+use crate::evaluation::core::scores::{BLOCK, Cancellation, scale};
 use crate::kernels::Cpu;
 
 /// The temperatures that are tried: from 1 / `LIMIT` to `LIMIT`.
@@ -93,22 +93,22 @@ pub struct ReliabilityBin {
 
 /// Compares the probabilities that `classifier` gives `images`, unit rows `[n_images, dim]`, with their classes `labels`,
 /// `[n_images]`, and looks for a better temperature. `logit_scale` is the logarithm that checkpoints store. The result
-/// does not depend on the number of threads. `proceed` is asked often.
+/// does not depend on the number of threads. `is_cancelled` is asked often.
 ///
 /// # Errors
-/// See [`EvaluationError`]; an image at fault is named by its index. [`EvaluationError::Stopped`] where `proceed` says no.
+/// See [`EvaluationError`]; an image at fault is named by its index. [`EvaluationError::Cancelled`] where it says so.
 pub fn calibrate(
     images: &Matrix,
     labels: &[usize],
     classifier: &Classifier,
     logit_scale: f32,
     options: &CalibrationOptions,
-    proceed: Proceed<'_>,
+    is_cancelled: Cancellation<'_>,
 ) -> Result<Calibration, EvaluationError> {
     check(images, labels, classifier)?;
     let scale = f64::from(scale(logit_scale)?);
     let scorer = Scorer::new(Cpu::detect(), classifier);
-    let scored = Scored { images, labels, scorer, n_classes: classifier.n_classes(), scale, proceed };
+    let scored = Scored { images, labels, scorer, n_classes: classifier.n_classes(), scale, is_cancelled };
     let all: Vec<usize> = (0..labels.len()).collect();
     let Split { development, rest } =
         split(labels, scored.n_classes, options.development_share, options.seed);
@@ -124,7 +124,11 @@ pub fn calibrate(
         }
     });
     let reliability = scored.reliability(&all, 1.0, options.bins);
-    if proceed() { Ok(Calibration { reliability, scale, fitted }) } else { Err(EvaluationError::Stopped) }
+    if is_cancelled() {
+        Err(EvaluationError::Cancelled)
+    } else {
+        Ok(Calibration { reliability, scale, fitted })
+    }
 }
 
 impl Calibration {
@@ -164,7 +168,7 @@ struct Scored<'a> {
     scorer: Scorer,
     n_classes: usize,
     scale: f64,
-    proceed: Proceed<'a>,
+    is_cancelled: Cancellation<'a>,
 }
 
 /// The scores of an image below its best one, weighted by their probabilities: sums of e^d, d·e^d and d²·e^d.
@@ -227,7 +231,7 @@ impl Scored<'_> {
     ) -> Vec<T> {
         let of_block = |scratch: &mut _, block: &[usize]| {
             let mut sum = zero.clone();
-            if !(self.proceed)() {
+            if (self.is_cancelled)() {
                 return sum;
             }
             let scores = self.scorer.scores_of(self.images, block, scratch);
@@ -279,7 +283,7 @@ impl Scored<'_> {
         }
         let mut factor = 1.0_f64;
         for _ in 0..60 {
-            if !(self.proceed)() {
+            if (self.is_cancelled)() {
                 break;
             }
             let Slope { first, second } = self.slope(which, factor);
@@ -391,7 +395,7 @@ mod tests {
     fn scored<'a>(images: &'a Matrix, labels: &'a [usize]) -> Scored<'a> {
         let n_classes = images.cols();
         let scorer = Scorer::new(Cpu::detect(), &axes(n_classes));
-        Scored { images, labels, scorer, n_classes, scale: f64::from(4.6_f32.exp()), proceed: &|| true }
+        Scored { images, labels, scorer, n_classes, scale: f64::from(4.6_f32.exp()), is_cancelled: &|| false }
     }
 
     #[track_caller]
@@ -430,7 +434,7 @@ mod tests {
     fn the_temperature_is_measured_on_other_images() {
         let options = CalibrationOptions::default();
         let images = golden_images();
-        let found = calibrate(&images, &LABELS, &axes(4), 4.6, &options, &|| true).unwrap();
+        let found = calibrate(&images, &LABELS, &axes(4), 4.6, &options, &|| false).unwrap();
         let Fitted { development_images, before, after, .. } = found.fitted.unwrap();
         assert_eq!((found.reliability.images, development_images, before.images), (24, 12, 12));
         assert_eq!((after.images, after.accuracy), (12, before.accuracy));
@@ -438,8 +442,8 @@ mod tests {
 
         // One image a class: there is nothing to choose on.
         let few = Matrix::from_rows(&[[0.1, 0.0], [0.0, 0.2]]).unwrap();
-        assert_eq!(calibrate(&few, &[0, 1], &axes(2), 4.6, &options, &|| true).unwrap().fitted, None);
-        let error = calibrate(&few, &[0, 2], &axes(2), 4.6, &options, &|| true).unwrap_err();
+        assert_eq!(calibrate(&few, &[0, 1], &axes(2), 4.6, &options, &|| false).unwrap().fitted, None);
+        let error = calibrate(&few, &[0, 2], &axes(2), 4.6, &options, &|| false).unwrap_err();
         assert_eq!(error, EvaluationError::Label { image: 1, label: 2, n_classes: 2 });
     }
 

@@ -7,9 +7,9 @@ use rand_distr::{Distribution, Uniform};
 use crate::evaluation::EvaluationError;
 use crate::evaluation::core::classifier::Classifier;
 use crate::evaluation::core::evaluate::Evaluation;
-use crate::evaluation::core::evaluate::evaluate_while;
+use crate::evaluation::core::evaluate::evaluate_cancellable;
 use crate::evaluation::core::matrix::Matrix;
-use crate::evaluation::core::scores::Proceed;
+use crate::evaluation::core::scores::Cancellation;
 use crate::prompts::Aggregation;
 
 /// What a learning curve depends on beside the embeddings.
@@ -75,15 +75,15 @@ pub struct CurveSubject<'a> {
 
 /// Draws prompts at random, evaluates, and draws again: the first prompts of one order of a class's prompts make all
 /// sizes of a subset, so that more prompts are those before and some others. `told` hears before each evaluation how many of
-/// how many are done; `proceed` is asked often.
+/// how many are done; `is_cancelled` is asked often.
 ///
 /// # Errors
-/// Those of [`Classifier::for_images`] and [`evaluate`](crate::evaluation::evaluate); [`EvaluationError::Stopped`] where `proceed` says no.
+/// Those of [`Classifier::for_images`] and [`evaluate`](crate::evaluation::evaluate); [`EvaluationError::Cancelled`] where it says so.
 pub fn learning_curve(
     subject: CurveSubject<'_>,
     options: &CurveOptions,
     told: &mut dyn FnMut(usize, usize),
-    proceed: Proceed<'_>,
+    is_cancelled: Cancellation<'_>,
 ) -> Result<LearningCurve, EvaluationError> {
     let counts: Vec<usize> = subject.prompts_per_class.iter().map(Matrix::rows).collect();
     let largest = counts.iter().copied().max().ok_or(EvaluationError::NoClasses)?;
@@ -103,14 +103,14 @@ pub fn learning_curve(
         for orders in &orders {
             told(done, total);
             let drawn = subject.drawn(orders, size)?;
-            let evaluation = subject.evaluate(&drawn, proceed)?;
+            let evaluation = subject.evaluate(&drawn, is_cancelled)?;
             found.push((evaluation.top1(), evaluation.mean_per_class_recall()));
             done += 1;
         }
         points.push(point(size, &found));
     }
     told(done, total);
-    let evaluation = subject.evaluate(subject.prompts_per_class, proceed)?;
+    let evaluation = subject.evaluate(subject.prompts_per_class, is_cancelled)?;
     points.push(point(largest, &[(evaluation.top1(), evaluation.mean_per_class_recall())]));
     Ok(LearningCurve { points, shorter_classes: counts.iter().filter(|count| **count < largest).count() })
 }
@@ -127,10 +127,15 @@ impl CurveSubject<'_> {
         self.prompts_per_class.iter().zip(orders).map(of_class).collect()
     }
 
-    fn evaluate(&self, prompts: &[Matrix], proceed: Proceed<'_>) -> Result<Evaluation, EvaluationError> {
+    fn evaluate(
+        &self,
+        prompts: &[Matrix],
+        is_cancelled: Cancellation<'_>,
+    ) -> Result<Evaluation, EvaluationError> {
         let Self { aggregation, images, labels, logit_scale, .. } = *self;
-        let classifier = Classifier::for_images_while(aggregation, prompts, images, logit_scale, proceed)?;
-        evaluate_while(images, labels, &classifier, logit_scale, 1, proceed)
+        let classifier =
+            Classifier::for_images_cancellable(aggregation, prompts, images, logit_scale, is_cancelled)?;
+        evaluate_cancellable(images, labels, &classifier, logit_scale, 1, is_cancelled)
     }
 }
 
@@ -204,7 +209,7 @@ mod tests {
     }
 
     fn whole_curve(subject: CurveSubject<'_>, options: &CurveOptions) -> LearningCurve {
-        learning_curve(subject, options, &mut |_, _| {}, &|| true).unwrap()
+        learning_curve(subject, options, &mut |_, _| {}, &|| false).unwrap()
     }
 
     fn labels(n: usize, n_classes: usize) -> Vec<usize> {
@@ -258,8 +263,8 @@ mod tests {
             so_far.store(done, Ordering::Relaxed);
         };
         assert_eq!(
-            learning_curve(of, &options, &mut told, &|| so_far.load(Ordering::Relaxed) < 5),
-            Err(EvaluationError::Stopped)
+            learning_curve(of, &options, &mut told, &|| so_far.load(Ordering::Relaxed) >= 5),
+            Err(EvaluationError::Cancelled)
         );
         assert_eq!(so_far.into_inner(), 5);
     }

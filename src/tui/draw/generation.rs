@@ -122,6 +122,10 @@ fn worth(
                 text::fit(&format!(" accuracy: not measured: {reason}"), width, theme.glyphs.ellipsis);
             return Line::styled(words, theme.dim());
         }
+        if let Some(progress) = &view.reading {
+            let words = text::fit(&format!(" accuracy: {progress}"), width, theme.glyphs.ellipsis);
+            return Line::styled(words, theme.dim());
+        }
         return Line::styled(" accuracy: once there are sentences and the images are read", theme.dim());
     };
     let level =

@@ -41,11 +41,11 @@ pub struct Picture {
     /// The cells it fills.
     pub size: Size,
     id: u32,
-    form: Form,
+    form: Rendering,
 }
 
 #[derive(Debug)]
-enum Form {
+enum Rendering {
     /// Cells that are the picture.
     Halfblocks(Buffer),
     /// Sent once, and shown where the placeholders stand. The terminal holds it as pixels of four bytes.
@@ -71,18 +71,18 @@ impl Picture {
     pub fn bytes(&self) -> usize {
         let cells = |buffer: &Buffer| size_of_val(buffer.content.as_slice());
         match &self.form {
-            Form::Halfblocks(buffer) => cells(buffer),
-            Form::Kitty { transmission, placeholders, held } => {
+            Rendering::Halfblocks(buffer) => cells(buffer),
+            Rendering::Kitty { transmission, placeholders, held } => {
                 transmission.len() + cells(placeholders) + held
             }
-            Form::Pixels(command) => command.len(),
+            Rendering::Pixels(command) => command.len(),
         }
     }
 
     /// What makes kitty know it.
     pub fn transmission(&self) -> Option<&str> {
         match &self.form {
-            Form::Kitty { transmission, .. } => Some(transmission),
+            Rendering::Kitty { transmission, .. } => Some(transmission),
             _ => None,
         }
     }
@@ -90,7 +90,7 @@ impl Picture {
     /// The cells that stand for it in kitty.
     pub fn placeholders(&self) -> Option<&Buffer> {
         match &self.form {
-            Form::Kitty { placeholders, .. } => Some(placeholders),
+            Rendering::Kitty { placeholders, .. } => Some(placeholders),
             _ => None,
         }
     }
@@ -98,7 +98,7 @@ impl Picture {
     /// What draws its pixels where the cursor is.
     pub fn pixel_command(&self) -> Option<&str> {
         match &self.form {
-            Form::Pixels(command) => Some(command),
+            Rendering::Pixels(command) => Some(command),
             _ => None,
         }
     }
@@ -111,8 +111,8 @@ impl Picture {
             let (column, row) = (position.x - area.x, position.y - area.y);
             let cell = &mut buffer[position];
             match &self.form {
-                Form::Halfblocks(cells) => *cell = cells[(column, row)].clone(),
-                Form::Kitty { .. } | Form::Pixels(_) => {
+                Rendering::Halfblocks(cells) => *cell = cells[(column, row)].clone(),
+                Rendering::Kitty { .. } | Rendering::Pixels(_) => {
                     cell.reset();
                     cell.set_symbol(&Mark { id: self.id, column, row }.symbol());
                 }
@@ -193,18 +193,18 @@ fn encode(
     size: Size,
     id: u32,
     graphics: &Graphics,
-) -> Result<Form, ratatui_image::errors::Errors> {
+) -> Result<Rendering, ratatui_image::errors::Errors> {
     Ok(match graphics.protocol {
         PictureProtocol::Off | PictureProtocol::Halfblocks => {
-            Form::Halfblocks(cells(&Protocol::Halfblocks(Halfblocks::new(fitted, size)?), size))
+            Rendering::Halfblocks(cells(&Protocol::Halfblocks(Halfblocks::new(fitted, size)?), size))
         }
-        PictureProtocol::Sixel => Form::Pixels(Sixel::new(fitted, size, graphics.tmux)?.data),
-        PictureProtocol::Iterm2 => Form::Pixels(Iterm2::new(fitted, size, graphics.tmux)?.data),
+        PictureProtocol::Sixel => Rendering::Pixels(Sixel::new(fitted, size, graphics.tmux)?.data),
+        PictureProtocol::Iterm2 => Rendering::Pixels(Iterm2::new(fitted, size, graphics.tmux)?.data),
         PictureProtocol::Kitty => {
             let (compress, held) = (true, 4 * fitted.width() as usize * fitted.height() as usize);
             let kitty = Protocol::Kitty(Kitty::new(fitted, size, id, graphics.tmux, compress)?);
             let mut placeholders = cells(&kitty, size);
-            Form::Kitty { transmission: take_transmission(&mut placeholders), placeholders, held }
+            Rendering::Kitty { transmission: take_transmission(&mut placeholders), placeholders, held }
         }
     })
 }

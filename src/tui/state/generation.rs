@@ -4,11 +4,11 @@ use super::form::{Form, FormKind};
 use super::jobs::{Job, Problem};
 use super::step::Step;
 use super::{Effect, Overlay, State};
-use crate::workbench::Aggregation;
 use crate::workbench::generation::{
     GeneratedClass, GeneratedSentence, GenerationJobNotice, GenerationPlan, GenerationRequest,
     GenerationSettings, LlmPromptsChoice, Pace,
 };
+use crate::workbench::{Aggregation, Progress};
 
 /// What the state calls the job.
 const GENERATION_JOB: &str = "write prompts with a language model";
@@ -28,6 +28,8 @@ pub struct GenerationView {
     pub pace: Pace,
     /// Sentences a class on average, and top-1 with them, as they were measured.
     pub accuracies: Vec<(f64, f64)>,
+    /// How far the embeddings of the images are read that this needs, while they are.
+    pub reading: Option<Progress>,
     /// Why they are not measured, if they cannot be.
     pub no_accuracy: Option<String>,
     /// It is on the screen, in place of the prompts.
@@ -66,6 +68,7 @@ impl GenerationView {
             classes: Vec::new(),
             pace: Pace::default(),
             accuracies: Vec::new(),
+            reading: None,
             no_accuracy: None,
             shown: true,
             status: GenerationStatus::Opening,
@@ -75,9 +78,14 @@ impl GenerationView {
         }
     }
 
-    /// Whether it is at work.
+    /// Whether the model is at work.
     pub fn runs(&self) -> bool {
         matches!(self.status, GenerationStatus::Opening | GenerationStatus::Running)
+    }
+
+    /// Whether there is something that can be stopped.
+    pub fn is_busy(&self) -> bool {
+        self.runs() || self.reading.is_some()
     }
 
     /// Sentences of use, and how many are wanted.
@@ -231,6 +239,7 @@ impl State {
                 }
             }
             GenerationJobNotice::Accuracy(prompts, top1) => view.accuracies.push((prompts, top1)),
+            GenerationJobNotice::Reading(progress) => view.reading = progress,
             GenerationJobNotice::NoAccuracy(message) => {
                 let reason = message.lines().next().unwrap_or_default();
                 self.notice = Some(format!("the accuracy is not measured: {reason}"));
@@ -258,6 +267,7 @@ impl State {
             }
             GenerationJobNotice::Failed(message) => {
                 view.status = GenerationStatus::Failed(message.clone());
+                view.reading = None;
                 let problem = Problem { message: message.clone(), remedy: None };
                 self.jobs.set(GENERATION_JOB, &Job::Failed(problem));
                 self.messages.push(message);

@@ -103,7 +103,7 @@ impl State {
 
     /// What a key that stops would stop here.
     pub(super) fn stoppable(&self) -> Option<Stoppable> {
-        let writes = self.generation.as_ref().is_some_and(GenerationView::runs);
+        let writes = self.generation.as_ref().is_some_and(GenerationView::is_busy);
         let writes = writes.then_some(Stoppable::Generation);
         if self.context() == Context::Generation {
             return writes;

@@ -19,6 +19,27 @@ fn a_generation_says_why_its_accuracy_is_missing() {
 }
 
 #[test]
+fn reading_for_the_accuracy_is_shown_and_can_be_stopped_after_the_model_is_done() {
+    let mut state = opened(80, 24);
+    press(&mut state, "5 m Down t i n y Enter");
+    if let Some(view) = &mut state.generation {
+        view.accuracies.clear();
+    }
+    let says = |state: &mut State, notice| update(state, Event::Generation(notice));
+    says(&mut state, GenerationJobNotice::Done(None));
+    assert_eq!(deeds(press(&mut state, "x")), []);
+    let progress =
+        Progress { stage: Stage::Images, done: 12, total: 400, cached: 0, rate: Some(20.0), left: None };
+    says(&mut state, GenerationJobNotice::Reading(Some(progress)));
+    let screen = drawn(&state, COLORED);
+    assert!(screen.contains("accuracy: embedding images 12/400, 20.0 images/s"), "{screen}");
+    assert_eq!(deeds(press(&mut state, "x")), [Effect::AskGeneration(GenerationRequest::Stop)]);
+    says(&mut state, GenerationJobNotice::Reading(None));
+    assert!(!drawn(&state, COLORED).contains("embedding"));
+    assert_eq!(deeds(press(&mut state, "x")), []);
+}
+
+#[test]
 fn prompts_are_edited() {
     let class = 0;
     let ask = |request: EditorRequest| vec![Effect::AskEditor(request)];

@@ -225,6 +225,7 @@ fn late_notices(state: &State) -> Vec<(&'static str, Event)> {
         ("the first sentence is gone", written(0, sentences)),
         ("accuracy", Event::Generation(GenerationJobNotice::Accuracy(3.0, 0.7))),
         ("no accuracy", Event::Generation(GenerationJobNotice::NoAccuracy(message()))),
+        ("the images are read", Event::Generation(GenerationJobNotice::Reading(None))),
         ("the generation notes", Event::Generation(GenerationJobNotice::Note(message()))),
         ("the model writes", Event::Generation(GenerationJobNotice::Running)),
         ("the model was stopped", Event::Generation(GenerationJobNotice::Stopped)),
@@ -300,6 +301,7 @@ fn kind(event: &Event) -> Option<u32> {
             GenerationJobNotice::Failed(_) => 33,
             GenerationJobNotice::NoAccuracy(_) => 38,
             GenerationJobNotice::Note(_) => 39,
+            GenerationJobNotice::Reading(_) => 40,
         },
         Event::Note(_) => 34,
         Event::Recents(_) => 35,
@@ -334,7 +336,7 @@ fn no_late_notice_moves_anything() {
 fn the_table_of_late_notices_has_every_kind() {
     let kinds: BTreeSet<u32> =
         late_notices(&stand("4")).iter().filter_map(|(_, event)| kind(event)).collect();
-    assert_eq!(kinds.into_iter().collect::<Vec<_>>(), (0..40).collect::<Vec<_>>());
+    assert_eq!(kinds.into_iter().collect::<Vec<_>>(), (0..41).collect::<Vec<_>>());
 }
 
 /// An editor that answers when it is told to: with real edits, and no scores.

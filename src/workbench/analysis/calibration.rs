@@ -20,6 +20,6 @@ pub fn calibrate_strategy(
     let of = &session.strategies[strategy];
     let classifier = embeddings.classifier(of, cancel)?;
     let SessionEmbeddings { images, labels, logit_scale, .. } = embeddings;
-    let proceed = || !cancel.is_cancelled();
-    Ok(calibrate(&images.unit, labels, &classifier, *logit_scale, options, &proceed)?)
+    let is_cancelled = || cancel.is_cancelled();
+    Ok(calibrate(&images.unit, labels, &classifier, *logit_scale, options, &is_cancelled)?)
 }

@@ -152,8 +152,8 @@ pub(in crate::workbench) fn classifier(
         return Err(WorkbenchError::Outdated { what: "the prompts" });
     }
     let images = &embeddings.images.unit;
-    let proceed = || !cancel.is_cancelled();
-    Ok(PromptedClassifier::new(result.aggregation, prompts, images, embeddings.logit_scale, &proceed)?)
+    let is_cancelled = || cancel.is_cancelled();
+    Ok(PromptedClassifier::new(result.aggregation, prompts, images, embeddings.logit_scale, &is_cancelled)?)
 }
 
 fn explanation(

@@ -183,13 +183,13 @@ fn same_images(
 ) -> Result<Vec<Finding>, WorkbenchError> {
     let (images, total) = (&embeddings.images, embeddings.images.unit.rows());
     let (mut meter, mut before) = (Meter::start(Stage::Comparing, total), 0);
-    let proceed = |done| {
+    let is_cancelled = |done| {
         meter.encoded(done - before);
         before = done;
         notify(meter.progress());
-        !cancel.is_cancelled()
+        cancel.is_cancelled()
     };
-    let pairs = near_duplicates(&images.unit, &embeddings.labels, SAME_IMAGE, proceed);
+    let pairs = near_duplicates(&images.unit, &embeddings.labels, SAME_IMAGE, is_cancelled);
     let pairs = pairs.ok_or(WorkbenchError::Cancelled)?;
     let described = |pair: ImagePair| {
         let pair_of = [pair.first, pair.second];

@@ -115,9 +115,9 @@ impl PromptEmbeddings {
         logit_scale: f32,
         cancel: &Cancel,
     ) -> Result<Classifier, WorkbenchError> {
-        let proceed = || !cancel.is_cancelled();
+        let is_cancelled = || cancel.is_cancelled();
         let prompts = self.per_class(prompts)?;
-        Ok(Classifier::for_images_while(aggregation, &prompts, images, logit_scale, &proceed)?)
+        Ok(Classifier::for_images_cancellable(aggregation, &prompts, images, logit_scale, &is_cancelled)?)
     }
 
     /// How many of some prompts that were given were longer than the context and lost their end; each text counts once.

@@ -3,6 +3,8 @@
 pub(super) mod definition;
 pub mod demo;
 mod demo_sheets;
+mod experiment_file;
+pub(super) mod flags;
 pub(super) mod generation_settings;
 pub(super) mod hub_checkpoint;
 pub(super) mod recent;

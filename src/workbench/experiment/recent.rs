@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::definition::{CheckpointChoice, Experiment, ExperimentError, ExperimentFlags};
+use super::definition::{CheckpointChoice, Experiment, ExperimentError};
+use super::flags::ExperimentFlags;
 
 /// Experiments kept at most.
 const MOST: usize = 20;

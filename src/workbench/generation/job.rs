@@ -16,7 +16,7 @@ use crate::workbench::editing::prompt_editor::check_prompt_set_name;
 use crate::workbench::error::WorkbenchError;
 use crate::workbench::experiment::definition::CheckpointChoice;
 use crate::workbench::experiment::generation_settings::GenerationSettings;
-use crate::workbench::jobs::progress::Cancel;
+use crate::workbench::jobs::progress::{Cancel, Progress};
 use crate::workbench::jobs::worker::{Worker, panic_message};
 use crate::workbench::session::opening::open_checkpoint;
 use crate::workbench::session::shared_embeddings::{ReadingNotice, SharedEmbeddings};
@@ -55,6 +55,8 @@ pub enum GenerationJobNotice {
     Changed(Box<GenerationNotice>),
     /// The accuracy of the sentences so far: how many a class on average, and top-1 from 0 to 1.
     Accuracy(f64, f64),
+    /// How far the embeddings of the images are read that the accuracy needs; nothing once that is over.
+    Reading(Option<Progress>),
     /// The accuracy will not be known, and why; all else goes on.
     NoAccuracy(String),
     /// What the user should know about the store.
@@ -132,7 +134,7 @@ pub fn token_counter(checkpoint: &CheckpointChoice) -> Result<TokenCounter, Work
 }
 
 /// Generates and grants requests until nobody can make one any more.
-fn generate(
+pub(super) fn generate(
     generation: &Generation,
     mut live: LiveAccuracy,
     requests: &Receiver<GenerationRequest>,
@@ -171,11 +173,14 @@ fn generate(
         scope.spawn(move || {
             while changed.recv().is_ok() {
                 let reading = |reading| {
-                    if let ReadingNotice::Note(note) = reading {
-                        notify(GenerationJobNotice::Note(note));
-                    }
+                    notify(match reading {
+                        ReadingNotice::Progress(progress) => GenerationJobNotice::Reading(Some(progress)),
+                        ReadingNotice::Note(note) => GenerationJobNotice::Note(note),
+                    });
                 };
-                match live.measure(&generation.all_classes(), &cancel(), &reading) {
+                let measured = live.measure(&generation.all_classes(), &cancel(), &reading);
+                notify(GenerationJobNotice::Reading(None));
+                match measured {
                     Ok(None) => {}
                     Ok(Some((prompts, top1))) => notify(GenerationJobNotice::Accuracy(prompts, top1)),
                     // Who goes on with a stopped generation reads on.

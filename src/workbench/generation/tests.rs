@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::live::LiveAccuracy;
 use super::*;
 use crate::language_model::{
     Backend, LanguageModel, LanguageModelError, Preview, Sample, SampleEnding, SampleRequest,
@@ -11,8 +12,10 @@ use crate::language_model::{
 use crate::prompts::generation::RejectionReason;
 use crate::store::Store;
 use crate::store::StorePlace;
+use crate::workbench::editing::prompt_editor::tests::{pond, session_of};
 use crate::workbench::error::WorkbenchError;
 use crate::workbench::jobs::progress::Cancel;
+use crate::workbench::session::shared_embeddings::SharedEmbeddings;
 use std::sync::Arc;
 
 /// Answers with what a function makes of the LLM prompt and the number.
@@ -120,6 +123,49 @@ fn every_class_gets_its_number_and_is_saved() {
     let store = place.open().unwrap().store;
     let (_, text) = store.prompt_set("pets", Some(&saved.version)).unwrap().unwrap();
     assert!(text.contains("\"frog\"") && text.contains(" is green with long legs."), "{text}");
+}
+
+#[test]
+fn a_generation_goes_on_where_its_accuracy_cannot_be_measured() {
+    let (images, place) = (tempfile::tempdir().unwrap(), StorePlace::in_memory());
+    let experiment = pond(images.path());
+    let session = session_of(&experiment, &place);
+    let source = SharedEmbeddings::new(experiment, place.clone(), session);
+    // The images are read again, and one of them is not there any more.
+    std::fs::remove_file(images.path().join("a-frog/2.png")).unwrap();
+    let model = scripted(|prompt, number| Ok(good(prompt, number)));
+    let generation = open(plan(&*model, "pets", 3), model, &place);
+    let (requests, asked) = crossbeam_channel::unbounded();
+    let (notices, said) = crossbeam_channel::unbounded();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            job::generate(&generation, LiveAccuracy::new(source), &asked, &|notice| {
+                notices.send(notice).unwrap();
+            })
+        });
+        let (mut is_done, mut reason, mut reads) = (false, None, false);
+        while !is_done || reason.is_none() {
+            match said.recv().unwrap() {
+                GenerationJobNotice::Done(_) => is_done = true,
+                GenerationJobNotice::Reading(progress) => reads = progress.is_some(),
+                GenerationJobNotice::NoAccuracy(message) => reason = Some((message, reads)),
+                GenerationJobNotice::Accuracy(..) | GenerationJobNotice::Failed(_) => {
+                    panic!("not with these images")
+                }
+                _ => {}
+            }
+        }
+        let (message, reads) = reason.unwrap();
+        assert!(message.contains("changed") && !reads, "{message}");
+        // It still grants what is asked for.
+        requests.send(GenerationRequest::Save).unwrap();
+        let saved = said.iter().find_map(|notice| match notice {
+            GenerationJobNotice::Saved(saved) => Some(saved),
+            _ => None,
+        });
+        assert_eq!(saved.unwrap().name, "pets");
+        drop(requests);
+    });
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::evaluation_cache::CachedEvaluation;
 use super::opening::{OpenStrategy, Workbench};
-use crate::evaluation::{ControlGain, Evaluation, Matrix, evaluate_while};
+use crate::evaluation::{ControlGain, Evaluation, Matrix, evaluate_cancellable};
 use crate::prompts::{CONTROLS_VERSION, ControlKind, control_prompts};
 use crate::store::{Hash, Key};
 use crate::workbench::embedding::embedder::Embedder;
@@ -228,8 +228,8 @@ impl Workbench {
         let embeddings = embedder.prompts(texts(), cancel, notify)?;
         let logit_scale = self.checkpoint.logit_scale()?;
         let classifier = embeddings.classifier(*aggregation, &prompts, unit, logit_scale, cancel)?;
-        let proceed = || !cancel.is_cancelled();
-        let evaluation = evaluate_while(unit, labels, &classifier, logit_scale, 1, &proceed)?;
+        let is_cancelled = || cancel.is_cancelled();
+        let evaluation = evaluate_cancellable(unit, labels, &classifier, logit_scale, 1, &is_cancelled)?;
         Ok(CachedEvaluation { truncated: embeddings.truncated(texts()), evaluation })
     }
 

@@ -8,7 +8,7 @@ use super::evaluation_cache::CachedEvaluation;
 use super::opening::{LeftOverKeys, Workbench};
 use crate::clip::{Checkpoint, Precision};
 use crate::dataset::{DatasetImage, PictureSource, SkippedImage};
-use crate::evaluation::{ChangedPrediction, Classifier, Evaluation, Matrix, evaluate_while};
+use crate::evaluation::{ChangedPrediction, Classifier, Evaluation, Matrix, evaluate_cancellable};
 use crate::prompts::Aggregation;
 use crate::store::Hash;
 use crate::text::message::listed;
@@ -315,16 +315,16 @@ impl Workbench {
             let (aggregation, of_classes) = (strategy.aggregation, &strategy.prompts);
             let classifier =
                 prompts.classifier(aggregation, of_classes, &images.unit, logit_scale, cancel)?;
-            let proceed = || !cancel.is_cancelled();
+            let is_cancelled = || cancel.is_cancelled();
             let known = CachedEvaluation {
                 truncated: prompts.truncated(strategy.prompts.iter().flatten().map(String::as_str)),
-                evaluation: evaluate_while(
+                evaluation: evaluate_cancellable(
                     &images.unit,
                     &labels,
                     &classifier,
                     logit_scale,
                     options.ranked,
-                    &proceed,
+                    &is_cancelled,
                 )?,
             };
             if keep {
