@@ -1,6 +1,8 @@
-//! The kernels at the sizes of a ViT-B/32: matrix products in both precisions, attention and row operations, on one
-//! core.
-#![allow(missing_docs)]
+//! The kernels at the sizes of a ViT-B/32: matrix products in all precisions, attention and row operations, on one core;
+//! and first of all the products of every instruction set that this processor has, next to what its registers alone reach
+//! in f32. One that is far below was not compiled for its instruction set: look with `out_of_line.sh` in
+//! `experiments/cpu-throughput`.
+#![allow(missing_docs, clippy::print_stdout)]
 
 use std::hint::black_box;
 
@@ -17,6 +19,37 @@ const INNER: usize = 3072;
 
 fn values(count: usize) -> Vec<f32> {
     (0..count).map(|at| ((at * 7919 + 13) % 1009) as f32 / 500.0 - 1.0).collect()
+}
+
+/// Prints a table: a line for each instruction set and precision.
+fn shares_of_the_peak(_: &mut Criterion) {
+    let (x, values) = (values(ROWS * WIDTH), values(INNER * WIDTH));
+    let mut out = vec![0.0; ROWS * INNER];
+    println!("| instruction set | precision | products | GOP/s | of what f32 reaches in registers |");
+    println!("|---|---|---|---:|---:|");
+    for cpu in Cpu::available() {
+        let peak = cpu.peak_flops(20);
+        for precision in Precision::ALL {
+            let weights = PackedWeights::new(cpu, precision, &values, WIDTH);
+            let mut rows = PackedRows::new(cpu, precision);
+            rows.pack(ROWS, WIDTH, |row, out| out.copy_from_slice(&x[row * WIDTH..][..WIDTH]));
+            let seconds = (0..30).map(|_| {
+                let start = std::time::Instant::now();
+                weights.multiply(black_box(&rows), &[], Accumulate::No, &mut out);
+                start.elapsed().as_secs_f64()
+            });
+            let rate = (2 * ROWS * WIDTH * INNER) as f64 / seconds.fold(f64::INFINITY, f64::min);
+            let share = rate / peak;
+            let mark = if share < 0.5 { " **far below**" } else { "" };
+            println!(
+                "| {} | {precision} | {} | {:.0} | {:.0} %{mark} |",
+                cpu.name(),
+                cpu.products(precision),
+                rate / 1e9,
+                100.0 * share
+            );
+        }
+    }
 }
 
 fn products(criterion: &mut Criterion) {
@@ -83,5 +116,5 @@ fn row_operations(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, products, attention, row_operations);
+criterion_group!(benches, shares_of_the_peak, products, attention, row_operations);
 criterion_main!(benches);

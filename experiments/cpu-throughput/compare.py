@@ -1,4 +1,4 @@
-"""Compares cupl-tui's encoding on the CPU with candle-transformers, PyTorch and ONNX Runtime. See README.md.
+"""Compares cupl-tui's encoding on the CPU with candle-transformers, PyTorch, ONNX Runtime and OpenVINO. See README.md.
 
     python compare.py --photos photos/ --cupl imagenet_prompts_base.json \\
         --templates en_zeroshot_classification_templates.json --class-names en_classnames.json
@@ -20,14 +20,20 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 CHECKPOINT = "vit-b-32-random"
-PACKAGES = ["torch", "transformers", "tokenizers", "safetensors", "numpy", "PIL", "onnx", "onnxscript", "onnxruntime"]
+PACKAGES = ["torch", "transformers", "tokenizers", "safetensors", "numpy", "PIL", "onnx", "onnxscript", "onnxruntime",
+            "openvino", "nncf"]
 STOCK_CANDLE, TORCH, ONNX_F32, ONNX_INT8 = "stock-candle", "torch-f32", "onnx-f32", "onnx-int8"
-OURS_F32, OURS_INT8 = "cupl-f32", "cupl-int8"
-SIDES = [STOCK_CANDLE, TORCH, ONNX_F32, ONNX_INT8, OURS_F32, OURS_INT8]
-BATCHED = [TORCH, ONNX_F32, ONNX_INT8]
+TORCH_BF16, OPENVINO_F32, OPENVINO_BF16, OPENVINO_INT8 = "torch-bf16", "openvino-f32", "openvino-bf16", "openvino-int8"
+OURS_F32, OURS_BF16, OURS_INT8 = "cupl-f32", "cupl-bf16", "cupl-int8"
+OURS = [OURS_F32, OURS_BF16, OURS_INT8]
+# Measured only where the processor has products of bfloat16.
+BF16 = [TORCH_BF16, OPENVINO_BF16, OURS_BF16]
+BATCHED = [TORCH, TORCH_BF16, ONNX_F32, ONNX_INT8, OPENVINO_F32, OPENVINO_BF16, OPENVINO_INT8]
+SIDES = [STOCK_CANDLE, *BATCHED, *OURS]
 IMAGES, CUPL, TEMPLATES = "images", "cupl", "templates"
 TITLES = {IMAGES: "images", CUPL: "CuPL sentences", TEMPLATES: "80 templates x 300 classes"}
-NAMES = {STOCK_CANDLE: "stock candle", TORCH: "PyTorch", ONNX_F32: "ONNX Runtime", ONNX_INT8: "ONNX Runtime"}
+NAMES = {STOCK_CANDLE: "stock candle", TORCH: "PyTorch", TORCH_BF16: "PyTorch", ONNX_F32: "ONNX Runtime",
+         ONNX_INT8: "ONNX Runtime", OPENVINO_F32: "OpenVINO", OPENVINO_BF16: "OpenVINO", OPENVINO_INT8: "OpenVINO"}
 
 
 @dataclass(frozen=True)
@@ -46,12 +52,19 @@ class Row:
 
 
 ROWS = [
-    Row(IMAGES, OURS_F32, ONNX_F32, 1.0, 1.15),
+    Row(IMAGES, OURS_F32, ONNX_F32, 1.05, 1.25),
     Row(IMAGES, OURS_F32, STOCK_CANDLE, 2.0, 2.5),
-    Row(IMAGES, OURS_INT8, ONNX_INT8, 1.3, 2.0),
-    Row(CUPL, OURS_F32, ONNX_F32, 5.0, 6.5),
-    Row(TEMPLATES, OURS_F32, ONNX_F32, 12.0, 19.0),
+    # With AVX2 alone 1.1 and 1.5.
+    Row(IMAGES, OURS_INT8, ONNX_INT8, 1.5, 2.5),
+    Row(IMAGES, OURS_BF16, OPENVINO_BF16, 1.0, 1.5),
+    Row(CUPL, OURS_F32, ONNX_F32, 6.5, 7.5),
+    Row(TEMPLATES, OURS_F32, ONNX_F32, 20.0, 24.0),
     # Without goals:
+    Row(IMAGES, OURS_F32, OPENVINO_F32),
+    Row(IMAGES, OURS_INT8, OPENVINO_INT8),
+    Row(IMAGES, OURS_BF16, TORCH_BF16),
+    Row(CUPL, OURS_F32, OPENVINO_F32),
+    Row(CUPL, OURS_BF16, OPENVINO_BF16),
     Row(IMAGES, OURS_F32, TORCH),
     Row(CUPL, OURS_F32, TORCH),
     Row(CUPL, OURS_F32, STOCK_CANDLE),
@@ -93,7 +106,7 @@ class Sides:
         self.batch = {side: {IMAGES: 32, "prompts": 32} for side in BATCHED}
 
     def measure(self, side):
-        if side in (OURS_F32, OURS_INT8):
+        if side in OURS:
             return self.measure_ours(side.removeprefix("cupl-"))
         rates = self.measure_peer(side)
         prompts = rates["prompts_per_s"]
@@ -188,7 +201,7 @@ def table(summary):
 
 
 def measure_cosine(sides, work):
-    """Mean and least cosine of cupl-tui's embeddings: f32 against PyTorch's, int8 against its own f32."""
+    """Mean and least cosine of cupl-tui's embeddings: f32 against PyTorch's, the other precisions against its own f32."""
     import numpy as np
     from safetensors.numpy import load_file
 
@@ -196,14 +209,14 @@ def measure_cosine(sides, work):
     call([*sides.python_peer(TORCH), "--pixels", sides.inputs.pixels, "--tokens", sides.inputs.tokens,
           "--threads", sides.arguments.threads, "--embeddings", reference])
     ours = {}
-    for precision in ("f32", "int8"):
+    for precision in ["f32", "int8"] + (["bf16"] if has_bf16() else []):
         out = work / f"cupl-{precision}.safetensors"
         call(sides.embed(precision, out, images=sides.inputs.images, texts=sides.inputs.sample))
         ours[precision] = load_file(out)
     found = {}
     with np.load(reference) as torch_rows:
-        for title, left, right in (("f32 against PyTorch", ours["f32"], torch_rows),
-                                   ("int8 against f32", ours["int8"], ours["f32"])):
+        pairs = [(f"{precision} against f32", rows, ours["f32"]) for precision, rows in ours.items() if precision != "f32"]
+        for title, left, right in [("f32 against PyTorch", ours["f32"], torch_rows), *pairs]:
             for tensor in ("image_embeds", "text_embeds"):
                 if left[tensor].shape != right[tensor].shape:
                     raise SystemExit(f"{tensor}, {title}: shapes {left[tensor].shape} and {right[tensor].shape}")
@@ -245,10 +258,10 @@ def check_programs(arguments, names):
     if missing:
         raise SystemExit(f"Python packages are missing ({', '.join(missing)}): "
                            f"{sys.executable} -m pip install -r {HERE / 'requirements.txt'}")
-    ours = arguments.cosine or arguments.memory_images or {OURS_F32, OURS_INT8} & set(names)
-    wanted = [(arguments.cupl_tui, ours, "--cupl-tui", "cargo build --release"),
+    ours = arguments.cosine or arguments.memory_images or set(OURS) & set(names)
+    wanted = [(arguments.cupl_tui, ours, "--cupl-tui", "cargo build --release --locked"),
               (arguments.stock_candle, STOCK_CANDLE in names, "--stock-candle",
-               "cargo build --release --example stock-candle")]
+               "cargo build --release --locked --example stock-candle")]
     for path, needed, option, build in wanted:
         if needed and not os.access(path, os.X_OK):
             raise SystemExit(f"{path} is not a program: build it with `{build}`, or give another with {option}")
@@ -262,9 +275,25 @@ def processor():
         return platform.processor() or platform.machine()
 
 
+def has_bf16():
+    try:
+        flags = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return False
+    return "amx_bf16" in flags or "avx512_bf16" in flags
+
+
+def sides_here(wanted):
+    """The sides that were asked for and that this processor can run, in the order of all."""
+    missing = [] if has_bf16() else [side for side in BF16 if side in wanted]
+    if missing:
+        say(f"left out, since this processor has no products of bfloat16: {', '.join(missing)}")
+    return [side for side in SIDES if side in wanted and side not in missing]
+
+
 def versions():
     from importlib.metadata import version
-    return {name: version(name) for name in ("torch", "transformers", "onnxruntime")}
+    return {name: version(name) for name in ("torch", "transformers", "onnxruntime", "openvino")}
 
 
 def parse_arguments():
@@ -290,11 +319,11 @@ def parse_arguments():
     parser.add_argument("--seconds", type=float, default=2.0,
                         help="a peer's figure is measured for at least this long in a round [default: %(default)s]")
     parser.add_argument("--batches", type=int, nargs="+", default=[8, 16, 32], metavar="N",
-                        help="batch sizes to try for PyTorch and ONNX Runtime [default: 8 16 32]")
+                        help="batch sizes to try for PyTorch, ONNX Runtime and OpenVINO [default: 8 16 32]")
     parser.add_argument("--only", nargs="+", choices=SIDES, default=SIDES, metavar="SIDE",
                         help=f"measure only these of: {', '.join(SIDES)}")
     parser.add_argument("--cosine", action="store_true",
-                        help="also compare the embeddings: f32 with PyTorch's, int8 with f32")
+                        help="also compare the embeddings: f32 with PyTorch's, the other precisions with f32")
     parser.add_argument("--memory-images", type=int, default=0, metavar="N",
                         help="also measure `cupl-tui embed`'s peak memory over N images; 20000 take a quarter of an hour")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every round's figures to this file")
@@ -309,7 +338,7 @@ def parse_arguments():
 
 
 def compare(arguments):
-    names = [side for side in SIDES if side in arguments.only]
+    names = sides_here(arguments.only)
     check_programs(arguments, names)
     from inputs import Inputs
 
@@ -339,7 +368,7 @@ def compare(arguments):
     if arguments.cosine:
         result["cosine"] = measure_cosine(sides, arguments.work)
     if arguments.memory_images:
-        precisions = [side.removeprefix("cupl-") for side in (OURS_F32, OURS_INT8) if side in names] or ["f32"]
+        precisions = [side.removeprefix("cupl-") for side in OURS if side in names] or ["f32"]
         result["memory"] = measure_memory(sides, arguments.photos, arguments.memory_images, precisions)
     write_json(arguments.json, result)
     return result
@@ -373,7 +402,7 @@ def report(result, names):
 
 def main():
     arguments = parse_arguments()
-    report(compare(arguments), [side for side in SIDES if side in arguments.only])
+    report(compare(arguments), sides_here(arguments.only))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
-"""One measurement of a Python peer: PyTorch, or ONNX Runtime with the f32 or the int8 towers.
+"""One measurement of a Python peer: PyTorch in f32 or under bf16 autocast, ONNX Runtime with the f32 or the int8 towers,
+or OpenVINO in f32, bf16 or int8.
 
 Prints {"images_per_s": .., "prompts_per_s": ..} for preprocessed pixel values and padded token ids. Run by compare.py,
 each time as a process of its own, so that no library's threads or memory are in another's way.
 """
 import argparse
+import contextlib
 import json
 import time
 from pathlib import Path
@@ -13,7 +15,7 @@ import numpy as np
 from constants import CONTEXT, SIZE
 
 
-def torch_towers(models, threads):
+def torch_towers(models, threads, precision):
     import torch
     from transformers import CLIPModel
 
@@ -22,14 +24,21 @@ def torch_towers(models, threads):
     clip = CLIPModel.from_pretrained(models / "vit-b-32-random", dtype=torch.float32).eval()
 
     def features(output):
-        return (output if isinstance(output, torch.Tensor) else output.pooler_output).numpy()
+        return (output if isinstance(output, torch.Tensor) else output.pooler_output).float().numpy()
+
+    def inference():
+        stack = contextlib.ExitStack()
+        stack.enter_context(torch.inference_mode())
+        if precision == "bf16":
+            stack.enter_context(torch.autocast("cpu", dtype=torch.bfloat16))
+        return stack
 
     def image_tower(pixels):
-        with torch.inference_mode():
+        with inference():
             return features(clip.get_image_features(pixel_values=torch.from_numpy(pixels)))
 
     def text_tower(tokens):
-        with torch.inference_mode():
+        with inference():
             return features(clip.get_text_features(input_ids=torch.from_numpy(tokens)))
 
     return image_tower, text_tower
@@ -51,6 +60,33 @@ def onnx_towers(models, threads, precision):
         return lambda rows: session.run(None, {input_name: rows})[0]
 
     return tower("image"), tower("text")
+
+
+def openvino_towers(models, threads, precision, pixels, tokens):
+    """The towers of the ONNX files. In int8 they are quantised by NNCF as OpenVINO's documentation has it for transformers,
+    calibrated on the inputs of the comparison."""
+    import openvino
+
+    core = openvino.Core()
+    settings = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY",
+                "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32"}
+
+    def tower(name, rows):
+        path = models / f"{name}-f32.onnx"
+        if precision == "int8":
+            quantised = models / f"{name}-int8-openvino.xml"
+            if not quantised.exists():
+                import nncf
+
+                model = core.read_model(path)
+                data = nncf.Dataset([rows[at:at + 1] for at in range(len(rows))])
+                model = nncf.quantize(model, data, model_type=nncf.ModelType.TRANSFORMER, subset_size=len(rows))
+                openvino.save_model(model, quantised, compress_to_fp16=False)
+            path = quantised
+        request = core.compile_model(path, "CPU", settings).create_infer_request()
+        return lambda rows: request.infer({0: rows}, share_inputs=True)[0]
+
+    return tower("image", pixels), tower("text", tokens)
 
 
 def batches(rows, size):
@@ -75,8 +111,8 @@ def unit_rows(tower, rows):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("runtime", choices=["torch", "onnx"])
-    parser.add_argument("--precision", choices=["f32", "int8"], default="f32")
+    parser.add_argument("runtime", choices=["torch", "onnx", "openvino"])
+    parser.add_argument("--precision", choices=["f32", "bf16", "int8"], default="f32")
     parser.add_argument("--models", type=Path, required=True)
     parser.add_argument("--pixels", type=Path, required=True)
     parser.add_argument("--tokens", type=Path, required=True)
@@ -90,7 +126,9 @@ def main():
     pixels = np.fromfile(arguments.pixels, dtype="<f4").reshape(-1, 3, SIZE, SIZE)
     tokens = np.array(json.loads(arguments.tokens.read_text()), dtype=np.int64).reshape(-1, CONTEXT)
     if arguments.runtime == "torch":
-        image_tower, text_tower = torch_towers(arguments.models, arguments.threads)
+        image_tower, text_tower = torch_towers(arguments.models, arguments.threads, arguments.precision)
+    elif arguments.runtime == "openvino":
+        image_tower, text_tower = openvino_towers(arguments.models, arguments.threads, arguments.precision, pixels, tokens)
     else:
         image_tower, text_tower = onnx_towers(arguments.models, arguments.threads, arguments.precision)
     if arguments.embeddings:

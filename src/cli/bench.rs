@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::Value;
 
-use crate::cli::context::{CommandError, Format, Global, Outcome, Output, StatusLine, cancel_on_signals};
+use crate::cli::context::{
+    CommandError, Format, Global, Outcome, Output, StatusLine, cancel_on_signals, warn,
+};
 use crate::workbench::{BenchmarkRequest, CheckpointChoice, Precision, benchmark};
 
 /// Measure how fast this machine embeds and evaluates
@@ -28,7 +30,7 @@ pub struct Arguments {
     /// unless there are images]
     #[arg(long, value_name = "FILE")]
     pub texts: Option<PathBuf>,
-    /// How the encoders compute: f32 or int8
+    /// How the encoders compute: f32, bf16 or int8
     #[arg(long, value_name = "NAME", default_value_t = Precision::F32)]
     pub precision: Precision,
     /// How to print it
@@ -47,7 +49,9 @@ pub fn run(command: &Arguments, _: &Global, output: &mut Output) -> Result<Outco
     let status = StatusLine::stderr();
     let measured = benchmark(&request, &cancel, &|what| status.show(what));
     status.finish();
-    let measured = serde_json::to_value(measured?).map_err(std::io::Error::from)?;
+    let measured = measured?;
+    measured.notes.iter().for_each(|note| warn(note));
+    let measured = serde_json::to_value(measured).map_err(std::io::Error::from)?;
     match command.format {
         Format::Json => output.json(&measured)?,
         Format::Csv => {
@@ -77,7 +81,7 @@ fn figures(measured: &Value) -> Vec<(String, String)> {
     for (name, value) in measured.as_object().into_iter().flatten() {
         let name = name.replace('_', " ");
         match value {
-            Value::Null => {}
+            Value::Null | Value::Array(_) => {}
             Value::Object(part) => {
                 let of_part = |(figure, value): (&String, &Value)| {
                     (

@@ -32,7 +32,7 @@ pub struct Arguments {
     /// Instead of a file.
     #[command(flatten)]
     pub flags: FlagArguments,
-    /// How the encoders compute: f32, or int8, which is faster and nearly the same [default: the experiment's, or f32]
+    /// How the encoders compute: f32; int8, which is faster and nearly the same; or bf16, which is nearer and needs AVX-512 BF16 or AMX [default: the experiment's, or f32]
     #[arg(long, value_name = "NAME")]
     pub precision: Option<Precision>,
     /// How to print it

@@ -32,7 +32,7 @@ pub struct Arguments {
     /// Texts: a line each, or JSONL (.jsonl) with the key `text`
     #[arg(long, value_name = "FILE")]
     pub texts: Option<PathBuf>,
-    /// How the encoders compute: f32, or int8, which is faster and nearly the same
+    /// How the encoders compute: f32; int8, which is faster and nearly the same; or bf16, which is nearer and needs AVX-512 BF16 or AMX
     #[arg(long, value_name = "NAME", default_value_t = Precision::F32)]
     pub precision: Precision,
     /// The safetensors file, or with --form npy the folder, to write

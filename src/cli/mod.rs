@@ -35,7 +35,10 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::text::terminal_text::is_unsafe;
 use crate::workbench::WorkbenchError;
 use context::output::complain;
-use context::{CommandError, ExperimentArguments, Global, INTERRUPTED, Outcome, Output, set_threads};
+use context::{
+    CommandError, ExperimentArguments, Global, INTERRUPTED, Outcome, Output, choose_instruction_set,
+    set_threads,
+};
 
 /// The subcommands in the order of the help, each with the file of its `Arguments` and its `run`.
 macro_rules! commands {
@@ -115,8 +118,8 @@ pub fn main() -> ExitCode {
         Err(error) => return misunderstood(&error),
     };
     let mut output = Output::stdout(arguments.global.color);
-    let threads = set_threads(arguments.global.threads);
-    let done = threads.and_then(|()| run(arguments, &mut output)).and_then(|outcome| {
+    let prepared = choose_instruction_set().and_then(|()| set_threads(arguments.global.threads));
+    let done = prepared.and_then(|()| run(arguments, &mut output)).and_then(|outcome| {
         output.flush()?;
         Ok(outcome)
     });

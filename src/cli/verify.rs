@@ -53,7 +53,7 @@ pub struct Arguments {
     /// Up to how many points of 100 both agree
     #[arg(long, value_name = "POINTS", default_value_t = 0.3, value_parser = points)]
     pub within: f64,
-    /// How the encoders compute: f32, or int8, which is faster and nearly the same
+    /// How the encoders compute: f32; int8, which is faster and nearly the same; or bf16, which is nearer and needs AVX-512 BF16 or AMX
     #[arg(long, value_name = "NAME", default_value_t = Precision::F32)]
     pub precision: Precision,
     /// How to print it

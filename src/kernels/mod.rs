@@ -1,9 +1,10 @@
-//! The arithmetic that costs the time, on plain slices: matrix products with packed operands in two precisions,
+//! The arithmetic that costs the time, on plain slices: matrix products with packed operands in three precisions,
 //! attention, layer norm, softmax and activations.
 //!
 //! One binary serves every processor: the instruction set is found at run time ([`Cpu::detect`]) and each kernel is
-//! compiled for all of them from the same generic code, through `pulp`. The one exception are the 8-bit products of
-//! AVX-512 VNNI and of AMX in `x86.rs`, the only unsafe code of the project.
+//! compiled for all of them from the same generic code, through `pulp`. The exceptions are the 8-bit and 16-bit products of
+//! VNNI, AVX-512 BF16 and AMX in `x86.rs` and those of NEON in `neon.rs`, the only unsafe code of the project. Every
+//! instruction set that a machine has can be chosen by its name ([`Cpu::choose`]) and is tested against the plain version.
 //!
 //! What is compiled for an instruction set must end up inside of the function that `pulp` compiles for it: elsewhere each of
 //! its instructions is a call of a function, and products take fifty times as long. So all of it is `#[inline(always)]`, and
@@ -14,7 +15,11 @@
 
 mod attention;
 mod fill;
+mod halves;
+mod instruction_set;
 mod int8;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 #[cfg(target_arch = "x86_64")]
 mod pairs;
 mod panels;
@@ -22,12 +27,14 @@ mod peak;
 mod product;
 mod quantised;
 mod rows;
+mod self_check;
 mod shape;
 mod tile;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
 pub use attention::{Attention, AttentionBuffers, Queries, Segment};
+pub use instruction_set::{InstructionSet, InstructionSetError};
 pub use product::{Accumulate, PackedRows, PackedWeights};
 pub use rows::{exp_sum, gelu, gelu_tanh, layer_norm, quick_gelu};
 
@@ -42,17 +49,20 @@ pub enum Precision {
     F32,
     /// 8-bit integers with a scale for every row and every output, in groups of 256 inputs; sums are exact.
     Int8,
+    /// 16-bit floats with the exponent of `f32`; sums are `f32`.
+    Bf16,
 }
 
 impl Precision {
     /// All of them, the exact one first.
-    pub const ALL: [Self; 2] = [Self::F32, Self::Int8];
+    pub const ALL: [Self; 3] = [Self::F32, Self::Bf16, Self::Int8];
 
     /// As in files, flags and cache keys.
     pub fn name(self) -> &'static str {
         match self {
             Self::F32 => "f32",
             Self::Int8 => "int8",
+            Self::Bf16 => "bf16",
         }
     }
 }
@@ -68,15 +78,20 @@ impl std::str::FromStr for Precision {
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
         let found = Self::ALL.into_iter().find(|precision| precision.name() == name);
-        found.ok_or_else(|| format!("no precision is called {name}; there are f32 and int8"))
+        found.ok_or_else(|| {
+            let names = Self::ALL.map(Self::name).join(", ");
+            format!("no precision is called {name}; there are {names}")
+        })
     }
 }
 
 /// The instruction set that the kernels use.
 #[derive(Debug, Clone, Copy)]
 pub struct Cpu {
+    set: InstructionSet,
     arch: pulp::Arch,
     bytes: Bytes,
+    halves: Halves,
 }
 
 /// What multiplies bytes.
@@ -91,69 +106,26 @@ enum Bytes {
     Vnni(x86::Vnni),
     #[cfg(target_arch = "x86_64")]
     Amx(x86::Amx),
+    #[cfg(target_arch = "aarch64")]
+    Dot(neon::Dot),
+}
+
+/// What multiplies bfloat16.
+#[derive(Debug, Clone, Copy)]
+enum Halves {
+    /// Nothing: they become floats.
+    None,
+    #[cfg(target_arch = "x86_64")]
+    Wide(x86::WideHalves),
+    #[cfg(target_arch = "x86_64")]
+    Amx(x86::AmxHalves),
 }
 
 impl Cpu {
-    /// The best one that this processor has.
-    pub fn detect() -> Self {
-        let arch = pulp::Arch::new();
-        #[cfg(target_arch = "x86_64")]
-        let bytes = match (x86::Amx::detect(), x86::Vnni::detect()) {
-            (Some(amx), _) => Bytes::Amx(amx),
-            (None, Some(vnni)) => Bytes::Vnni(vnni),
-            (None, None) => pairs::Pairs::from_arch(arch).map_or(Bytes::None, Bytes::Pairs),
-        };
-        #[cfg(not(target_arch = "x86_64"))]
-        let bytes = Bytes::None;
-        Self { arch, bytes }
-    }
-
-    /// Its name, for reports.
-    pub fn name(self) -> &'static str {
-        match self.arch {
-            #[cfg(target_arch = "x86_64")]
-            pulp::Arch::V4(_) => match self.bytes {
-                Bytes::None | Bytes::Pairs(_) => "AVX-512",
-                Bytes::Vnni(_) => "AVX-512 with VNNI",
-                Bytes::Amx(_) => "AVX-512 with AMX",
-            },
-            #[cfg(target_arch = "x86_64")]
-            pulp::Arch::V3(_) => "AVX2 with FMA",
-            #[cfg(target_arch = "aarch64")]
-            pulp::Arch::Neon(_) => "NEON",
-            _ => "no vector instructions",
-        }
-    }
-
     /// The most `f32` operations that one core did in a second, a multiplication and an addition counting as two:
     /// measured on independent chains of fused ones in registers, the best of `trials`.
     pub fn peak_flops(self, trials: usize) -> f64 {
         (0..trials).map(|_| self.arch.dispatch(peak::Peak)).fold(0.0, f64::max)
-    }
-
-    /// Every instruction set that this processor has, for tests: all give the same results.
-    #[cfg(test)]
-    fn all() -> Vec<Self> {
-        let mut all = vec![Self::plain()];
-        #[cfg(target_arch = "x86_64")]
-        {
-            let v3 = pulp::x86::V3::try_new().map(pulp::Arch::V3);
-            let v4 = pulp::x86::V4::try_new().map(pulp::Arch::V4);
-            for arch in v3.into_iter().chain(v4) {
-                all.push(Self { arch, ..Self::plain() });
-                all.extend(
-                    pairs::Pairs::from_arch(arch).map(|pairs| Self { arch, bytes: Bytes::Pairs(pairs) }),
-                );
-            }
-            all.extend(x86::Vnni::detect().map(|vnni| Self { bytes: Bytes::Vnni(vnni), ..Self::detect() }));
-        }
-        all.push(Self::detect());
-        all
-    }
-
-    #[cfg(test)]
-    fn plain() -> Self {
-        Self { arch: pulp::Arch::Scalar, bytes: Bytes::None }
     }
 }
 

@@ -7,14 +7,18 @@
 use pulp::Simd;
 
 use super::fill::{PANELS, Target};
+use super::halves::{PackHalves, RoundedRows, pack_rounded_columns};
 use super::int8;
+#[cfg(target_arch = "aarch64")]
+use super::neon;
 use super::panels::{COLS, ColSlice, ROWS, RowSlice, Tile, pack_columns, pack_rows, rows_of};
 use super::quantised::{self, QuantisedColumns, QuantisedRows};
 use super::shape::{Multiply, PanelPart, Shape, Sink, Step};
 use super::tile::add_tile;
-use super::{Bytes, Cpu, Precision};
+use super::{Bytes, Cpu, Halves, Precision};
 #[cfg(target_arch = "x86_64")]
 use super::{
+    halves::{self, HalfRows, pack_half_columns},
     pairs::{PairProduct, Pairs},
     panels::TALL,
     x86,
@@ -33,13 +37,18 @@ pub struct PackedWeights {
 enum Columns {
     F32(Vec<ColSlice<f32>>),
     /// Four 8-bit weights in each element.
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     Bytes(QuantisedColumns<i32, 4>),
     /// The same integers with 16 bits, two in each element.
     #[cfg(target_arch = "x86_64")]
     Pairs(QuantisedColumns<i32, 2>),
     /// The same integers as floats, for processors without such products.
     Whole(QuantisedColumns<f32, 1>),
+    /// Pairs of bfloat16.
+    #[cfg(target_arch = "x86_64")]
+    Halves(Vec<ColSlice<u32>>),
+    /// bfloat16 as floats.
+    Rounded(Vec<ColSlice<f32>>),
 }
 
 /// Rows to multiply, packed for products with any number of weights; the memory is kept from one packing to the next.
@@ -65,8 +74,19 @@ enum Rows {
     /// The same integers with 16 bits, two in each element.
     #[cfg(target_arch = "x86_64")]
     Pairs(Pairs, QuantisedRows<i32, 2>),
+    /// Four bytes with a sign in each element.
+    #[cfg(target_arch = "aarch64")]
+    SignedBytes(neon::Dot, QuantisedRows<neon::SignedBytes, 4>),
     /// The same integers as floats.
     Whole(QuantisedRows<f32, 1>),
+    /// Pairs of bfloat16.
+    #[cfg(target_arch = "x86_64")]
+    Halves(x86::WideHalves, HalfRows<u32, 2>),
+    /// Rows of a tile register.
+    #[cfg(target_arch = "x86_64")]
+    HalfLines(x86::AmxHalves, HalfRows<x86::Line, 32, TALL>),
+    /// bfloat16 as floats.
+    Rounded(RoundedRows),
 }
 
 /// Where a product goes.
@@ -89,7 +109,16 @@ impl Rows {
                 Bytes::Amx(amx) => Self::Lines(amx, QuantisedRows::default()),
                 #[cfg(target_arch = "x86_64")]
                 Bytes::Pairs(pairs) => Self::Pairs(pairs, QuantisedRows::default()),
+                #[cfg(target_arch = "aarch64")]
+                Bytes::Dot(dot) => Self::SignedBytes(dot, QuantisedRows::default()),
                 Bytes::None => Self::Whole(QuantisedRows::default()),
+            },
+            Precision::Bf16 => match cpu.halves {
+                #[cfg(target_arch = "x86_64")]
+                Halves::Wide(wide) => Self::Halves(wide, HalfRows::default()),
+                #[cfg(target_arch = "x86_64")]
+                Halves::Amx(amx) => Self::HalfLines(amx, HalfRows::default()),
+                Halves::None => Self::Rounded(RoundedRows::default()),
             },
         }
     }
@@ -98,7 +127,7 @@ impl Rows {
     fn panel_rows(&self) -> usize {
         match self {
             #[cfg(target_arch = "x86_64")]
-            Self::Lines(..) => TALL,
+            Self::Lines(..) | Self::HalfLines(..) => TALL,
             _ => ROWS,
         }
     }
@@ -112,7 +141,14 @@ impl Rows {
             Self::Lines(_, quantised) => quantised.resize(rows, inputs),
             #[cfg(target_arch = "x86_64")]
             Self::Pairs(_, quantised) => quantised.resize(rows, inputs),
+            #[cfg(target_arch = "aarch64")]
+            Self::SignedBytes(_, quantised) => quantised.resize(rows, inputs),
             Self::Whole(quantised) => quantised.resize(rows, inputs),
+            #[cfg(target_arch = "x86_64")]
+            Self::Halves(_, halves) => halves.resize(rows, inputs),
+            #[cfg(target_arch = "x86_64")]
+            Self::HalfLines(_, halves) => halves.resize(rows, inputs),
+            Self::Rounded(halves) => halves.resize(rows, inputs),
         }
     }
 
@@ -129,7 +165,14 @@ impl Rows {
             Self::Lines(_, rows) => arch.dispatch(quantised::Quantise { rows, place, values }),
             #[cfg(target_arch = "x86_64")]
             Self::Pairs(_, rows) => arch.dispatch(quantised::Quantise { rows, place, values }),
+            #[cfg(target_arch = "aarch64")]
+            Self::SignedBytes(_, rows) => arch.dispatch(quantised::Quantise { rows, place, values }),
             Self::Whole(rows) => arch.dispatch(quantised::Quantise { rows, place, values }),
+            #[cfg(target_arch = "x86_64")]
+            Self::Halves(_, rows) => arch.dispatch(PackHalves { rows, place, values }),
+            #[cfg(target_arch = "x86_64")]
+            Self::HalfLines(_, rows) => arch.dispatch(PackHalves { rows, place, values }),
+            Self::Rounded(rows) => arch.dispatch(PackHalves { rows, place, values }),
         }
     }
 }
@@ -174,7 +217,7 @@ impl PackedRows {
 impl PackedWeights {
     /// Packs `weights`, `[outputs, inputs]`.
     pub fn new(cpu: Cpu, precision: Precision, weights: &[f32], inputs: usize) -> Self {
-        #[cfg(target_arch = "x86_64")]
+        #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
         let bytes = |step| Columns::Bytes(QuantisedColumns::new(weights, inputs, step, i32::from_le_bytes));
         let form = match precision {
             Precision::F32 => Columns::F32(pack_columns(weights, inputs, 0.0)),
@@ -190,20 +233,29 @@ impl PackedWeights {
                     };
                     Columns::Pairs(QuantisedColumns::new(weights, inputs, 2, join))
                 }
+                #[cfg(target_arch = "aarch64")]
+                Bytes::Dot(_) => bytes(4),
                 Bytes::None => {
                     let join = |[value]: [u8; 1]| f32::from(value as i8);
                     Columns::Whole(QuantisedColumns::new(weights, inputs, 1, join))
                 }
             },
+            Precision::Bf16 => match cpu.halves {
+                #[cfg(target_arch = "x86_64")]
+                Halves::Wide(_) => Columns::Halves(pack_half_columns(weights, inputs, 2)),
+                #[cfg(target_arch = "x86_64")]
+                Halves::Amx(_) => Columns::Halves(pack_half_columns(weights, inputs, 32)),
+                Halves::None => Columns::Rounded(pack_rounded_columns(weights, inputs)),
+            },
         };
         Self { cpu, outputs: weights.len() / inputs, inputs, form }
     }
 
-    /// What rounding to `precision` leaves of `weights`, `[outputs, inputs]`; nothing in `f32`. A product with the weights
+    /// What rounding to 8 bits leaves of `weights`, `[outputs, inputs]`; nothing in other precisions. A product with the weights
     /// and one with what is left of them, added up, are nearly exact.
     pub fn remainder(precision: Precision, weights: &[f32], inputs: usize) -> Option<Vec<f32>> {
         match precision {
-            Precision::F32 => None,
+            Precision::F32 | Precision::Bf16 => None,
             Precision::Int8 => Some(quantised::remainder(weights, inputs)),
         }
     }
@@ -252,6 +304,19 @@ impl PackedWeights {
             (Rows::F32(rows), Columns::F32(columns)) => {
                 self.cpu.arch.dispatch(F32Product { rows, columns, target });
             }
+            (Rows::Rounded(rows), Columns::Rounded(columns)) => {
+                self.cpu.arch.dispatch(F32Product { rows: rows.as_floats(), columns, target });
+            }
+            #[cfg(target_arch = "x86_64")]
+            (Rows::Halves(wide, rows), Columns::Halves(columns)) => {
+                let rows = &rows.values;
+                self.cpu.arch.dispatch(halves::WideHalfProduct { wide: *wide, rows, columns, target });
+            }
+            #[cfg(target_arch = "x86_64")]
+            (Rows::HalfLines(amx, rows), Columns::Halves(columns)) => {
+                let (tiles, rows) = (amx.tiles(), &rows.values);
+                self.cpu.arch.dispatch(halves::TileHalfProduct { tiles, rows, columns, target });
+            }
             (Rows::Whole(rows), Columns::Whole(columns)) => {
                 self.cpu.arch.dispatch(int8::WholeProduct { rows, columns, target });
             }
@@ -266,6 +331,10 @@ impl PackedWeights {
             #[cfg(target_arch = "x86_64")]
             (Rows::Lines(amx, rows), Columns::Bytes(columns)) => {
                 self.cpu.arch.dispatch(int8::TileProduct { amx: *amx, rows, columns, target });
+            }
+            #[cfg(target_arch = "aarch64")]
+            (Rows::SignedBytes(dot, rows), Columns::Bytes(columns)) => {
+                self.cpu.arch.dispatch(neon::DotProduct { dot: *dot, rows, columns, target });
             }
             _ => unreachable!("rows and weights are packed in different precisions"),
         }
@@ -452,6 +521,11 @@ mod tests {
             for cpu in Cpu::all() {
                 for (found, exact) in product(cpu, Precision::F32, &rows, &weights, inputs).iter().zip(&expected) {
                     prop_assert!((f64::from(*found) - exact).abs() < 2e-5, "{}: {} for {}", cpu.name(), found, exact);
+                }
+                for (found, exact) in product(cpu, Precision::Bf16, &rows, &weights, inputs).iter().zip(&expected) {
+                    // Half a step of each operand, 2⁻⁹ of its size, at random signs.
+                    let allowed = 0.001 * (inputs as f64).sqrt() + 0.002;
+                    prop_assert!((f64::from(*found) - exact).abs() < allowed, "{}: {} for {}", cpu.name(), found, exact);
                 }
                 // Half a step of each operand, 1/255 and 1/254 of the range, at random signs.
                 let allowed = 0.004 * (inputs as f64).sqrt() + 0.002;

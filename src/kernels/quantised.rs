@@ -76,6 +76,9 @@ fn quantise(group: &[f32], bytes: &mut Vec<u8>) -> f32 {
 
 /// What activations are packed as: the bytes of `N` inputs.
 pub(super) trait Joined<const N: usize>: Copy + Default {
+    /// What is subtracted from each byte.
+    const OFFSET: f32 = 0.0;
+
     /// Always inlined.
     fn join(bytes: [u8; N]) -> Self;
 }
@@ -112,7 +115,7 @@ pub(super) struct QuantisedRows<T, const N: usize, const R: usize = ROWS> {
     pub values: Vec<[T; R]>,
     /// `[panels, groups]`
     pub scales: Vec<[f32; R]>,
-    /// Zero points, `[panels, groups]`.
+    /// Zero points, of bytes as they are stored, `[panels, groups]`.
     pub zeros: Vec<[f32; R]>,
     /// The integers of one group; beyond a short one's end anything, since no weights stand against it.
     bytes: Vec<u8>,
@@ -161,7 +164,8 @@ impl<T: Joined<N>, const N: usize, const R: usize> pulp::WithSimd for Quantise<'
                     let range = Range::of(simd, values);
                     let scale = range.spoilt + (range.high - range.low) * (1.0 / 255.0);
                     scales[first_group + group][row] = scale;
-                    zeros[first_group + group][row] = f32::from(byte(-range.low, reciprocal(scale), 0.0));
+                    zeros[first_group + group][row] =
+                        f32::from(byte(-range.low, reciprocal(scale), 0.0)) - T::OFFSET;
                 }
             }
             for row in rows {
@@ -169,7 +173,7 @@ impl<T: Joined<N>, const N: usize, const R: usize> pulp::WithSimd for Quantise<'
                 let joined = scratch[row * elements..][..elements].chunks_mut(GROUP / N);
                 for (group, (values, joined)) in values.zip(joined).enumerate() {
                     let factor = reciprocal(scales[first_group + group][row]);
-                    let zero = zeros[first_group + group][row];
+                    let zero = zeros[first_group + group][row] + T::OFFSET;
                     for (byte_of, value) in bytes.iter_mut().zip(values) {
                         *byte_of = byte(*value, factor, zero);
                     }

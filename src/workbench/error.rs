@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::clip::ClipError;
+use crate::clip::{ClipError, Precision};
 use crate::dataset::{DatasetError, SkippedImage};
 use crate::evaluation::EvaluationError;
 use crate::hub::{HubError, Repository};
@@ -229,6 +229,17 @@ pub enum WorkbenchError {
     /// No thread can be started.
     #[error("cannot start a thread: {0}; try fewer with --threads")]
     Threads(std::io::Error),
+    /// A precision that this processor has no instructions for.
+    #[error(
+        "this processor has no products of bfloat16 (it computes with {instruction_set}), so that {precision} would be no faster \
+         than f32 and only less exact; use f32 or int8, or a processor with AVX-512 BF16 or AMX"
+    )]
+    Precision {
+        /// What was asked for.
+        precision: Precision,
+        /// What there is.
+        instruction_set: &'static str,
+    },
     /// Not one image can be read.
     #[error(
         "none of the {} images can be read; the first: {}: {}\nCheck that the folder holds pictures (JPEG, PNG, WebP, BMP, GIF, TIFF).",

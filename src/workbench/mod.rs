@@ -36,7 +36,7 @@ pub use analysis::learning_curve::strategy_curve;
 pub use analysis::pruning::{Pruning, PruningOptions};
 pub use bench::benchmark::{Benchmark, BenchmarkRequest, ImageRates, RescoringTimes, TextRates, benchmark};
 pub use bench::checkpoint_list::{ListedCheckpoint, ModelFigures, list_checkpoints};
-pub use bench::machine::{checkpoint_in_words, processor};
+pub use bench::machine::{checkpoint_in_words, choose_instruction_set, kernels, processor};
 pub use doctors::cleaning::{CleanedSet, CleanedStrategy, Cleaning, save_cleaned};
 pub use doctors::dataset_inspection::{
     DatasetInspection, EqualPictures, InspectedClass, NumberRange, inspect_dataset,
@@ -50,6 +50,7 @@ pub use editing::history::{PromptChange, PromptHistory, SavedPrompts};
 pub use editing::prompt_editor::{EditorError, EditorState, LastChange, PromptEditor, check_prompt_set_name};
 pub use embedding::embedder::{Embedder, ImageContents, ImageEmbeddings, PromptEmbeddings};
 pub use embedding::file_contents::{NamedPicture, checkpoint_fingerprint};
+pub use embedding::precision::precision_notes;
 pub use error::WorkbenchError;
 pub use experiment::definition::{
     CheckpointChoice, ClassNamesChoice, DEMO, DatasetChoice, Experiment, ExperimentError, PromptSetChoice,

@@ -574,3 +574,40 @@ fn the_number_of_threads_does_not_change_the_answer() {
     assert!(finding["threads"].as_str().unwrap().starts_with("2 "), "{finding}");
     assert!(finding["checkpoint"].as_str().unwrap().contains("demo checkpoint"), "{finding}");
 }
+
+#[test]
+fn the_instruction_set_is_chosen_by_its_name() {
+    let bench = Bench::new();
+    let run = |cpu: &str, arguments: &[&str]| {
+        let output = bench.command(arguments).env("CUPL_TUI_CPU", cpu).output().unwrap();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let kernels = |cpu| {
+        let (code, out, err) = run(cpu, &["doctor", "--format", "json"]);
+        assert_eq!(code, Some(0), "{out}\n{err}");
+        serde_json::from_str::<Value>(&out).unwrap()["kernels"].as_str().unwrap().to_owned()
+    };
+    let plain = kernels("plain");
+    assert!(plain.starts_with("no vector instructions (plain, of plain"), "{plain}");
+    assert!(plain.contains("bf16: not faster than f32 here"), "{plain}");
+    assert!(kernels("").contains("CUPL_TUI_CPU chooses"));
+    let (code, _, err) = run("avx3", &["doctor"]);
+    assert_eq!(code, Some(2));
+    assert!(
+        err.contains("CUPL_TUI_CPU: no instruction set is called \"avx3\"") && err.contains("plain"),
+        "{err}"
+    );
+
+    // A precision without a gain is refused, or said.
+    fs::write(bench.path("texts.txt"), "a photo of a cat.\n").unwrap();
+    let embed = |precision| {
+        let arguments = ["embed", "--checkpoint", "demo", "--texts", "texts.txt", "--out", "e.safetensors"];
+        run("plain", &[&arguments[..], &["--precision", precision]].concat())
+    };
+    let (code, _, err) = embed("bf16");
+    assert_eq!(code, Some(2));
+    assert!(err.contains("no products of bfloat16") && err.contains("use f32 or int8"), "{err}");
+    let (code, _, err) = embed("int8");
+    assert_eq!(code, Some(0), "{err}");
+    assert!(err.contains("int8 is not faster than f32"), "{err}");
+}

@@ -42,7 +42,7 @@ impl Bench {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cupl-tui"));
         command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
-        for name in ["NO_COLOR", "COLORTERM", "XDG_DATA_HOME", "RAYON_NUM_THREADS"] {
+        for name in ["NO_COLOR", "COLORTERM", "XDG_DATA_HOME", "RAYON_NUM_THREADS", "CUPL_TUI_CPU"] {
             command.env_remove(name);
         }
         command.env("HOME", self.folder.path()).env("XDG_DATA_HOME", self.path("data"));

@@ -11,7 +11,7 @@ use super::values::offered;
 use crate::store::{OpenedStore, Store};
 use crate::tui::graphics::PictureChoice;
 use crate::tui::theme::ColorChoice;
-use crate::workbench::{Cancel, StorePlace};
+use crate::workbench::{self, Cancel, StorePlace};
 
 /// Options of every command.
 #[derive(Debug, Args)]
@@ -70,6 +70,14 @@ pub fn set_threads(wish: Option<u16>) -> Result<(), CommandError> {
         .num_threads(usize::from(threads))
         .build_global()
         .map_err(|error| CommandError::Usage(format!("threads cannot be started: {error}")))
+}
+
+/// The instruction set that `CUPL_TUI_CPU` names, where it names one.
+pub fn choose_instruction_set() -> Result<(), CommandError> {
+    const VARIABLE: &str = "CUPL_TUI_CPU";
+    let Some(name) = std::env::var_os(VARIABLE).filter(|name| !name.is_empty()) else { return Ok(()) };
+    workbench::choose_instruction_set(&name.to_string_lossy())
+        .map_err(|problem| CommandError::Usage(format!("{VARIABLE}: {problem}")))
 }
 
 /// Where the store is: `--store`, else `$XDG_DATA_HOME/cupl-tui`, else `~/.local/share/cupl-tui`.

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::cli::context::{CommandError, Format, Global, Outcome, Output, store_place};
 use crate::tui::theme::{ColorChoice, ColorDepth};
-use crate::workbench::{CheckpointChoice, HubSettings, StorePlace, checkpoint_in_words, processor};
+use crate::workbench::{CheckpointChoice, HubSettings, StorePlace, checkpoint_in_words, kernels, processor};
 
 /// What this machine, terminal, store and checkpoint are like; `doctor labels`: what may be wrong with a dataset
 #[derive(Debug, Args)]
@@ -47,6 +47,7 @@ pub fn run(command: &Arguments, global: &Global, output: &mut Output) -> Result<
         ("terminal", terminal()),
         ("colours", colours(global.color)),
         ("cpu features", processor()),
+        ("kernels", kernels()),
         ("threads", threads(global)),
         ("store", either(store)),
         ("hub", hub()),

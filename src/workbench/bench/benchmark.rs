@@ -10,6 +10,7 @@ use crate::dataset::{PictureSource, list_pictures};
 use crate::evaluation::{Classifier, EvaluationError, Matrix, Rescorer, evaluate};
 use crate::kernels::Cpu;
 use crate::prompts::{Aggregation, PromptSet, PromptSetContent};
+use crate::workbench::embedding::precision::{self, precision_notes};
 use crate::workbench::embedding::texts::read_texts;
 use crate::workbench::error::WorkbenchError;
 use crate::workbench::experiment::definition::CheckpointChoice;
@@ -48,6 +49,10 @@ pub struct Benchmark {
     pub threads: usize,
     /// What the kernels used.
     pub instruction_set: &'static str,
+    /// What products in this precision are made of there.
+    pub products: &'static str,
+    /// What the user should know of this precision on this processor.
+    pub notes: Vec<String>,
     /// The image tower, where pictures were given.
     pub images: Option<ImageRates>,
     /// The text tower, where texts were given.
@@ -118,6 +123,7 @@ pub fn benchmark(
 ) -> Result<Benchmark, WorkbenchError> {
     let checkpoint = open_checkpoint(&request.checkpoint)?;
     let precision = request.precision;
+    precision::check(precision)?;
     let of_demo = request.images.is_none() && request.texts.is_none();
     let pictures = match &request.images {
         Some(folder) => {
@@ -149,6 +155,8 @@ pub fn benchmark(
         precision,
         threads: threads(),
         instruction_set: Cpu::detect().name(),
+        products: Cpu::detect().products(precision),
+        notes: precision_notes(precision),
         images,
         texts,
         rescoring: rescoring_times(cancel)?,

@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use super::file_contents::{NamedPicture, leave_out_changed, load_unchanged, stamps};
 use super::image_pipeline::{ImagePipeline, Outcome, content_hash};
+use super::precision;
 use super::rows::EmbeddingRows;
 use crate::clip::{Checkpoint, ClipError, Precision, Preprocessing, TokenizedPrompt};
 use crate::dataset::{PictureSource, SkippedImage};
@@ -267,6 +268,7 @@ impl<'a> Embedder<'a> {
         cancel: &Cancel,
         notify: &dyn Fn(Progress),
     ) -> Result<(), WorkbenchError> {
+        precision::check(self.precision)?;
         let encoder = self.load(|checkpoint| checkpoint.image_encoder(self.precision))?;
         let dim = encoder.dim();
         let pictures = collected.pictures;
@@ -363,6 +365,7 @@ impl<'a> Embedder<'a> {
         meter.cached(distinct.len() - pending.len());
         notify(meter.progress());
         if !pending.is_empty() {
+            precision::check(self.precision)?;
             let (tokenizer, encoder) = self
                 .load(|checkpoint| Ok((checkpoint.tokenizer()?, checkpoint.text_encoder(self.precision)?)))?;
             let tokenized: Vec<TokenizedPrompt> = pending

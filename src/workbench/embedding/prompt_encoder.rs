@@ -2,6 +2,7 @@
 
 use super::embedder::{EncodedPrompt, check_finite};
 use super::file_contents::load_unchanged;
+use super::precision;
 use crate::clip::{Checkpoint, Precision, PromptTokenizer, TextEncoder};
 use crate::store::{Hash, Store};
 use crate::workbench::error::WorkbenchError;
@@ -39,6 +40,7 @@ impl PromptEncoder {
         let Tower { tokenizer, encoder } = match &self.tower {
             Some(tower) => tower,
             None => {
+                precision::check(self.precision)?;
                 let load = |checkpoint: &Checkpoint| {
                     let (tokenizer, encoder) =
                         (checkpoint.tokenizer()?, checkpoint.text_encoder(self.precision)?);

@@ -16,6 +16,7 @@ use crate::store::Store;
 use crate::workbench::embedding::embedder::Embedder;
 use crate::workbench::embedding::file_contents::NamedPicture;
 use crate::workbench::embedding::file_contents::checkpoint_fingerprint;
+use crate::workbench::embedding::precision::precision_notes;
 use crate::workbench::embedding::texts::read_texts;
 use crate::workbench::error::WorkbenchError;
 use crate::workbench::experiment::definition::{CheckpointChoice, DatasetChoice};
@@ -173,8 +174,13 @@ pub fn write_embeddings(
     let fingerprint = checkpoint_fingerprint(&checkpoint, store)?;
     let embedder = Embedder::new(&checkpoint, fingerprint, request.precision, store);
     let dim = checkpoint.config().dim;
-    let mut summary =
-        EmbeddingSummary { images: 0, texts: 0, dim, skipped: Vec::new(), warnings: Vec::new() };
+    let mut summary = EmbeddingSummary {
+        images: 0,
+        texts: 0,
+        dim,
+        skipped: Vec::new(),
+        warnings: precision_notes(request.precision),
+    };
 
     let mut text_rows = None;
     if let Some(names) = texts {

@@ -12,6 +12,7 @@ use crate::prompts::{
 use crate::store::{Hash, Store, version_of};
 use crate::text::message::{instead_of, joined, listed};
 use crate::workbench::embedding::file_contents::checkpoint_fingerprint;
+use crate::workbench::embedding::precision::precision_notes;
 use crate::workbench::error::WorkbenchError;
 use crate::workbench::experiment::definition::{
     CheckpointChoice, ClassNamesChoice, DatasetChoice, Experiment, PromptSetChoice, StrategyChoice,
@@ -92,6 +93,7 @@ impl Workbench {
         let checkpoint = open_checkpoint(&experiment.checkpoint)?;
         let dataset = open_dataset(&experiment.dataset)?;
         let mut warnings = dataset.notes.clone();
+        warnings.extend(precision_notes(experiment.precision));
         if !dataset.ignored.is_empty() {
             warnings.push(format!(
                 "{} files in the dataset are no pictures and were ignored: {}",
