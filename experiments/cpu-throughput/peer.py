@@ -7,6 +7,7 @@ each time as a process of its own, so that no library's threads or memory are in
 import argparse
 import contextlib
 import json
+import sys
 import time
 from pathlib import Path
 
@@ -80,7 +81,9 @@ def openvino_towers(models, threads, precision, pixels, tokens):
 
                 model = core.read_model(path)
                 data = nncf.Dataset([rows[at:at + 1] for at in range(len(rows))])
-                model = nncf.quantize(model, data, model_type=nncf.ModelType.TRANSFORMER, subset_size=len(rows))
+                # Its progress is no figure of this program.
+                with contextlib.redirect_stdout(sys.stderr):
+                    model = nncf.quantize(model, data, model_type=nncf.ModelType.TRANSFORMER, subset_size=len(rows))
                 openvino.save_model(model, quantised, compress_to_fp16=False)
             path = quantised
         request = core.compile_model(path, "CPU", settings).create_infer_request()

@@ -62,3 +62,4 @@ pub use significance::comparison::{ClassDifference, Comparison, class_difference
 pub use significance::control_gain::{ControlGain, Standing};
 pub use significance::holm::holm;
 pub use significance::mcnemar::{SIGNIFICANCE, mcnemar_p, smallest_resolvable};
+pub use significance::wilson::wilson_interval;

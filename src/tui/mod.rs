@@ -491,6 +491,7 @@ impl Loop {
 fn session_event(notice: JobNotice, left: Option<&Remembered>) -> Event {
     match notice {
         JobNotice::Progress(progress) => Event::Progress(progress),
+        JobNotice::FirstFigures(figures) => Event::FirstFigures(figures),
         JobNotice::Asking(host) => Event::Asking(host),
         JobNotice::Opened(session) => Event::Opened(session, left.cloned()),
         JobNotice::Stopped => Event::Stopped,

@@ -80,6 +80,7 @@ pub use session::controls::{ControlAccuracy, ControlResult, Controls, Spread};
 pub use session::evaluation::{
     RANKED, Session, SessionEmbeddings, SessionImage, SessionOptions, StrategyResult,
 };
+pub use session::first_figures::{FirstFigure, FirstFigures};
 pub use session::opening::{
     CONTROL_SEEDS, LeftOverKeys, Workbench, open_checkpoint, open_prompt_set, stored_prompt_set,
     unknown_prompt_set,

@@ -64,7 +64,12 @@ impl Opened {
     /// Evaluates; warnings and skipped images go to standard error.
     pub fn evaluate(&self, options: SessionOptions) -> Result<Session, CommandError> {
         let progress = ProgressLine::stderr();
-        let session = self.workbench.evaluate(options, &self.cancel, &|state| progress.show(&state));
+        let session = self.workbench.evaluate_watched(
+            options,
+            &self.cancel,
+            &|state| progress.show(&state),
+            &|figures| progress.first_figures(&figures),
+        );
         progress.finish();
         let session = session?;
         warn_about(&session.warnings, &session.skipped);

@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 use super::table::lines;
 use crate::text::terminal_text::{cleaned, cleaned_lines};
 use crate::tui::theme::{ColorChoice, ColorDepth};
-use crate::workbench::{Progress, Session, SkippedImage, Stage};
+use crate::workbench::{FirstFigures, Progress, Session, SkippedImage, Stage};
 
 /// Standard output, or a file in its place.
 pub struct Output {
@@ -217,13 +217,15 @@ const LOG_INTERVAL: Duration = Duration::from_secs(10);
 /// Progress on standard error: one line that changes on a terminal, a line now and then elsewhere.
 pub struct ProgressLine {
     written: RefCell<Option<Instant>>,
+    /// What is known already, in words.
+    figures: RefCell<String>,
     line: StatusLine,
 }
 
 impl ProgressLine {
     /// Nothing is written until there is progress.
     pub fn stderr() -> Self {
-        Self { written: RefCell::new(None), line: StatusLine::stderr() }
+        Self { written: RefCell::new(None), figures: RefCell::default(), line: StatusLine::stderr() }
     }
 
     /// Shows where the work is, not too often.
@@ -234,12 +236,18 @@ impl ProgressLine {
         if is_start || written.is_some_and(|written| written.elapsed() < interval) {
             return;
         }
+        let figures = self.figures.borrow();
         if self.line.0 {
-            self.line.show(&progress.to_string());
+            self.line.show(&format!("{progress}{figures}"));
         } else {
-            let _closed = writeln!(io::stderr(), "{progress}");
+            let _closed = writeln!(io::stderr(), "{progress}{figures}");
         }
         *written = Some(Instant::now());
+    }
+
+    /// What the strategies come to so far is shown with the progress from now on.
+    pub fn first_figures(&self, figures: &FirstFigures) {
+        *self.figures.borrow_mut() = format!("; {figures}");
     }
 
     /// Takes the line away again.

@@ -5,3 +5,4 @@ pub(super) mod comparison;
 pub(super) mod control_gain;
 pub(super) mod holm;
 pub(super) mod mcnemar;
+pub(super) mod wilson;

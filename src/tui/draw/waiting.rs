@@ -3,6 +3,7 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
+use unicode_width::UnicodeWidthStr;
 
 use super::overlay::{place, scrolled};
 use super::{bar, put};
@@ -32,6 +33,24 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &The
                     format!("{} were in the store already", text::count(progress.cached)),
                     theme.dim(),
                 );
+            }
+            if let Some(figures) = &state.first_figures {
+                line(frame, String::new(), theme.dim());
+                let (images, total) = (text::count(figures.images), text::count(figures.total));
+                line(
+                    frame,
+                    format!("so far, on {images} of {total} images, some of each class:"),
+                    theme.dim(),
+                );
+                let widest = figures.strategies.iter().map(|figure| figure.name.width()).max().unwrap_or(0);
+                let widest = widest.min(width.saturating_sub(40));
+                for figure in &figures.strategies {
+                    let name = text::fit(&figure.name, widest, theme.glyphs.ellipsis);
+                    let [top1, low, high] =
+                        [figure.top1, figure.interval.0, figure.interval.1].map(|share| 100.0 * share);
+                    let words = format!("  {name}  {top1:5.1} %  (95 % interval {low:.1} to {high:.1})");
+                    line(frame, words, theme.heading());
+                }
             }
         }
         Job::Asking(host) => {

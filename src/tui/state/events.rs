@@ -11,8 +11,8 @@ use crate::tui::graphics::Graphics;
 use crate::tui::pictures::{Picture, PictureKey};
 use crate::workbench::generation::{GenerationJobNotice, GenerationRequest, GenerationSettings};
 use crate::workbench::{
-    Aggregation, AnalysisNotice, AnalysisRequest, EditorNotice, EditorRequest, ExperimentFlags, Progress,
-    Recent, Session,
+    Aggregation, AnalysisNotice, AnalysisRequest, EditorNotice, EditorRequest, ExperimentFlags, FirstFigures,
+    Progress, Recent, Session,
 };
 
 /// What happens to the screens.
@@ -30,6 +30,8 @@ pub enum Event {
     Resize(Size),
     /// The session's job says how far it is.
     Progress(Progress),
+    /// What the strategies come to on the images so far.
+    FirstFigures(FirstFigures),
     /// The session's job asks a hub, whose name this is, what there is of a checkpoint.
     Asking(String),
     /// The session's job is done; how the user left it last time.
@@ -90,9 +92,10 @@ impl Event {
         matches!(
             self,
             Self::Progress(_)
+                | Self::FirstFigures(_)
                 | Self::Editor(EditorNotice::Opening(_))
                 | Self::Analysis(AnalysisNotice::Progress(_))
-                | Self::Generation(GenerationJobNotice::Changed(_))
+                | Self::Generation(GenerationJobNotice::Changed(_) | GenerationJobNotice::Reading(_))
                 | Self::PictureReady(..)
         )
     }

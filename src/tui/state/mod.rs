@@ -58,7 +58,7 @@ use super::layout;
 use super::pictures::PictureKey;
 use super::pictures::cache::PictureCache;
 use crate::workbench::generation::GenerationSettings;
-use crate::workbench::{ConfusionCell, ImageFilter, Remedy, Session, taken_by_either};
+use crate::workbench::{ConfusionCell, FirstFigures, ImageFilter, Remedy, Session, taken_by_either};
 pub use analysis::Analysis;
 use classes::{ClassPage, ClassesView};
 use commands::CommandsView;
@@ -161,6 +161,8 @@ pub struct State {
     pub keymap: Keymap,
     /// The job that makes the session.
     pub job: Job,
+    /// What the strategies come to on the images so far, while it runs.
+    pub first_figures: Option<FirstFigures>,
     /// The evaluated experiment.
     pub session: Option<Arc<Session>>,
     /// Which screen is shown.
@@ -225,6 +227,7 @@ impl State {
             size,
             keymap,
             job: Job::Idle,
+            first_figures: None,
             session: None,
             screen: Screen::Strategies,
             back: Vec::new(),
@@ -337,6 +340,7 @@ impl State {
         self.job = job;
         self.pending = None;
         self.problem_line = 0;
+        self.first_figures = None;
     }
 
     /// Works out everything that depends on A, B and the session.

@@ -39,6 +39,12 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
             state.session_job_is(Job::Running(Some(progress)));
             Vec::new()
         }
+        Event::FirstFigures(figures) => {
+            if state.job.is_running() {
+                state.first_figures = Some(figures);
+            }
+            Vec::new()
+        }
         Event::Asking(host) => {
             state.session_job_is(Job::Asking(host));
             Vec::new()

@@ -223,6 +223,7 @@ fn late_notices(state: &State) -> Vec<(&'static str, Event)> {
         ("a sentence before the others", written(0, more.clone())),
         ("a sentence of another class", written(1, more)),
         ("the first sentence is gone", written(0, sentences)),
+        ("first figures", Event::FirstFigures(first_figures())),
         ("accuracy", Event::Generation(GenerationJobNotice::Accuracy(3.0, 0.7))),
         ("no accuracy", Event::Generation(GenerationJobNotice::NoAccuracy(message()))),
         ("the images are read", Event::Generation(GenerationJobNotice::Reading(None))),
@@ -303,6 +304,7 @@ fn kind(event: &Event) -> Option<u32> {
             GenerationJobNotice::Note(_) => 39,
             GenerationJobNotice::Reading(_) => 40,
         },
+        Event::FirstFigures(_) => 41,
         Event::Note(_) => 34,
         Event::Recents(_) => 35,
         Event::Proposal(_) => 36,
@@ -336,7 +338,7 @@ fn no_late_notice_moves_anything() {
 fn the_table_of_late_notices_has_every_kind() {
     let kinds: BTreeSet<u32> =
         late_notices(&stand("4")).iter().filter_map(|(_, event)| kind(event)).collect();
-    assert_eq!(kinds.into_iter().collect::<Vec<_>>(), (0..41).collect::<Vec<_>>());
+    assert_eq!(kinds.into_iter().collect::<Vec<_>>(), (0..42).collect::<Vec<_>>());
 }
 
 /// An editor that answers when it is told to: with real edits, and no scores.

@@ -27,10 +27,10 @@ use crate::workbench::generation::{
 use crate::workbench::{
     AnalysisAnswer, AnalysisNotice, AnalysisRequest, Calibration, ChangedPrediction, Competitor, Correction,
     CurvePoint, Edit, EditedPrompt, EditorNotice, EditorRequest, EditorState, ExplainedClass, Explanation,
-    Finding, FindingKind, Fitted, FlawedPrompt, LastChange, LearningCurve, LikelyClass, PictureSource,
-    Progress, PromptOrigin, PromptShare, PromptSimilarity, PullOffer, Recent, Reliability, ReliabilityBin,
-    Remedy, RemovedPrompt, SavedPrompts, Session, SessionImage, SkippedImage, Stage, StrategyResult,
-    test_session,
+    Finding, FindingKind, FirstFigure, FirstFigures, Fitted, FlawedPrompt, LastChange, LearningCurve,
+    LikelyClass, PictureSource, Progress, PromptOrigin, PromptShare, PromptSimilarity, PullOffer, Recent,
+    Reliability, ReliabilityBin, Remedy, RemovedPrompt, SavedPrompts, Session, SessionImage, SkippedImage,
+    Stage, StrategyResult, test_session,
 };
 
 mod analysis;
@@ -617,5 +617,17 @@ fn progress() -> Progress {
         cached: 400,
         rate: Some(120.0),
         left: Some(std::time::Duration::from_secs(3)),
+    }
+}
+
+fn first_figures() -> FirstFigures {
+    let figure = |name: &str, top1, interval| FirstFigure { name: name.to_owned(), top1, interval };
+    FirstFigures {
+        images: 300,
+        total: 1000,
+        strategies: vec![
+            figure("templates", 0.693, (0.639, 0.743)),
+            figure("a strategy with a long name", 0.867, (0.824, 0.901)),
+        ],
     }
 }

@@ -236,6 +236,8 @@ fn waiting_looks_like_this() {
     looks_like("waiting-opening", drawn(&state, COLORED));
     update(&mut state, Event::Progress(progress()));
     looks_like("waiting-progress", drawn(&state, COLORED));
+    update(&mut state, Event::FirstFigures(first_figures()));
+    looks_like("waiting-first-figures", drawn(&state, COLORED));
     press(&mut state, "q");
     looks_like("waiting-leaving", drawn(&state, COLORED));
     press(&mut state, "Esc");

@@ -23,6 +23,9 @@ use crate::workbench::jobs::progress::{Cancel, Meter, Progress, Stage};
 /// changed behind the same name, length and time could stand under the fingerprint of others.
 const ENCODER_VERSION: u32 = 3;
 
+/// Gets an image's place and raw embedding `[dim]`.
+type TakeEmbedding<'a> = &'a mut dyn FnMut(usize, &[f32]) -> Result<(), WorkbenchError>;
+
 /// Encodes with one checkpoint and remembers in one store.
 pub struct Embedder<'a> {
     checkpoint: &'a Checkpoint,
@@ -235,19 +238,41 @@ impl<'a> Embedder<'a> {
         cancel: &Cancel,
         notify: &dyn Fn(Progress),
     ) -> Result<ImageEmbeddings, WorkbenchError> {
+        let order: Vec<usize> = (0..pictures.len()).collect();
+        self.images_in(&order, pictures, cancel, notify, &mut |_, _| Ok(()))
+    }
+
+    /// The same, begun in an order of all images. `take` gets each image's place and raw embedding `[dim]` as soon as it is
+    /// there; of images with the same content, that of one.
+    ///
+    /// # Errors
+    /// As [`Embedder::images`], and those of `take`.
+    pub(in crate::workbench) fn images_in(
+        &self,
+        order: &[usize],
+        pictures: &[NamedPicture<'_>],
+        cancel: &Cancel,
+        notify: &dyn Fn(Progress),
+        take: TakeEmbedding<'_>,
+    ) -> Result<ImageEmbeddings, WorkbenchError> {
         let mut meter = Meter::start(Stage::Images, pictures.len());
         let mut stamps = self.stamps(pictures);
         let hashes = self.known_hashes(pictures, &stamps);
         let mut rows = EmbeddingRows::new(pictures.len(), self.checkpoint.config().dim);
         let keys: Vec<Option<Key>> = hashes.iter().map(|hash| Some(self.image_key(hash.as_ref()?))).collect();
         self.fill_stored(&keys, &mut rows);
-        let pending = rows.pending();
+        let mut is_pending = vec![false; pictures.len()];
+        rows.pending().into_iter().for_each(|image| is_pending[image] = true);
+        let (pending, known): (Vec<usize>, Vec<usize>) = order.iter().partition(|&&image| is_pending[image]);
         meter.cached(pictures.len() - pending.len());
         notify(meter.progress());
 
+        if !pending.is_empty() {
+            known.into_iter().try_for_each(|image| take(image, rows.row(image)))?;
+        }
         let mut collected = Collected::new(pictures, hashes, rows);
         if !pending.is_empty() {
-            let done = self.encode_pending(&pending, &mut collected, &mut meter, cancel, notify);
+            let done = self.encode_pending(&pending, &mut collected, &mut meter, cancel, notify, take);
             leave_out_changed(pictures, &mut stamps, self.store);
             let learnt: Vec<(FileStamp, Hash)> =
                 pending.iter().filter_map(|&i| Some((stamps[i].clone()?, collected.hashes[i]?))).collect();
@@ -267,6 +292,7 @@ impl<'a> Embedder<'a> {
         meter: &mut Meter,
         cancel: &Cancel,
         notify: &dyn Fn(Progress),
+        take: TakeEmbedding<'_>,
     ) -> Result<(), WorkbenchError> {
         precision::check(self.precision)?;
         let encoder = self.load(|checkpoint| checkpoint.image_encoder(self.precision))?;
@@ -287,6 +313,7 @@ impl<'a> Embedder<'a> {
                 if let Outcome::Encoded { hash, embedding } = outcome {
                     check_finite(embedding, pictures[*image].name)?;
                     unsaved.add(self.image_key(hash), embedding.clone());
+                    take(*image, embedding)?;
                     encoded += 1;
                 }
             }

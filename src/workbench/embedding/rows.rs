@@ -21,6 +21,11 @@ impl EmbeddingRows {
         (0..self.known.len()).filter(|&row| !self.known[row]).collect()
     }
 
+    /// The values of a row that is known.
+    pub(in crate::workbench) fn row(&self, row: usize) -> &[f32] {
+        &self.values[row * self.width..][..self.width]
+    }
+
     pub(in crate::workbench) fn is_known(&self, row: usize) -> bool {
         self.known[row]
     }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::controls::{ControlledImages, Controls};
 use super::evaluation_cache::CachedEvaluation;
-use super::opening::{LeftOverKeys, Workbench};
+use super::first_figures::{FirstFigures, Watcher, spread_over_classes};
+use super::opening::{LeftOverKeys, OpenStrategy, Workbench};
 use crate::clip::{Checkpoint, Precision};
 use crate::dataset::{DatasetImage, PictureSource, SkippedImage};
 use crate::evaluation::{ChangedPrediction, Classifier, Evaluation, Matrix, evaluate_cancellable};
@@ -179,10 +180,24 @@ impl Workbench {
         cancel: &Cancel,
         notify: &dyn Fn(Progress),
     ) -> Result<Session, WorkbenchError> {
+        self.evaluate_watched(options, cancel, notify, &|_| {})
+    }
+
+    /// The same, with figures while images are embedded.
+    ///
+    /// # Errors
+    /// As [`Workbench::evaluate`].
+    pub fn evaluate_watched(
+        &self,
+        options: SessionOptions,
+        cancel: &Cancel,
+        notify: &dyn Fn(Progress),
+        first_figures: &dyn Fn(FirstFigures),
+    ) -> Result<Session, WorkbenchError> {
         let embedder = self.embedder();
         let evaluated = match self.cached_session(&embedder, &options) {
             Some(known) => known,
-            None => self.evaluate_anew(&embedder, &options, true, cancel, notify)?,
+            None => self.evaluate_anew(&embedder, &options, true, cancel, notify, first_figures)?,
         };
         let (mut session, contents) = self.session_of(&embedder, evaluated, options, cancel, notify)?;
         if let Err(error) = self.save_runs(&session, &contents, options.ranked) {
@@ -199,7 +214,7 @@ impl Workbench {
         notify: &dyn Fn(Progress),
     ) -> Result<(Session, ImageContents), WorkbenchError> {
         let (embedder, options) = (self.embedder(), SessionOptions::default());
-        let evaluated = self.evaluate_anew(&embedder, &options, false, cancel, notify)?;
+        let evaluated = self.evaluate_anew(&embedder, &options, false, cancel, notify, &|_| {})?;
         self.session_of(&embedder, evaluated, options, cancel, notify)
     }
 
@@ -276,7 +291,7 @@ impl Workbench {
         cancel: &Cancel,
         notify: &dyn Fn(Progress),
     ) -> Result<SessionEmbeddings, WorkbenchError> {
-        self.embed_with(&self.embedder(), cancel, notify)
+        self.embed_with(&self.embedder(), cancel, notify, &|_| {})
     }
 
     fn embed_with(
@@ -284,19 +299,55 @@ impl Workbench {
         embedder: &Embedder<'_>,
         cancel: &Cancel,
         notify: &dyn Fn(Progress),
+        first_figures: &dyn Fn(FirstFigures),
     ) -> Result<SessionEmbeddings, WorkbenchError> {
         let all_prompts =
             self.strategies.iter().flat_map(|strategy| strategy.prompts.iter().flatten().map(String::as_str));
         let prompts = embedder.prompts(all_prompts, cancel, notify)?;
-        let images = embedder.images(&self.pictures(), cancel, notify)?;
+        let logit_scale = embedder.load(Checkpoint::logit_scale)?;
+        let pictures = self.pictures();
+        let images = match self.spread_order() {
+            Some((order, labels)) => {
+                let strategies = self.early_classifiers(&prompts)?;
+                let mut watcher = Watcher::new(&labels, logit_scale, strategies, first_figures);
+                let take = &mut |image: usize, row: &[f32]| watcher.take(image, row);
+                embedder.images_in(&order, &pictures, cancel, notify, take)?
+            }
+            None => embedder.images(&pictures, cancel, notify)?,
+        };
         if images.contents.kept.is_empty() {
             let mut skipped = self.dataset.skipped.clone();
             skipped.extend(images.contents.skipped);
             return Err(WorkbenchError::NoReadableImage { skipped });
         }
         let labels = self.labels(&images.contents);
-        let logit_scale = embedder.load(Checkpoint::logit_scale)?;
         Ok(SessionEmbeddings { images, labels, prompts: Arc::new(prompts), logit_scale })
+    }
+
+    /// The images in an order that is spread over the classes, and their labels. Pictures in larger files are taken one after
+    /// the other as they lie there.
+    fn spread_order(&self) -> Option<(Vec<usize>, Vec<usize>)> {
+        let images = &self.dataset.images;
+        if images.iter().any(|image| matches!(image.source, PictureSource::Member { .. })) {
+            return None;
+        }
+        let labels: Vec<usize> = images.iter().map(|image| image.label).collect();
+        Some((spread_over_classes(&labels, self.dataset.classes.len()), labels))
+    }
+
+    /// The classifiers that do not depend on all images.
+    fn early_classifiers(
+        &self,
+        prompts: &PromptEmbeddings,
+    ) -> Result<Vec<(String, Classifier)>, WorkbenchError> {
+        let is_early = |strategy: &&OpenStrategy| strategy.aggregation != Aggregation::Zpe;
+        let early = self.strategies.iter().filter(is_early);
+        early
+            .map(|strategy| {
+                let of_classes = prompts.per_class(&strategy.prompts)?;
+                Ok((strategy.name.clone(), Classifier::build(strategy.aggregation, &of_classes)?))
+            })
+            .collect()
     }
 
     fn evaluate_anew(
@@ -306,9 +357,10 @@ impl Workbench {
         keep: bool,
         cancel: &Cancel,
         notify: &dyn Fn(Progress),
+        first_figures: &dyn Fn(FirstFigures),
     ) -> Result<Evaluated, WorkbenchError> {
         let SessionEmbeddings { images, labels, prompts, logit_scale } =
-            self.embed_with(embedder, cancel, notify)?;
+            self.embed_with(embedder, cancel, notify, first_figures)?;
         let dataset = self.dataset_fingerprint(&images.contents);
         let mut evaluations = Vec::with_capacity(self.strategies.len());
         for strategy in &self.strategies {

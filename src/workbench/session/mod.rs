@@ -3,6 +3,7 @@
 pub(super) mod controls;
 pub(super) mod evaluation;
 pub(super) mod evaluation_cache;
+pub(super) mod first_figures;
 pub(super) mod opening;
 pub(super) mod reopening;
 pub(super) mod session_job;

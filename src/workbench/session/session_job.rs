@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use super::evaluation::{Session, SessionOptions};
+use super::first_figures::FirstFigures;
 use super::opening::Workbench;
 use crate::hub::Hub;
 use crate::store::{OpenedStore, StorePlace};
@@ -18,6 +19,8 @@ use crate::workbench::jobs::worker::Worker;
 pub enum JobNotice {
     /// How far it is.
     Progress(Progress),
+    /// What the strategies come to on the images so far.
+    FirstFigures(FirstFigures),
     /// It asks a hub, whose name this is, what there is of a checkpoint.
     Asking(String),
     /// It is done.
@@ -50,9 +53,20 @@ pub fn make_session(
     cancel: &Cancel,
     notify: &dyn Fn(Progress),
 ) -> Result<Session, WorkbenchError> {
+    make_watched_session(experiment, place, options, cancel, notify, &|_| {})
+}
+
+fn make_watched_session(
+    experiment: &Experiment,
+    place: &StorePlace,
+    options: SessionOptions,
+    cancel: &Cancel,
+    notify: &dyn Fn(Progress),
+    first_figures: &dyn Fn(FirstFigures),
+) -> Result<Session, WorkbenchError> {
     let OpenedStore { store, notices } = place.open()?;
     let workbench = Workbench::open(experiment.clone(), store)?;
-    let mut session = workbench.evaluate(options, cancel, notify)?;
+    let mut session = workbench.evaluate_watched(options, cancel, notify, first_figures)?;
     session.warnings.splice(0..0, notices);
     Ok(session)
 }
@@ -64,7 +78,7 @@ pub struct SessionJob {
 }
 
 impl SessionJob {
-    /// Starts the job; `notify` is called on its thread, the last time with anything but `Progress` and `Asking`. A hub's checkpoint that
+    /// Starts the job; `notify` is called on its thread, the last time with anything but `Progress`, `FirstFigures` and `Asking`. A hub's checkpoint that
     /// is not on this machine is only downloaded where the job may.
     ///
     /// # Errors
@@ -106,7 +120,9 @@ fn make_or_pull(
     notify: &dyn Fn(JobNotice),
 ) -> Result<Session, WorkbenchError> {
     let progress = |progress| notify(JobNotice::Progress(progress));
-    let make = || make_session(experiment, place, SessionOptions::default(), cancel, &progress);
+    let figures = |figures| notify(JobNotice::FirstFigures(figures));
+    let make =
+        || make_watched_session(experiment, place, SessionOptions::default(), cancel, &progress, &figures);
     match make().map_err(|error| (error.absent_checkpoint().cloned(), error)) {
         Err((Some(absent), _)) if may_pull => {
             pull_missing(&asked_hub(notify)?, &absent, cancel, &progress)?;
