@@ -38,5 +38,5 @@ pub fn strategy_curve(
             notify(meter.progress());
         }
     };
-    Ok(learning_curve(subject, options, &mut told, &|| !cancel.is_cancelled())?)
+    Ok(learning_curve(subject, options, &mut told, &|| cancel.is_cancelled())?)
 }
