@@ -14,7 +14,9 @@ pub use compared::{Compared, clearest_first};
 pub use ending::{CommandError, INTERRUPTED, Outcome};
 pub use experiment::{Opened, Pair, introduce, outcome};
 pub use experiment_arguments::{ExperimentArguments, FlagArguments, PairArguments};
-pub use global::{Global, ThemeFlag, cancel_on_signals, open_store, set_threads, store_place};
+pub use global::{
+    Global, ThemeFlag, cancel_on_signals, open_store, set_threads, store_of_screens, store_place,
+};
 pub use output::{Noted, Output, ProgressLine, Sequence, StatusLine, warn, warn_about, write_csv};
 pub use table::{percent, points};
 pub(in crate::cli) use values::offered;
