@@ -8,12 +8,13 @@ use clap::{Args, ValueEnum};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::ending::{CommandError, INTERRUPTED};
-use super::output::warn;
+use super::output::{complain, warn};
 use super::values::offered;
+use crate::network::retry::POLL_INTERVAL;
 use crate::store::{OpenedStore, Store, Waiting};
 use crate::tui::graphics::PictureChoice;
 use crate::tui::theme::ColorChoice;
-use crate::workbench::{Cancel, StorePlace};
+use crate::workbench::{Cancel, StorePlace, WorkbenchError};
 
 /// Options of every command.
 #[derive(Debug, Args)]
@@ -131,7 +132,25 @@ pub fn open_store(global: &Global) -> Result<Store, CommandError> {
     Ok(store)
 }
 
-/// A cancel flag that Ctrl-C and SIGTERM raise; a second Ctrl-C ends the program at once.
+/// How long the program may take to come to an end by itself.
+const LAST_CALL: Duration = Duration::from_millis(900);
+
+/// Ends the program where it does not come to an end soon after a signal, wherever it is: in a file without end, say. What it has
+/// kept is kept, whenever it ends.
+fn end_soon_after(cancel: Cancel) {
+    let watch = move || {
+        while !cancel.is_cancelled() {
+            std::thread::sleep(POLL_INTERVAL);
+        }
+        std::thread::sleep(LAST_CALL);
+        complain(&WorkbenchError::Cancelled.to_string());
+        std::process::exit(i32::from(INTERRUPTED));
+    };
+    // Without a thread, a second signal does it.
+    let _watched = std::thread::Builder::new().name("signals".into()).spawn(watch);
+}
+
+/// A cancel flag that Ctrl-C and SIGTERM raise; the program ends within a second, and a second Ctrl-C ends it at once.
 pub fn cancel_on_signals() -> Result<Cancel, CommandError> {
     if let Some(watched) = SIGNALLED.get() {
         return Ok(watched.clone());
@@ -142,5 +161,6 @@ pub fn cancel_on_signals() -> Result<Cancel, CommandError> {
         signal_hook::flag::register_conditional_shutdown(signal, i32::from(INTERRUPTED), flag.clone())?;
         signal_hook::flag::register(signal, flag.clone())?;
     }
+    end_soon_after(cancel.clone());
     Ok(cancel)
 }
