@@ -12,8 +12,8 @@ use super::documents::{Header, time_of};
 use super::holdout_uses::{count_of, counter_record};
 use super::journal::{self, Entry, Journals, TextKind};
 use super::mirror::Mirror;
-use super::opened::{Opened, Tables};
 use super::table::Change;
+use super::tables::Tables;
 use super::{Key, StoreError, record};
 
 /// What came of it.
@@ -122,11 +122,12 @@ struct Journalled {
 ///
 /// # Errors
 /// What prevents reading the database or importing into it; what prevents writing copies is a notice.
-pub(super) fn agree(open: &Opened) -> Result<Agreed, StoreError> {
-    let (Some(mirror), Some(journals)) = (open.mirror(), open.journals()) else {
-        return Ok(Agreed { notices: Vec::new(), is_complete: true });
-    };
-    let tables = &open.tables;
+pub(super) fn agree(
+    tables: &Tables,
+    mirror: &Mirror,
+    journals: &Journals,
+    is_writable: bool,
+) -> Result<Agreed, StoreError> {
     let mut imported = Imported::default();
     let found = mirror.read_all();
     for copy in &found.copies {
@@ -136,13 +137,13 @@ pub(super) fn agree(open: &Opened) -> Result<Agreed, StoreError> {
             imported.prompt_sets += 1;
         }
     }
-    let (journalled, mut passed_over) = import_journals(tables, &journals, &mut imported)?;
+    let (journalled, mut passed_over) = import_journals(tables, journals, &mut imported)?;
     passed_over.extend(found.skipped.iter().map(|(path, reason)| format!("{} {reason}", path.display())));
     let mut notices = imported.notices();
     let mut is_complete = passed_over.is_empty();
     notices.extend(passed_over);
-    if open.is_writable() {
-        let written = write_missing(tables, &mirror, &found, &journals, &journalled);
+    if is_writable {
+        let written = write_missing(tables, mirror, &found, journals, &journalled);
         match written {
             Ok(()) => {}
             Err(error @ StoreError::Damaged { .. }) => return Err(error),

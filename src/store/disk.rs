@@ -2,9 +2,8 @@
 
 use std::fs;
 use std::io;
-use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook, take_hook};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::StoreError;
@@ -12,6 +11,7 @@ use super::files::FolderMode;
 use super::holder::INTERVAL;
 use super::record::SCHEMA;
 use super::table::{Table, guarded};
+use crate::files::foreign;
 
 /// sled's page cache, in bytes. Its default is 1 GiB, which the towers need more.
 const CACHE: u64 = 64 << 20;
@@ -146,22 +146,5 @@ pub(super) fn close(database: impl Sized) {
 /// Runs `work` with the panics of this thread and of sled's own threads kept off the screen: they are caught, and
 /// told as errors. Panics of other threads are told as ever.
 pub(super) fn muted<T>(work: impl FnOnce() -> T) -> T {
-    type Hook = Box<dyn Fn(&PanicHookInfo<'_>) + Sync + Send>;
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    let before: Arc<Hook> = Arc::new(take_hook());
-    let (opener, others) = (std::thread::current().id(), before.clone());
-    set_hook(Box::new(move |panic| {
-        let thread = std::thread::current();
-        if thread.id() != opener && !thread.name().is_some_and(|name| name.starts_with("sled-io")) {
-            others(panic);
-        }
-    }));
-    let done = work();
-    drop(take_hook());
-    match Arc::try_unwrap(before) {
-        Ok(before) => set_hook(before),
-        Err(before) => set_hook(Box::new(move |panic| before(panic))),
-    }
-    done
+    foreign::quietly(work)
 }

@@ -15,9 +15,9 @@ use std::path::Path;
 
 use super::files::{self, FolderMode};
 use super::holdout_uses::{count_of, decode_counter};
-use super::opened::Tables;
 use super::table::{BATCH, Change, Table};
-use super::{Key, Store, StoreCounts, StoreError, copies, record};
+use super::tables::Tables;
+use super::{Key, Store, StoreCounts, StoreError, record};
 
 /// The first versions had neither answers, generations nor counters.
 const OPENING: &[u8] = b"cupl-tui store export 2\n";
@@ -84,7 +84,7 @@ impl Store {
             Ok(())
         })?;
         apply(&open.tables, tag_of_batch, batch)?;
-        copies::agree(&open)?;
+        open.agree()?;
         Ok(counts)
     }
 }

@@ -1,7 +1,7 @@
 //! Numbers that only grow: how often something was done.
 
 use super::journal::Entry;
-use super::opened::Tables;
+use super::tables::Tables;
 use super::{Key, Store, StoreError, record};
 
 impl Store {

@@ -13,7 +13,6 @@ use std::time::SystemTime;
 
 use super::StoreError;
 use super::files::{self, FolderMode};
-use super::prompt_sets::version_of;
 
 const NAME_FILE: &str = "name.txt";
 
@@ -26,6 +25,11 @@ pub(super) struct Copy {
     pub(super) version: String,
     pub(super) saved_at: SystemTime,
     pub(super) content: String,
+}
+
+/// The version of a prompt set's content: the first 12 hexadecimal digits of its BLAKE3 hash.
+pub fn version_of(content: &str) -> String {
+    blake3::hash(content.as_bytes()).to_hex()[..12].to_owned()
 }
 
 /// What is there.

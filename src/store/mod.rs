@@ -40,6 +40,7 @@ mod salvage;
 mod samples;
 mod stamp;
 mod table;
+mod tables;
 #[cfg(test)]
 mod tests;
 mod upkeep;
@@ -55,8 +56,9 @@ pub use blake3::Hash;
 pub use error::StoreError;
 pub use holder::{Holder, Waiting};
 pub use key::Key;
+pub use mirror::version_of;
 pub use place::StorePlace;
-pub use prompt_sets::{PromptSetInfo, version_of};
+pub use prompt_sets::PromptSetInfo;
 pub use runs::RunInfo;
 pub use stamp::FileStamp;
 #[cfg(all(test, unix))]

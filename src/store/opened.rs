@@ -8,12 +8,14 @@ use std::time::SystemTime;
 
 use tempfile::TempDir;
 
-use super::documents::{Documents, nanoseconds};
+use super::copies::Agreed;
+use super::documents::nanoseconds;
 use super::files::{self, FolderMode};
 use super::holder::{self, Waiting};
 use super::journal::{Entry, Journals, TextKind};
 use super::mirror::Mirror;
-use super::table::{self, Table};
+use super::table;
+use super::tables::Tables;
 use super::{StoreError, copies, disk, salvage};
 
 /// Where the state of the plain copies stands that the database agrees with.
@@ -21,79 +23,6 @@ const COPIES_KEY: &[u8] = b"plain-copies";
 
 /// Bytes of a database at most that a store which cannot be written is read from a copy of.
 const LARGEST_COPY: u64 = 4 << 30;
-
-/// The tables of a store.
-pub(super) struct Tables {
-    pub(super) vectors: Table,
-    pub(super) file_hashes: Table,
-    pub(super) prompt_sets: Table,
-    pub(super) runs: Table,
-    pub(super) histories: Table,
-    pub(super) samples: Table,
-    pub(super) generations: Table,
-    pub(super) counters: Table,
-    pub(super) pieces: Table,
-    /// Of a store in memory; on disk blobs are files.
-    pub(super) blobs: Table,
-}
-
-impl Tables {
-    pub(super) fn in_memory() -> Self {
-        let made = Self::with(|_| Ok::<_, std::convert::Infallible>(Table::in_memory()));
-        match made {
-            Ok(tables) => tables,
-            Err(never) => match never {},
-        }
-    }
-
-    /// Those of a database; messages speak of the store at `dir`.
-    pub(super) fn of(db: &sled::Db, dir: &Path) -> Result<Self, StoreError> {
-        Self::with(|name| disk::open_table(db, dir, name))
-    }
-
-    fn with<E>(table: impl Fn(&str) -> Result<Table, E>) -> Result<Self, E> {
-        Ok(Self {
-            vectors: table("vectors")?,
-            file_hashes: table("file-hashes")?,
-            prompt_sets: table("prompt-sets")?,
-            runs: table("runs")?,
-            histories: table("histories")?,
-            samples: table("samples")?,
-            generations: table("generations")?,
-            counters: table("counters")?,
-            pieces: table("pieces")?,
-            blobs: Table::in_memory(),
-        })
-    }
-
-    /// Those that are kept on disk, with their names: what was paid for first, and headers of texts behind their pieces.
-    pub(super) fn kept(&self) -> [(&'static str, &Table); 9] {
-        [
-            ("pieces", &self.pieces),
-            ("prompt-sets", &self.prompt_sets),
-            ("histories", &self.histories),
-            ("samples", &self.samples),
-            ("generations", &self.generations),
-            ("runs", &self.runs),
-            ("counters", &self.counters),
-            ("vectors", &self.vectors),
-            ("file-hashes", &self.file_hashes),
-        ]
-    }
-
-    pub(super) fn prompt_set_documents(&self) -> Documents<'_> {
-        Documents { headers: &self.prompt_sets, pieces: &self.pieces }
-    }
-
-    pub(super) fn documents(&self, of: TextKind) -> Documents<'_> {
-        let headers = match of {
-            TextKind::Run => &self.runs,
-            TextKind::History => &self.histories,
-            TextKind::Generation => &self.generations,
-        };
-        Documents { headers, pieces: &self.pieces }
-    }
-}
 
 /// A store on disk that is open.
 struct OnDisk {
@@ -333,6 +262,17 @@ impl Opened {
         Ok(())
     }
 
+    /// Compares database and plain copies, and completes both.
+    pub(super) fn agree(&self) -> Result<Agreed, StoreError> {
+        let (mirror, journals) = (self.mirror(), self.journals());
+        match (&mirror, &journals) {
+            (Some(mirror), Some(journals)) => {
+                copies::agree(&self.tables, mirror, journals, self.is_writable())
+            }
+            _ => Ok(Agreed { notices: Vec::new(), is_complete: true }),
+        }
+    }
+
     /// Imports what only the plain copies have, and copies what only the database has.
     fn agree_with_copies(&mut self) -> Result<Vec<String>, StoreError> {
         let Some(dir) = self.dir().map(Path::to_path_buf) else { return Ok(Vec::new()) };
@@ -343,7 +283,7 @@ impl Opened {
         if self.known_copies == Some(state) {
             return Ok(Vec::new());
         }
-        let agreed = copies::agree(self)?;
+        let agreed = self.agree()?;
         *self.copies_differ.get_mut() = !agreed.is_complete;
         self.remember_copies();
         Ok(agreed.notices)

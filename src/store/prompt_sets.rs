@@ -4,7 +4,9 @@ use std::time::SystemTime;
 
 use super::documents::Header;
 use super::journal::TextKind;
-use super::opened::{Opened, Tables};
+use super::mirror::version_of;
+use super::opened::Opened;
+use super::tables::Tables;
 use super::{Store, StoreError};
 
 /// What is known of a prompt set version without its content.
@@ -25,11 +27,6 @@ impl From<Header> for PromptSetInfo {
         let saved_at = header.saved_at();
         Self { name: header.name, version: header.version, saved_at, length: header.length }
     }
-}
-
-/// The version of a prompt set's content: the first 12 hexadecimal digits of its BLAKE3 hash.
-pub fn version_of(content: &str) -> String {
-    blake3::hash(content.as_bytes()).to_hex()[..12].to_owned()
 }
 
 impl Store {

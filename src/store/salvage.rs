@@ -10,8 +10,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::files::{self, FolderMode};
-use super::opened::Tables;
 use super::table::{BATCH, Change, Table};
+use super::tables::Tables;
 use super::{StoreError, disk, record};
 
 /// Bytes of a segment of sled's log.

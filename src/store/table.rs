@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::{PoisonError, RwLock};
 
 use super::{Key, StoreError, disk};
+use crate::files::foreign;
 
 /// The records that one batch writes.
 ///
@@ -138,7 +139,7 @@ impl Table {
 
 /// Runs an operation of sled. sled 0.34 panics on some damaged files; that becomes an error here.
 pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, sled::Error>) -> Result<T, sled::Error> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+    foreign::quietly(|| catch_unwind(AssertUnwindSafe(work))).unwrap_or_else(|panic| {
         let said = panic.downcast_ref::<String>().map(String::as_str);
         let said = said.or_else(|| panic.downcast_ref::<&str>().copied());
         Err(sled::Error::ReportableBug(said.unwrap_or("sled panicked").to_owned()))

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::journal::{self, TextKind};
 use super::opened::Opened;
-use super::{Held, Key, Store, StoreError, copies, files, record, salvage};
+use super::{Held, Key, Store, StoreError, files, record, salvage};
 
 /// One kind of what a store has, looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -112,7 +112,7 @@ impl Store {
         open.check_writable()?;
         let Some(dir) = self.path() else { return Ok(Compacted { before: 0, after: 0 }) };
         let before = files::size_of(dir)?;
-        copies::agree(&open)?;
+        open.agree()?;
         if let Some(journals) = open.journals() {
             journals.compact()?;
         }

@@ -102,8 +102,7 @@ fn import(bench: &Bench) -> Vec<String> {
 
 fn evaluation(bench: &Bench) -> Vec<String> {
     std::fs::write(bench.path("templates.txt"), "another photo of a {}.\n").unwrap();
-    let arguments = bench.evaluate("photos", "store").into_iter().map(str::to_owned).collect();
-    arguments
+    bench.evaluate("photos", "store").into_iter().map(str::to_owned).collect()
 }
 
 #[test]
@@ -114,7 +113,7 @@ fn a_kill_at_any_write_of_an_import_loses_nothing() {
 
 #[test]
 fn a_kill_at_any_write_of_an_evaluation_loses_nothing() {
-    everywhere(evaluation, 7, Fault::Kill);
+    everywhere(evaluation, 11, Fault::Kill);
 }
 
 #[test]

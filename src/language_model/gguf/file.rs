@@ -10,7 +10,6 @@ use candle_core::{Device, Tensor};
 use candle_transformers::models::quantized_llama;
 
 use super::gemma3::Gemma3;
-use super::tokenizer::number;
 use crate::files::foreign::guarded;
 use crate::language_model::LanguageModelError;
 
@@ -106,6 +105,21 @@ const BOUNDS: [(&str, u64, u64); 12] = [
     ("expert_count", 0, 1 << 16),
     ("expert_used_count", 0, 1 << 16),
 ];
+
+/// A whole number of any width.
+pub(super) fn number(value: &Value) -> Option<i64> {
+    match value {
+        Value::U8(number) => Some(i64::from(*number)),
+        Value::I8(number) => Some(i64::from(*number)),
+        Value::U16(number) => Some(i64::from(*number)),
+        Value::I16(number) => Some(i64::from(*number)),
+        Value::U32(number) => Some(i64::from(*number)),
+        Value::I32(number) => Some(i64::from(*number)),
+        Value::U64(number) => i64::try_from(*number).ok(),
+        Value::I64(number) => Some(*number),
+        _ => None,
+    }
+}
 
 /// A number that is not below 0; one below is as impossible as any.
 fn whole_number(value: &Value) -> Option<u64> {

@@ -6,7 +6,7 @@ use candle_core::quantized::gguf_file::Value;
 use serde_json::json;
 use tokenizers::Tokenizer;
 
-use super::file::Metadata;
+use super::file::{Metadata, number};
 use crate::files::foreign::guarded;
 
 /// Kinds of tokens, as GGUF numbers them.
@@ -184,21 +184,6 @@ impl GgufTokenizer {
     /// In words.
     pub(super) fn decode(&self, tokens: &[u32]) -> Result<String, String> {
         guarded(|| self.tokenizer.decode(tokens, true).map_err(|error| error.to_string()))?
-    }
-}
-
-/// A whole number of any width.
-pub(super) fn number(value: &Value) -> Option<i64> {
-    match value {
-        Value::U8(number) => Some(i64::from(*number)),
-        Value::I8(number) => Some(i64::from(*number)),
-        Value::U16(number) => Some(i64::from(*number)),
-        Value::I16(number) => Some(i64::from(*number)),
-        Value::U32(number) => Some(i64::from(*number)),
-        Value::I32(number) => Some(i64::from(*number)),
-        Value::U64(number) => i64::try_from(*number).ok(),
-        Value::I64(number) => Some(*number),
-        _ => None,
     }
 }
 
