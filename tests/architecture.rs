@@ -100,7 +100,6 @@ const CIRCLES: &[&[&str]] = &[
     &["hub/error", "hub/repository"],
     &["prompts/error", "prompts/matching", "prompts/prompt_file", "prompts/prompt_set", "prompts/strategy"],
     &["store/disk", "store/table"],
-    &["store/mirror", "store/prompt_sets"],
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

@@ -25,6 +25,7 @@ mod report;
 mod runs;
 mod screens;
 mod settings;
+mod store;
 mod verify;
 
 use std::path::{Path, PathBuf};
@@ -33,7 +34,6 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::text::terminal_text::is_unsafe;
-use crate::workbench::WorkbenchError;
 use context::output::complain;
 use context::{
     CommandError, ExperimentArguments, Global, INTERRUPTED, Outcome, Output, choose_instruction_set,
@@ -78,6 +78,7 @@ commands! {
     Datasets: datasets,
     Prompts: prompts,
     Runs: runs,
+    Store: store,
     Bench: bench,
     Doctor: doctor,
 }
@@ -130,8 +131,8 @@ pub fn main() -> ExitCode {
         Err(CommandError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
             ExitCode::SUCCESS
         }
-        Err(CommandError::Workbench(WorkbenchError::Cancelled)) => {
-            complain(&WorkbenchError::Cancelled.to_string());
+        Err(error) if error.is_interruption() => {
+            complain(&error.to_string());
             ExitCode::from(INTERRUPTED)
         }
         Err(error) => {

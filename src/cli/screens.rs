@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 
 use super::settings::{self, Settings};
-use crate::cli::context::{CommandError, ExperimentArguments, Global, Outcome, store_place};
+use crate::cli::context::{CommandError, ExperimentArguments, Global, Outcome, store_of_screens};
 use crate::tui;
 use crate::workbench::{Memory, WorkbenchError};
 
@@ -26,7 +26,7 @@ pub fn open(arguments: &ExperimentArguments, global: &Global) -> Result<Outcome,
     }
     let variable = |name: &str| std::env::var(name).ok();
     let options = settings.options(global, speaks_utf8(variable), variable);
-    let ending = tui::run(start, store_place(global)?, memory, options)
+    let ending = tui::run(start, store_of_screens(global)?, memory, options)
         .map_err(|error| CommandError::Usage(format!("the terminal cannot be used: {error}")))?;
     match ending {
         tui::Ending::Quit => Ok(Outcome::Done),

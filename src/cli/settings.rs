@@ -115,6 +115,7 @@ mod tests {
     fn options(text: &str, theme: Option<ThemeFlag>) -> Options {
         let global = Global {
             store: None,
+            store_wait: 60,
             threads: None,
             color: ColorChoice::Auto,
             ascii: false,

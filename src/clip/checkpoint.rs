@@ -293,6 +293,29 @@ mod tests {
     }
 
     #[test]
+    fn an_index_that_leaves_its_folder() {
+        for outside in ["../model-00001-of-", "/tmp/model-00001-of-", "x/../../model-00001-of-"] {
+            let copy = sharded().replace("model.safetensors.index.json", "model-00001-of-", outside);
+            copy.complains(&["model.safetensors.index.json", "outside of its folder"]);
+        }
+    }
+
+    #[test]
+    fn sizes_that_no_model_has() {
+        for size in ["100000000", "4294967295", "9223372036854775807"] {
+            for key in
+                ["num_hidden_layers", "hidden_size", "intermediate_size", "num_attention_heads", "image_size"]
+            {
+                let config = fs::read_to_string(fixture("tiny-gelu/config.json")).unwrap();
+                let mut document: serde_json::Value = serde_json::from_str(&config).unwrap();
+                document["vision_config"][key] = serde_json::from_str(size).unwrap();
+                let copy = sharded().write("config.json", document.to_string());
+                copy.complains(&[]);
+            }
+        }
+    }
+
+    #[test]
     fn an_index_that_names_the_wrong_shard() {
         let index = "model.safetensors.index.json";
         let (wrong, right) = ("model-00002-of-00002.safetensors", "model-00001-of-00002.safetensors");

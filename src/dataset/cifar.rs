@@ -11,7 +11,6 @@ use std::io::{self, BufReader, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use flate2::read::GzDecoder;
 use image::RgbImage;
 
 use super::cifar_pickle::{self, PLANE, SIDE};
@@ -19,6 +18,7 @@ use super::error::DatasetError;
 use super::label::Label;
 use super::labels::LabelledImages;
 use super::picture::{ArchiveFile, Picture, PictureArchive, PictureError};
+use super::unpacking::gzip;
 use super::{Dataset, DatasetImage, DatasetOptions, PictureSource, SkippedImage, Splits, split};
 use crate::text::text_file;
 
@@ -291,8 +291,7 @@ fn file_name(path: &Path) -> String {
 /// What an archive holds, unpacked while it is read.
 fn content(path: &Path) -> io::Result<Box<dyn Read>> {
     let compressed = path.extension().is_some_and(|ending| ending != "tar");
-    let file = BufReader::new(File::open(path)?);
-    Ok(if compressed { Box::new(GzDecoder::new(file)) } else { Box::new(file) })
+    Ok(if compressed { Box::new(gzip(path)?) } else { Box::new(BufReader::new(File::open(path)?)) })
 }
 
 /// The records in `content`, in a file without a name.

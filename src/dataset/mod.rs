@@ -11,8 +11,9 @@
 //! | `manifest_rows.rs` | what a row of it has, and how its columns are called |
 //! | `webdataset.rs` | tar shards |
 //! | `parquet.rs` | Parquet files as Hugging Face has them |
-//! | `zstd_pages.rs` | unpacks what Zstandard compressed in them |
+//! | `packed_pages.rs` | unpacks what Zstandard and gzip compressed in them, within bounds |
 //! | `cifar.rs` | CIFAR-10 and CIFAR-100, binary version |
+//! | `unpacking.rs` | how much a compressed archive may unpack to |
 //! | `field_names.rs` | what columns, keys and members are called |
 //! | `label.rs` | one label, as files write it |
 //! | `labels.rs` | what labels mean: images, labels and class names become a dataset |
@@ -41,6 +42,7 @@ mod labels;
 mod listed_names;
 mod manifest;
 mod manifest_rows;
+mod packed_pages;
 mod parquet;
 pub mod picture;
 mod picture_list;
@@ -50,8 +52,8 @@ mod synsets;
 mod table;
 #[cfg(test)]
 mod tests;
+mod unpacking;
 mod webdataset;
-mod zstd_pages;
 
 use std::path::PathBuf;
 

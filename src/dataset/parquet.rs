@@ -25,9 +25,10 @@ use super::error::DatasetError;
 use super::field_names::{LABELS, LabelColumns, PATHS, PICTURES};
 use super::label::{Label, NO_BOOLEAN, is_no_number};
 use super::labels::LabelledImages;
+use super::packed_pages::{PackedPages, check_header};
 use super::picture::{ArchiveFile, Picture, PictureArchive, PictureError};
-use super::zstd_pages::ZstdPages;
 use super::{Dataset, DatasetImage, DatasetOptions, PictureSource, SkippedImage, split};
+use crate::files::foreign::guarded;
 use crate::text::message::listed;
 
 /// Positioned reads, so that threads do not move one another's place in the file.
@@ -58,6 +59,9 @@ impl ChunkReader for Content {
     type T = io::BufReader<From>;
 
     fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
+        let mut first = [0; 24];
+        let length = self.0.read_at(&mut first, start)?;
+        check_header(&first[..length])?;
         Ok(io::BufReader::new(From { file: Arc::clone(&self.0), at: start }))
     }
 
@@ -65,6 +69,9 @@ impl ChunkReader for Content {
         Ok(self.0.bytes(start, length)?.into())
     }
 }
+
+/// Rows whose labels are read together.
+const ROWS_AT_ONCE: usize = 65_536;
 
 /// A file whose rows have pictures.
 struct Table {
@@ -360,10 +367,15 @@ fn are_unlabelled(files: &[&PathBuf]) -> Result<bool, DatasetError> {
 /// Whether a file may be one with pictures: it has a column for them, or cannot be read, which is to be said.
 pub(super) fn may_have_pictures(path: &Path) -> bool {
     let reader = || SerializedFileReader::new(File::open(path).ok()?).ok();
-    reader().is_none_or(|reader| image_column(reader.metadata()).is_some())
+    guarded(|| reader().is_none_or(|reader| image_column(reader.metadata()).is_some())).unwrap_or(true)
 }
 
 fn open(path: &Path) -> Result<(Table, Columns), String> {
+    let contradicts = |reason| format!("not a whole Parquet file ({reason}); get it anew");
+    guarded(|| open_unguarded(path)).map_err(contradicts)?
+}
+
+fn open_unguarded(path: &Path) -> Result<(Table, Columns), String> {
     let file = ArchiveFile::open(path).map_err(|error| format!("cannot be read: {error}"))?;
     let content = Content(Arc::new(file));
     let reader = SerializedFileReader::new(content.clone())
@@ -375,7 +387,7 @@ fn open(path: &Path) -> Result<(Table, Columns), String> {
         for column in [image, columns.label] {
             check_compression(group.column(column).compression())?;
         }
-        starts.push(starts.last().copied().unwrap_or(0) + group.num_rows().max(0) as u64);
+        starts.push(starts.last().copied().unwrap_or(0_u64).saturating_add(group.num_rows().max(0) as u64));
     }
     let (ImageColumn::Bytes(image) | ImageColumn::Path(image)) = columns.image;
     let path_beside = path_beside(reader.metadata(), image);
@@ -541,6 +553,15 @@ fn class_names(names: &Value) -> Option<Vec<String>> {
 impl Table {
     /// What a row of a group has in a column; nothing for null.
     fn bytes(&self, group: usize, row: usize, column: usize) -> Result<Option<ByteArray>, ParquetError> {
+        guarded(|| self.bytes_unguarded(group, row, column)).map_err(ParquetError::General)?
+    }
+
+    fn bytes_unguarded(
+        &self,
+        group: usize,
+        row: usize,
+        column: usize,
+    ) -> Result<Option<ByteArray>, ParquetError> {
         let ColumnReader::ByteArrayColumnReader(mut column) = self.column(group, column)? else {
             return Err(ParquetError::General("a picture in a column of another kind than bytes".to_owned()));
         };
@@ -552,12 +573,11 @@ impl Table {
     fn column(&self, group: usize, column: usize) -> Result<ColumnReader, ParquetError> {
         let row_group = self.reader.get_row_group(group)?;
         let metadata = row_group.metadata().column(column);
-        if !matches!(metadata.compression(), Compression::ZSTD(_)) {
-            return row_group.get_column_reader(column);
-        }
         let rows = usize::try_from(row_group.metadata().num_rows())?;
-        let pages = ZstdPages::new(Arc::new(self.content.clone()), metadata, rows)?;
-        Ok(get_column_reader(metadata.column_descr_ptr(), Box::new(pages)))
+        match PackedPages::new(Arc::new(self.content.clone()), metadata, rows)? {
+            Some(pages) => Ok(get_column_reader(metadata.column_descr_ptr(), Box::new(pages))),
+            None => row_group.get_column_reader(column),
+        }
     }
 
     /// The labels of all rows.
@@ -565,7 +585,8 @@ impl Table {
         let mut labels = Vec::new();
         for (group, window) in self.starts.windows(2).enumerate() {
             let rows = (window[1] - window[0]) as usize;
-            let read = self.column(group, column).and_then(|column| group_labels(column, rows));
+            let read = guarded(|| self.column(group, column).and_then(|column| group_labels(column, rows)));
+            let read = read.map_err(ParquetError::General).and_then(|read| read);
             labels.extend(read.map_err(|error| format!("its labels cannot be read: {error}"))?);
         }
         Ok(labels)
@@ -604,12 +625,17 @@ fn each_row<T: DataType>(
     rows: usize,
     label: impl Fn(&T::T) -> Label,
 ) -> Result<Vec<Label>, ParquetError> {
-    let (mut labels, mut values, mut levels) = (Vec::with_capacity(rows), Vec::new(), Vec::new());
+    // As many as are read, whatever the file says that there are.
+    let (mut labels, mut values, mut levels) = (Vec::new(), Vec::new(), Vec::new());
     while labels.len() < rows {
         values.clear();
         levels.clear();
-        let (records, read, _) =
-            column.read_records(rows - labels.len(), Some(&mut levels), None, &mut values)?;
+        let (records, read, _) = column.read_records(
+            (rows - labels.len()).min(ROWS_AT_ONCE),
+            Some(&mut levels),
+            None,
+            &mut values,
+        )?;
         if records == 0 {
             return Err(ParquetError::EOF(format!("{} of {rows} labels are there", labels.len())));
         }

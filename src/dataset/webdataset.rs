@@ -9,12 +9,10 @@
 //! said: members of one key that lie apart, several pictures of one key, keys with dots, a shard that is cut off.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::{self, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 
 use super::class_names::a_line_each;
@@ -25,6 +23,7 @@ use super::label::{Label, NamesOfNumbers};
 use super::labels::LabelledImages;
 use super::picture::{ArchiveFile, Picture, PictureArchive, PictureError};
 use super::sidecar::{CLASS_NAMES, sidecar};
+use super::unpacking::gzip;
 use super::{Dataset, DatasetImage, DatasetOptions, PictureSource, SkippedImage};
 use crate::text::message::listed;
 use crate::text::text_file;
@@ -262,7 +261,7 @@ fn content(path: &Path) -> io::Result<ArchiveFile> {
         return ArchiveFile::open(path);
     }
     let mut unpacked = tempfile::tempfile()?;
-    io::copy(&mut MultiGzDecoder::new(BufReader::new(File::open(path)?)), &mut unpacked)?;
+    io::copy(&mut gzip(path)?, &mut unpacked)?;
     Ok(ArchiveFile::unpacked(path, unpacked))
 }
 

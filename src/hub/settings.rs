@@ -15,6 +15,7 @@ use std::time::Duration;
 use ureq::http::Uri;
 
 use super::error::HubError;
+use crate::network::address;
 
 const ENDPOINT: &str = "https://huggingface.co";
 /// Attempts in a row that bring nothing.
@@ -85,6 +86,9 @@ impl HubSettings {
             Some(token) => Token::new(&token),
             None => token_file.as_deref().and_then(read_token),
         };
+        if let Some(problem) = token.as_ref().and_then(|token| address::unsendable(&token.0)) {
+            return Err(HubError::Setting { name: "HF_TOKEN", value: "***".to_owned(), problem });
+        }
         Ok(Self {
             endpoint: endpoint(variable("HF_ENDPOINT"))?,
             cache,
@@ -97,7 +101,14 @@ impl HubSettings {
 
     /// The hub's name, as messages have it.
     pub fn host(&self) -> &str {
-        self.endpoint.split_once("://").map_or(self.endpoint.as_str(), |(_, rest)| rest)
+        let host = self.endpoint.split_once("://").map_or(self.endpoint.as_str(), |(_, rest)| rest);
+        // A name and password are nobody's business.
+        host.split_once('/').map_or(host, |(host, _)| host).rfind('@').map_or(host, |at| &host[at + 1..])
+    }
+
+    /// The endpoint without a user's name and password.
+    pub fn shown_endpoint(&self) -> String {
+        address::take_login(&self.endpoint).0
     }
 }
 

@@ -19,11 +19,12 @@ impl Store {
     /// # Errors
     /// What prevents reading.
     pub fn blob(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {
-        let Some(dir) = self.blob_dir() else { return self.tables().blobs.get(key) };
+        let Some(dir) = self.blob_dir() else { return self.opened()?.tables.blobs.get(key) };
         let path = dir.join(key.to_hex());
         let mut bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            // A folder in its place, or a file in place of the folder, holds nothing.
+            Err(e) if e.kind() == io::ErrorKind::NotFound || !path.is_file() => return Ok(None),
             Err(e) => return Err(StoreError::io("read", &path, e)),
         };
         // Used now. A store that cannot be written to is still good to read from.
@@ -34,17 +35,28 @@ impl Store {
         Ok(Some(bytes))
     }
 
-    /// Keeps a blob, in place of an earlier one under the same key.
+    /// Keeps a blob, in place of an earlier one under the same key. A store that cannot be written keeps none, as it was said
+    /// when it was opened.
     ///
     /// # Errors
     /// What prevents writing; an earlier one is still there then.
     pub fn save_blob(&self, key: &Key, value: &[u8]) -> Result<(), StoreError> {
+        let open = self.opened()?;
         let Some(dir) = self.blob_dir() else {
-            return self.tables().blobs.apply(vec![(*key, Some(value.to_vec()))]);
+            return open.tables.blobs.apply(vec![(*key, Some(value.to_vec()))]);
         };
-        fs::create_dir_all(&dir).map_err(|e| StoreError::io("make", &dir, e))?;
+        if !open.is_writable() {
+            return Ok(());
+        }
         let path = dir.join(key.to_hex());
-        files::replace_with(&path, &record::encode_bytes(key, value))
+        let make_way = |path: &Path, is_there: bool| match !is_there && path.symlink_metadata().is_ok() {
+            true => files::set_aside(path).map(|_| ()),
+            false => Ok(()),
+        };
+        make_way(&dir, dir.is_dir())
+            .and_then(|()| open.mode().make_folder(&dir))
+            .and_then(|()| make_way(&path, path.is_file()))
+            .and_then(|()| files::replace_with(&path, open.mode(), &record::encode_bytes(key, value)))
             .map_err(|e| StoreError::io("write", &path, e))?;
         keep_within(&dir, BOUND)
     }

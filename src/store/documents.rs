@@ -28,7 +28,12 @@ pub(super) struct Header {
 
 impl Header {
     pub(super) fn saved_at(&self) -> SystemTime {
-        UNIX_EPOCH + Duration::from_nanos(self.saved_at)
+        time_of(self.saved_at)
+    }
+
+    /// Nanoseconds since 1970.
+    pub(super) fn saved_at_nanoseconds(&self) -> u64 {
+        self.saved_at
     }
 
     fn key(&self) -> Key {
@@ -114,6 +119,11 @@ impl Documents<'_> {
         Ok(true)
     }
 
+    /// What is known of a text without reading it.
+    pub(super) fn find(&self, name: &str, version: &str) -> Result<Option<Header>, StoreError> {
+        self.header(&header_key(name, version))
+    }
+
     fn header(&self, key: &Key) -> Result<Option<Header>, StoreError> {
         Ok(self.headers.get(key)?.and_then(|record| decode_header(key, &record)))
     }
@@ -124,12 +134,29 @@ impl Documents<'_> {
 
     /// The first time at or after `wanted` that no header has, so that the order of saving is always known.
     fn free_time(&self, wanted: SystemTime) -> Result<u64, StoreError> {
-        let mut time = wanted.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
+        let mut time = nanoseconds(wanted);
         for header in self.list()? {
             time += u64::from(header.saved_at == time);
         }
         Ok(time)
     }
+
+    /// The time of something that is saved now: behind everything that was saved before, whatever the clock says, which may
+    /// have been set back since.
+    pub(super) fn next_time(&self, now: SystemTime) -> Result<SystemTime, StoreError> {
+        let newest = self.list()?.last().map_or(0, |header| header.saved_at);
+        Ok(time_of(nanoseconds(now).max(newest.saturating_add(1))))
+    }
+}
+
+/// How long after the beginning of 1970 a time is.
+pub(super) fn nanoseconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
+}
+
+/// The time that is so many nanoseconds after the beginning of 1970.
+pub(super) fn time_of(nanoseconds: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_nanos(nanoseconds)
 }
 
 fn header_key(name: &str, version: &str) -> Key {
@@ -175,6 +202,24 @@ mod tests {
         }
         let listed: Vec<_> = documents.list().unwrap().into_iter().map(|header| header.name).collect();
         assert_eq!(listed, names);
+    }
+
+    #[test]
+    fn what_is_saved_last_is_the_newest_though_the_clock_goes_back() {
+        let (headers, pieces) = (Table::in_memory(), Table::in_memory());
+        let documents = Documents { headers: &headers, pieces: &pieces };
+        let years = |years: u64| at(years * 365 * 24 * 3600);
+        for (version, clock) in [56, 31, 0, 129, 40, 129].into_iter().enumerate() {
+            let version = version.to_string();
+            documents.save("a", &version, documents.next_time(years(clock)).unwrap(), "text").unwrap();
+            assert_eq!(documents.list().unwrap().last().unwrap().version, version);
+        }
+        // A clock before 1970.
+        let before = UNIX_EPOCH - Duration::from_secs(5);
+        documents.save("a", "last", documents.next_time(before).unwrap(), "text").unwrap();
+        let times: Vec<u64> = documents.list().unwrap().iter().map(|header| header.saved_at).collect();
+        assert!(times.is_sorted_by(|a, b| a < b));
+        assert_eq!(documents.list().unwrap().last().unwrap().version, "last");
     }
 
     #[test]

@@ -10,8 +10,8 @@ use super::Holder;
 pub enum StoreError {
     /// Another process has the store open.
     #[error(
-        "the store {} is in use by {}; close that program, choose another store directory, \
-         or go on in memory (nothing will be kept)",
+        "the store {} is in use by {}; close that program, wait for it longer with --store-wait SECONDS, choose another \
+         store directory, or go on in memory (nothing will be kept)",
         path.display(),
         holder.as_ref().map_or_else(|| "another program".to_owned(), ToString::to_string)
     )]
@@ -21,6 +21,9 @@ pub enum StoreError {
         /// Who holds it, as far as that process left word.
         holder: Option<Holder>,
     },
+    /// The user did not want to wait any longer for a store that another process has open.
+    #[error("interrupted while waiting for the store")]
+    Interrupted,
     /// The store may not be written.
     #[error(
         "the store {} cannot be written ({source}); make it writable, choose another store directory, \
@@ -70,8 +73,8 @@ pub enum StoreError {
     },
     /// The store's files are damaged; the next start repairs that.
     #[error(
-        "the store {} is damaged ({reason}); start the program again: it sets the damaged files aside, \
-         begins with empty ones and imports the prompt sets again",
+        "the store {} is damaged ({reason}); start the program again: it saves from the damaged files what can be read and \
+         sets them aside",
         path.display()
     )]
     Damaged {
@@ -105,12 +108,27 @@ impl StoreError {
         }
     }
 
-    /// The error for a failure that sled reports about the store at `dir`: trouble with the disk, or damage.
+    /// The error for a failure that sled reports about the store at `dir`: trouble with the disk, or damage. Where sled
+    /// panicked because of the disk, its words have the system's number.
     pub(super) fn sled(action: &'static str, dir: &Path, error: sled::Error) -> Self {
         match error {
             sled::Error::Io(source) if !says_damage(&source) => Self::io(action, dir, source),
+            sled::Error::ReportableBug(said) if system_error(&said).is_some() => {
+                let number = system_error(&said).unwrap_or_default();
+                Self::io(action, dir, io::Error::from_raw_os_error(number))
+            }
             sled::Error::Corruption { .. } => Self::damaged(dir, "a checksum does not match"),
             other => Self::damaged(dir, &other.to_string()),
+        }
+    }
+
+    /// The same once more, of a store that cannot be written.
+    pub(super) fn again(&self) -> Self {
+        let same = |source: &io::Error| io::Error::new(source.kind(), source.to_string());
+        match self {
+            Self::Full { path, source } => Self::Full { path: path.clone(), source: same(source) },
+            Self::ReadOnly { path, source } => Self::ReadOnly { path: path.clone(), source: same(source) },
+            other => Self::damaged(Path::new(""), &other.to_string()),
         }
     }
 
@@ -122,6 +140,12 @@ impl StoreError {
 /// Whether a read stumbled over contents, not over the disk.
 fn says_damage(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
+}
+
+/// The number in `Os { code: 28, kind: StorageFull, … }`, as a panic words an error of the operating system.
+fn system_error(said: &str) -> Option<i32> {
+    let (_, rest) = said.split_once("Os { code: ")?;
+    rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
 #[cfg(test)]
@@ -158,6 +182,8 @@ mod tests {
         let damage = io::Error::from(io::ErrorKind::InvalidData);
         assert!(matches!(sorted(sled::Error::Io(damage)), StoreError::Damaged { .. }));
         assert!(matches!(sorted(sled::Error::ReportableBug("x".into())), StoreError::Damaged { .. }));
+        let panicked = r#"called `Result::unwrap()` on an `Err` value: Os { code: 5, kind: Uncategorized, message: "" }"#;
+        assert!(matches!(sorted(sled::Error::ReportableBug(panicked.into())), StoreError::Io { .. }));
         let full = io::Error::from(io::ErrorKind::StorageFull);
         assert!(matches!(sorted(sled::Error::Io(full)), StoreError::Full { .. }));
     }

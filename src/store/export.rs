@@ -2,7 +2,7 @@
 //!
 //! | part | bytes |
 //! |---|---|
-//! | opening | `cupl-tui store export 1`, newline |
+//! | opening | `cupl-tui store export 2`, newline |
 //! | each record | table (1), key (32), length (4, little-endian), the record as it is in the store |
 //! | end | 0 (1), BLAKE3 of all bytes before this part (32), and no more |
 //!
@@ -13,10 +13,15 @@ use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::Path;
 
+use super::files::{self, FolderMode};
+use super::holdout_uses::{count_of, decode_counter};
 use super::table::{BATCH, Change, Table};
-use super::{Key, Store, StoreCounts, StoreError, Tables, files, record};
+use super::tables::Tables;
+use super::{Key, Store, StoreCounts, StoreError, record};
 
-const OPENING: &[u8] = b"cupl-tui store export 1\n";
+/// The first versions had neither answers, generations nor counters.
+const OPENING: &[u8] = b"cupl-tui store export 2\n";
+const EARLIER: &[u8] = b"cupl-tui store export 1\n";
 
 const END: u8 = 0;
 const VECTORS: u8 = 1;
@@ -24,70 +29,102 @@ const PIECES: u8 = 2;
 const PROMPT_SETS: u8 = 3;
 const RUNS: u8 = 4;
 const HISTORIES: u8 = 5;
+const SAMPLES: u8 = 6;
+const GENERATIONS: u8 = 7;
+const COUNTERS: u8 = 8;
 
 /// Bytes. No record comes near: an embedding and a piece of a text have some thousand.
 const LONGEST_RECORD: u32 = 1 << 20;
 
 impl Store {
-    /// Writes embeddings, prompt sets with how they came about, and runs to `file`, which is replaced only when the new one
-    /// is complete.
+    /// Writes embeddings, prompt sets with how they came about, runs, answers of language models with what they were generated
+    /// for, and counters to `file`, which is replaced only when the new one is complete; returns how much it has.
     ///
     /// # Errors
     /// What prevents reading the store or writing the file.
-    pub fn export(&self, file: &Path) -> Result<(), StoreError> {
-        let written = files::replace(file, |to| {
+    pub fn export(&self, file: &Path) -> Result<StoreCounts, StoreError> {
+        let open = self.opened()?;
+        let written = files::replace(file, FolderMode::AS_USUAL, |to| {
             let mut to = BufWriter::new(to);
-            write_export(self.tables(), &mut to)?;
+            write_export(&open.tables, &mut to)?;
             Ok(to.flush()?)
         });
-        written.map_err(|failure: Failure| failure.at(file))
+        written.map_err(|failure: Failure| failure.at(file))?;
+        let mut counts = StoreCounts::default();
+        read_export(file, |tag, _| {
+            counts.count(tag);
+            Ok(())
+        })?;
+        Ok(counts)
     }
 
     /// Adds the contents of an export to this store and returns what the file had. Records under the same key are
-    /// replaced. The whole file is checked before anything is changed.
+    /// replaced, of counters the larger number stays. The whole file is checked before anything is changed.
     ///
     /// # Errors
     /// [`StoreError::BadExport`] if the file is not a whole export, or what prevents reading it or writing the store.
     pub fn import(&self, file: &Path) -> Result<StoreCounts, StoreError> {
-        let _turn = self.begin_change();
+        let open = self.begin_change()?;
+        open.check_writable()?;
         read_export(file, |_, _| Ok(()))?;
+        // What is imported has no plain copy before the end.
+        open.copies_will_differ();
         let mut counts = StoreCounts::default();
         let (mut tag_of_batch, mut batch) = (END, Vec::new());
         read_export(file, |tag, change| {
-            match tag {
-                VECTORS => counts.vectors += 1,
-                PROMPT_SETS => counts.prompt_sets += 1,
-                RUNS => counts.runs += 1,
-                _ => {}
+            counts.count(tag);
+            if tag == COUNTERS && !grows(&open.tables, &change)? {
+                return Ok(());
             }
             if tag != tag_of_batch || batch.len() == BATCH {
-                self.apply(tag_of_batch, std::mem::take(&mut batch))?;
+                apply(&open.tables, tag_of_batch, std::mem::take(&mut batch))?;
                 tag_of_batch = tag;
             }
             batch.push(change);
             Ok(())
         })?;
-        self.apply(tag_of_batch, batch)?;
-        self.complete_mirror()?;
+        apply(&open.tables, tag_of_batch, batch)?;
+        open.agree()?;
         Ok(counts)
     }
+}
 
-    fn apply(&self, tag: u8, changes: Vec<Change>) -> Result<(), StoreError> {
-        match exported(self.tables()).into_iter().find(|(its, _)| *its == tag) {
-            Some((_, table)) => table.apply(changes),
-            None => Ok(()),
+impl StoreCounts {
+    fn count(&mut self, tag: u8) {
+        match tag {
+            VECTORS => self.vectors += 1,
+            PROMPT_SETS => self.prompt_sets += 1,
+            RUNS => self.runs += 1,
+            SAMPLES => self.answers += 1,
+            _ => {}
         }
     }
 }
 
+fn apply(tables: &Tables, tag: u8, changes: Vec<Change>) -> Result<(), StoreError> {
+    match exported(tables).into_iter().find(|(its, _)| *its == tag) {
+        Some((_, table)) => table.apply(changes),
+        None => Ok(()),
+    }
+}
+
+/// Whether a counter is larger than the one that is there.
+fn grows(tables: &Tables, (key, record): &Change) -> Result<bool, StoreError> {
+    let number = record.as_deref().and_then(|record| decode_counter(key, record)).unwrap_or_default();
+    Ok(number > count_of(tables, key)?)
+}
+
 /// The tables that an export has, each with its tag.
-fn exported(tables: &Tables) -> [(u8, &Table); 5] {
+fn exported(tables: &Tables) -> [(u8, &Table); 8] {
     [
         (VECTORS, &tables.vectors),
         (PIECES, &tables.pieces),
         (PROMPT_SETS, &tables.prompt_sets),
         (RUNS, &tables.runs),
         (HISTORIES, &tables.histories),
+        (SAMPLES, &tables.samples),
+        (GENERATIONS, &tables.generations),
+        (COUNTERS, &tables.counters),
     ]
 }
 
@@ -151,7 +188,7 @@ fn read_export(
     let mut from = Hashing { inner: BufReader::new(from), hasher: blake3::Hasher::new() };
     let mut opening = [0; OPENING.len()];
     from.read_exact(&mut opening).map_err(failed)?;
-    if opening != OPENING {
+    if opening != OPENING && opening != EARLIER {
         return Err(bad("it is not an export of this program, or one of another version"));
     }
     loop {
@@ -161,7 +198,7 @@ fn read_export(
         match tag {
             END if key != *hash.as_bytes() => return Err(bad("its checksum does not match")),
             END => break,
-            VECTORS | PIECES | PROMPT_SETS | RUNS | HISTORIES => {}
+            VECTORS | PIECES | PROMPT_SETS | RUNS | HISTORIES | SAMPLES | GENERATIONS | COUNTERS => {}
             _ => return Err(bad("it has a record of an unknown kind")),
         }
         let key = Key::from_bytes(key);

@@ -1,8 +1,6 @@
 //! How versions of prompt sets came about, beside the prompt sets: a text each.
 
-use std::time::SystemTime;
-
-use super::documents::Documents;
+use super::journal::TextKind;
 use super::{Store, StoreError};
 
 impl Store {
@@ -11,8 +9,7 @@ impl Store {
     /// # Errors
     /// What prevents writing.
     pub fn save_history(&self, name: &str, version: &str, content: &str) -> Result<(), StoreError> {
-        let _turn = self.begin_change();
-        self.history_documents().save(name, version, SystemTime::now(), content)
+        self.begin_change()?.save_text(TextKind::History, name, version, content)
     }
 
     /// How a version of a prompt set came about, if that is kept.
@@ -20,10 +17,6 @@ impl Store {
     /// # Errors
     /// What prevents reading.
     pub fn history(&self, name: &str, version: &str) -> Result<Option<String>, StoreError> {
-        Ok(self.history_documents().read(name, version)?.map(|(_, content)| content))
-    }
-
-    pub(super) fn history_documents(&self) -> Documents<'_> {
-        Documents { headers: &self.tables().histories, pieces: &self.tables().pieces }
+        self.opened()?.text(TextKind::History, name, version)
     }
 }

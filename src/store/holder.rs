@@ -1,20 +1,51 @@
-//! One process has a store open at a time: the lock, and the note that tells others who holds it.
+//! One process has a store open at a time: the lock, the note that tells others who holds it, and how they wait.
 //!
 //! The lock is the operating system's, on the file `lock`, and ends with the process however it ends. The note is the
-//! file `holder`; it is for the error message only and proves nothing.
+//! file `holder`; it is for messages only and proves nothing. Whoever waits holds a shared lock on the file `waiting`, which
+//! tells the holder to let go as soon as nothing is being read or written.
 
 use std::fmt;
 use std::fs::{self, File, TryLockError};
+use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::{StoreError, files};
+use super::StoreError;
+use super::files::{self, FolderMode};
 
-/// How long [`lock`] waits for another process that is just closing.
-pub(super) const PATIENCE: Duration = Duration::from_secs(1);
-
-/// How often it looks.
+/// How often it is looked whether a held store is free, and whether somebody waits.
 pub(super) const INTERVAL: Duration = Duration::from_millis(25);
+
+/// How long it is waited without a word.
+const SILENT: Duration = Duration::from_millis(500);
+
+/// How long a process that let go of the store leaves it to those who wait.
+pub(super) const TURN: Duration = Duration::from_millis(100);
+
+/// How a store that another process holds is waited for.
+#[derive(Clone)]
+pub struct Waiting {
+    /// For how long.
+    pub patience: Duration,
+    /// Is told once, in a line, who is waited for.
+    pub tell: Arc<dyn Fn(&str) + Send + Sync>,
+    /// Whether the user does not want to wait any longer.
+    pub stop: Arc<dyn Fn() -> bool + Send + Sync>,
+}
+
+impl Default for Waiting {
+    /// A second, in silence.
+    fn default() -> Self {
+        Self { patience: Duration::from_secs(1), tell: Arc::new(|_| {}), stop: Arc::new(|| false) }
+    }
+}
+
+impl fmt::Debug for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Waiting").field("patience", &self.patience).finish_non_exhaustive()
+    }
+}
 
 /// Who has a store open, as that process wrote it down.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,29 +91,92 @@ impl fmt::Display for Holder {
     }
 }
 
-/// Locks the store at `dir` for this process, as long as the returned file is open, and leaves the note.
+/// Locks the store at `dir` for this process, as long as the returned file is open, and leaves the note where that is
+/// possible.
 ///
 /// # Errors
-/// [`StoreError::Held`] after a second of trying, or what the operating system says about the files.
-pub(super) fn lock(dir: &Path) -> Result<File, StoreError> {
+/// [`StoreError::Held`] when the patience is at its end, [`StoreError::Interrupted`], or what the operating system says about
+/// the file.
+pub(super) fn lock(dir: &Path, mode: FolderMode, waiting: &Waiting) -> Result<File, StoreError> {
     let path = dir.join("lock");
-    let file = File::options().create(true).truncate(false).write(true).open(&path);
+    let open = || mode.options().create(true).truncate(false).write(true).open(&path);
+    let file = match open() {
+        // A folder in its place is nobody's lock.
+        Err(e) if e.kind() == io::ErrorKind::IsADirectory => files::set_aside(&path).and_then(|_| open()),
+        opened => opened,
+    };
     let file = file.map_err(|e| StoreError::io("open", &path, e))?;
-    let begin = Instant::now();
-    loop {
-        match file.try_lock() {
-            Ok(()) => break,
-            Err(TryLockError::WouldBlock) if begin.elapsed() < PATIENCE => std::thread::sleep(INTERVAL),
-            Err(TryLockError::WouldBlock) => {
-                return Err(StoreError::Held { path: dir.to_path_buf(), holder: read_note(dir) });
-            }
-            Err(TryLockError::Error(e)) => return Err(StoreError::io("lock", &path, e)),
-        }
-    }
+    patiently(dir, mode, waiting, || file.try_lock())?;
     let note = dir.join("holder");
-    files::replace_with(&note, Holder::this_process().to_note().as_bytes())
-        .map_err(|e| StoreError::io("write", &note, e))?;
+    // Who holds the store is only told, so a note that cannot be written is none.
+    let _unwritten = files::replace_with(&note, mode, Holder::this_process().to_note().as_bytes());
     Ok(file)
+}
+
+/// Waits until nobody writes to the store at `dir`, which this process may not write to: as long as the returned file is
+/// open, nobody else does. `None` where there is no lock to be seen.
+///
+/// # Errors
+/// As [`lock`].
+pub(super) fn lock_for_reading(dir: &Path, waiting: &Waiting) -> Result<Option<File>, StoreError> {
+    let Ok(file) = File::open(dir.join("lock")) else { return Ok(None) };
+    match patiently(dir, FolderMode::PRIVATE, waiting, || file.try_lock_shared()) {
+        Ok(()) => Ok(Some(file)),
+        // A file system without locks.
+        Err(StoreError::Io { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Tries to lock until it comes out, as long as there is patience.
+fn patiently(
+    dir: &Path,
+    mode: FolderMode,
+    waiting: &Waiting,
+    try_lock: impl Fn() -> Result<(), TryLockError>,
+) -> Result<(), StoreError> {
+    let begin = Instant::now();
+    let (mut wish, mut told) = (None, false);
+    loop {
+        match try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::Error(e)) => return Err(StoreError::io("lock", &dir.join("lock"), e)),
+            Err(TryLockError::WouldBlock) => {}
+        }
+        let waited = begin.elapsed();
+        if (waiting.stop)() {
+            return Err(StoreError::Interrupted);
+        }
+        if waited >= waiting.patience {
+            return Err(StoreError::Held { path: dir.to_path_buf(), holder: read_note(dir) });
+        }
+        if wish.is_none() {
+            wish = wish_for(dir, mode);
+        }
+        if !told && waited >= SILENT {
+            let holder = read_note(dir).map_or_else(|| "another program".to_owned(), |by| by.to_string());
+            (waiting.tell)(&format!(
+                "waiting for the store {}, in use by {holder}; Ctrl-C ends it",
+                dir.display()
+            ));
+            told = true;
+        }
+        std::thread::sleep(INTERVAL.min(waiting.patience - waited));
+    }
+}
+
+/// Lets the holder know that somebody waits, as long as the returned file is open.
+fn wish_for(dir: &Path, mode: FolderMode) -> Option<File> {
+    let path = dir.join("waiting");
+    let file = mode.options().create(true).truncate(false).write(true).open(&path);
+    let file = file.or_else(|_| File::open(&path)).ok()?;
+    file.try_lock_shared().ok().map(|()| file)
+}
+
+/// Whether another process waits for the store at `dir`, which this one holds.
+pub(super) fn is_wished_for(dir: &Path) -> bool {
+    let Ok(file) = File::open(dir.join("waiting")) else { return false };
+    matches!(file.try_lock(), Err(TryLockError::WouldBlock))
 }
 
 /// Who holds the store at `dir`, if the note says.
@@ -104,6 +198,9 @@ fn host_name() -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
 
     #[test]
@@ -130,14 +227,57 @@ mod tests {
     #[test]
     fn a_second_lock_is_refused_with_the_holder_until_the_first_ends() {
         let dir = tempfile::tempdir().unwrap();
-        let first = lock(dir.path()).unwrap();
-        match lock(dir.path()) {
+        let lock = || lock(dir.path(), FolderMode::PRIVATE, &Waiting::default());
+        let first = lock().unwrap();
+        match lock() {
             Err(StoreError::Held { holder: Some(holder), .. }) => {
                 assert_eq!(holder.process, std::process::id());
             }
             other => panic!("{other:?}"),
         }
         drop(first);
-        lock(dir.path()).unwrap();
+        lock().unwrap();
+    }
+
+    #[test]
+    fn whoever_waits_is_seen_says_so_once_and_can_stop() {
+        let dir = tempfile::tempdir().unwrap();
+        let _held = lock(dir.path(), FolderMode::PRIVATE, &Waiting::default()).unwrap();
+        assert!(!is_wished_for(dir.path()));
+        let (told, stops) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
+        let waiting = Waiting {
+            patience: Duration::from_secs(600),
+            tell: {
+                let told = told.clone();
+                Arc::new(move |line: &str| told.lock().unwrap().push(line.to_owned()))
+            },
+            stop: {
+                let stops = stops.clone();
+                Arc::new(move || stops.load(Ordering::Relaxed))
+            },
+        };
+        std::thread::scope(|scope| {
+            let waits = scope.spawn(|| lock(dir.path(), FolderMode::PRIVATE, &waiting).map(|_| ()));
+            while told.lock().unwrap().is_empty() {
+                std::thread::sleep(INTERVAL);
+            }
+            assert!(is_wished_for(dir.path()));
+            std::thread::sleep(SILENT);
+            stops.store(true, Ordering::Relaxed);
+            assert!(matches!(waits.join().unwrap(), Err(StoreError::Interrupted)));
+        });
+        assert!(!is_wished_for(dir.path()));
+        let told = told.lock().unwrap();
+        assert_eq!(told.len(), 1);
+        assert!(told[0].contains(&format!("in use by process {}", std::process::id())), "{told:?}");
+    }
+
+    #[test]
+    fn a_folder_in_place_of_the_lock_and_the_note_are_no_hindrance() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("lock")).unwrap();
+        fs::create_dir(dir.path().join("holder")).unwrap();
+        lock(dir.path(), FolderMode::PRIVATE, &Waiting::default()).unwrap();
+        assert!(dir.path().join("lock").is_file());
     }
 }

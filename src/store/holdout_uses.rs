@@ -1,5 +1,7 @@
 //! Numbers that only grow: how often something was done.
 
+use super::journal::Entry;
+use super::tables::Tables;
 use super::{Key, Store, StoreError, record};
 
 impl Store {
@@ -8,9 +10,7 @@ impl Store {
     /// # Errors
     /// What prevents reading.
     pub fn counted(&self, key: &Key) -> Result<u64, StoreError> {
-        let record = self.tables().counters.get(key)?;
-        let value = record.as_deref().and_then(|record| record::decode_bytes(key, record));
-        Ok(value.and_then(|value| value.try_into().ok()).map_or(0, u64::from_le_bytes))
+        count_of(&self.opened()?.tables, key)
     }
 
     /// Counts once more, and returns the new number.
@@ -18,12 +18,34 @@ impl Store {
     /// # Errors
     /// What prevents writing.
     pub fn count(&self, key: &Key) -> Result<u64, StoreError> {
-        let _turn = self.begin_change();
-        let number = self.counted(key)? + 1;
-        let record = record::encode_bytes(key, &number.to_le_bytes());
-        self.tables().counters.apply(vec![(*key, Some(record))])?;
+        let open = self.begin_change()?;
+        let number = count_of(&open.tables, key)?.saturating_add(1);
+        open.keep(
+            || {
+                open.journals().map_or(Ok(()), |journals| {
+                    journals.append(&journals.of_counters(), &[Entry::counter(key, number)])
+                })
+            },
+            || open.tables.counters.apply(vec![(*key, Some(counter_record(key, number)))]),
+        )?;
         Ok(number)
     }
+}
+
+/// The number under a key; 0 where there is none.
+pub(super) fn count_of(tables: &Tables, key: &Key) -> Result<u64, StoreError> {
+    let record = tables.counters.get(key)?;
+    Ok(record.as_deref().and_then(|record| decode_counter(key, record)).unwrap_or_default())
+}
+
+/// The record of a number under a key.
+pub(super) fn counter_record(key: &Key, number: u64) -> Vec<u8> {
+    record::encode_bytes(key, &number.to_le_bytes())
+}
+
+/// The number in a record, if it is a whole one.
+pub(super) fn decode_counter(key: &Key, bytes: &[u8]) -> Option<u64> {
+    record::decode_bytes(key, bytes)?.try_into().ok().map(u64::from_le_bytes)
 }
 
 #[cfg(test)]

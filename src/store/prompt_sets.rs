@@ -2,8 +2,11 @@
 
 use std::time::SystemTime;
 
-use super::documents::{Documents, Header};
-use super::mirror::Mirror;
+use super::documents::Header;
+use super::journal::TextKind;
+use super::mirror::version_of;
+use super::opened::Opened;
+use super::tables::Tables;
 use super::{Store, StoreError};
 
 /// What is known of a prompt set version without its content.
@@ -26,11 +29,6 @@ impl From<Header> for PromptSetInfo {
     }
 }
 
-/// The version of a prompt set's content: the first 12 hexadecimal digits of its BLAKE3 hash.
-pub fn version_of(content: &str) -> String {
-    blake3::hash(content.as_bytes()).to_hex()[..12].to_owned()
-}
-
 impl Store {
     /// Keeps a prompt set under `name` and returns its version. The same content has the same version; saving it again
     /// makes it the name's newest. A plain copy is written first, to `prompt-sets/` in the store's directory.
@@ -41,12 +39,14 @@ impl Store {
         if name.trim().is_empty() {
             return Err(StoreError::NoName);
         }
-        let _turn = self.begin_change();
+        let open = self.begin_change()?;
+        open.check_writable()?;
         let version = version_of(content);
-        let newest = self.newest_version(name)?;
-        if newest.as_deref() != Some(&version) || self.prompt_set_documents().read(name, &version)?.is_none()
-        {
-            self.put_prompt_set(name, &version, SystemTime::now(), content)?;
+        let documents = open.tables.prompt_set_documents();
+        let is_newest = newest_version(&open.tables, name)?.as_deref() == Some(&version);
+        if !is_newest || documents.read(name, &version)?.is_none() {
+            let saved_at = documents.next_time(SystemTime::now())?;
+            put(&open, name, &version, saved_at, content)?;
         }
         Ok(version)
     }
@@ -56,7 +56,7 @@ impl Store {
     /// # Errors
     /// What prevents reading.
     pub fn prompt_sets(&self) -> Result<Vec<PromptSetInfo>, StoreError> {
-        Ok(self.prompt_set_documents().list()?.into_iter().map(PromptSetInfo::from).collect())
+        list(&self.opened()?.tables)
     }
 
     /// A version of a prompt set, or its newest, with its content; `None` if there is no such thing.
@@ -68,14 +68,15 @@ impl Store {
         name: &str,
         version: Option<&str>,
     ) -> Result<Option<(PromptSetInfo, String)>, StoreError> {
+        let open = self.opened()?;
         let version = match version {
             Some(version) => version.to_owned(),
-            None => match self.newest_version(name)? {
+            None => match newest_version(&open.tables, name)? {
                 Some(newest) => newest,
                 None => return Ok(None),
             },
         };
-        let found = self.prompt_set_documents().read(name, &version)?;
+        let found = open.tables.prompt_set_documents().read(name, &version)?;
         Ok(found.map(|(header, content)| (header.into(), content)))
     }
 
@@ -84,81 +85,46 @@ impl Store {
     /// # Errors
     /// What prevents writing.
     pub fn remove_prompt_set(&self, name: &str, version: Option<&str>) -> Result<usize, StoreError> {
-        let _turn = self.begin_change();
-        let of_name: Vec<_> = self.prompt_sets()?.into_iter().filter(|info| info.name == name).collect();
+        let open = self.begin_change()?;
+        open.check_writable()?;
+        let of_name: Vec<_> = list(&open.tables)?.into_iter().filter(|info| info.name == name).collect();
         let kept = of_name.iter().filter(|info| version.is_some_and(|wanted| wanted != info.version)).count();
         for info in of_name.iter().filter(|info| version.is_none_or(|wanted| wanted == info.version)) {
             // The copy first: a prompt set whose copy is there would be imported again at the next start.
-            if let Some(mirror) = self.mirror() {
-                mirror.remove(name, &info.version)?;
-            }
-            self.history_documents().remove(name, &info.version)?;
-            self.prompt_set_documents().remove(name, &info.version)?;
+            open.keep(
+                || open.mirror().map_or(Ok(()), |mirror| mirror.remove(name, &info.version)),
+                || {
+                    open.remove_text(TextKind::History, name, &info.version)?;
+                    open.tables.prompt_set_documents().remove(name, &info.version).map(|_| ())
+                },
+            )?;
         }
-        match self.mirror() {
+        match open.mirror() {
             Some(mirror) if kept == 0 => mirror.remove_name(name)?,
             _ => {}
         }
         Ok(of_name.len() - kept)
     }
+}
 
-    /// Imports the plain copies of prompt sets that the tables lack, and says so, one notice for each thing.
-    pub(super) fn import_mirror(&self) -> Result<Vec<String>, StoreError> {
-        let Some(mirror) = self.mirror() else { return Ok(Vec::new()) };
-        let documents = self.prompt_set_documents();
-        let (copies, changed) = mirror.read_all()?;
-        let mut imported = 0;
-        for copy in copies {
-            if documents.read(&copy.name, &copy.version)?.is_none() {
-                documents.save(&copy.name, &copy.version, copy.saved_at, &copy.content)?;
-                imported += 1;
-            }
-        }
-        let told = (imported > 0)
-            .then(|| format!("{imported} prompt set version(s) were imported from their plain copies"));
-        let passed_over = changed.into_iter().map(|path| {
-            format!(
-                "{} has changed since it was saved and was passed over; save it again as a prompt set",
-                path.display()
-            )
-        });
-        Ok(told.into_iter().chain(passed_over).collect())
-    }
+fn put(
+    open: &Opened,
+    name: &str,
+    version: &str,
+    saved_at: SystemTime,
+    content: &str,
+) -> Result<(), StoreError> {
+    open.keep(
+        || open.mirror().map_or(Ok(()), |mirror| mirror.write(name, version, saved_at, content)),
+        || open.tables.prompt_set_documents().save(name, version, saved_at, content),
+    )
+}
 
-    /// Writes the plain copies that are missing.
-    pub(super) fn complete_mirror(&self) -> Result<(), StoreError> {
-        let Some(mirror) = self.mirror() else { return Ok(()) };
-        for info in self.prompt_sets()? {
-            if let Some((header, content)) = self.prompt_set_documents().read(&info.name, &info.version)? {
-                mirror.write(&info.name, &info.version, header.saved_at(), &content)?;
-            }
-        }
-        Ok(())
-    }
+fn list(tables: &Tables) -> Result<Vec<PromptSetInfo>, StoreError> {
+    Ok(tables.prompt_set_documents().list()?.into_iter().map(PromptSetInfo::from).collect())
+}
 
-    fn put_prompt_set(
-        &self,
-        name: &str,
-        version: &str,
-        saved_at: SystemTime,
-        content: &str,
-    ) -> Result<(), StoreError> {
-        if let Some(mirror) = self.mirror() {
-            mirror.write(name, version, saved_at, content)?;
-        }
-        self.prompt_set_documents().save(name, version, saved_at, content)
-    }
-
-    fn newest_version(&self, name: &str) -> Result<Option<String>, StoreError> {
-        let newest = self.prompt_set_documents().list()?.into_iter().rfind(|header| header.name == name);
-        Ok(newest.map(|header| header.version))
-    }
-
-    fn prompt_set_documents(&self) -> Documents<'_> {
-        Documents { headers: &self.tables().prompt_sets, pieces: &self.tables().pieces }
-    }
-
-    fn mirror(&self) -> Option<Mirror> {
-        self.path().map(Mirror::in_directory)
-    }
+fn newest_version(tables: &Tables, name: &str) -> Result<Option<String>, StoreError> {
+    let newest = tables.prompt_set_documents().list()?.into_iter().rfind(|header| header.name == name);
+    Ok(newest.map(|header| header.version))
 }

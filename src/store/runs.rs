@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use super::documents::Documents;
+use super::journal::TextKind;
 use super::{Store, StoreError};
 
 /// What is known of a run without its content.
@@ -22,8 +22,7 @@ impl Store {
     /// # Errors
     /// What prevents writing.
     pub fn save_run(&self, id: &str, content: &str) -> Result<(), StoreError> {
-        let _turn = self.begin_change();
-        self.run_documents().save(id, "", SystemTime::now(), content)
+        self.begin_change()?.save_text(TextKind::Run, id, "", content)
     }
 
     /// Every run, in the order of saving, oldest first.
@@ -35,7 +34,7 @@ impl Store {
             let saved_at = header.saved_at();
             RunInfo { id: header.name, saved_at, length: header.length }
         };
-        Ok(self.run_documents().list()?.into_iter().map(info).collect())
+        Ok(self.opened()?.tables.documents(TextKind::Run).list()?.into_iter().map(info).collect())
     }
 
     /// The content of the run with this id.
@@ -43,10 +42,6 @@ impl Store {
     /// # Errors
     /// What prevents reading.
     pub fn run(&self, id: &str) -> Result<Option<String>, StoreError> {
-        Ok(self.run_documents().read(id, "")?.map(|(_, content)| content))
-    }
-
-    fn run_documents(&self) -> Documents<'_> {
-        Documents { headers: &self.tables().runs, pieces: &self.tables().pieces }
+        self.opened()?.text(TextKind::Run, id, "")
     }
 }

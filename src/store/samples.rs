@@ -1,8 +1,6 @@
 //! Answers of language models, each kept the moment it is there, and what is being generated, by name.
 
-use std::time::SystemTime;
-
-use super::documents::Documents;
+use super::journal::{Entry, TextKind};
 use super::{Key, Store, StoreError, record};
 
 /// The one version that a generation has.
@@ -14,20 +12,30 @@ impl Store {
     /// # Errors
     /// What prevents reading.
     pub fn samples(&self, keys: &[Key]) -> Result<Vec<Option<String>>, StoreError> {
+        let open = self.opened()?;
         let read = |key: &Key| {
-            let record = self.tables().samples.get(key)?;
+            let record = open.tables.samples.get(key)?;
             let bytes = record.as_deref().and_then(|record| record::decode_bytes(key, record));
             Ok(bytes.and_then(|bytes| String::from_utf8(bytes.to_vec()).ok()))
         };
         keys.iter().map(read).collect()
     }
 
-    /// Keeps an answer. When this returns, it outlives the process, however that ends.
+    /// Keeps an answer that came for a generation. When this returns, it outlives the process, however that ends, and the
+    /// database, whatever becomes of it: it is in the generation's plain copy too.
     ///
     /// # Errors
     /// What prevents writing.
-    pub fn save_sample(&self, key: &Key, content: &str) -> Result<(), StoreError> {
-        self.tables().samples.apply(vec![(*key, Some(record::encode_bytes(key, content.as_bytes())))])
+    pub fn save_sample(&self, generation: &str, key: &Key, content: &str) -> Result<(), StoreError> {
+        let open = self.begin_change()?;
+        open.keep(
+            || {
+                open.journals().map_or(Ok(()), |journals| {
+                    journals.append(&journals.of_generation(generation), &[Entry::answer(key, content)])
+                })
+            },
+            || open.tables.samples.apply(vec![(*key, Some(record::encode_bytes(key, content.as_bytes())))]),
+        )
     }
 
     /// What is generated under a name, if something is.
@@ -35,7 +43,7 @@ impl Store {
     /// # Errors
     /// What prevents reading.
     pub fn generation(&self, name: &str) -> Result<Option<String>, StoreError> {
-        Ok(self.generations().read(name, NOW)?.map(|(_, content)| content))
+        self.opened()?.text(TextKind::Generation, name, NOW)
     }
 
     /// Keeps what is generated under a name, in place of what was kept before.
@@ -43,12 +51,7 @@ impl Store {
     /// # Errors
     /// What prevents writing.
     pub fn save_generation(&self, name: &str, content: &str) -> Result<(), StoreError> {
-        let _turn = self.begin_change();
-        self.generations().save(name, NOW, SystemTime::now(), content)
-    }
-
-    fn generations(&self) -> Documents<'_> {
-        Documents { headers: &self.tables().generations, pieces: &self.tables().pieces }
+        self.begin_change()?.save_text(TextKind::Generation, name, NOW, content)
     }
 }
 
@@ -67,12 +70,12 @@ mod tests {
                 std::thread::spawn(move || {
                     for round in 0..10 {
                         let store = Store::open(&path).unwrap().store;
-                        store.save_sample(&Key::from_parts(&[&[thread, round]]), "a frog").unwrap();
+                        store.save_sample("set", &Key::from_parts(&[&[thread, round]]), "a frog").unwrap();
                     }
                 })
             })
             .collect();
-        first.save_sample(&key, "a cat").unwrap();
+        first.save_sample("set", &key, "a cat").unwrap();
         threads.into_iter().for_each(|thread| thread.join().unwrap());
         let again = Store::open(folder.path()).unwrap().store;
         drop(first);
@@ -93,7 +96,7 @@ mod tests {
         let keys = [Key::from_parts(&[b"a"]), Key::from_parts(&[b"b"])];
         {
             let store = Store::open(folder.path()).unwrap().store;
-            store.save_sample(&keys[1], "a frog").unwrap();
+            store.save_sample("set", &keys[1], "a frog").unwrap();
             store.save_generation("pets", "one").unwrap();
             store.save_generation("pets", "two").unwrap();
         }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::{PoisonError, RwLock};
 
 use super::{Key, StoreError, disk};
+use crate::files::foreign;
 
 /// The records that one batch writes.
 ///
@@ -87,6 +88,44 @@ impl Table {
         }
     }
 
+    /// Shows every record that can be read to `visit`, in the order of the keys, and goes on behind what cannot: whether all
+    /// could be read. For damaged files, which may lead in circles too.
+    pub(super) fn each_readable<E: From<StoreError>>(
+        &self,
+        mut visit: impl FnMut(Key, &[u8]) -> Result<(), E>,
+    ) -> Result<bool, E> {
+        let Self::Disk { tree, .. } = self else { return self.each(visit).map(|()| true) };
+        let (mut start, mut all) = (Vec::new(), true);
+        // In parts of 1/65,536 of the keys, which are spread evenly; farther with each failure.
+        let mut leap = 1_u32;
+        'part: loop {
+            let mut records = tree.range(start.clone()..);
+            loop {
+                match guarded(|| records.next().transpose()) {
+                    Ok(None) => return Ok(all),
+                    Ok(Some((key, _))) if *key < *start => return Ok(false),
+                    Ok(Some((key, record))) => {
+                        start = [&*key, &[0]].concat();
+                        leap = 1;
+                        if let Ok(key) = <[u8; 32]>::try_from(&*key) {
+                            visit(Key::from_bytes(key), &record)?;
+                        }
+                    }
+                    Err(_) => {
+                        all = false;
+                        let beginning = |at: usize| u32::from(start.get(at).copied().unwrap_or_default());
+                        let Ok(next) = u16::try_from((beginning(0) << 8 | beginning(1)) + leap) else {
+                            return Ok(false);
+                        };
+                        start = next.to_be_bytes().to_vec();
+                        leap *= 2;
+                        continue 'part;
+                    }
+                }
+            }
+        }
+    }
+
     /// Number of records. (`sled::Tree::len` counts for ever in a damaged file.)
     pub(super) fn len(&self) -> Result<usize, StoreError> {
         let mut count = 0;
@@ -100,7 +139,7 @@ impl Table {
 
 /// Runs an operation of sled. sled 0.34 panics on some damaged files; that becomes an error here.
 pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, sled::Error>) -> Result<T, sled::Error> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+    foreign::quietly(|| catch_unwind(AssertUnwindSafe(work))).unwrap_or_else(|panic| {
         let said = panic.downcast_ref::<String>().map(String::as_str);
         let said = said.or_else(|| panic.downcast_ref::<&str>().copied());
         Err(sled::Error::ReportableBug(said.unwrap_or("sled panicked").to_owned()))

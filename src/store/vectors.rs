@@ -32,8 +32,9 @@ impl Store {
     /// # Errors
     /// What prevents reading.
     pub fn vectors(&self, keys: &[Key]) -> Result<Vec<Option<Vec<f32>>>, StoreError> {
+        let open = self.opened()?;
         in_key_order(keys, |key| {
-            let record = self.tables().vectors.get(key)?;
+            let record = open.tables.vectors.get(key)?;
             Ok(record.and_then(|record| record::decode_vector(key, &record)))
         })
     }
@@ -45,7 +46,7 @@ impl Store {
     /// What prevents writing; the batches before are kept.
     pub fn save_vectors(&self, items: &[(Key, &[f32])]) -> Result<(), StoreError> {
         let records = items.iter().map(|(key, vector)| (*key, Some(record::encode_vector(key, vector))));
-        self.tables().vectors.apply(records.collect())
+        self.opened()?.tables.vectors.apply(records.collect())
     }
 
     /// The content hashes of files in these states, in their order, as far as they were saved and the states stand for the
@@ -56,8 +57,9 @@ impl Store {
     pub fn file_hashes(&self, stamps: &[FileStamp]) -> Result<Vec<Option<Hash>>, StoreError> {
         let keys: Vec<Option<Key>> = stamps.par_iter().map(FileStamp::key).collect();
         let known: Vec<Key> = keys.iter().flatten().copied().collect();
+        let open = self.opened()?;
         let mut found = in_key_order(&known, |key| {
-            let record = self.tables().file_hashes.get(key)?;
+            let record = open.tables.file_hashes.get(key)?;
             let bytes = record.as_deref().and_then(|record| record::decode_bytes(key, record));
             Ok(bytes.and_then(|bytes| Hash::from_slice(bytes).ok()))
         })?
@@ -75,6 +77,6 @@ impl Store {
             let key = stamp.key()?;
             Some((key, Some(record::encode_bytes(&key, hash.as_bytes()))))
         };
-        self.tables().file_hashes.apply(items.iter().filter_map(record).collect())
+        self.opened()?.tables.file_hashes.apply(items.iter().filter_map(record).collect())
     }
 }

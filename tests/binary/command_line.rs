@@ -483,10 +483,95 @@ fn bad_input_is_named_with_its_remedy() {
 fn a_store_that_somebody_holds_names_the_holder() {
     let bench = Bench::new();
     let path = bench.path("held");
-    let _held = cupl_tui::store::Store::open(&path).unwrap();
-    let complaint = bench.complaint(&["--store", "held", "runs", "list"]);
+    drop(cupl_tui::store::Store::open(&path).unwrap());
+    let lock = fs::File::options().write(true).open(path.join("lock")).unwrap();
+    lock.lock().unwrap();
+    let complaint = bench.complaint(&["--store", "held", "runs", "list", "--store-wait", "0"]);
     assert!(complaint.contains(&std::process::id().to_string()), "{complaint}");
+    assert!(complaint.contains("--store-wait"), "{complaint}");
     bench.stdout(0, &["--store", ":memory:", "runs", "list"]);
+
+    // It waits, says for whom, and stops at Ctrl-C.
+    let evaluate = ["--store", "held", "evaluate", "--store-wait", "600"];
+    let mut waits = bench.command(&evaluate).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(waits.stderr.take().unwrap());
+    let mut line = String::new();
+    said.read_line(&mut line).unwrap();
+    let holder = format!("in use by process {}", std::process::id());
+    assert!(line.contains("waiting for the store") && line.contains(&holder), "{line}");
+    assert!(Command::new("kill").args(["-INT", &waits.id().to_string()]).status().unwrap().success());
+    assert_eq!(waits.wait().unwrap().code(), Some(130));
+
+    // And goes on when it is free.
+    let list = ["--store", "held", "runs", "list", "--store-wait", "600"];
+    let mut waits = bench.command(&list).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(waits.stderr.take().unwrap());
+    said.read_line(&mut line).unwrap();
+    drop(lock);
+    assert_eq!(waits.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_store_is_carried_checked_and_made_smaller() {
+    let bench = Bench::new();
+    bench.evaluate_own_data(0, &[]);
+    bench.stdout(0, &["prompts", "import", "templates.txt", "--name", "own"]);
+    let exported = bench.json(0, &["store", "export", "all.cupl", "--format", "json"]);
+    assert_eq!((&exported["prompt_set_versions"], &exported["answers"]), (&1.into(), &0.into()));
+    assert!(exported["embeddings"].as_u64() > Some(0) && exported["runs"].as_u64() > Some(0), "{exported}");
+    let other = ["--store", "other"];
+    let imported =
+        bench.json(0, &[&["store", "import", "all.cupl", "--format", "json"], &other[..]].concat());
+    assert_eq!((&imported["embeddings"], &imported["runs"]), (&exported["embeddings"], &exported["runs"]));
+    let runs = |more: &[&str]| bench.stdout(0, &[&["runs", "list"], more].concat());
+    assert_eq!(runs(&[]), runs(&other));
+
+    let verified = bench.json(0, &[&["store", "verify", "--format", "json"], &other[..]].concat());
+    assert_eq!((&verified["whole"], &verified["problems"]), (&true.into(), &Value::Array(vec![])));
+    let compacted = bench.json(0, &[&["store", "compact", "--format", "json"], &other[..]].concat());
+    assert!(compacted["after"].as_u64() > Some(0), "{compacted}");
+    assert_eq!(runs(&[]), runs(&other));
+    assert!(bench.stdout(0, &["store", "verify"]).contains("Everything is whole."));
+
+    // What has plain copies comes back though the database is garbage, which is set aside until it is removed.
+    let database = bench.path("other/sled/db");
+    let length = fs::metadata(&database).unwrap().len() as usize;
+    fs::write(&database, vec![7; length]).unwrap();
+    assert_eq!(runs(&[]), runs(&other));
+    let doctor = bench.stdout(0, &[&["doctor"], &other[..]].concat());
+    assert!(doctor.contains("sled-damaged-1 ("), "{doctor}");
+    let removed = bench.json(0, &[&["store", "remove-damaged", "--format", "json"], &other[..]].concat());
+    assert_eq!(removed["removed"].as_array().map(Vec::len), Some(1), "{removed}");
+    let doctor = bench.stdout(0, &[&["doctor"], &other[..]].concat());
+    assert!(!doctor.contains("sled-damaged"), "{doctor}");
+    // A copy that was changed is found.
+    let folder = bench.path("other/prompt-sets/own");
+    let mut copies = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+    let copy = copies.find(|path| path.extension().is_some_and(|ending| ending == "json")).unwrap();
+    fs::write(&copy, "[]").unwrap();
+    let verified = bench.json(1, &[&["store", "verify", "--format", "json"], &other[..]].concat());
+    assert!(verified["problems"][0].as_str().unwrap().contains("has changed"), "{verified}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_store_is_for_the_eyes_of_its_owner() {
+    use std::os::unix::fs::PermissionsExt;
+    let bench = Bench::new();
+    bench.evaluate_own_data(0, &["--store", "new/store"]);
+    bench.stdout(0, &["prompts", "import", "templates.txt", "--name", "own", "--store", "new/store"]);
+    let mut folders = vec![bench.path("new/store")];
+    while let Some(folder) = folders.pop() {
+        let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&folder), 0o700, "{}", folder.display());
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false => assert_eq!(mode(&path), 0o600, "{}", path.display()),
+            }
+        }
+    }
 }
 
 /// Distinct prompts of the demo's strategies.

@@ -172,6 +172,12 @@ fn nothing_that_a_terminal_obeys_leaves_any_subcommand() {
         vec!["runs", "show", run(0)],
         vec!["runs", "compare", run(0), run(1)],
         vec!["runs", "replay", run(0), "--kept"],
+        vec!["store", "export", "s\u{1b}[2J.cupl"],
+        vec!["store", "import", "s\u{1b}[2J.cupl"],
+        vec!["store", "verify"],
+        vec!["store", "compact", "--store", "st\u{1b}[2Jore\u{7}"],
+        vec!["store", "remove-damaged"],
+        vec!["doctor", "--store", "st\u{1b}[2Jore\u{7}"],
     ];
     let refused: Vec<Vec<&str>> = vec![
         with(&["explain"], &["--image", "no\u{1b}[2J.png"]),

@@ -8,8 +8,9 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
+use std::time::Duration;
 
-use cupl_tui::store::{Key, Store, StoreError};
+use cupl_tui::store::{Key, Store, StoreError, Waiting};
 
 const TASK: &str = "CUPL_TUI_TEST_TASK";
 const DIR: &str = "CUPL_TUI_TEST_DIR";
@@ -54,17 +55,38 @@ fn whole_batches(store: &Store, at_most: u32) -> u32 {
 fn child() {
     let Ok(task) = std::env::var(TASK) else { return };
     let dir = PathBuf::from(std::env::var_os(DIR).unwrap());
-    let store = match Store::open(&dir) {
-        Ok(opened) => opened.store,
+    let waiting = Waiting { patience: Duration::from_secs(60), ..Waiting::default() };
+    let opened = if task == "write" { Store::open_waiting(&dir, &waiting) } else { Store::open(&dir) };
+    let (store, notices) = match opened {
+        Ok(opened) => (opened.store, opened.notices),
         Err(e) => {
             eprintln!("error: {e}");
             return;
         }
     };
     eprintln!("open");
+    if task == "read" {
+        notices.iter().for_each(|notice| eprintln!("{notice}"));
+        let counts = store.counts().unwrap();
+        eprintln!("{} embeddings, {} prompt sets, {} runs", counts.vectors, counts.prompt_sets, counts.runs);
+        let kept = |kept: Result<(), StoreError>| {
+            kept.map_or_else(|error| error.to_string(), |()| "kept for now".into())
+        };
+        eprintln!("embeddings: {}", kept(save_batch(&store, 1)));
+        eprintln!("runs: {}", kept(store.save_run("other", "{}")));
+        return;
+    }
     match task.as_str() {
         // Until the other end of the pipe closes, or forever.
-        "hold" => drop(std::io::stdin().read(&mut [0])),
+        "hold" => {
+            drop(store);
+            let lock = fs::File::options().write(true).open(dir.join("lock")).unwrap();
+            lock.lock().unwrap();
+            eprintln!("held");
+            drop(std::io::stdin().read(&mut [0]));
+        }
+        // A store that is open and not used.
+        "idle" => drop(std::io::stdin().read(&mut [0])),
         "write" => {
             for number in 0.. {
                 match save_batch(&store, number) {
@@ -140,7 +162,7 @@ fn a_killed_process_loses_at_most_the_batch_in_flight() {
 fn a_second_process_learns_who_holds_the_store_and_gets_it_afterwards() {
     let dir = tempfile::tempdir().unwrap();
     let mut holder = Running::start(child_command(), "hold", dir.path());
-    assert_eq!(holder.line(), "open");
+    assert_eq!([holder.line(), holder.line()], ["open", "held"]);
     let error = Store::open(dir.path()).map(|_| ()).unwrap_err();
     let message = error.to_string();
     assert!(message.contains(&format!("in use by process {}", holder.child.id())), "{message}");
@@ -155,10 +177,34 @@ fn a_second_process_learns_who_holds_the_store_and_gets_it_afterwards() {
 fn a_closing_holder_is_waited_for() {
     let dir = tempfile::tempdir().unwrap();
     let mut holder = Running::start(child_command(), "hold", dir.path());
-    assert_eq!(holder.line(), "open");
+    assert_eq!([holder.line(), holder.line()], ["open", "held"]);
     // The child closes the store while this process is already trying.
     drop(holder.child.stdin.take());
     Store::open(dir.path()).unwrap();
+}
+
+#[test]
+fn a_store_that_is_not_being_used_is_let_go_and_taken_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut idle = Running::start(child_command(), "idle", dir.path());
+    assert_eq!(idle.line(), "open");
+    let store = Store::open(dir.path()).unwrap().store;
+    save_batch(&store, 0).unwrap();
+    drop(idle.child.stdin.take());
+    drop(store);
+    idle.child.wait().unwrap();
+
+    // Two that write at once take turns.
+    let patient = Waiting { patience: Duration::from_secs(60), ..Waiting::default() };
+    let mut writer = Running::start(child_command(), "write", dir.path());
+    assert_eq!(writer.line(), "open");
+    let store = Store::open_waiting(dir.path(), &patient).unwrap().store;
+    for number in 1000..1010 {
+        store.save_run(&format!("run {number}"), "{}").unwrap();
+        let line = writer.line();
+        assert!(line.starts_with("saved "), "{line}");
+    }
+    assert_eq!(store.runs().unwrap().len(), 10);
 }
 
 #[test]
@@ -209,4 +255,46 @@ fn a_read_only_directory_is_told() {
     let message = Running::start(command, "write", &store).line();
     assert!(message.starts_with("error: the store ") && message.contains("cannot be written"), "{message}");
     assert!(message.contains(store.to_str().unwrap()) && message.contains("go on in memory"), "{message}");
+}
+
+#[test]
+fn a_store_that_cannot_be_written_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = dir.path().join("store");
+    {
+        let store = Store::open(&store).unwrap().store;
+        save_batch(&store, 0).unwrap();
+        store.save_prompt_set("set", "[1]").unwrap();
+        store.save_run("run", "{}").unwrap();
+    }
+    let open_to_others = |dir: &Path| {
+        let mut folders = vec![dir.to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(&folder).unwrap() {
+                let path = entry.unwrap().path();
+                match path.is_dir() {
+                    true => folders.push(path),
+                    false => fs::set_permissions(path, Permissions::from_mode(0o444)).unwrap(),
+                }
+            }
+            fs::set_permissions(folder, Permissions::from_mode(0o555)).unwrap();
+        }
+    };
+    open_to_others(&store);
+    let mut command = child_command();
+    if fs::metadata(&store).unwrap().uid() == 0 {
+        fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).unwrap();
+        let program = dir.path().join("child");
+        fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+        command = Command::new(program);
+        command.args(CHILD_ARGUMENTS).current_dir("/").uid(NOBODY).gid(NOBODY);
+    }
+    let mut reader = Running::start(command, "read", &store);
+    let lines: Vec<String> = (0..5).map(|_| reader.line()).collect();
+    assert_eq!(lines[0], "open");
+    assert!(lines[1].contains("cannot be written") && lines[1].contains("is read"), "{lines:?}");
+    assert_eq!(lines[2], "256 embeddings, 1 prompt sets, 1 runs");
+    assert_eq!(lines[3], "embeddings: kept for now");
+    assert!(lines[4].starts_with("runs: the store ") && lines[4].contains("cannot be written"), "{lines:?}");
+    reader.child.wait().unwrap();
 }

@@ -45,5 +45,17 @@ pub enum CommandError {
     Output(#[from] std::io::Error),
 }
 
+impl CommandError {
+    /// Whether somebody asked to stop.
+    pub fn is_interruption(&self) -> bool {
+        use crate::store::StoreError::Interrupted;
+        matches!(
+            self,
+            Self::Workbench(WorkbenchError::Cancelled | WorkbenchError::Store(Interrupted))
+                | Self::Store(Interrupted)
+        )
+    }
+}
+
 /// The exit code when somebody interrupted: 128 and SIGINT's number.
 pub const INTERRUPTED: u8 = 130;

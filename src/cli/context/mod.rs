@@ -15,7 +15,8 @@ pub use ending::{CommandError, INTERRUPTED, Outcome};
 pub use experiment::{Opened, Pair, introduce, outcome};
 pub use experiment_arguments::{ExperimentArguments, FlagArguments, PairArguments};
 pub use global::{
-    Global, ThemeFlag, cancel_on_signals, choose_instruction_set, open_store, set_threads, store_place,
+    Global, ThemeFlag, cancel_on_signals, choose_instruction_set, open_store, set_threads, store_of_screens,
+    store_place,
 };
 pub use output::{Noted, Output, ProgressLine, Sequence, StatusLine, warn, warn_about, write_csv};
 pub use table::{percent, points};

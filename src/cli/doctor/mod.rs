@@ -4,13 +4,17 @@ mod labels;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use crate::cli::context::{CommandError, Format, Global, Outcome, Output, store_place};
+use crate::cli::context::{CommandError, Format, Global, Outcome, Output, store_place, warn};
+use crate::store::damaged_files;
 use crate::tui::theme::{ColorChoice, ColorDepth};
-use crate::workbench::{CheckpointChoice, HubSettings, StorePlace, checkpoint_in_words, kernels, processor};
+use crate::workbench::{
+    CheckpointChoice, HubSettings, StorePlace, checkpoint_in_words, kernels, processor, short_size,
+};
 
 /// What this machine, terminal, store and checkpoint are like; `doctor labels`: what may be wrong with a dataset
 #[derive(Debug, Args)]
@@ -38,8 +42,10 @@ pub fn run(command: &Arguments, global: &Global, output: &mut Output) -> Result<
         return labels::run(command, global, output);
     }
     let choice = command.checkpoint.as_deref().map_or(CheckpointChoice::Demo, CheckpointChoice::at);
+    let place = store_place(global)?;
+    let set_aside = set_aside(&place);
     let (store, checkpoint) =
-        (store(&store_place(global)?), checkpoint_in_words(&choice, None).map_err(|error| error.to_string()));
+        (store(&place), checkpoint_in_words(&choice, None).map_err(|error| error.to_string()));
     let usable = store.is_ok() && checkpoint.is_ok();
     let either = |finding: Result<String, String>| finding.unwrap_or_else(|problem| problem);
     let findings = [
@@ -50,6 +56,7 @@ pub fn run(command: &Arguments, global: &Global, output: &mut Output) -> Result<
         ("kernels", kernels()),
         ("threads", threads(global)),
         ("store", either(store)),
+        ("set aside", set_aside),
         ("hub", hub()),
         ("checkpoint", either(checkpoint)),
     ];
@@ -116,7 +123,7 @@ fn threads(global: &Global) -> String {
 }
 
 fn store(place: &StorePlace) -> Result<String, String> {
-    let StorePlace::Directory(path) = place else { return Ok("in memory".to_owned()) };
+    let Some(path) = place.directory() else { return Ok("in memory".to_owned()) };
     let path_text = path.display();
     if !path.exists() {
         if let Some(file) = path.ancestors().find(|above| above.exists()).filter(|above| !above.is_dir()) {
@@ -128,6 +135,7 @@ fn store(place: &StorePlace) -> Result<String, String> {
         return Ok(format!("{path_text}, not there yet"));
     }
     let described = place.open().and_then(|opened| {
+        opened.notices.iter().for_each(|notice| warn(notice));
         let counts = opened.store.counts()?;
         let bytes = opened.store.size_on_disk()?;
         Ok(format!(
@@ -141,12 +149,43 @@ fn store(place: &StorePlace) -> Result<String, String> {
     described.map_err(|error| format!("{path_text}: {error}"))
 }
 
+/// Files of the store that were found damaged, with their age and size.
+fn set_aside(place: &StorePlace) -> String {
+    let found = match place.directory().map(damaged_files).unwrap_or(Ok(Vec::new())) {
+        Ok(found) => found,
+        Err(error) => return error.to_string(),
+    };
+    let described = found.iter().map(|files| {
+        let name = files.path.file_name().unwrap_or_default().to_string_lossy();
+        let age =
+            files.modified.and_then(|time| time.elapsed().ok()).map(|age| format!(", {} old", in_days(age)));
+        format!("{name} ({}{})", short_size(files.size), age.unwrap_or_default())
+    });
+    match found.is_empty() {
+        true => "nothing".to_owned(),
+        false => format!(
+            "{}; `cupl-tui store remove-damaged` removes what was set aside as damaged",
+            described.collect::<Vec<_>>().join(", ")
+        ),
+    }
+}
+
+/// `3 days`, or less in hours and minutes.
+fn in_days(age: Duration) -> String {
+    match age.as_secs() / 60 {
+        minutes @ 0..60 => format!("{minutes} min"),
+        minutes @ 60..2880 => format!("{} h", minutes / 60),
+        minutes => format!("{} days", minutes / 1440),
+    }
+}
+
 fn hub() -> String {
     let settings = match HubSettings::from_environment(variable) {
         Ok(settings) => settings,
         Err(error) => return error.to_string(),
     };
-    let asked = if settings.offline { "not asked (HF_HUB_OFFLINE)" } else { &settings.endpoint };
+    let asked =
+        if settings.offline { "not asked (HF_HUB_OFFLINE)".to_owned() } else { settings.shown_endpoint() };
     let token = if settings.token.is_some() { ", with a token" } else { "" };
     let there = if settings.cache.is_dir() { "" } else { " (not there yet)" };
     format!("{asked}{token}; cache {}{there}", settings.cache.display())

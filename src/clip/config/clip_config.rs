@@ -165,7 +165,7 @@ impl ResNetConfig {
         let mut blocks = Vec::new();
         for (stage, count) in self.layers.iter().enumerate() {
             let planes = self.width << stage;
-            for block in 0..*count {
+            for block in 0..(*count).min(MOST_BLOCKS) {
                 let stride = if stage > 0 && block == 0 { 2 } else { 1 };
                 let outputs = planes * EXPANSION;
                 let name = format!("layer{}.{block}", stage + 1);
@@ -178,7 +178,7 @@ impl ResNetConfig {
 
     /// Channels of the last stage: the width of the attention pooling.
     pub(in crate::clip) fn outputs(&self) -> usize {
-        self.width * 32
+        self.width.saturating_mul(32)
     }
 
     /// Tokens of the attention pooling: the mean and the places of the last picture. (As open_clip counts them.)
@@ -186,6 +186,13 @@ impl ResNetConfig {
         1 + (self.image_size / 32).pow(2)
     }
 }
+
+/// Blocks of a ResNet's stage that are looked for, whatever a file says.
+const MOST_BLOCKS: usize = 4096;
+
+/// No size of a model is larger: what is computed from it stays a number, and what it sizes stays in memory. Images have less
+/// than 1/256 of it a side.
+const LARGEST: usize = 1 << 24;
 
 /// What both towers' transformers have.
 #[derive(Debug, Clone, Copy)]
@@ -273,8 +280,13 @@ impl ClipConfig {
                 widths.push(("vision", vision.outputs(), vision.heads));
             }
         }
-        if let Some((tower, size, _)) = sizes.into_iter().find(|(.., size)| *size == 0) {
-            return found(tower, size, "is 0".to_owned());
+        if let Some((tower, size, _)) = sizes.iter().find(|(.., size)| *size == 0) {
+            return found(*tower, *size, "is 0".to_owned());
+        }
+        sizes.push((Some("text"), Size::Context, self.text.max_position_embeddings));
+        sizes.push((Some("vision"), Size::Image, self.vision.image_size().saturating_mul(256)));
+        if let Some((tower, size, _)) = sizes.into_iter().find(|(.., size)| *size > LARGEST) {
+            return found(tower, size, "is larger than that of any model".to_owned());
         }
         for (tower, width, heads) in widths {
             if width % heads != 0 {

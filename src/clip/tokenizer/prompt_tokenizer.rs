@@ -8,6 +8,7 @@ use super::byte_pairs::{self, END_OF_TEXT, START_OF_TEXT};
 use crate::clip::config::clip_config::{ClipConfig, Family};
 use crate::clip::error::ClipError;
 use crate::clip::files::{CheckpointFile, CheckpointSource};
+use crate::files::foreign::guarded;
 
 /// SigLIP's only special token: it ends a prompt, and fills it up.
 pub(in crate::clip) const END_OF_SENTENCE: &str = "</s>";
@@ -128,7 +129,9 @@ impl PromptTokenizer {
     ) -> Result<Self, ClipError> {
         let label = files.first().label();
         let bad = |problem: String| ClipError::Tokenizer { file: label.clone(), problem };
-        let mut tokenizer = Tokenizer::from_bytes(files.read()?)
+        let content = files.read()?;
+        let mut tokenizer = guarded(|| Tokenizer::from_bytes(content).map_err(|error| error.to_string()))
+            .and_then(|read| read)
             .map_err(|error| bad(format!("it is no tokenizer ({error}); fetch the file again")))?;
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).map_err(|error| bad(error.to_string()))?;
@@ -169,12 +172,14 @@ impl PromptTokenizer {
     pub fn tokenize(&self, prompt: &str) -> Result<TokenizedPrompt, ClipError> {
         let cleaned = self.cleaning.clean(prompt);
         let encoding =
-            self.tokenizer.encode_fast(&*cleaned, false).map_err(|error| ClipError::Tokenizer {
-                file: self.label.clone(),
-                problem: format!("it cannot encode {prompt:?}: {error}"),
-            })?;
+            guarded(|| self.tokenizer.encode_fast(&*cleaned, false).map_err(|error| error.to_string()))
+                .and_then(|encoded| encoded)
+                .map_err(|error| ClipError::Tokenizer {
+                    file: self.label.clone(),
+                    problem: format!("it cannot encode {prompt:?}: {error}"),
+                })?;
         let words = encoding.get_ids();
-        let room = self.context_length - 1 - usize::from(self.start.is_some());
+        let room = self.context_length.saturating_sub(1 + usize::from(self.start.is_some()));
         let kept = &words[..words.len().min(room)];
         let ids = self.start.iter().chain(kept).chain([&self.end]).copied().collect();
         Ok(TokenizedPrompt { ids, truncated: words.len() > room })

@@ -4,6 +4,9 @@ use crate::clip::config::clip_config::{
     ClipConfig, Family, ResNetConfig, TransformerConfig, VisionConfig, VisionTransformerConfig,
 };
 
+/// Layers that are looked for, whatever a configuration says: a file lacks the next one long before.
+const MOST_LAYERS: usize = 4096;
+
 /// Names, in the towers' spelling, and shapes of all tensors that the model uses.
 pub(in crate::clip) fn expected_tensors(config: &ClipConfig) -> Vec<(String, Vec<usize>)> {
     let text = &config.text;
@@ -69,7 +72,7 @@ impl Tensors {
 
     fn add_blocks(&mut self, tower: &str, config: TransformerConfig) {
         let (width, inner) = (config.hidden_size, config.intermediate_size);
-        for layer in 0..config.layers {
+        for layer in 0..config.layers.min(MOST_LAYERS) {
             let block = format!("{tower}.encoder.layers.{layer}");
             self.add_norm(&format!("{block}.layer_norm1"), width);
             self.add_attention(&format!("{block}.self_attn"), width);

@@ -1,7 +1,7 @@
 //! The weight files: what tensors they have, verified when opened, and the tensors, read and converted when asked for.
 
 use std::collections::{BTreeSet, HashMap};
-use std::path::Path;
+use std::path::{Component, Path};
 
 use serde::Deserialize;
 
@@ -54,6 +54,13 @@ impl Weights {
 
         let remedy = format!("{} names it, so fetch every file that it names", entry.name);
         let names: BTreeSet<&String> = weight_map.values().collect();
+        let leaves =
+            |name: &&String| !Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
+        if let Some(name) = names.iter().copied().find(leaves) {
+            let problem =
+                format!("it names {name:?}, which is outside of its folder; fetch the checkpoint again");
+            return Err(ClipError::Json { file: entry.label(), problem });
+        }
         let shards = names
             .iter()
             .map(|name| Shard::open(source.require(name, &remedy)?))

@@ -78,6 +78,10 @@ impl ArchiveFile {
     }
 
     pub(in crate::dataset) fn bytes(&self, offset: u64, length: usize) -> io::Result<Vec<u8>> {
+        if offset.checked_add(length as u64).is_none_or(|end| self.length().is_ok_and(|length| end > length))
+        {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
         let mut bytes = vec![0; length];
         match &self.content {
             Content::Unpacked(file) => file.read_exact_at(&mut bytes, offset)?,

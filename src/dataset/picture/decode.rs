@@ -8,6 +8,7 @@ use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbIma
 use super::error::PictureError;
 use super::kind::Kind;
 use super::{bmp, gif, jpeg, png, pnm, tiff};
+use crate::files::foreign::guarded;
 
 /// The most pixels of a picture: beyond, Pillow refuses it as a decompression bomb.
 pub(super) const MAX_PIXELS: u64 = 178_956_970;
@@ -18,7 +19,13 @@ pub(super) const MAX_PIXELS: u64 = 178_956_970;
 /// When the bytes are not a whole picture of a known format, or it is too large. Nothing near its size is allocated
 /// before that is known.
 pub fn decode(bytes: &[u8]) -> Result<RgbImage, PictureError> {
-    let picture = match Kind::from_bytes(bytes)? {
+    let kind = Kind::from_bytes(bytes)?;
+    guarded(|| decode_as(kind, bytes))
+        .unwrap_or_else(|detail| Err(PictureError::contradiction(kind.name(), detail)))
+}
+
+fn decode_as(kind: Kind, bytes: &[u8]) -> Result<RgbImage, PictureError> {
+    let picture = match kind {
         Kind::Bmp => bmp::decode(bytes),
         Kind::Gif => gif::decode(bytes),
         Kind::Jpeg if !jpeg::has_end(bytes) => Err(PictureError::Truncated { format: "JPEG" }),
@@ -37,7 +44,7 @@ pub(super) fn dimensions(bytes: &[u8], kind: Kind) -> Result<(u32, u32), Picture
         let reader = ImageReader::with_format(Cursor::new(bytes), format);
         reader.into_dimensions().map_err(|error| PictureError::broken(kind.name(), &error))
     };
-    match kind {
+    let dimensions = || match kind {
         Kind::Bmp => bmp::dimensions(bytes),
         Kind::Gif => gif::dimensions(bytes),
         Kind::Jpeg if !jpeg::has_end(bytes) => Err(PictureError::Truncated { format: "JPEG" }),
@@ -46,7 +53,8 @@ pub(super) fn dimensions(bytes: &[u8], kind: Kind) -> Result<(u32, u32), Picture
         Kind::Pnm => pnm::dimensions(bytes),
         Kind::Tiff => tiff::dimensions(bytes),
         Kind::WebP => common(ImageFormat::WebP),
-    }
+    };
+    guarded(dimensions).unwrap_or_else(|detail| Err(PictureError::contradiction(kind.name(), detail)))
 }
 
 fn common(bytes: &[u8], format: ImageFormat, name: &'static str) -> Result<RgbImage, PictureError> {

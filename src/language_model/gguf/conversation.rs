@@ -1,5 +1,7 @@
 //! The form of a conversation, a Jinja template in a file's metadata. Without one the answer goes on from the LLM prompt.
 
+use std::io::{self, Write};
+
 use candle_core::quantized::gguf_file::Value;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, ErrorKind};
@@ -8,6 +10,11 @@ use super::file::Metadata;
 use super::tokenizer::GgufTokenizer;
 
 const TEMPLATE: &str = "tokenizer.chat_template";
+
+/// Instructions that a template may take, and bytes that it may write: a conversation of one message takes some hundred and has
+/// some thousand.
+const FUEL: u64 = 500_000;
+const LONGEST: usize = 4 << 20;
 
 /// How an LLM prompt becomes the text that the network goes on from.
 pub(super) struct Conversation {
@@ -43,10 +50,12 @@ impl Conversation {
             bos_token => &self.begin,
             eos_token => &self.end,
         };
-        let text = environment
+        let mut text = Limited(Vec::new());
+        environment
             .get_template(TEMPLATE)
-            .and_then(|template| template.render(context))
+            .and_then(|template| template.render_captured_to(context, &mut text).map(|_| ()))
             .map_err(|error| format!("its chat template fails: {error:#}"))?;
+        let text = String::from_utf8(text.0).map_err(|error| error.to_string())?;
         // Templates that do not begin with the first token leave it to the tokenizer.
         match text.starts_with(&self.plain_begin) {
             true => Ok(text),
@@ -55,8 +64,26 @@ impl Conversation {
     }
 }
 
+/// What a template writes, up to a bound.
+struct Limited(Vec<u8>);
+
+impl Write for Limited {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.len() + bytes.len() > LONGEST {
+            return Err(io::Error::other(format!("it writes more than {LONGEST} bytes")));
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 fn environment(template: &str) -> Result<Environment<'static>, String> {
     let mut environment = Environment::new();
+    environment.set_fuel(Some(FUEL));
     let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
     environment.set_syntax(syntax.map_err(|error| error.to_string())?);
     environment.add_function("raise_exception", |message: String| -> Result<String, minijinja::Error> {
@@ -100,6 +127,19 @@ mod tests {
             begin: "<s>".to_owned(),
             end: "</s>".to_owned(),
             plain_begin: if wants_begin { "<s>".to_owned() } else { String::new() },
+        }
+    }
+
+    #[test]
+    fn templates_without_end_are_ended() {
+        let loops = |body: &str| {
+            format!(
+                "{{% for a in range(9999) %}}{{% for b in range(9999) %}}{body}{{% endfor %}}{{% endfor %}}"
+            )
+        };
+        for template in [loops(""), loops(&"x".repeat(1000)), "{{ 'x' * 50000000 }}".to_owned()] {
+            let told = conversation(Some(&template), false).of_prompt("a frog").unwrap_err();
+            assert!(told.contains("chat template fails"), "{told}");
         }
     }
 

@@ -10,6 +10,7 @@ use candle_core::{Device, Tensor};
 use candle_transformers::models::quantized_llama;
 
 use super::gemma3::Gemma3;
+use crate::files::foreign::guarded;
 use crate::language_model::LanguageModelError;
 
 /// Metadata by their keys.
@@ -50,8 +51,9 @@ pub(super) fn load(path: &Path) -> Result<Loaded, LanguageModelError> {
     let mut hasher = blake3::Hasher::new();
     hasher.update_reader(&mut reader).map_err(unreadable)?;
     reader.seek(SeekFrom::Start(0)).map_err(unreadable)?;
-    let content = Content::read(&mut reader)
-        .map_err(|error| bad(format!("not a whole GGUF file ({}); get it anew", first_line(&error))))?;
+    let content = guarded(|| Content::read(&mut reader).map_err(|error| first_line(&error)))
+        .and_then(|read| read)
+        .map_err(|error| bad(format!("not a whole GGUF file ({error}); get it anew")))?;
     let metadata = content.metadata.clone();
     let architecture = match metadata.get("general.architecture") {
         Some(Value::String(name)) => name.clone(),
@@ -61,11 +63,19 @@ pub(super) fn load(path: &Path) -> Result<Loaded, LanguageModelError> {
         .get(&format!("{architecture}.context_length"))
         .and_then(|value| value.to_u32().ok())
         .map_or(2048, |length| length as usize);
+    if let Some(problem) = impossible_number(&metadata, &architecture, content.tensor_infos.len()) {
+        return Err(bad(format!("{problem}; get it anew")));
+    }
     let device = Device::Cpu;
     let network = match architecture.as_str() {
-        "llama" => quantized_llama::ModelWeights::from_gguf(content, &mut reader, &device)
-            .map(|network| Network::Llama(Box::new(network))),
-        "gemma3" => Gemma3::read(content, &mut reader).map(Network::Gemma3),
+        "llama" => guarded(|| {
+            quantized_llama::ModelWeights::from_gguf(content, &mut reader, &device)
+                .map(|network| Network::Llama(Box::new(network)))
+                .map_err(|error| first_line(&error))
+        }),
+        "gemma3" => guarded(|| {
+            Gemma3::read(content, &mut reader).map(Network::Gemma3).map_err(|error| first_line(&error))
+        }),
         other => {
             return Err(bad(format!(
                 "the architecture {other:?} is not known here; llama and gemma3 are. A server such as llama.cpp's runs others: \
@@ -73,13 +83,119 @@ pub(super) fn load(path: &Path) -> Result<Loaded, LanguageModelError> {
             )));
         }
     };
-    let network = network.map_err(|error| {
-        bad(format!("cannot be loaded as {architecture} ({}); get it anew", first_line(&error)))
-    })?;
+    let network = network.and_then(|read| read);
+    let network =
+        network.map_err(|error| bad(format!("cannot be loaded as {architecture} ({error}); get it anew")))?;
     Ok(Loaded { network, metadata, context_length, identity: hasher.finalize().to_hex().to_string() })
+}
+
+/// What numbers in a file's metadata may be, after the architecture's name: at least and at most. They size what is made of the
+/// file, or divide it, before its tensors are looked at.
+const BOUNDS: [(&str, u64, u64); 12] = [
+    ("block_count", 1, 4096),
+    ("context_length", 1, 1 << 32),
+    ("embedding_length", 1, 1 << 20),
+    ("attention.head_count", 1, 1 << 16),
+    ("attention.head_count_kv", 1, 1 << 16),
+    ("attention.key_length", 1, 1 << 16),
+    ("attention.value_length", 1, 1 << 16),
+    ("attention.sliding_window", 1, 1 << 32),
+    ("rope.dimension_count", 2, 1 << 16),
+    ("feed_forward_length", 1, 1 << 24),
+    ("expert_count", 0, 1 << 16),
+    ("expert_used_count", 0, 1 << 16),
+];
+
+/// A whole number of any width.
+pub(super) fn number(value: &Value) -> Option<i64> {
+    match value {
+        Value::U8(number) => Some(i64::from(*number)),
+        Value::I8(number) => Some(i64::from(*number)),
+        Value::U16(number) => Some(i64::from(*number)),
+        Value::I16(number) => Some(i64::from(*number)),
+        Value::U32(number) => Some(i64::from(*number)),
+        Value::I32(number) => Some(i64::from(*number)),
+        Value::U64(number) => i64::try_from(*number).ok(),
+        Value::I64(number) => Some(*number),
+        _ => None,
+    }
+}
+
+/// A number that is not below 0; one below is as impossible as any.
+fn whole_number(value: &Value) -> Option<u64> {
+    match value {
+        Value::U64(number) => Some(*number),
+        value => number(value).map(|number| u64::try_from(number).unwrap_or(u64::MAX)),
+    }
+}
+
+/// What no network has of what the metadata say.
+fn impossible_number(metadata: &Metadata, architecture: &str, tensors: usize) -> Option<String> {
+    let said = |name: &str| metadata.get(&format!("{architecture}.{name}")).and_then(whole_number);
+    for (name, least, most) in BOUNDS {
+        // Each layer and each expert has tensors of its own.
+        let most =
+            if ["block_count", "expert_count"].contains(&name) { most.min(tensors as u64) } else { most };
+        if let Some(number) = said(name).filter(|number| !(least..=most).contains(number)) {
+            return Some(format!("the key {architecture}.{name} is {number}, not {least} to {most}"));
+        }
+    }
+    let (width, heads, heads_kv) =
+        (said("embedding_length"), said("attention.head_count"), said("attention.head_count_kv"));
+    match (width, heads, heads_kv) {
+        (Some(width), Some(heads), _) if heads > width => Some(format!(
+            "the key {architecture}.attention.head_count is {heads}, and {width} numbers are shared among them"
+        )),
+        (_, Some(heads), Some(shared)) if heads % shared != 0 => Some(format!(
+            "the key {architecture}.attention.head_count is {heads}, not a multiple of the {shared} heads of keys and values"
+        )),
+        _ => None,
+    }
 }
 
 /// candle's errors may have a backtrace below.
 pub(super) fn first_line(error: &candle_core::Error) -> String {
     error.to_string().lines().next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_that_no_network_has_are_named() {
+        let metadata = |changed: &str, value: Value| {
+            let mut metadata: Metadata = [
+                ("block_count", 2),
+                ("embedding_length", 64),
+                ("attention.head_count", 4),
+                ("attention.head_count_kv", 2),
+                ("rope.dimension_count", 16),
+                ("context_length", 128),
+            ]
+            .into_iter()
+            .map(|(name, number)| (format!("llama.{name}"), Value::U32(number)))
+            .collect();
+            metadata.insert(format!("llama.{changed}"), value);
+            impossible_number(&metadata, "llama", 20)
+        };
+        assert_eq!(metadata("expert_count", Value::U32(0)), None);
+        for (name, value) in [
+            ("attention.head_count", Value::U32(0)),
+            ("attention.head_count", Value::U32(3)),
+            ("attention.head_count", Value::U32(128)),
+            ("attention.head_count_kv", Value::U8(0)),
+            ("block_count", Value::U32(1 << 31)),
+            ("block_count", Value::I32(-1)),
+            ("block_count", Value::U32(21)),
+            ("embedding_length", Value::U64(u64::MAX)),
+            ("rope.dimension_count", Value::U32(u32::MAX)),
+            ("rope.dimension_count", Value::U32(0)),
+            ("expert_count", Value::U32(1 << 20)),
+            ("context_length", Value::U32(0)),
+        ] {
+            let told = metadata(name, value).unwrap();
+            assert!(told.contains(&format!("llama.{name}")), "{told}");
+        }
+    }
 }

@@ -26,6 +26,7 @@ use candle_core::{Device, Tensor};
 use super::{
     Backend, LanguageModel, LanguageModelError, Preview, Sample, SampleEnding, SampleRequest, sample_seed,
 };
+use crate::files::foreign::guarded;
 use conversation::Conversation;
 use drawing::Drawing;
 use file::{Loaded, Network};
@@ -98,7 +99,11 @@ impl Gguf {
     }
 
     /// The network after the preamble, for so many samples.
-    fn prepared(&self, samples: usize) -> Result<Network, LanguageModelError> {
+    fn prepared(
+        &self,
+        samples: usize,
+        is_cancelled: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Network, LanguageModelError> {
         let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(network) = prepared.get(&samples) {
             return Ok(network.clone());
@@ -106,7 +111,7 @@ impl Gguf {
         let mut network = self.network.clone();
         if !self.preamble.is_empty() {
             let rows = vec![self.preamble.clone(); samples];
-            self.forward(&mut network, &rows, 0)?;
+            self.forward(&mut network, &rows, 0, is_cancelled)?;
         }
         prepared.insert(samples, network.clone());
         Ok(network)
@@ -120,6 +125,7 @@ impl Gguf {
         network: &mut Network,
         rows: &[Vec<u32>],
         before: usize,
+        is_cancelled: &(dyn Fn() -> bool + Sync),
     ) -> Result<Vec<Vec<f32>>, LanguageModelError> {
         let length = rows.first().map_or(0, Vec::len);
         let mut step = |at: usize| {
@@ -129,7 +135,11 @@ impl Gguf {
         };
         let mut logits = None;
         for at in 0..length {
-            logits = Some(step(at).map_err(|error| self.failed(file::first_line(&error)))?);
+            if is_cancelled() {
+                return Err(LanguageModelError::Cancelled);
+            }
+            let step = guarded(|| step(at).map_err(|error| file::first_line(&error)));
+            logits = Some(step.and_then(|logits| logits).map_err(|reason| self.failed(reason))?);
         }
         let logits = logits.ok_or_else(|| self.failed("there is nothing to read"))?;
         logits.to_vec2::<f32>().map_err(|error| self.failed(file::first_line(&error)))
@@ -145,7 +155,7 @@ impl Gguf {
     ) -> Result<(), LanguageModelError> {
         let prompt = self.tokens(&request.llm_prompt)?;
         let sampling = &request.sampling;
-        if prompt.len() + sampling.max_tokens > self.context_length {
+        if prompt.len().saturating_add(sampling.max_tokens) > self.context_length {
             return Err(LanguageModelError::Settings(format!(
                 "{} reads {} tokens, and the LLM prompt has {} and the answer up to {}: shorten the context or max-tokens",
                 self.name,
@@ -168,7 +178,7 @@ impl Gguf {
             })
             .collect();
         let (mut network, mut before) = match shares {
-            true => (self.prepared(rows.len())?, self.preamble.len()),
+            true => (self.prepared(rows.len(), is_cancelled)?, self.preamble.len()),
             false => (self.network.clone(), 0),
         };
         let mut next: Vec<Vec<u32>> = vec![prompt[before..].to_vec(); rows.len()];
@@ -176,7 +186,7 @@ impl Gguf {
             if is_cancelled() {
                 return Err(LanguageModelError::Cancelled);
             }
-            let logits = self.forward(&mut network, &next, before)?;
+            let logits = self.forward(&mut network, &next, before, is_cancelled)?;
             before += next[0].len();
             for ((row, next), logits) in rows.iter_mut().zip(&mut next).zip(logits) {
                 // A row that has ended goes along: what is passed on for it matters to no other.

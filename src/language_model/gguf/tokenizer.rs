@@ -6,7 +6,8 @@ use candle_core::quantized::gguf_file::Value;
 use serde_json::json;
 use tokenizers::Tokenizer;
 
-use super::file::Metadata;
+use super::file::{Metadata, number};
+use crate::files::foreign::guarded;
 
 /// Kinds of tokens, as GGUF numbers them.
 const CONTROL: i64 = 3;
@@ -23,6 +24,9 @@ const ENDS: [&str; 8] = [
     "<eos>",
     "<|end_of_text|>",
 ];
+
+/// Bytes of a piece that is looked at for merges; the work grows with the square.
+const LONGEST_PIECE: usize = 512;
 
 /// A blank in SentencePiece's pieces.
 const BLANK: &str = "▁";
@@ -56,6 +60,8 @@ impl GgufTokenizer {
             Some(Value::Array(values)) => values.iter().map(|value| number(value).unwrap_or(1)).collect(),
             _ => Vec::new(),
         };
+        // Some files have more kinds than tokens.
+        let kinds = &kinds[..kinds.len().min(tokens.len())];
         let added: Vec<serde_json::Value> = kinds
             .iter()
             .enumerate()
@@ -126,7 +132,10 @@ impl GgufTokenizer {
             "model": {"type": "BPE", "vocab": vocabulary, "merges": merges, "byte_fallback": byte_fallback,
                       "fuse_unk": byte_fallback, "unk_token": unknown, "ignore_merges": false},
         });
-        let tokenizer = Tokenizer::from_bytes(description.to_string().into_bytes())
+        let read =
+            || Tokenizer::from_bytes(description.to_string().into_bytes()).map_err(|error| error.to_string());
+        let tokenizer = guarded(read)
+            .and_then(|read| read)
             .map_err(|error| format!("its tokenizer cannot be read ({error}); get the file anew"))?;
         let id = |key: &str| {
             metadata.get(key).and_then(number).map(|id| id as usize).filter(|id| *id < tokens.len())
@@ -164,7 +173,8 @@ impl GgufTokenizer {
     /// # Errors
     /// In words.
     pub(super) fn encode(&self, text: &str) -> Result<Vec<u32>, String> {
-        let encoding = self.tokenizer.encode_fast(text, false).map_err(|error| error.to_string())?;
+        let encode = || self.tokenizer.encode_fast(text, false).map_err(|error| error.to_string());
+        let encoding = guarded(encode)??;
         Ok(encoding.get_ids().to_vec())
     }
 
@@ -173,21 +183,7 @@ impl GgufTokenizer {
     /// # Errors
     /// In words.
     pub(super) fn decode(&self, tokens: &[u32]) -> Result<String, String> {
-        self.tokenizer.decode(tokens, true).map_err(|error| error.to_string())
-    }
-}
-
-fn number(value: &Value) -> Option<i64> {
-    match value {
-        Value::U8(number) => Some(i64::from(*number)),
-        Value::I8(number) => Some(i64::from(*number)),
-        Value::U16(number) => Some(i64::from(*number)),
-        Value::I16(number) => Some(i64::from(*number)),
-        Value::U32(number) => Some(i64::from(*number)),
-        Value::I32(number) => Some(i64::from(*number)),
-        Value::U64(number) => i64::try_from(*number).ok(),
-        Value::I64(number) => Some(*number),
-        _ => None,
+        guarded(|| self.tokenizer.decode(tokens, true).map_err(|error| error.to_string()))?
     }
 }
 
@@ -220,7 +216,7 @@ fn merges_of_scores(tokens: &[String], scores: &[f64]) -> Vec<(String, String)> 
     let place_of: HashMap<&str, usize> =
         tokens.iter().enumerate().map(|(id, token)| (token.as_str(), id)).collect();
     let mut merges: Vec<(usize, usize, usize)> = Vec::new();
-    for (id, token) in tokens.iter().enumerate() {
+    for (id, token) in tokens.iter().enumerate().filter(|(_, token)| token.len() <= LONGEST_PIECE) {
         let cuts = token.char_indices().map(|(at, _)| at).skip(1);
         let pairs =
             cuts.filter_map(|cut| Some((*place_of.get(&token[..cut])?, *place_of.get(&token[cut..])?)));

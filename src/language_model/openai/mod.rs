@@ -181,7 +181,8 @@ impl OpenAi {
         if is_cancelled() {
             return Err(LanguageModelError::Cancelled);
         }
-        let (agent, address) = (self.agent.clone(), url.to_owned());
+        let address = self.settings.login.as_ref().map_or(url.to_owned(), |login| login.put_into(url));
+        let agent = self.agent.clone();
         let key = self.settings.api_key.as_ref().map(ApiKey::header);
         let (sender, receiver) = bounded(1);
         let request = move || {
@@ -207,10 +208,12 @@ impl OpenAi {
         }
     }
 
-    /// A message of a server, short and without the key.
+    /// A message of a server, short and without the key and the login.
     fn shown(&self, text: &str) -> String {
         let one_line = text.split_whitespace().collect::<Vec<_>>().join(" ");
         let redacted = self.settings.api_key.as_ref().map_or(one_line.clone(), |key| key.redacted(&one_line));
+        let redacted =
+            self.settings.login.as_ref().map_or(redacted.clone(), |login| login.redacted(&redacted));
         match redacted.char_indices().nth(SHOWN) {
             Some((end, _)) => format!("{}…", &redacted[..end]),
             None => redacted,

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::language_model::LanguageModelError;
+use crate::network::address::{self, Login};
 
 /// The server that is meant where nobody names one.
 pub const OPENAI: &str = "https://api.openai.com/v1";
@@ -20,6 +21,11 @@ impl ApiKey {
 
     pub(super) fn header(&self) -> String {
         format!("Bearer {}", self.0)
+    }
+
+    /// Why it cannot be sent.
+    fn problem(&self) -> Option<&'static str> {
+        address::unsendable(&self.0)
     }
 
     /// The text without the key, should it be in there.
@@ -48,8 +54,11 @@ pub enum RequestForm {
 /// Everything about a server.
 #[derive(Debug, Clone)]
 pub struct OpenAiSettings {
-    /// Up to `/v1` or what stands in its place; a slash at the end, `/chat/completions` and `/completions` are cut off.
+    /// Up to `/v1` or what stands in its place; a slash at the end, `/chat/completions` and `/completions` are cut off, and a
+    /// user's name and password are taken out.
     pub base_url: String,
+    /// The name and password, for the server alone.
+    pub login: Option<Login>,
     /// As the server calls it.
     pub model: String,
     /// Servers of one's own need none.
@@ -71,12 +80,14 @@ pub struct OpenAiSettings {
 impl OpenAiSettings {
     /// The usual settings for a model.
     pub fn new(base_url: &str, model: &str, api_key: Option<ApiKey>) -> Self {
-        let mut base_url = base_url.trim().trim_end_matches('/');
+        let (base_url, login) = address::take_login(base_url.trim());
+        let mut base_url = base_url.trim_end_matches('/');
         for path in ["/chat/completions", "/completions"] {
             base_url = base_url.strip_suffix(path).unwrap_or(base_url);
         }
         Self {
             base_url: base_url.trim_end_matches('/').to_owned(),
+            login,
             model: model.trim().to_owned(),
             api_key,
             form: RequestForm::Chat,
@@ -95,6 +106,14 @@ impl OpenAiSettings {
         if self.model.is_empty() {
             return problem(
                 "say which model the server shall use: --model NAME, or model in the [generation] table",
+            );
+        }
+        if let Some(reason) = self.api_key.as_ref().and_then(ApiKey::problem) {
+            return problem(&format!("the key in OPENAI_API_KEY {reason}"));
+        }
+        if self.base_url.contains(['?', '#']) {
+            return problem(
+                "the base URL must end before ? and #; give it as http://localhost:8000/v1, and a key in OPENAI_API_KEY",
             );
         }
         let has_host = ["http://", "https://"].iter().any(|scheme| {
@@ -133,6 +152,13 @@ mod tests {
             assert!(error.to_string().contains(words), "{error}");
         }
         assert!(OpenAiSettings::new("HTTPS://h", "m", None).check().is_ok());
+        let key = ApiKey::new("sk-1\nX: secret");
+        let error = OpenAiSettings::new("http://h", "m", key).check().unwrap_err().to_string();
+        assert!(error.contains("OPENAI_API_KEY has a line break") && !error.contains("secret"), "{error}");
+        let error = OpenAiSettings::new("http://h/v1?key=secret", "m", None).check().unwrap_err().to_string();
+        assert!(error.contains("before ?") && !error.contains("secret"), "{error}");
+        let error = OpenAiSettings::new("u:secret@h", "m", None).check().unwrap_err().to_string();
+        assert!(error.contains("no address") && !error.contains("secret"), "{error}");
     }
 
     #[test]

@@ -21,6 +21,7 @@ use super::draw;
 use super::graphics::{self, Asked, PictureChoice, Surroundings};
 use super::state::State;
 use super::theme::Theme;
+use crate::files::foreign::is_reading;
 use frames::Frames;
 
 /// Whether the screen is ours at the moment: the panic hook needs to know.
@@ -174,6 +175,9 @@ fn install_panic_hook() {
     }
     let print = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
+        if is_reading() {
+            return;
+        }
         let on_drawing_thread = std::thread::current().name() == Some("main");
         if !on_drawing_thread && BORROWED.load(Ordering::SeqCst) {
             return;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::language_model::Backend;
 use crate::language_model::openai::RequestForm;
+use crate::network::address::take_login;
 
 /// Seconds.
 const LONGEST_WAIT: f64 = 31_536_000.0;
@@ -19,7 +20,8 @@ pub struct GenerationSettings {
     pub backend: Option<Backend>,
     /// The model's name, or the file.
     pub model: Option<String>,
-    /// The server.
+    /// The server. A user's name and password in it are not kept.
+    #[serde(serialize_with = "without_login")]
     pub base_url: Option<String>,
     /// Chat or plain completions.
     pub form: Option<RequestForm>,
@@ -68,6 +70,10 @@ pub enum LlmPromptsChoice {
     Named(String),
     /// They themselves.
     Inline(Vec<String>),
+}
+
+fn without_login<S: serde::Serializer>(address: &Option<String>, to: S) -> Result<S::Ok, S::Error> {
+    address.as_deref().map(|address| take_login(address).0).serialize(to)
 }
 
 impl GenerationSettings {

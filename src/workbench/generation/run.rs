@@ -250,7 +250,7 @@ impl Generation {
             time: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
         };
         let text = serde_json::to_string(&kept).unwrap_or_default();
-        self.place.open()?.store.save_sample(&key, &text)?;
+        self.place.open()?.store.save_sample(&plan.name, &key, &text)?;
         // The plan first, as everywhere: it may have changed since it was asked.
         let plan = self.plan();
         locked(&self.lines[class]).take(&plan, class, &kept, &*self.count_tokens);

@@ -30,7 +30,7 @@ impl AtomicFile {
             return Err(failed("it is no regular file; name one".to_owned()));
         }
         let target = &target.canonicalize().unwrap_or_else(|_| target.to_owned());
-        let file = temporary_file::beside(target)
+        let file = temporary_file::beside(target, temporary_file::ANY_NEW_FILE)
             .map_err(|error| failed(format!("{error}; check that its folder is there and writable")))?;
         Ok(Self { target: target.to_owned(), file })
     }
