@@ -1,5 +1,6 @@
 //! The layers that towers are made of, loaded from a checkpoint.
 
+use crate::clip::config::clip_config::Projection;
 use crate::clip::error::ClipError;
 use crate::clip::weights::tensors::Weights;
 use crate::kernels::{Cpu, PackedWeights, Precision};
@@ -52,6 +53,22 @@ impl Linear {
     fn values(weights: &Weights, name: &str) -> Result<(Vec<f32>, usize), ClipError> {
         let name = format!("{name}.weight");
         Ok((weights.values(&name)?, weights.shape(&name)?.iter().skip(1).product()))
+    }
+}
+
+impl Projection {
+    /// The layer that makes the embedding, in `f32` always; `None` for none.
+    pub(in crate::clip) fn load(
+        self,
+        weights: &Weights,
+        name: &str,
+        cpu: Cpu,
+    ) -> Result<Option<Linear>, ClipError> {
+        match self {
+            Self::None => Ok(None),
+            Self::Matrix => Linear::load_unbiased(weights, name, cpu, Precision::F32).map(Some),
+            Self::Linear => Linear::load(weights, name, cpu, Precision::F32).map(Some),
+        }
     }
 }
 

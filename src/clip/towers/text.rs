@@ -6,7 +6,7 @@ use super::layers::{LayerNorm, Linear};
 use super::ops;
 use super::prompt_tree::{PromptOrder, PromptTree};
 use super::transformer::Transformer;
-use crate::clip::config::clip_config::{ClipConfig, Family, TextConfig};
+use crate::clip::config::clip_config::{ClipConfig, Projection, TextConfig, TextPooling};
 use crate::clip::error::ClipError;
 use crate::clip::tokenizer::prompt_tokenizer::TokenizedPrompt;
 use crate::clip::weights::tensors::Weights;
@@ -18,15 +18,13 @@ pub struct TextEncoder {
     cpu: Cpu,
     config: TextConfig,
     dim: usize,
-    /// Tokens that a prompt is filled up to, in SigLIP.
-    filled: Option<usize>,
     /// `[vocab_size, hidden_size]`
     token_embedding: Vec<f32>,
     /// `[max_position_embeddings, hidden_size]`
     position_embedding: Vec<f32>,
     transformer: Transformer,
     final_norm: LayerNorm,
-    projection: Linear,
+    projection: Option<Linear>,
 }
 
 /// Embeddings of some prompts, in their order.
@@ -46,21 +44,25 @@ impl TextEncoder {
         precision: Precision,
     ) -> Result<Self, ClipError> {
         let (text, cpu) = (&config.text, Cpu::detect());
-        let causal = config.family == Family::Clip;
-        let projection = match config.family {
-            Family::Clip => Linear::load_unbiased(weights, "text_projection", cpu, Precision::F32)?,
-            Family::Siglip => Linear::load(weights, "text_model.head", cpu, Precision::F32)?,
+        let projection = match text.projection {
+            Projection::None | Projection::Matrix => "text_projection",
+            Projection::Linear => "text_model.head",
         };
         Ok(Self {
             cpu,
             config: text.clone(),
             dim: config.dim,
-            filled: (!causal).then_some(text.max_position_embeddings),
             token_embedding: weights.values("text_model.embeddings.token_embedding.weight")?,
             position_embedding: weights.values("text_model.embeddings.position_embedding.weight")?,
-            transformer: Transformer::load(weights, "text_model", text.transformer(), causal, precision)?,
+            transformer: Transformer::load(
+                weights,
+                "text_model",
+                text.transformer(),
+                text.causal,
+                precision,
+            )?,
             final_norm: LayerNorm::load(weights, "text_model.final_layer_norm", text.layer_norm_eps)?,
-            projection,
+            projection: text.projection.load(weights, projection, cpu)?,
         })
     }
 
@@ -100,8 +102,8 @@ impl TextEncoder {
     /// [groups](TextEncoder::groups).
     ///
     /// In CLIP, attention is causal and the result is taken at the end-of-text token, so that nothing after it changes the
-    /// result: prompts are cut there and not filled up. In SigLIP they are filled up with their last token, and share
-    /// nothing.
+    /// result: prompts are cut there and not filled up. Where attention is not causal, as in SigLIP, they are filled up as
+    /// their tokenizer says, and share nothing.
     ///
     /// # Errors
     /// [`ClipError::Input`] for ids that the model does not have, no ids, or more than the context length.
@@ -120,7 +122,8 @@ impl TextEncoder {
 
     fn order<'a>(&self, prompts: &'a [TokenizedPrompt]) -> Result<PromptOrder<'a>, ClipError> {
         let seen = prompts.iter().map(|prompt| self.seen(&prompt.ids)).collect::<Result<Vec<_>, _>>()?;
-        Ok(PromptOrder::new(seen, self.filled))
+        let filling = || prompts.iter().find_map(|prompt| prompt.filling).unwrap_or_default();
+        Ok(PromptOrder::new(seen, (!self.config.ends_at_its_end()).then(filling)))
     }
 
     fn encode_tree(&self, tree: &PromptTree) -> Result<TextEmbeddings, ClipError> {
@@ -128,20 +131,27 @@ impl TextEncoder {
             return Ok(TextEmbeddings::default());
         }
         let x = self.embed(tree)?;
-        let ends = self.transformer.forward(&x, &tree.segments, Queries::Last)?;
+        let asking = match self.config.pooling {
+            TextPooling::EndOfText(_) | TextPooling::HighestId | TextPooling::Last => Queries::Last,
+            TextPooling::First => Queries::First,
+        };
+        let ends = self.transformer.forward(&x, &tree.segments, asking)?;
         let segments: Vec<u32> = tree.segment_of.iter().map(|segment| *segment as u32).collect();
         let pooled = ends.index_select(&Tensor::new(segments, &Device::Cpu)?, 0)?;
         ops::norm(self.cpu, &pooled, &self.final_norm)?;
-        let projected = ops::project(self.cpu, &pooled, &self.projection)?;
+        let projected = match &self.projection {
+            None => pooled.clone(),
+            Some(projection) => ops::project(self.cpu, &pooled, projection)?,
+        };
         Ok(TextEmbeddings {
             pooled: pooled.flatten_all()?.to_vec1()?,
             projected: projected.flatten_all()?.to_vec1()?,
         })
     }
 
-    /// The ids up to the one where the result is taken; in SigLIP, all of them.
+    /// The ids up to the one where the result is taken; all of them where that is not the end-of-text token.
     ///
-    /// In CLIP that is the first end-of-text token, even where a prompt's own words contain it, or the first of the highest
+    /// It is the first end-of-text token, even where a prompt's own words contain it, or the first of the highest
     /// ids where the configuration does not know the end-of-text token: both as in transformers' `CLIPTextModel`.
     fn seen<'a>(&self, ids: &'a [u32]) -> Result<&'a [u32], ClipError> {
         let TextConfig { vocab_size, max_position_embeddings, .. } = self.config;
@@ -157,7 +167,7 @@ impl TextEncoder {
             let problem = format!("a prompt has the token id {highest}, the model has {vocab_size} tokens");
             return Err(ClipError::Input(problem));
         }
-        if self.filled.is_some() {
+        if !self.config.ends_at_its_end() {
             return Ok(ids);
         }
         let end = self.config.end_of_text_id().unwrap_or(highest);

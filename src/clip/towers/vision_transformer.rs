@@ -6,7 +6,7 @@ use super::attention_pooling::AttentionPooling;
 use super::layers::{LayerNorm, Linear};
 use super::ops;
 use super::transformer::Transformer;
-use crate::clip::config::clip_config::{Family, VisionTransformerConfig};
+use crate::clip::config::clip_config::{VisionPooling, VisionTransformerConfig};
 use crate::clip::error::ClipError;
 use crate::clip::weights::tensors::Weights;
 use crate::kernels::{Accumulate, Cpu, PackedRows, Precision, Queries, Segment};
@@ -27,23 +27,15 @@ pub(in crate::clip) struct VisionTransformer {
     pre_norm: Option<LayerNorm>,
     transformer: Transformer,
     post_norm: LayerNorm,
-    pooling: Pooling,
-}
-
-/// How tokens become an embedding.
-#[derive(Debug)]
-enum Pooling {
-    /// The class token, projected.
-    ClassToken(Linear),
-    /// Attention over all of them.
-    Attention(Box<AttentionPooling>),
+    /// Attention over all tokens, where the class token's output is not what is pooled.
+    attention: Option<AttentionPooling>,
+    projection: Option<Linear>,
 }
 
 impl VisionTransformer {
     pub(in crate::clip) fn load(
         weights: &Weights,
         config: &VisionTransformerConfig,
-        family: Family,
         precision: Precision,
     ) -> Result<Self, ClipError> {
         let (cpu, eps) = (Cpu::detect(), config.layer_norm_eps);
@@ -53,8 +45,7 @@ impl VisionTransformer {
             positions.iter_mut().zip(class).for_each(|(position, class)| *position += class);
         }
         let patch_embedding = "vision_model.embeddings.patch_embedding";
-        let clip = family == Family::Clip;
-        let load = if clip { Linear::load_unbiased } else { Linear::load };
+        let load = if config.patch_bias { Linear::load } else { Linear::load_unbiased };
         Ok(Self {
             cpu,
             precision,
@@ -62,16 +53,19 @@ impl VisionTransformer {
             patch_embedding: load(weights, patch_embedding, cpu, precision)?,
             patch_remainder: Linear::load_remainder(weights, patch_embedding, cpu, precision)?,
             positions,
-            pre_norm: clip.then(|| LayerNorm::load(weights, "vision_model.pre_layrnorm", eps)).transpose()?,
+            pre_norm: config
+                .pre_norm
+                .then(|| LayerNorm::load(weights, "vision_model.pre_layrnorm", eps))
+                .transpose()?,
             transformer: Transformer::load(weights, "vision_model", config.transformer(), false, precision)?,
             post_norm: LayerNorm::load(weights, "vision_model.post_layernorm", eps)?,
-            pooling: if clip {
-                let projection = Linear::load_unbiased(weights, "visual_projection", cpu, Precision::F32)?;
-                Pooling::ClassToken(projection)
-            } else {
-                let head = AttentionPooling::load(weights, "vision_model.head", config.transformer())?;
-                Pooling::Attention(Box::new(head))
+            attention: match config.pooling {
+                VisionPooling::ClassToken => None,
+                VisionPooling::Attention => {
+                    Some(AttentionPooling::load(weights, "vision_model.head", config.transformer())?)
+                }
             },
+            projection: config.projection.load(weights, "visual_projection", cpu)?,
         })
     }
 
@@ -96,17 +90,21 @@ impl VisionTransformer {
 
         let segment = |image| Segment { first_row: image * tokens, tokens, position: 0 };
         let segments = (0..images).map(segment).collect::<Vec<_>>();
-        let embeddings = match &self.pooling {
-            Pooling::ClassToken(projection) => {
+        let pooled = match &self.attention {
+            None => {
                 let pooled = self.transformer.forward(&x, &segments, Queries::First)?;
                 ops::norm(self.cpu, &pooled, &self.post_norm)?;
-                ops::project(self.cpu, &pooled, projection)?
+                pooled
             }
-            Pooling::Attention(head) => {
+            Some(attention) => {
                 let all = self.transformer.forward(&x, &segments, Queries::All)?;
                 ops::norm(self.cpu, &all, &self.post_norm)?;
-                head.forward(&all, &segments)?
+                attention.forward(&all, &segments)?
             }
+        };
+        let embeddings = match &self.projection {
+            None => pooled,
+            Some(projection) => ops::project(self.cpu, &pooled, projection)?,
         };
         Ok(embeddings.flatten_all()?.to_vec1()?)
     }

@@ -1,7 +1,8 @@
 //! Which tensors a checkpoint has, and their shapes: what opening it verifies, and loading relies on.
 
 use crate::clip::config::clip_config::{
-    ClipConfig, Family, ResNetConfig, TransformerConfig, VisionConfig, VisionTransformerConfig,
+    ClipConfig, Projection, ResNetConfig, TransformerConfig, VisionConfig, VisionPooling,
+    VisionTransformerConfig,
 };
 
 /// Names, in the towers' spelling, and shapes of all tensors that the model uses.
@@ -14,9 +15,10 @@ pub(in crate::clip) fn expected_tensors(config: &ClipConfig) -> Vec<(String, Vec
     tensors.add("text_model.embeddings.position_embedding.weight", &[text.max_position_embeddings, width]);
     tensors.add_blocks("text_model", text.transformer());
     tensors.add_norm("text_model.final_layer_norm", width);
-    match config.family {
-        Family::Clip => tensors.add("text_projection.weight", &[config.dim, width]),
-        Family::Siglip => tensors.add_linear("text_model.head", width, config.dim),
+    match text.projection {
+        Projection::None => {}
+        Projection::Matrix => tensors.add("text_projection.weight", &[config.dim, width]),
+        Projection::Linear => tensors.add_linear("text_model.head", width, config.dim),
     }
 
     match &config.vision {
@@ -85,21 +87,24 @@ impl Tensors {
         }
         self.add("vision_model.embeddings.patch_embedding.weight", &[width, 3, patch, patch]);
         self.add("vision_model.embeddings.position_embedding.weight", &[vision.tokens(), width]);
-        if config.family == Family::Clip {
+        if vision.pre_norm {
             self.add_norm("vision_model.pre_layrnorm", width);
-        } else {
+        }
+        if vision.patch_bias {
             self.add("vision_model.embeddings.patch_embedding.bias", &[width]);
         }
         self.add_blocks("vision_model", vision.transformer());
         self.add_norm("vision_model.post_layernorm", width);
-        match config.family {
-            Family::Clip => self.add("visual_projection.weight", &[config.dim, width]),
-            Family::Siglip => {
-                self.add("vision_model.head.probe", &[1, 1, width]);
-                self.add_attention("vision_model.head.attention", width);
-                self.add_norm("vision_model.head.layernorm", width);
-                self.add_mlp("vision_model.head.mlp", width, vision.intermediate_size);
-            }
+        if vision.pooling == VisionPooling::Attention {
+            self.add("vision_model.head.probe", &[1, 1, width]);
+            self.add_attention("vision_model.head.attention", width);
+            self.add_norm("vision_model.head.layernorm", width);
+            self.add_mlp("vision_model.head.mlp", width, vision.intermediate_size);
+        }
+        match vision.projection {
+            Projection::None => {}
+            Projection::Matrix => self.add("visual_projection.weight", &[config.dim, width]),
+            Projection::Linear => self.add_linear("visual_projection", width, config.dim),
         }
     }
 

@@ -19,6 +19,8 @@ pub(in crate::clip) struct StoredTensor {
 /// What a number is stored as.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::clip) enum ElementType {
+    /// Rounded to `f32` when it is read.
+    F64,
     F32,
     F16,
     Bf16,
@@ -30,6 +32,7 @@ impl ElementType {
     /// Bytes of one, if weights have it.
     pub(in crate::clip) fn bytes(&self) -> Option<usize> {
         match self {
+            Self::F64 => Some(8),
             Self::F32 => Some(4),
             Self::F16 | Self::Bf16 => Some(2),
             Self::Other(_) => None,
@@ -40,6 +43,7 @@ impl ElementType {
 impl std::fmt::Display for ElementType {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
+            Self::F64 => "F64",
             Self::F32 => "F32",
             Self::F16 => "F16",
             Self::Bf16 => "BF16",
@@ -108,6 +112,7 @@ impl StoredTensor {
         let length = self.extent().and_then(|extent| extent.checked_mul(bytes)).ok_or_else(unfit)?;
         let bytes = file.read_range(self.start, length)?;
         let stored = match self.element {
+            ElementType::F64 => convert(&bytes, |eight| f64::from_le_bytes(eight) as f32),
             ElementType::F32 => convert(&bytes, f32::from_le_bytes),
             ElementType::F16 => convert(&bytes, |pair| half::f16::from_le_bytes(pair).to_f32()),
             ElementType::Bf16 => convert(&bytes, |pair| half::bf16::from_le_bytes(pair).to_f32()),

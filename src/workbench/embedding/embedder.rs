@@ -19,8 +19,9 @@ use crate::workbench::jobs::parallel::{in_parallel, threads};
 use crate::workbench::jobs::progress::{Cancel, Meter, Progress, Stage};
 
 /// Part of every cache key: raised when an encoder's results change by more than rounding. Before 3, weights that had
-/// changed behind the same name, length and time could stand under the fingerprint of others.
-const ENCODER_VERSION: u32 = 3;
+/// changed behind the same name, length and time could stand under the fingerprint of others; before 4, prompts of
+/// open_clip's and OpenAI's checkpoints were not cleaned as their tokenizers do it.
+const ENCODER_VERSION: u32 = 4;
 
 /// Encodes with one checkpoint and remembers in one store.
 pub struct Embedder<'a> {
