@@ -36,7 +36,7 @@ pub enum ClipError {
     },
     /// `config.json` describes some other kind of model.
     #[error(
-        "{file} describes {found}, not a CLIP model; only checkpoints with a model_type of \"clip\", \"siglip\" or \"metaclip_2\" can be used"
+        "{file} describes {found}, not a CLIP model; only checkpoints with a model_type of \"clip\", \"siglip\", \"metaclip_2\" or \"chinese_clip\" can be used"
     )]
     NotClip {
         /// Its path.

@@ -11,13 +11,18 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// Every fixture: its folder, the architecture in words, and how near int8 must come.
-const ALL: [(&str, &str, f32); 6] = [
+const ALL: [(&str, &str, f32); 11] = [
     ("open-clip-gelu", "ViT-2x48/8 at 32 pixels", 0.995),
     ("open-clip-quickgelu", "ViT-1x64/7 at 30 pixels", 0.995),
     ("openai-resnet", "ResNet 1-2-1-1 of width 4", 0.995),
     ("siglip", "SigLIP 2x48/8 at 32 pixels", 0.995),
     ("open-clip-siglip", "SigLIP 2x48/8 at 32 pixels", 0.995),
     ("tinyclip", "ViT-2x56/16 at 32 pixels", 0.995),
+    ("siglip2", "SigLIP 2x32/16 at 48 pixels", 0.99),
+    ("metaclip-2", "MetaCLIP 2 2x32/16 at 48 pixels", 0.99),
+    ("chinese-clip", "Chinese-CLIP 2x32/16 at 48 pixels", 0.99),
+    ("open-clip-xlm-roberta", "ViT-2x32/16 at 48 pixels with RoBERTa", 0.99),
+    ("open-clip-bert-timm", "ViT-1x48/8 at 32 pixels with BERT", 0.99),
 ];
 
 fn fixture(name: &str) -> PathBuf {
@@ -232,9 +237,13 @@ fn models_that_open_clip_has_and_the_towers_do_not_are_named() {
             json!(0.1),
             &["model_cfg.vision_cfg.ls_init_value", "is 0.1", "absent"],
         ),
-        ("/model_cfg/vision_cfg/no_ln_pre", json!(true), &["vision_cfg.no_ln_pre", "is true", "false"]),
+        (
+            "/model_cfg/vision_cfg/no_ln_pre",
+            json!(true),
+            &["open_clip_model.safetensors", "visual.ln_pre.bias"],
+        ),
         ("/model_cfg/vision_cfg/attentional_pool", json!(true), &["vision_cfg.attentional_pool"]),
-        ("/model_cfg/vision_cfg/pool_type", json!("avg"), &["vision_cfg.pool_type", "\"tok\""]),
+        ("/model_cfg/vision_cfg/pool_type", json!("max"), &["vision_cfg.pool_type", "\"tok\""]),
         ("/model_cfg/vision_cfg/qk_norm", json!(true), &["vision_cfg.qk_norm"]),
         (
             "/model_cfg/vision_cfg/image_size",
@@ -244,15 +253,15 @@ fn models_that_open_clip_has_and_the_towers_do_not_are_named() {
         (
             "/model_cfg/vision_cfg/timm_model_name",
             json!("convnext_base"),
-            &["timm_model_name", "convnext_base"],
+            &["timm_model_name", "convnext_base", "ConvNeXt-CLIP"],
         ),
         ("/model_cfg/vision_cfg/eva_model_name", json!("eva"), &["vision_cfg.eva_model_name", "not known"]),
         ("/model_cfg/vision_cfg/head_width", json!(64), &["vision_cfg.head_width", "is 0"]),
         ("/model_cfg/vision_cfg/head_width", json!(9), &["vision_cfg.width", "48", "5 attention heads"]),
         (
             "/model_cfg/text_cfg/hf_model_name",
-            json!("roberta-base"),
-            &["text_cfg.hf_model_name", "roberta-base"],
+            json!("google/mt5-base"),
+            &["text_cfg.hf_model_name", "google/mt5-base"],
         ),
         ("/model_cfg/text_cfg/no_causal_mask", json!(true), &["text_cfg.no_causal_mask"]),
         ("/model_cfg/text_cfg/pool_type", json!("mean"), &["text_cfg.pool_type", "argmax"]),

@@ -27,6 +27,8 @@ pub enum Family {
     Siglip,
     /// MetaCLIP 2 (Chuang et al., arXiv 2507.22062): CLIP with the vocabulary of XLM-V.
     MetaClip2,
+    /// Chinese-CLIP (Yang et al., arXiv 2211.01335): CLIP's image tower with a BERT for texts.
+    ChineseClip,
 }
 
 /// The text tower's configuration, with the keys of transformers' `text_config`.
@@ -54,6 +56,22 @@ pub struct TextConfig {
     pub pooling: TextPooling,
     /// What makes the embedding of it.
     pub projection: Projection,
+    /// What is otherwise where the tower is a BERT.
+    pub bert: Option<BertConfig>,
+}
+
+/// What a BERT (Devlin et al., arXiv 1810.04805) or RoBERTa has otherwise than CLIP's text tower: layer norms after what is added
+/// up, and after the embeddings, where CLIP has them before; no last one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BertConfig {
+    /// Rows of the position embeddings.
+    pub positions: usize,
+    /// The row of the first token: RoBERTa's begin after that of its padding.
+    pub first_position: usize,
+    /// Kinds of tokens, of which prompts have the first.
+    pub token_types: usize,
+    /// Whether the first token's output goes through a layer and tanh before it is projected.
+    pub pooler: bool,
 }
 
 /// Which outputs of a text tower become the embedding.
@@ -68,6 +86,8 @@ pub enum TextPooling {
     Last,
     /// That of the first token.
     First,
+    /// The mean of all of them.
+    Mean,
 }
 
 /// What turns a tower's pooled output into an embedding.
@@ -79,6 +99,8 @@ pub enum Projection {
     Matrix,
     /// A layer with one.
     Linear,
+    /// Two layers without, of this width between them, and GELU there.
+    Mlp(usize),
 }
 
 /// The image tower's configuration.
@@ -128,6 +150,11 @@ pub enum VisionPooling {
     ClassToken,
     /// What a learned query makes of all of them (SigLIP).
     Attention,
+    /// The mean of those of the patches, normed before or after.
+    Mean {
+        /// The last layer norm comes before the mean.
+        normed: bool,
+    },
 }
 
 /// The configuration of CLIP's ResNet, with the keys of open_clip's `vision_cfg`.
@@ -295,6 +322,12 @@ pub(in crate::clip) enum Size {
 }
 
 impl ClipConfig {
+    /// Whether the average of texts' embeddings, before they are normalised, is the embedding of their average: what is pooled
+    /// is projected by one layer.
+    pub fn projects_texts_linearly(&self) -> bool {
+        !matches!(self.text.projection, Projection::Mlp(_))
+    }
+
     /// What keeps these sizes from being a model's.
     pub(in crate::clip) fn problem(&self) -> Option<Problem> {
         let text = self.text.transformer();
@@ -333,6 +366,14 @@ impl ClipConfig {
                 let problem = format!("is {width}, not a multiple of the {heads} attention heads");
                 return found(Some(tower), Size::Width, problem);
             }
+        }
+        let positions = self.text.max_position_embeddings;
+        if let Some(bert) = self.text.bert.filter(|bert| bert.first_position + positions > bert.positions) {
+            let problem = format!(
+                "is {positions}, but the model knows {} positions",
+                bert.positions - bert.first_position
+            );
+            return found(Some("text"), Size::Context, problem);
         }
         if self.text.projection == Projection::None && text.hidden_size != self.dim {
             let problem = format!(

@@ -52,13 +52,21 @@ impl ClipConfig {
                 );
                 let name = match self.family {
                     Family::Clip => format!("ViT-{size}/{patch_size}"),
+                    Family::ChineseClip => format!("Chinese-CLIP {size}/{patch_size}"),
                     Family::MetaClip2 => format!("MetaCLIP 2 {size}/{patch_size}"),
                     Family::Siglip => format!("SigLIP {size}/{patch_size}"),
                 };
                 // 224 is what everyone takes for granted.
-                match vision.image_size {
+                let name = match vision.image_size {
                     224 => name,
                     side => format!("{name} at {side} pixels"),
+                };
+                match (self.family, self.text.bert) {
+                    (Family::Clip, Some(bert)) => {
+                        let kind = if bert.first_position > 0 { "RoBERTa" } else { "BERT" };
+                        format!("{name} with {kind}")
+                    }
+                    _ => name,
                 }
             }
         }
@@ -95,6 +103,7 @@ impl VisionTransformerConfig {
         let rest = |rows: u64| rows * width * (2 * width + 2 * inner + 2 * tokens);
         let blocks = self.num_hidden_layers as u64;
         let after = match self.pooling {
+            VisionPooling::Mean { .. } => blocks * (keys_and_values + rest(tokens)) + width * dim,
             VisionPooling::ClassToken => {
                 (blocks * keys_and_values + blocks.saturating_sub(1) * rest(tokens) + blocks.min(1) * rest(1))
                     + width * dim
@@ -148,6 +157,7 @@ mod tests {
             causal: family == Family::Clip,
             pooling: if family == Family::Clip { TextPooling::HighestId } else { TextPooling::Last },
             projection: if family == Family::Clip { Projection::Matrix } else { Projection::Linear },
+            bert: None,
         };
         ClipConfig { family, dim, text, vision }
     }

@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use crate::clip::config::activation::Activation;
 use crate::clip::config::clip_config::{
-    ClipConfig, Family, Problem, Projection, ResNetConfig, Size, TextConfig, TextPooling, VisionConfig,
-    VisionPooling, VisionTransformerConfig,
+    BertConfig, ClipConfig, Family, Problem, Projection, ResNetConfig, Size, TextConfig, TextPooling,
+    VisionConfig, VisionPooling, VisionTransformerConfig,
 };
 use crate::clip::config::json_section::{Section, Wrong, whole};
 use crate::clip::config::keys::{self, Place};
@@ -42,21 +42,26 @@ pub(in crate::clip) fn read(file: &CheckpointFile, weights: &Weights) -> Result<
     let vision = part(&model, "vision_cfg").map_err(setting)?;
     let text = part(&model, "text_cfg").map_err(setting)?;
     keys::check(Place::OpenClipText, &text).map_err(setting)?;
+    let dim = model.size("embed_dim", None).map_err(setting)?;
     let (family, vision) = match vision.map.get("timm_model_name") {
         None | Some(Value::Null) => (Family::Clip, own_tower(&model, &vision).map_err(setting)?),
         Some(name) => {
             keys::check(Place::OpenClipTimm, &vision).map_err(setting)?;
             let tower = TimmTower::from_section(&vision, name).map_err(setting)?;
             let sizes = TimmSizes::from_weights(weights)?;
-            (Family::Siglip, timms_tower(&vision, &tower, &sizes).map_err(setting)?)
+            let family = if tower.is_siglip { Family::Siglip } else { Family::Clip };
+            (family, timms_tower(&vision, &tower, &sizes).map_err(setting)?)
         }
     };
-    let config = ClipConfig {
-        family,
-        dim: model.size("embed_dim", None).map_err(setting)?,
-        text: text_tower(&model, &text).map_err(setting)?,
-        vision,
+    let text_config = match text.word("hf_model_name").map_err(setting)?.filter(|name| !name.is_empty()) {
+        None => text_tower(&model, &text).map_err(setting)?,
+        Some(name) => {
+            let (first_position, eps) = bert_of(&text, &name).map_err(setting)?;
+            let sizes = BertSizes::from_weights(weights)?;
+            bert(&text, dim, &sizes, first_position, eps).map_err(setting)?
+        }
     };
+    let config = ClipConfig { family, dim, text: text_config, vision };
     if let Some(Problem { tower, size, problem }) = config.problem() {
         return Err(setting((key(tower, size), problem)));
     }
@@ -105,6 +110,14 @@ fn own_tower(model: &Section<'_>, vision: &Section<'_>) -> Result<VisionConfig, 
         let heads = width * 32 / head_width;
         return Ok(VisionConfig::ResNet(ResNetConfig { layers, width, heads, image_size }));
     }
+    let normed = !vision.flag("final_ln_after_pool")?;
+    let pooling = match vision.word("pool_type")?.as_deref() {
+        None | Some("tok") => VisionPooling::ClassToken,
+        Some("avg") => VisionPooling::Mean { normed },
+        Some(other) => {
+            return Err(vision.wrong("pool_type", &format!("is {other:?}; it should be \"tok\" or \"avg\"")));
+        }
+    };
     Ok(VisionConfig::Transformer(VisionTransformerConfig {
         hidden_size: width,
         intermediate_size: inner(vision, width)?,
@@ -116,23 +129,38 @@ fn own_tower(model: &Section<'_>, vision: &Section<'_>) -> Result<VisionConfig, 
         patch_size: vision.side("patch_size", Some(16))?,
         class_token: true,
         patch_bias: false,
-        pre_norm: true,
-        pooling: VisionPooling::ClassToken,
+        pre_norm: !vision.flag("no_ln_pre")?,
+        pooling,
         projection: Projection::Matrix,
     }))
 }
 
-/// SigLIP's, which is timm's.
+/// One of timm's: SigLIP's, or a plain vision transformer with a class token.
 fn timms_tower(vision: &Section<'_>, tower: &TimmTower, sizes: &TimmSizes) -> Result<VisionConfig, Wrong> {
-    for (name, meant) in [("timm_pool", &["map"][..]), ("timm_proj", &["none", ""])] {
-        let word = vision.word(name)?;
+    let (pools, projections) = match tower.is_siglip {
+        true => (&["map"][..], &["none", ""][..]),
+        // Without a word, a vision transformer of timm's pools its class token.
+        false => (&["", "token"][..], &["linear"][..]),
+    };
+    for (name, meant) in [("timm_pool", pools), ("timm_proj", projections)] {
+        // What is absent is not null: the first has a default, the second is none.
+        let word = match (vision.map.get(name), name) {
+            (Some(Value::Null), "timm_proj") => Some(String::new()),
+            _ => vision.word(name)?,
+        };
         if !word.as_deref().is_some_and(|word| meant.contains(&word)) {
             let found = word.map_or_else(|| "absent".to_owned(), |word| format!("{word:?}"));
-            return Err(
-                vision.wrong(name, &format!("is {found}; the image tower of SigLIP has it {:?}", meant[0]))
-            );
+            let known = meant.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(" or ");
+            let problem = format!("is {found}; with this image tower of timm's only {known} can be used");
+            return Err(vision.wrong(name, &problem));
         }
     }
+    let projection = match (tower.is_siglip, vision.flag("timm_proj_bias")?) {
+        (true, _) => Projection::None,
+        (false, true) => Projection::Linear,
+        (false, false) => Projection::Matrix,
+    };
+
     Ok(VisionConfig::Transformer(VisionTransformerConfig {
         hidden_size: sizes.width,
         intermediate_size: sizes.inner,
@@ -142,11 +170,11 @@ fn timms_tower(vision: &Section<'_>, tower: &TimmTower, sizes: &TimmSizes) -> Re
         layer_norm_eps: 1e-6,
         image_size: vision.side("image_size", Some(224))?,
         patch_size: sizes.patch,
-        class_token: false,
+        class_token: !tower.is_siglip,
         patch_bias: true,
         pre_norm: false,
-        pooling: VisionPooling::Attention,
-        projection: Projection::None,
+        pooling: if tower.is_siglip { VisionPooling::Attention } else { VisionPooling::ClassToken },
+        projection,
     }))
 }
 
@@ -190,6 +218,128 @@ fn text_tower(model: &Section<'_>, text: &Section<'_>) -> Result<TextConfig, Wro
         causal,
         pooling,
         projection,
+        bert: None,
+    })
+}
+
+/// What follows from the name of a text model of transformers': the first row of its position embeddings, and what its layer
+/// norms add.
+fn bert_of(text: &Section<'_>, name: &str) -> Result<(usize, f32), Wrong> {
+    let lower = name.to_ascii_lowercase();
+    let others = [
+        "mt5",
+        "t5",
+        "nllb",
+        "m2m",
+        "albert",
+        "distilbert",
+        "deberta",
+        "electra",
+        "modernbert",
+        "gpt",
+        "camembert",
+    ];
+    let is_other = others.iter().any(|other| lower.contains(other));
+    if !is_other && lower.contains("roberta") {
+        return Ok((2, 1e-5));
+    }
+    if !is_other && lower.contains("bert") {
+        return Ok((0, 1e-12));
+    }
+    let problem =
+        format!("is {name:?}; of transformers' text models only BERTs and (XLM-)RoBERTas can be used");
+    Err(text.wrong("hf_model_name", &problem))
+}
+
+/// The sizes of a BERT, by its weights: its own configuration is not in the folder.
+struct BertSizes {
+    vocabulary: usize,
+    width: usize,
+    inner: usize,
+    layers: usize,
+    positions: usize,
+    token_types: usize,
+}
+
+impl BertSizes {
+    fn from_weights(weights: &Weights) -> Result<Self, ClipError> {
+        let part =
+            |name: &str| weights.shape_in_file(&format!("text.transformer.{name}")).map(<[usize]>::to_vec);
+        let first = |name: &str| Ok::<usize, ClipError>(part(name)?.first().copied().unwrap_or(0));
+        let embeddings = part("embeddings.word_embeddings.weight")?;
+        Ok(Self {
+            vocabulary: embeddings.first().copied().unwrap_or(0),
+            width: embeddings.last().copied().unwrap_or(0),
+            inner: first("encoder.layer.0.intermediate.dense.weight")?,
+            layers: weights.blocks_in_file("text.transformer.encoder.layer."),
+            positions: first("embeddings.position_embeddings.weight")?,
+            token_types: first("embeddings.token_type_embeddings.weight")?,
+        })
+    }
+}
+
+/// A BERT or RoBERTa as open_clip's `HFTextEncoder` has it.
+fn bert(
+    text: &Section<'_>,
+    dim: usize,
+    sizes: &BertSizes,
+    first_position: usize,
+    eps: f32,
+) -> Result<TextConfig, Wrong> {
+    // In every published one.
+    const HEAD_WIDTH: usize = 64;
+    if !sizes.width.is_multiple_of(HEAD_WIDTH) {
+        let problem = format!(
+            "names a model of width {}, whose number of attention heads is not known: all known ones have heads of \
+             {HEAD_WIDTH} channels",
+            sizes.width
+        );
+        return Err(text.wrong("hf_model_name", &problem));
+    }
+    // What open_clip's configuration has where the key is absent, and what the model's kind has where it is null.
+    let word = |name: &str, absent: &str, null: &str| match text.map.get(name) {
+        None => Ok(absent.to_owned()),
+        Some(Value::Null) => Ok(null.to_owned()),
+        Some(_) => text.word(name).map(Option::unwrap_or_default),
+    };
+    let of_kind = if first_position == 0 { "cls_pooler" } else { "mean_pooler" };
+    let pooler = word("hf_pooler_type", "mean_pooler", of_kind)?;
+    let pooling = match pooler.as_str() {
+        "mean_pooler" => TextPooling::Mean,
+        "cls_pooler" | "cls_last_hidden_state_pooler" => TextPooling::First,
+        other => {
+            let problem = format!(
+                "is {other:?}; only mean_pooler, cls_pooler and cls_last_hidden_state_pooler can be used"
+            );
+            return Err(text.wrong("hf_pooler_type", &problem));
+        }
+    };
+    let projection = match word("hf_proj_type", "mlp", "")?.as_str() {
+        "linear" => Projection::Matrix,
+        "mlp" => Projection::Mlp(usize::midpoint(sizes.width, dim)),
+        "" => Projection::None,
+        other => {
+            return Err(text.wrong("hf_proj_type", &format!("is {other:?}; it should be linear or mlp")));
+        }
+    };
+    Ok(TextConfig {
+        hidden_size: sizes.width,
+        intermediate_size: sizes.inner,
+        num_hidden_layers: sizes.layers,
+        num_attention_heads: sizes.width / HEAD_WIDTH,
+        hidden_act: Activation::Gelu,
+        layer_norm_eps: eps,
+        vocab_size: sizes.vocabulary,
+        max_position_embeddings: text.size("context_length", Some(77))?,
+        causal: false,
+        pooling,
+        projection,
+        bert: Some(BertConfig {
+            positions: sizes.positions,
+            first_position,
+            token_types: sizes.token_types,
+            pooler: pooler == "cls_pooler",
+        }),
     })
 }
 
@@ -197,10 +347,12 @@ fn text_tower(model: &Section<'_>, text: &Section<'_>) -> Result<TextConfig, Wro
 fn tokenizer(text: &Section<'_>) -> Result<Scheme, Wrong> {
     let named = text.word("hf_tokenizer_name")?.is_some_and(|name| !name.is_empty());
     let usual = if named { "whitespace" } else { "lower" };
+    let mut strip_separator = false;
     let (clean, wrong) = match text.section("tokenizer_kwargs")? {
         None => (None, text.wrong("tokenizer_kwargs", "is not known")),
         Some(section) => {
             keys::check(Place::OpenClipTokenizer, &section)?;
+            strip_separator = section.flag("strip_sep_token")?;
             let clean = section.word("clean")?;
             let problem = "is not a way that open_clip has; it should be lower, whitespace or canonicalize";
             (clean, section.wrong("clean", problem))
@@ -208,14 +360,15 @@ fn tokenizer(text: &Section<'_>) -> Result<Scheme, Wrong> {
     };
     let cleaning = Cleaning::open_clip(clean.as_deref().unwrap_or(usual)).ok_or(wrong)?;
     Ok(if named {
-        Scheme::Declared { cleaning }
+        Scheme::Declared { cleaning, strip_separator }
     } else {
         Scheme::Simple { cleaning, manner: Manner::OpenClip }
     })
 }
 
-/// What timm's name for SigLIP's image tower says (timm's `vision_transformer.py`).
+/// What timm's name for an image tower says (timm's `vision_transformer.py`).
 struct TimmTower {
+    is_siglip: bool,
     heads: usize,
     activation: Activation,
 }
@@ -223,23 +376,47 @@ struct TimmTower {
 impl TimmTower {
     fn from_section(vision: &Section<'_>, name: &Value) -> Result<Self, Wrong> {
         let known = || {
-            let name = name.as_str()?.strip_prefix("vit_")?;
+            // What follows a dot says what trained it.
+            let name = name.as_str()?.split('.').next()?.strip_prefix("vit_")?;
             let (size, rest) = name.split_once("_patch")?;
-            let (_, rest) = rest.split_once("_siglip_")?;
-            let (heads, activation) = match size {
-                "base" => (12, Activation::Gelu),
-                "large" | "so400m" => (16, Activation::Gelu),
-                "giantopt" => (16, Activation::GeluTanh),
+            let (rest, is_siglip) = match rest.split_once("_siglip_") {
+                Some((_, side)) => (side, true),
+                None => (rest.split_once('_')?.1, false),
+            };
+            let (heads, activation) = match (size, is_siglip) {
+                ("base", _) => (12, Activation::Gelu),
+                ("large", _) | ("so400m", true) | ("huge", false) => (16, Activation::Gelu),
+                ("giantopt", true) => (16, Activation::GeluTanh),
+                ("tiny", false) => (3, Activation::Gelu),
+                ("small", false) => (6, Activation::Gelu),
                 _ => return None,
             };
             rest.parse::<usize>().ok()?;
-            Some(Self { heads, activation })
+            Some(Self { is_siglip, heads, activation })
         };
         known().ok_or_else(|| {
-            let problem = format!("is {name}; of timm's image towers only SigLIP's are known here");
+            let family = timms_family(name.as_str().unwrap_or_default());
+            let problem = format!(
+                "is {name}{family}; of timm's image towers only SigLIP's and plain vision transformers are known here"
+            );
             vision.wrong("timm_model_name", &problem)
         })
     }
+}
+
+/// The models that have an image tower of that name.
+fn timms_family(name: &str) -> &'static str {
+    let known = [
+        ("convnext", " (ConvNeXt-CLIP)"),
+        ("fastvit", " (MobileCLIP)"),
+        ("vit_base_mci", " (MobileCLIP)"),
+        ("vit_large_mci", " (MobileCLIP 2)"),
+        ("eva0", " (EVA-CLIP)"),
+        ("vit_pe_core", " (Perception Encoder)"),
+        ("vitamin", " (ViTamin)"),
+        ("swin", " (Swin)"),
+    ];
+    known.iter().find(|(start, _)| name.starts_with(start)).map_or("", |(_, words)| words)
 }
 
 /// The sizes of a tower of timm's, by its weights.
@@ -254,12 +431,10 @@ impl TimmSizes {
     fn from_weights(weights: &Weights) -> Result<Self, ClipError> {
         let patches = weights.shape_in_file("visual.trunk.patch_embed.proj.weight")?;
         let inner = weights.shape_in_file("visual.trunk.blocks.0.mlp.fc1.weight")?;
-        let block = |name: &str| name.strip_prefix("visual.trunk.blocks.")?.split('.').next()?.parse().ok();
-        let last: Option<usize> = weights.names_in_file().filter_map(block).max();
         Ok(Self {
             width: patches.first().copied().unwrap_or(0),
             inner: inner.first().copied().unwrap_or(0),
-            layers: last.map_or(0, |last| last + 1),
+            layers: weights.blocks_in_file("visual.trunk.blocks."),
             patch: patches.last().copied().unwrap_or(0),
         })
     }

@@ -86,6 +86,7 @@ pub(in crate::clip) fn config(file: &CheckpointFile, weights: &Weights) -> Resul
             causal: true,
             pooling: TextPooling::HighestId,
             projection: Projection::Matrix,
+            bert: None,
         },
         vision,
     };

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::clip::config::activation::Activation;
 use crate::clip::config::clip_config::{
-    ClipConfig, Family, Problem, Projection, Size, TextConfig, TextPooling, VisionConfig, VisionPooling,
-    VisionTransformerConfig,
+    BertConfig, ClipConfig, Family, Problem, Projection, Size, TextConfig, TextPooling, VisionConfig,
+    VisionPooling, VisionTransformerConfig,
 };
 use crate::clip::config::json_section::{Section, Wrong};
 use crate::clip::config::keys::{self, Place};
@@ -19,19 +19,19 @@ use crate::clip::tokenizer::prompt_tokenizer::Scheme;
 
 /// What transformers calls the models that are known: `model_type`, the class in `architectures`, and the prefix of the
 /// towers' own `model_type`.
-const MODELS: [(Family, &str, &str); 3] = [
+const MODELS: [(Family, &str, &str); 4] = [
     (Family::Clip, "clip", "CLIPModel"),
     (Family::Siglip, "siglip", "SiglipModel"),
     (Family::MetaClip2, "metaclip_2", "MetaClip2Model"),
+    (Family::ChineseClip, "chinese_clip", "ChineseCLIPModel"),
 ];
 
 /// Models that people may take for one of these, and what they are.
-const OTHERS: [(&str, &str); 14] = [
+const OTHERS: [(&str, &str); 13] = [
     (
         "siglip2",
         "SigLIP 2 with pictures of any shape (NaFlex); its checkpoints of fixed resolution have the type siglip",
     ),
-    ("chinese_clip", "Chinese-CLIP, whose text tower is a BERT"),
     ("altclip", "AltCLIP, whose text tower is an XLM-RoBERTa"),
     ("clipseg", "CLIPSeg, which segments"),
     ("clip_vision_model", "CLIP's image tower alone"),
@@ -66,7 +66,9 @@ pub(in crate::clip) fn read(file: &CheckpointFile) -> Result<TransformersModel, 
     let config = config(&root, family).map_err(setting)?;
     let tokenizer = match family {
         Family::Clip => Scheme::Clip,
-        Family::Siglip | Family::MetaClip2 => Scheme::Declared { cleaning: Cleaning::default() },
+        Family::Siglip | Family::MetaClip2 | Family::ChineseClip => {
+            Scheme::Declared { cleaning: Cleaning::default(), strip_separator: false }
+        }
     };
     Ok(TransformersModel { config, tokenizer })
 }
@@ -212,7 +214,34 @@ impl Tower<'_> {
         number.ok_or_else(|| self.wrong("layer_norm_eps", &format!("is {value}; it should be a number")))
     }
 
+    /// The text tower of Chinese-CLIP.
+    fn bert(&self) -> Result<TextConfig, Wrong> {
+        let positions = self.size("max_position_embeddings", Some(512))?;
+        Ok(TextConfig {
+            hidden_size: self.size("hidden_size", Some(768))?,
+            intermediate_size: self.size("intermediate_size", Some(3072))?,
+            num_hidden_layers: self.size("num_hidden_layers", Some(12))?,
+            num_attention_heads: self.size("num_attention_heads", Some(12))?,
+            hidden_act: self.activation(Activation::Gelu)?,
+            layer_norm_eps: self.eps(1e-12)?,
+            vocab_size: self.size("vocab_size", Some(30522))?,
+            max_position_embeddings: positions,
+            causal: false,
+            pooling: TextPooling::First,
+            projection: Projection::Matrix,
+            bert: Some(BertConfig {
+                positions,
+                first_position: 0,
+                token_types: self.size("type_vocab_size", Some(2))?,
+                pooler: false,
+            }),
+        })
+    }
+
     fn text(&self, family: Family) -> Result<TextConfig, Wrong> {
+        if family == Family::ChineseClip {
+            return self.bert();
+        }
         let siglip = family == Family::Siglip;
         // The defaults of CLIP, or of SigLIP.
         let usual = |clip: usize, other: usize| Some(if siglip { other } else { clip });
@@ -242,6 +271,7 @@ impl Tower<'_> {
             causal: !siglip,
             pooling,
             projection: Projection::Matrix,
+            bert: None,
         })
     }
 

@@ -155,7 +155,7 @@ impl Preprocessing {
     fn of_family(image_size: usize, family: Family) -> Self {
         let preprocessing = match family {
             Family::Siglip => Self::siglip(image_size),
-            Family::Clip | Family::MetaClip2 => Self::clip(image_size),
+            Family::Clip | Family::MetaClip2 | Family::ChineseClip => Self::clip(image_size),
         };
         Self { rounding: CropRounding::Down, ..preprocessing }
     }
@@ -417,6 +417,7 @@ fn processor(section: &Section<'_>, family: Family) -> Result<Family, Wrong> {
     let written = kind.strip_suffix("Fast").or(kind.strip_suffix("Pil")).unwrap_or(&kind);
     match written {
         "CLIPImageProcessor" | "CLIPFeatureExtractor" => Ok(Family::Clip),
+        "ChineseCLIPImageProcessor" | "ChineseCLIPFeatureExtractor" => Ok(Family::ChineseClip),
         "SiglipImageProcessor" => Ok(Family::Siglip),
         _ => {
             let known = "only CLIPImageProcessor and SiglipImageProcessor are known, so rewrite the file for one of them";

@@ -20,6 +20,12 @@ pub(in crate::clip) struct TokenizerDeclaration {
     pub start: Option<String>,
     pub end: Option<String>,
     pub padding: Option<String>,
+    /// What ends a BERT's prompt.
+    pub separator: Option<String>,
+    /// What a BERT's tokenizer does to letters.
+    pub lower_case: Option<bool>,
+    pub strip_accents: Option<bool>,
+    pub chinese_letters: Option<bool>,
     /// Whether prompts begin with the start token and end with the end token, where that is said.
     pub adds_start: Option<bool>,
     pub adds_end: Option<bool>,
@@ -63,12 +69,16 @@ impl TokenizerDeclaration {
         token(&mut self.start, "bos_token")?;
         token(&mut self.end, "eos_token")?;
         token(&mut self.padding, "pad_token")?;
+        token(&mut self.separator, "sep_token")?;
         let flag = |name: &str| match section.map.get(name) {
             None | Some(Value::Null) => Ok(None),
             Some(_) => section.flag(name).map(Some),
         };
         self.adds_start = self.adds_start.or(flag("add_bos_token")?);
         self.adds_end = self.adds_end.or(flag("add_eos_token")?);
+        self.lower_case = self.lower_case.or(flag("do_lower_case")?);
+        self.strip_accents = self.strip_accents.or(flag("strip_accents")?);
+        self.chinese_letters = self.chinese_letters.or(flag("tokenize_chinese_chars")?);
         self.class = self.class.take().or(section.word("tokenizer_class")?);
         if let Some(longest) = section.map.get("model_max_length").filter(|value| !value.is_null()) {
             // "No limit" is a number of thirty digits.

@@ -5,3 +5,4 @@ pub(super) mod cleaning;
 pub(super) mod declaration;
 pub(super) mod prompt_tokenizer;
 mod text_mending;
+mod word_pieces;

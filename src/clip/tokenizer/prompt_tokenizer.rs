@@ -8,6 +8,7 @@ use tokenizers::{Tokenizer, TokenizerImpl};
 use super::byte_pairs::{self, END_OF_TEXT, Manner, START_OF_TEXT};
 use super::cleaning::{Cleaning, Step};
 use super::declaration::TokenizerDeclaration;
+use super::word_pieces;
 use crate::clip::config::clip_config::{ClipConfig, Family};
 use crate::clip::error::ClipError;
 use crate::clip::files::{CheckpointFile, CheckpointSource};
@@ -18,6 +19,8 @@ const END_OF_SENTENCE: &str = "</s>";
 const WHOLE: &str = "tokenizer.json";
 const VOCABULARY: &str = "vocab.json";
 const MERGES: &str = "merges.txt";
+/// The vocabulary of a BERT, a token a line.
+const WORD_PIECES: &str = "vocab.txt";
 /// CLIP's vocabulary as OpenAI published it.
 const PUBLISHED: &str = "bpe_simple_vocab_16e6.txt.gz";
 
@@ -28,8 +31,9 @@ pub(in crate::clip) enum Scheme {
     Clip,
     /// As open_clip's `SimpleTokenizer` and OpenAI's `tokenize`: byte pairs of CLIP's vocabulary after a cleaning of their own.
     Simple { cleaning: Cleaning, manner: Manner },
-    /// As `tokenizer.json` and the files beside it say, after this cleaning.
-    Declared { cleaning: Cleaning },
+    /// As `tokenizer.json` and the files beside it say, after this cleaning; `strip_separator` puts 0 in place of the token that
+    /// ends a BERT's prompts (open_clip's `strip_sep_token`).
+    Declared { cleaning: Cleaning, strip_separator: bool },
 }
 
 /// The files that a tokenizer is made of.
@@ -48,6 +52,8 @@ enum VocabularyFiles {
     Parts { vocabulary: CheckpointFile, merges: CheckpointFile },
     /// `bpe_simple_vocab_16e6.txt.gz`.
     Published(CheckpointFile),
+    /// `vocab.txt`.
+    WordPieces(CheckpointFile),
 }
 
 impl TokenizerFiles {
@@ -68,7 +74,9 @@ impl TokenizerFiles {
     /// All of them.
     pub(in crate::clip) fn files(&self) -> Vec<&CheckpointFile> {
         let vocabulary = match &self.vocabulary {
-            VocabularyFiles::Whole(file) | VocabularyFiles::Published(file) => vec![file],
+            VocabularyFiles::Whole(file)
+            | VocabularyFiles::Published(file)
+            | VocabularyFiles::WordPieces(file) => vec![file],
             VocabularyFiles::Parts { vocabulary, merges } => vec![vocabulary, merges],
         };
         vocabulary.into_iter().chain(&self.declared.files).collect()
@@ -79,6 +87,9 @@ impl VocabularyFiles {
     fn find(source: &CheckpointSource, clip: bool) -> Result<Self, ClipError> {
         if let Some(file) = source.find(WHOLE) {
             return Ok(Self::Whole(file));
+        }
+        if let Some(file) = source.find(WORD_PIECES).filter(|_| !clip) {
+            return Ok(Self::WordPieces(file));
         }
         match (source.find(VOCABULARY), source.find(MERGES), source.find(PUBLISHED)) {
             (Some(vocabulary), Some(merges), _) if clip => Ok(Self::Parts { vocabulary, merges }),
@@ -92,7 +103,7 @@ impl VocabularyFiles {
                     )
                 } else {
                     "fetch it from where the rest of the checkpoint came from; where there is only a vocabulary in another form \
-                     (spiece.model, vocab.txt), load the tokenizer with AutoTokenizer.from_pretrained of the Python package \
+                     (spiece.model), load the tokenizer with AutoTokenizer.from_pretrained of the Python package \
                      transformers and write it with save_pretrained"
                         .to_owned()
                 },
@@ -103,7 +114,7 @@ impl VocabularyFiles {
     /// The one that messages name.
     fn first(&self) -> &CheckpointFile {
         match self {
-            Self::Whole(file) | Self::Published(file) => file,
+            Self::Whole(file) | Self::Published(file) | Self::WordPieces(file) => file,
             Self::Parts { vocabulary, .. } => vocabulary,
         }
     }
@@ -122,6 +133,7 @@ impl VocabularyFiles {
                 byte_pairs::from_parts(vocabulary, merges, manner).map(Cow::Owned)
             }
             Self::Published(file) => byte_pairs::from_published(file, manner).map(Cow::Owned),
+            Self::WordPieces(file) => word_pieces::from_lines(file).map(Cow::Owned),
         }
     }
 }
@@ -137,6 +149,8 @@ pub struct PromptTokenizer {
     after: Vec<u32>,
     context_length: usize,
     filling: Option<Filling>,
+    /// A token in whose place 0 stands.
+    stripped: Option<u32>,
 }
 
 /// What prompts are filled up with where the model sees that.
@@ -170,6 +184,7 @@ impl PromptTokenizer {
         let bad = |problem: String| ClipError::Tokenizer { file: label.clone(), problem };
         let mut tokenizer = Tokenizer::from_bytes(files.vocabulary.read(&files.scheme)?)
             .map_err(|error| bad(format!("it is no tokenizer ({error}); fetch the file again")))?;
+        word_pieces::follow(&mut tokenizer, &files.declared).map_err(|error| bad(error.to_string()))?;
         let declared_padding = tokenizer.get_padding().map(|padding| padding.pad_token.clone());
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).map_err(|error| bad(error.to_string()))?;
@@ -203,13 +218,19 @@ impl PromptTokenizer {
                     padding: None,
                 }
             }
-            Scheme::Declared { cleaning } => {
+            Scheme::Declared { cleaning, .. } => {
                 let known = DeclaredTokenizer { tokenizer: &tokenizer, declared, declared_padding };
                 known.frame(cleaning.clone(), config, &id).map_err(|error| match error {
                     FrameError::Unknown(problem) => bad(problem),
                     FrameError::Clip(error) => error,
                 })?
             }
+        };
+        let stripped = match &files.scheme {
+            Scheme::Declared { strip_separator: true, .. } => {
+                Some(id(declared.separator.as_deref().unwrap_or("[SEP]"))?)
+            }
+            _ => None,
         };
         let highest = tokenizer.get_vocab(true).into_values().max().unwrap_or(0);
         if highest as usize >= config.text.vocab_size {
@@ -249,6 +270,7 @@ impl PromptTokenizer {
             after: frame.after,
             context_length,
             filling: frame.padding.map(|token| Filling { token, length: context_length }),
+            stripped,
         })
     }
 
@@ -266,7 +288,8 @@ impl PromptTokenizer {
         let words = encoding.get_ids();
         let room = self.context_length - self.before.len() - self.after.len();
         let kept = &words[..words.len().min(room)];
-        let ids = self.before.iter().chain(kept).chain(&self.after).copied().collect();
+        let shown = |id: &u32| if self.stripped == Some(*id) { 0 } else { *id };
+        let ids = self.before.iter().chain(kept).chain(&self.after).map(shown).collect();
         Ok(TokenizedPrompt { ids, truncated: words.len() > room, filling: self.filling })
     }
 }
@@ -356,7 +379,7 @@ impl DeclaredTokenizer<'_> {
             Some(token) => Some(id(&token)?),
             // Gemma's vocabulary, by the name and the place that it has there.
             None if self.tokenizer.token_to_id("<pad>") == Some(0) => Some(0),
-            None if config.text.ends_at_its_end() => None,
+            None if config.text.ends_at_its_end() || config.text.bert.is_some() => None,
             None => {
                 return Err(FrameError::Unknown(
                     "no file says what a prompt is filled up with: tokenizer_config.json needs a `pad_token`"

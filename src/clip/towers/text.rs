@@ -2,15 +2,15 @@
 
 use candle_core::{Device, Tensor};
 
-use super::layers::{LayerNorm, Linear};
+use super::layers::{Head, LayerNorm, Linear};
 use super::ops;
 use super::prompt_tree::{PromptOrder, PromptTree};
-use super::transformer::Transformer;
+use super::transformer::{Norms, Transformer};
 use crate::clip::config::clip_config::{ClipConfig, Projection, TextConfig, TextPooling};
 use crate::clip::error::ClipError;
 use crate::clip::tokenizer::prompt_tokenizer::TokenizedPrompt;
 use crate::clip::weights::tensors::Weights;
-use crate::kernels::{Cpu, Precision, Queries};
+use crate::kernels::{Cpu, Precision, Queries, Segment};
 
 /// The text tower with its projection.
 #[derive(Debug)]
@@ -20,11 +20,14 @@ pub struct TextEncoder {
     dim: usize,
     /// `[vocab_size, hidden_size]`
     token_embedding: Vec<f32>,
-    /// `[max_position_embeddings, hidden_size]`
+    /// `[max_position_embeddings, hidden_size]`, in a BERT with what all tokens have
     position_embedding: Vec<f32>,
     transformer: Transformer,
-    final_norm: LayerNorm,
-    projection: Option<Linear>,
+    /// A BERT has one after its embeddings, all others after their blocks.
+    norm: LayerNorm,
+    /// A layer before tanh, in some BERTs.
+    pooler: Option<Linear>,
+    projection: Head,
 }
 
 /// Embeddings of some prompts, in their order.
@@ -32,8 +35,8 @@ pub struct TextEncoder {
 pub struct TextEmbeddings {
     /// `[n, hidden_size]`: at the end-of-text token, or in SigLIP at the last one, after the final layer norm.
     pub pooled: Vec<f32>,
-    /// `[n, dim]`: `pooled` · `text_projection`ᵀ (and SigLIP's bias), not normalised. The projection is linear, so the
-    /// mean of these is the projected mean of `pooled`.
+    /// `[n, dim]`: `pooled` · `text_projection`ᵀ (and SigLIP's bias), not normalised. Where the projection is linear, which
+    /// [`ClipConfig::projects_texts_linearly`] says, the mean of these is the projected mean of `pooled`.
     pub projected: Vec<f32>,
 }
 
@@ -45,24 +48,43 @@ impl TextEncoder {
     ) -> Result<Self, ClipError> {
         let (text, cpu) = (&config.text, Cpu::detect());
         let projection = match text.projection {
-            Projection::None | Projection::Matrix => "text_projection",
             Projection::Linear => "text_model.head",
+            _ => "text_projection",
         };
+        let (norm, norms) = match text.bert {
+            None => ("text_model.final_layer_norm", Norms::Before),
+            Some(_) => ("text_model.embeddings.LayerNorm", Norms::After),
+        };
+        let mut position_embedding = weights.values("text_model.embeddings.position_embedding.weight")?;
+        if text.bert.is_some() {
+            // All of a prompt's tokens are of the first kind.
+            let kinds = weights.values("text_model.embeddings.token_type_embeddings.weight")?;
+            let kind = &kinds[..text.hidden_size.min(kinds.len())];
+            for position in position_embedding.chunks_exact_mut(text.hidden_size) {
+                position.iter_mut().zip(kind).for_each(|(position, kind)| *position += kind);
+            }
+        }
         Ok(Self {
             cpu,
             config: text.clone(),
             dim: config.dim,
             token_embedding: weights.values("text_model.embeddings.token_embedding.weight")?,
-            position_embedding: weights.values("text_model.embeddings.position_embedding.weight")?,
+            position_embedding,
             transformer: Transformer::load(
                 weights,
                 "text_model",
                 text.transformer(),
-                text.causal,
+                (text.causal, norms),
                 precision,
             )?,
-            final_norm: LayerNorm::load(weights, "text_model.final_layer_norm", text.layer_norm_eps)?,
-            projection: text.projection.load(weights, projection, cpu)?,
+            norm: LayerNorm::load(weights, norm, text.layer_norm_eps)?,
+            pooler: match text.bert {
+                Some(bert) if bert.pooler => {
+                    Some(Linear::load(weights, "text_model.pooler.dense", cpu, Precision::F32)?)
+                }
+                _ => None,
+            },
+            projection: Head::load(weights, text.projection, projection, cpu)?,
         })
     }
 
@@ -122,7 +144,9 @@ impl TextEncoder {
 
     fn order<'a>(&self, prompts: &'a [TokenizedPrompt]) -> Result<PromptOrder<'a>, ClipError> {
         let seen = prompts.iter().map(|prompt| self.seen(&prompt.ids)).collect::<Result<Vec<_>, _>>()?;
-        let filling = || prompts.iter().find_map(|prompt| prompt.filling).unwrap_or_default();
+        // A BERT does not see what fills up.
+        let seen_filling = |prompt: &TokenizedPrompt| prompt.filling.filter(|_| self.config.bert.is_none());
+        let filling = || prompts.iter().find_map(seen_filling).unwrap_or_default();
         Ok(PromptOrder::new(seen, (!self.config.ends_at_its_end()).then(filling)))
     }
 
@@ -134,15 +158,27 @@ impl TextEncoder {
         let asking = match self.config.pooling {
             TextPooling::EndOfText(_) | TextPooling::HighestId | TextPooling::Last => Queries::Last,
             TextPooling::First => Queries::First,
+            TextPooling::Mean => Queries::All,
         };
-        let ends = self.transformer.forward(&x, &tree.segments, asking)?;
+        if self.config.bert.is_some() {
+            ops::norm(self.cpu, &x, &self.norm)?;
+        }
+        let mut ends = self.transformer.forward(&x, &tree.segments, asking)?;
+        if self.config.pooling == TextPooling::Mean {
+            let mean = |segment: &Segment| ends.narrow(0, segment.first_row, segment.tokens)?.mean(0);
+            let means = tree.segments.iter().map(mean).collect::<candle_core::Result<Vec<_>>>()?;
+            ends = Tensor::stack(&means, 0)?;
+        }
         let segments: Vec<u32> = tree.segment_of.iter().map(|segment| *segment as u32).collect();
         let pooled = ends.index_select(&Tensor::new(segments, &Device::Cpu)?, 0)?;
-        ops::norm(self.cpu, &pooled, &self.final_norm)?;
-        let projected = match &self.projection {
-            None => pooled.clone(),
-            Some(projection) => ops::project(self.cpu, &pooled, projection)?,
+        if self.config.bert.is_none() {
+            ops::norm(self.cpu, &pooled, &self.norm)?;
+        }
+        let pooled = match &self.pooler {
+            None => pooled,
+            Some(pooler) => ops::project(self.cpu, &pooled, pooler)?.tanh()?,
         };
+        let projected = self.projection.project(self.cpu, &pooled)?;
         Ok(TextEmbeddings {
             pooled: pooled.flatten_all()?.to_vec1()?,
             projected: projected.flatten_all()?.to_vec1()?,
@@ -180,10 +216,11 @@ impl TextEncoder {
     /// Token and position embeddings, `[nodes, hidden_size]`.
     fn embed(&self, tree: &PromptTree) -> Result<Tensor, ClipError> {
         let width = self.config.hidden_size;
+        let first = self.config.bert.map_or(0, |bert| bert.first_position);
         let mut x = Vec::with_capacity(tree.tokens.len() * width);
         for (&token, &position) in tree.tokens.iter().zip(&tree.positions) {
             let token = &self.token_embedding[token as usize * width..][..width];
-            let position = &self.position_embedding[position * width..][..width];
+            let position = &self.position_embedding[(first + position) * width..][..width];
             x.extend(token.iter().zip(position).map(|(token, position)| token + position));
         }
         Ok(Tensor::from_vec(x, (tree.tokens.len(), width), &Device::Cpu)?)

@@ -3,9 +3,9 @@
 use candle_core::{DType, Device, Tensor};
 
 use super::attention_pooling::AttentionPooling;
-use super::layers::{LayerNorm, Linear};
+use super::layers::{Head, LayerNorm, Linear};
 use super::ops;
-use super::transformer::Transformer;
+use super::transformer::{Norms, Transformer};
 use crate::clip::config::clip_config::{VisionPooling, VisionTransformerConfig};
 use crate::clip::error::ClipError;
 use crate::clip::weights::tensors::Weights;
@@ -29,7 +29,7 @@ pub(in crate::clip) struct VisionTransformer {
     post_norm: LayerNorm,
     /// Attention over all tokens, where the class token's output is not what is pooled.
     attention: Option<AttentionPooling>,
-    projection: Option<Linear>,
+    projection: Head,
 }
 
 impl VisionTransformer {
@@ -43,6 +43,11 @@ impl VisionTransformer {
         if config.class_token {
             let class = weights.values("vision_model.embeddings.class_embedding")?;
             positions.iter_mut().zip(class).for_each(|(position, class)| *position += class);
+            if config.patch_bias {
+                // The layer of the patches adds its bias to the class token's row, too, which has no patch.
+                let bias = weights.values("vision_model.embeddings.patch_embedding.bias")?;
+                positions.iter_mut().zip(bias).for_each(|(position, bias)| *position -= bias);
+            }
         }
         let patch_embedding = "vision_model.embeddings.patch_embedding";
         let load = if config.patch_bias { Linear::load } else { Linear::load_unbiased };
@@ -57,15 +62,21 @@ impl VisionTransformer {
                 .pre_norm
                 .then(|| LayerNorm::load(weights, "vision_model.pre_layrnorm", eps))
                 .transpose()?,
-            transformer: Transformer::load(weights, "vision_model", config.transformer(), false, precision)?,
+            transformer: Transformer::load(
+                weights,
+                "vision_model",
+                config.transformer(),
+                (false, Norms::Before),
+                precision,
+            )?,
             post_norm: LayerNorm::load(weights, "vision_model.post_layernorm", eps)?,
             attention: match config.pooling {
-                VisionPooling::ClassToken => None,
+                VisionPooling::ClassToken | VisionPooling::Mean { .. } => None,
                 VisionPooling::Attention => {
                     Some(AttentionPooling::load(weights, "vision_model.head", config.transformer())?)
                 }
             },
-            projection: config.projection.load(weights, "visual_projection", cpu)?,
+            projection: Head::load(weights, config.projection, "visual_projection", cpu)?,
         })
     }
 
@@ -90,22 +101,33 @@ impl VisionTransformer {
 
         let segment = |image| Segment { first_row: image * tokens, tokens, position: 0 };
         let segments = (0..images).map(segment).collect::<Vec<_>>();
-        let pooled = match &self.attention {
-            None => {
+        let pooled = match (&self.attention, self.config.pooling) {
+            (None, VisionPooling::Mean { normed }) => {
+                let all = self.transformer.forward(&x, &segments, Queries::All)?;
+                if normed {
+                    ops::norm(self.cpu, &all, &self.post_norm)?;
+                }
+                // Of the patches alone.
+                let first = usize::from(self.config.class_token);
+                let pooled =
+                    all.reshape((images, tokens, hidden_size))?.narrow(1, first, tokens - first)?.mean(1)?;
+                if !normed {
+                    ops::norm(self.cpu, &pooled, &self.post_norm)?;
+                }
+                pooled
+            }
+            (None, _) => {
                 let pooled = self.transformer.forward(&x, &segments, Queries::First)?;
                 ops::norm(self.cpu, &pooled, &self.post_norm)?;
                 pooled
             }
-            Some(attention) => {
+            (Some(attention), _) => {
                 let all = self.transformer.forward(&x, &segments, Queries::All)?;
                 ops::norm(self.cpu, &all, &self.post_norm)?;
                 attention.forward(&all, &segments)?
             }
         };
-        let embeddings = match &self.projection {
-            None => pooled,
-            Some(projection) => ops::project(self.cpu, &pooled, projection)?,
-        };
+        let embeddings = self.projection.project(self.cpu, &pooled)?;
         Ok(embeddings.flatten_all()?.to_vec1()?)
     }
 

@@ -12,13 +12,22 @@ pub(in crate::clip) fn expected_tensors(config: &ClipConfig) -> Vec<(String, Vec
 
     let width = text.hidden_size;
     tensors.add("text_model.embeddings.token_embedding.weight", &[text.vocab_size, width]);
-    tensors.add("text_model.embeddings.position_embedding.weight", &[text.max_position_embeddings, width]);
+    let positions = text.bert.map_or(text.max_position_embeddings, |bert| bert.positions);
+    tensors.add("text_model.embeddings.position_embedding.weight", &[positions, width]);
     tensors.add_blocks("text_model", text.transformer());
-    tensors.add_norm("text_model.final_layer_norm", width);
+    match text.bert {
+        None => tensors.add_norm("text_model.final_layer_norm", width),
+        Some(bert) => {
+            tensors.add("text_model.embeddings.token_type_embeddings.weight", &[bert.token_types, width]);
+            tensors.add_norm("text_model.embeddings.LayerNorm", width);
+            if bert.pooler {
+                tensors.add_linear("text_model.pooler.dense", width, width);
+            }
+        }
+    }
     match text.projection {
-        Projection::None => {}
-        Projection::Matrix => tensors.add("text_projection.weight", &[config.dim, width]),
         Projection::Linear => tensors.add_linear("text_model.head", width, config.dim),
+        other => tensors.add_projection("text_projection", other, width, config.dim),
     }
 
     match &config.vision {
@@ -56,6 +65,18 @@ impl Tensors {
     fn add_linear(&mut self, name: &str, inputs: usize, outputs: usize) {
         self.add(&format!("{name}.weight"), &[outputs, inputs]);
         self.add(&format!("{name}.bias"), &[outputs]);
+    }
+
+    fn add_projection(&mut self, name: &str, projection: Projection, inputs: usize, outputs: usize) {
+        match projection {
+            Projection::None => {}
+            Projection::Matrix => self.add(&format!("{name}.weight"), &[outputs, inputs]),
+            Projection::Linear => self.add_linear(name, inputs, outputs),
+            Projection::Mlp(inner) => {
+                self.add(&format!("{name}.0.weight"), &[inner, inputs]);
+                self.add(&format!("{name}.2.weight"), &[outputs, inner]);
+            }
+        }
     }
 
     fn add_attention(&mut self, name: &str, width: usize) {
@@ -101,11 +122,7 @@ impl Tensors {
             self.add_norm("vision_model.head.layernorm", width);
             self.add_mlp("vision_model.head.mlp", width, vision.intermediate_size);
         }
-        match vision.projection {
-            Projection::None => {}
-            Projection::Matrix => self.add("visual_projection.weight", &[config.dim, width]),
-            Projection::Linear => self.add_linear("visual_projection", width, config.dim),
-        }
+        self.add_projection("visual_projection", vision.projection, width, config.dim);
     }
 
     fn add_resnet(&mut self, vision: &ResNetConfig, dim: usize) {

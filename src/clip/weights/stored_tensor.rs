@@ -91,9 +91,11 @@ impl StoredTensor {
             view.shape.reverse();
             view.strides.reverse();
         }
-        if place.single && view.shape.first() == Some(&1) {
-            view.shape.remove(0);
-            view.strides.remove(0);
+        for _ in 0..place.single {
+            if view.shape.first() == Some(&1) {
+                view.shape.remove(0);
+                view.strides.remove(0);
+            }
         }
         view
     }
@@ -180,14 +182,14 @@ mod tests {
     #[test]
     fn parts_and_transposed_ones_are_views() {
         let whole = tensor(&[3, 2], &[2, 1], 0);
-        let place = TensorPlace { tensor: String::new(), part: None, transposed: false, single: false };
+        let place = TensorPlace { tensor: String::new(), part: None, transposed: false, single: 0 };
         let part = whole.at(&TensorPlace { part: Some((2, 3)), ..place.clone() });
         assert_eq!((read(&part).unwrap(), part.shape), (vec![8.0, 10.0], vec![1, 2]));
         let transposed = whole.at(&TensorPlace { transposed: true, ..place.clone() });
         assert_eq!(read(&transposed).unwrap(), [0.0, 4.0, 8.0, 2.0, 6.0, 10.0]);
         assert_eq!(transposed.shape, [2, 3]);
         assert_eq!(whole.at(&TensorPlace { part: Some((0, 2)), ..place.clone() }).shape, [3, 2]);
-        let single = TensorPlace { single: true, ..place };
+        let single = TensorPlace { single: 1, ..place };
         assert_eq!(whole.at(&single).shape, [3, 2]);
         assert_eq!(tensor(&[1], &[1], 4).at(&single).shape, [0; 0]);
     }

@@ -167,6 +167,12 @@ impl Weights {
         place.map(|stored| stored.shape.as_slice()).ok_or_else(|| self.missing(&self.entry, name))
     }
 
+    /// How many blocks the file has whose names begin so and go on with their number.
+    pub(in crate::clip) fn blocks_in_file(&self, start: &str) -> usize {
+        let number = |name: &str| name.strip_prefix(start)?.split('.').next()?.parse::<usize>().ok();
+        self.names_in_file().filter_map(number).max().map_or(0, |last| last + 1)
+    }
+
     /// The files that hold the weights, with the index where there is one.
     pub(in crate::clip) fn files(&self) -> impl Iterator<Item = &CheckpointFile> {
         let shards = self.shards.iter().map(|shard| &shard.file);

@@ -109,6 +109,10 @@ impl Workbench {
             let classes = NamedClasses { classes, prompt_keys: &experiment.prompt_keys };
             strategies.push(open_strategy(choice, classes, &store, &mut notes)?);
         }
+        let averaged = strategies.iter().find(|strategy| strategy.aggregation == Aggregation::PooledMean);
+        if let Some(strategy) = averaged.filter(|_| !checkpoint.config().projects_texts_linearly()) {
+            return Err(WorkbenchError::PooledMean { strategy: strategy.name.clone() });
+        }
         let absent: Vec<&String> =
             experiment.prompt_keys.keys().filter(|class| !class_names.contains(class)).collect();
         if !absent.is_empty() {
