@@ -2,7 +2,8 @@
 
 use candle_core::{Device, Tensor};
 
-use super::layers::{Head, LayerNorm, Linear};
+use super::head::Head;
+use super::layers::{LayerNorm, Linear};
 use super::ops;
 use super::prompt_tree::{PromptOrder, PromptTree};
 use super::transformer::{Norms, Transformer};

@@ -3,7 +3,8 @@
 use candle_core::{DType, Device, Tensor};
 
 use super::attention_pooling::AttentionPooling;
-use super::layers::{Head, LayerNorm, Linear};
+use super::head::Head;
+use super::layers::{LayerNorm, Linear};
 use super::ops;
 use super::transformer::{Norms, Transformer};
 use crate::clip::config::clip_config::{VisionPooling, VisionTransformerConfig};
