@@ -75,7 +75,7 @@ const FOLDERS: &[(&str, &[Below])] = &[
         "clip",
         &[
             ("checkpoint", &["format", "towers", "preprocessing", "tokenizer", "weights", "config"]),
-            ("format", &["preprocessing", "weights", "config"]),
+            ("format", &["preprocessing", "tokenizer", "weights", "config"]),
             ("towers", &["tokenizer", "weights", "config"]),
             ("preprocessing", &["config"]),
             ("tokenizer", &["config"]),

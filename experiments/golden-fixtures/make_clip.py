@@ -115,17 +115,23 @@ def pictures():
     yield "noise-same-size", noise(32, 32)
     yield "noise-one-more", noise(33, 32)
     yield "line", noise(90, 1)
+    # What a centre crop cuts off: 2, 3, 5, 6 and 7 pixels, beside those above.
+    for more in [2, 3, 5]:
+        yield f"surplus-{more}", noise(SIZE + more, SIZE)
+    for more in [6, 7]:
+        yield f"surplus-{more}", noise(SIZE, SIZE + more)
 
 
-def resize_and_crop(image, size, resample):
-    """As OpenAI's CLIP and open_clip do: torchvision's Resize and CenterCrop on a PIL image."""
+def resize_and_crop(image, size, resample, rounded=int):
+    """As transformers does it, whose crop is rounded down; with `round` as OpenAI's CLIP and open_clip do it with torchvision's
+    Resize and CenterCrop."""
     width, height = image.size
     if width <= height:
         resized = (size, int(size * height / width))
     else:
         resized = (int(size * width / height), size)
     image = image.resize(resized, resample)
-    left, top = (round((side - size) / 2.0) for side in resized)
+    left, top = (rounded((side - size) / 2.0) for side in resized)
     return image.crop((left, top, left + size, top + size))
 
 
@@ -149,6 +155,7 @@ def make_pictures():
         images[name] = image
         for filter_name, resample in FILTERS.items():
             golden[f"{name}/{filter_name}"] = np.asarray(resize_and_crop(image, SIZE, resample))
+        golden[f"{name}/open-clip"] = np.asarray(resize_and_crop(image, SIZE, Image.Resampling.BICUBIC, round))
         golden[f"{name}/exact"] = np.asarray(image.resize((SIZE, SIZE), Image.Resampling.BICUBIC))
     save_golden(golden, folder / "golden.safetensors")
     return images

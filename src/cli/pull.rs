@@ -3,7 +3,9 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::cli::context::{CommandError, Format, Global, Outcome, Output, ProgressLine, cancel_on_signals};
+use crate::cli::context::{
+    CommandError, Format, Global, Outcome, Output, ProgressLine, cancel_on_signals, warn,
+};
 use crate::workbench::{
     Cancel, CheckpointChoice, Hub, HubError, HubSettings, Plan, PlannedFile, Repository, WorkbenchError,
     checkpoint_in_words, pull, short_size,
@@ -24,7 +26,8 @@ the same command goes on where it was. What is in the cache already, from here o
 
   HF_HOME, HF_HUB_CACHE   where the cache is [default: ~/.cache/huggingface/hub]
   HF_ENDPOINT             the hub [default: https://huggingface.co]
-  HF_TOKEN                for private and gated repositories; else the file $HF_HOME/token, which `hf auth login` writes
+  HF_TOKEN                for private and gated repositories; else HUGGING_FACE_HUB_TOKEN, else the file $HF_HOME/token, which
+                          `hf auth login` writes; HF_HUB_DISABLE_IMPLICIT_TOKEN=1 sends none
   HF_HUB_OFFLINE=1        ask no hub
   HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY
 
@@ -71,7 +74,7 @@ pub fn run(command: &Arguments, _: &Global, output: &mut Output) -> Result<Outco
     let settings = HubSettings::from_environment(|name| std::env::var(name).ok());
     let mut settings = settings.map_err(WorkbenchError::from)?;
     settings.attempts = command.attempts.unwrap_or(settings.attempts);
-    let hub = Hub::new(settings);
+    let hub = Hub::new(settings).telling(Box::new(warn));
     let (mut pulled, mut problem) = (Vec::new(), None);
     for repository in &repositories {
         match one(&hub, repository, command.dry_run, &cancel) {

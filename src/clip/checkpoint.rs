@@ -2,11 +2,11 @@
 
 use super::error::ClipError;
 use super::files::{CheckpointFile, CheckpointSource};
-use crate::clip::config::clip_config::{ClipConfig, Family};
+use crate::clip::config::clip_config::ClipConfig;
 use crate::clip::format::form;
-use crate::clip::format::form::{CheckpointForm, Model};
-use crate::clip::preprocessing::transform::Preprocessing;
-use crate::clip::tokenizer::prompt_tokenizer::{Cleaning, PromptTokenizer, TokenizerFiles};
+use crate::clip::format::form::Model;
+use crate::clip::preprocessing::transform::{Preprocessing, PreprocessingOrigin};
+use crate::clip::tokenizer::prompt_tokenizer::{PromptTokenizer, TokenizerFiles};
 use crate::clip::towers::text::TextEncoder;
 use crate::clip::towers::vision::ImageEncoder;
 use crate::kernels::Precision;
@@ -23,14 +23,15 @@ impl Checkpoint {
     /// Opens a checkpoint: parses its configuration and verifies every tensor's name, shape and element type from
     /// the headers of the weight files.
     ///
-    /// Without `preprocessor_config.json`, the family's own preprocessing at the model's `image_size` is used.
+    /// Where no file says how pictures are treated, the family's own preprocessing at the model's `image_size` is used; see
+    /// [`Self::preprocessing_origin`].
     ///
     /// # Errors
     /// Whatever is absent, malformed, cut short or does not belong to a CLIP model.
     pub fn open(source: CheckpointSource) -> Result<Self, ClipError> {
         let name = source.name()?;
         let model = form::read(&source)?;
-        let tokenizer_files = TokenizerFiles::find(&source, model.config.family)?;
+        let tokenizer_files = TokenizerFiles::find(&source, model.tokenizer.clone())?;
         Ok(Self { name, model, tokenizer_files })
     }
 
@@ -53,6 +54,16 @@ impl Checkpoint {
     /// How a picture becomes pixel values.
     pub fn preprocessing(&self) -> &Preprocessing {
         &self.model.preprocessing
+    }
+
+    /// Where that is said.
+    pub fn preprocessing_origin(&self) -> &PreprocessingOrigin {
+        &self.model.preprocessing_origin
+    }
+
+    /// Whether the checkpoint's form has a file that could say it: OpenAI's has none.
+    pub fn can_say_preprocessing(&self) -> bool {
+        self.model.config_file.is_some()
     }
 
     /// Every file that decides results: configuration, tokenizer, preprocessing (where there is a file), weights.
@@ -85,12 +96,7 @@ impl Checkpoint {
     /// # Errors
     /// Its files cannot be read, or do not fit the model.
     pub fn tokenizer(&self) -> Result<PromptTokenizer, ClipError> {
-        let cleaning = match (self.model.config.family, self.model.form) {
-            (Family::Clip, _) => Cleaning::None,
-            (Family::Siglip, CheckpointForm::OpenClip) => Cleaning::Canonical { underscore: " " },
-            (Family::Siglip, _) => Cleaning::Canonical { underscore: "" },
-        };
-        PromptTokenizer::read(&self.tokenizer_files, &self.model.config, cleaning)
+        PromptTokenizer::read(&self.tokenizer_files, &self.model.config)
     }
 
     /// Loads the text tower; what `int8` quantises is quantised now.
@@ -271,7 +277,7 @@ mod tests {
     #[test]
     fn tensors_of_types_that_are_no_weights() {
         let name = "text_projection.weight";
-        for (dtype, known_as) in [(DType::I64, "I64"), (DType::F8E4M3, "F8_E4M3"), (DType::F64, "F64")] {
+        for (dtype, known_as) in [(DType::I64, "I64"), (DType::F8E4M3, "F8_E4M3")] {
             let copy = quick().change_weights(|tensors| {
                 let converted = tensors[name].to_dtype(DType::F32).unwrap().to_dtype(dtype).unwrap();
                 tensors.insert(name.to_owned(), converted);

@@ -36,7 +36,7 @@ pub enum ClipError {
     },
     /// `config.json` describes some other kind of model.
     #[error(
-        "{file} describes {found}, not a CLIP model; only checkpoints with model_type \"clip\" or \"siglip\" can be used"
+        "{file} describes {found}, not a CLIP model; only checkpoints with a model_type of \"clip\", \"siglip\", \"metaclip_2\" or \"chinese_clip\" can be used"
     )]
     NotClip {
         /// Its path.
@@ -104,6 +104,14 @@ pub enum ClipError {
         /// Its name.
         tensor: String,
     },
+    /// The weight files have tensors that the model has no use for, or those of several models.
+    #[error("{file}: {problem}")]
+    ForeignTensors {
+        /// The weight file, or the index of the shards.
+        file: String,
+        /// Which, and what to do.
+        problem: String,
+    },
     /// A tensor's shape does not follow from the configuration.
     #[error(
         "{file}: the tensor {tensor} has the shape {found:?} where the configuration calls for {expected:?}"
@@ -120,7 +128,7 @@ pub enum ClipError {
     },
     /// A tensor's element type cannot be used.
     #[error(
-        "{file}: the tensor {tensor} has elements of type {dtype}; only F32, F16 and BF16 can be used, so save the model in one of these"
+        "{file}: the tensor {tensor} has elements of type {dtype}; only F64, F32, F16 and BF16 can be used, so save the model in one of these"
     )]
     ElementType {
         /// The weight file.

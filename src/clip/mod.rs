@@ -18,12 +18,13 @@ pub use crate::kernels::Precision;
 pub use checkpoint::Checkpoint;
 pub use config::activation::Activation;
 pub use config::clip_config::{
-    ClipConfig, Family, ResNetConfig, TextConfig, VisionConfig, VisionTransformerConfig,
+    BertConfig, ClipConfig, Family, Projection, ResNetConfig, TextConfig, TextPooling, VisionConfig,
+    VisionPooling, VisionTransformerConfig,
 };
 pub use error::ClipError;
 pub use files::{CheckpointFile, CheckpointSource, FileContent};
 pub use preprocessing::resize::Resample;
-pub use preprocessing::transform::Preprocessing;
-pub use tokenizer::prompt_tokenizer::{PromptTokenizer, TokenizedPrompt};
+pub use preprocessing::transform::{Preprocessing, PreprocessingOrigin};
+pub use tokenizer::prompt_tokenizer::{Filling, PromptTokenizer, TokenizedPrompt};
 pub use towers::text::{TextEmbeddings, TextEncoder};
 pub use towers::vision::ImageEncoder;

@@ -38,6 +38,8 @@ pub type IsCancelled<'a> = &'a dyn Fn() -> bool;
 /// A hub's client.
 pub struct Client {
     settings: HubSettings,
+    /// Told of long waits that the hub asks for.
+    pub(super) on_wait: Option<OnWait>,
     plain: OnceLock<Result<Agent, NoAgent>>,
     encrypted: OnceLock<Result<Agent, NoAgent>>,
 }
@@ -88,9 +90,16 @@ enum Piece {
     Broke(String),
 }
 
+/// What is told of a long wait that a hub asks for, in words.
+pub type OnWait = Box<dyn Fn(&str) + Send + Sync>;
+
+/// A wait that somebody may wonder about.
+const LONG_WAIT: Duration = Duration::from_secs(3);
+
 /// Attempts in a row that brought nothing.
 pub struct Attempts<'a> {
     settings: &'a HubSettings,
+    on_wait: Option<&'a OnWait>,
     made: u32,
 }
 
@@ -122,6 +131,15 @@ impl Attempts<'_> {
         let Some(wait) = retry::wait(self.settings.backoff, self.made, asked_for, chance) else {
             return Err(error.after(self.made));
         };
+        if let (Some(on_wait), HubError::Busy { status, .. }) = (self.on_wait, &error)
+            && wait >= LONG_WAIT
+        {
+            on_wait(&format!(
+                "{} answers {status}{}: waiting, and then going on",
+                self.settings.host(),
+                retry::asks_to_wait(Some(wait))
+            ));
+        }
         if retry::pause(wait, is_cancelled) { Ok(()) } else { Err(HubError::Cancelled) }
     }
 }
@@ -129,7 +147,7 @@ impl Attempts<'_> {
 impl Client {
     /// A client; nothing is sent yet.
     pub fn new(settings: HubSettings) -> Self {
-        Self { settings, plain: OnceLock::new(), encrypted: OnceLock::new() }
+        Self { settings, on_wait: None, plain: OnceLock::new(), encrypted: OnceLock::new() }
     }
 
     /// Where the hub and its cache are.
@@ -139,7 +157,7 @@ impl Client {
 
     /// No attempt was made yet.
     pub fn attempts(&self) -> Attempts<'_> {
-        Attempts { settings: &self.settings, made: 0 }
+        Attempts { settings: &self.settings, on_wait: self.on_wait.as_ref(), made: 0 }
     }
 
     /// The page of a repository; with its files, those of the revision.
@@ -292,24 +310,24 @@ impl Client {
             answer.header("retry-after").and_then(|text| retry::retry_after(text, SystemTime::now()));
         let repository = request.repository.clone();
         let page = self.page(&repository, false);
-        let with_token = self.settings.token.is_some();
+        let token = self.settings.token.as_ref().map(|token| token.origin().to_owned());
         let is_hub = origin(&url) == origin(&self.settings.endpoint);
-        let error = match (status, answer.header("x-error-code").unwrap_or_default()) {
+        let error = match (status, answer.header("x-error-code").unwrap_or_default(), token) {
+            (401, "", Some(origin)) if is_hub => HubError::BadToken { url, origin, reason },
             // The addresses that a hub leads to hold for some minutes only: asking the hub again gives others.
-            (status, _) if !is_hub && (400..500).contains(&status) => {
+            (status, _, _) if !is_hub && (400..500).contains(&status) => {
                 return Err(Failure::Passing(HubError::Refused { url, status, reason }));
             }
-            (status, _) if retry::is_worth_another_try(status) => {
+            (status, _, _) if retry::is_worth_another_try(status) => {
                 let busy = HubError::Busy { url, status, reason, attempts: 1, retry_after };
                 return Err(Failure::Passing(busy));
             }
-            (401 | 403, "GatedRepo") => HubError::Gated { repository, page, with_token },
-            (404, "RevisionNotFound") => {
+            (401 | 403, "GatedRepo", token) => HubError::Gated { repository, page, token },
+            (404, "RevisionNotFound", _) => {
                 HubError::NoRevision { page: format!("{page}/tree/main"), repository }
             }
-            (401, "") if with_token => HubError::BadToken { url, reason },
-            (401 | 404, code) if code != "EntryNotFound" => {
-                HubError::NoRepository { repository, page, with_token }
+            (401 | 404, code, token) if code != "EntryNotFound" => {
+                HubError::NoRepository { repository, page, token }
             }
             _ => HubError::Refused { url, status, reason },
         };

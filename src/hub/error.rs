@@ -92,15 +92,18 @@ pub enum HubError {
     #[error(
         "the hub has no repository {repository}, or does not show it: check its name at {page}; for a private or gated one, \
          {}",
-        if *with_token { "the token of HF_TOKEN has to belong to an account that may read it" } else { TOKEN }
+        match token {
+            Some(origin) => format!("the token of {origin} has to belong to an account that may read it"),
+            None => TOKEN.to_owned(),
+        }
     )]
     NoRepository {
         /// Which.
         repository: Repository,
         /// Its page.
         page: String,
-        /// A token was sent along.
-        with_token: bool,
+        /// Where the token came from that was sent along.
+        token: Option<String>,
     },
     /// A revision that the repository does not have.
     #[error("{repository}: the repository has no revision {:?}; its branches and tags are at {page}", repository.revision())]
@@ -113,25 +116,32 @@ pub enum HubError {
     /// A repository whose terms have to be accepted.
     #[error(
         "{repository} is gated: accept its terms at {page}, and {}",
-        if *with_token { "set HF_TOKEN to a token of the account that did (https://huggingface.co/settings/tokens)" } else { TOKEN }
+        match token {
+            Some(origin) => format!(
+                "give a token of the account that did in place of that of {origin} (https://huggingface.co/settings/tokens)"
+            ),
+            None => TOKEN.to_owned(),
+        }
     )]
     Gated {
         /// Which.
         repository: Repository,
         /// Its page.
         page: String,
-        /// A token was sent along.
-        with_token: bool,
+        /// Where the token came from that was sent along.
+        token: Option<String>,
     },
     /// A token that the hub does not take.
     #[error(
-        "{url}: the hub does not take the token of HF_TOKEN (or of the token file){}: make another at \
-         https://huggingface.co/settings/tokens",
+        "{url}: the hub does not take the token of {origin}{}: make another at \
+         https://huggingface.co/settings/tokens, or do without one (HF_HUB_DISABLE_IMPLICIT_TOKEN=1)",
         reason_of(reason)
     )]
     BadToken {
         /// What was asked for.
         url: String,
+        /// Where the token came from.
+        origin: String,
         /// What the server says.
         reason: String,
     },

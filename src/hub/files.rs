@@ -15,11 +15,19 @@ pub const NO_CHECKPOINT: &str = "it has neither config.json with model.safetenso
                            with open_clip_model.safetensors or open_clip_pytorch_model.bin";
 
 /// Files that go with the weights, where they are there.
-const BESIDE: &[&str] =
-    &["preprocessor_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"];
+const BESIDE: &[&str] = &[
+    "preprocessor_config.json",
+    "processor_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    // Says that the weights are not the whole model.
+    "adapter_config.json",
+];
 
-/// Those of a tokenizer without `tokenizer.json`.
+/// Those of a tokenizer without `tokenizer.json`; CLIP's as OpenAI published it only where there is no other.
 const OLD_TOKENIZER: &[&str] = &["vocab.json", "merges.txt", "spiece.model"];
+const PUBLISHED_TOKENIZER: &str = "bpe_simple_vocab_16e6.txt.gz";
 
 impl CheckpointForm {
     /// The file that describes the model.
@@ -53,7 +61,11 @@ pub fn forms(names: &[&str]) -> Vec<CheckpointForm> {
 /// The files of a form that is whole: description, tokenizer and preprocessing first, since they are small.
 pub fn wanted<'a>(names: &[&'a str], form: CheckpointForm) -> Vec<&'a str> {
     let has_tokenizer = names.contains(&"tokenizer.json");
-    let tokenizer = if has_tokenizer { &[][..] } else { OLD_TOKENIZER };
+    let tokenizer = match has_tokenizer {
+        true => &[][..],
+        false if OLD_TOKENIZER.iter().any(|old| names.contains(old)) => OLD_TOKENIZER,
+        false => &[PUBLISHED_TOKENIZER],
+    };
     let small = [form.config()].into_iter().chain(BESIDE.iter().chain(tokenizer).copied());
     let small = small.filter_map(|wanted| names.iter().copied().find(|name| *name == wanted));
     small.chain(weights(names, form).unwrap_or_default()).collect()
@@ -123,6 +135,18 @@ mod tests {
             .collect();
         let chosen = chosen(&old);
         assert!(chosen.ends_with(&["vocab.json".into(), "merges.txt".into(), "pytorch_model.bin".into()]));
+    }
+
+    #[test]
+    fn a_published_vocabulary_comes_where_it_is_the_only_one() {
+        let published =
+            ["open_clip_config.json", "bpe_simple_vocab_16e6.txt.gz", "open_clip_model.safetensors"];
+        assert_eq!(chosen(&published), published);
+        let both = [&published[..], &["tokenizer.json"]].concat();
+        assert!(!chosen(&both).contains(&published[1].to_owned()));
+        let processor =
+            ["config.json", "preprocessor_config.json", "processor_config.json", "model.safetensors"];
+        assert_eq!(chosen(&processor), processor);
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod repository;
 mod settings;
 
 pub use cache::{Cache, Snapshot};
+pub use client::OnWait;
 pub use download::Transfer;
 pub use error::HubError;
 pub use pull::{Hub, Plan, PlannedFile, PullNotice};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::cache::{Cache, Snapshot, is_placed, length};
 use super::checksum::Checksum;
-use super::client::{Client, IsCancelled};
+use super::client::{Client, IsCancelled, OnWait};
 use super::download::{self, Step, Transfer, WantedFile};
 use super::error::HubError;
 use super::files::{self, CheckpointForm};
@@ -82,6 +82,13 @@ impl Hub {
     pub fn new(settings: HubSettings) -> Self {
         let cache = Cache::new(settings.cache.clone());
         Self { client: Client::new(settings), cache }
+    }
+
+    /// With somebody who is told, in words, where the hub asks for a long wait.
+    #[must_use]
+    pub fn telling(mut self, on_wait: OnWait) -> Self {
+        self.client.on_wait = Some(on_wait);
+        self
     }
 
     /// Where it is.

@@ -5,7 +5,8 @@
 //! | `HF_ENDPOINT` | `https://huggingface.co` |
 //! | `HF_HUB_CACHE` | `$HF_HOME/hub` |
 //! | `HF_HOME` | `$XDG_CACHE_HOME/huggingface`, or `~/.cache/huggingface` |
-//! | `HF_TOKEN` | the file `HF_TOKEN_PATH`, or `$HF_HOME/token`; without one, no token |
+//! | `HF_TOKEN` | `HUGGING_FACE_HUB_TOKEN`, then the file `HF_TOKEN_PATH`, or `$HF_HOME/token`; without one, no token |
+//! | `HF_HUB_DISABLE_IMPLICIT_TOKEN` | the token is sent |
 //! | `HF_HUB_OFFLINE` | the hub is asked |
 
 use std::fmt;
@@ -25,22 +26,31 @@ const BACKOFF: Duration = Duration::from_millis(250);
 
 /// A token that is never shown.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Token(String);
+pub struct Token {
+    text: String,
+    origin: String,
+}
 
 impl Token {
-    /// A token; `None` for a blank one.
-    pub fn new(text: &str) -> Option<Self> {
-        Some(text.trim()).filter(|text| !text.is_empty()).map(|text| Self(text.to_owned()))
+    /// A token, and what says it; `None` for a blank one.
+    pub fn new(text: &str, origin: &str) -> Option<Self> {
+        let text = Some(text.trim()).filter(|text| !text.is_empty())?;
+        Some(Self { text: text.to_owned(), origin: origin.to_owned() })
+    }
+
+    /// Where it comes from: a variable or a file.
+    pub fn origin(&self) -> &str {
+        &self.origin
     }
 
     pub(super) fn header(&self) -> String {
-        format!("Bearer {}", self.0)
+        format!("Bearer {}", self.text)
     }
 }
 
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Token(***)")
+        write!(f, "Token(*** of {})", self.origin)
     }
 }
 
@@ -82,11 +92,16 @@ impl HubSettings {
         let at_home = |name: &str| home.as_ref().map(|home| home.join(name));
         let cache = folder("HF_HUB_CACHE").or_else(|| at_home("hub")).ok_or(HubError::NoCache)?;
         let token_file = folder("HF_TOKEN_PATH").or_else(|| at_home("token"));
-        let token = match variable("HF_TOKEN") {
-            Some(token) => Token::new(&token),
+        let is_kept_back = variable("HF_HUB_DISABLE_IMPLICIT_TOKEN").is_some_and(|value| is_true(&value));
+        let said = ["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"]
+            .into_iter()
+            .find_map(|name| Token::new(&variable(name)?, name));
+        let token = match said {
+            _ if is_kept_back => None,
+            Some(token) => Some(token),
             None => token_file.as_deref().and_then(read_token),
         };
-        if let Some(problem) = token.as_ref().and_then(|token| address::unsendable(&token.0)) {
+        if let Some(problem) = token.as_ref().and_then(|token| address::unsendable(&token.text)) {
             return Err(HubError::Setting { name: "HF_TOKEN", value: "***".to_owned(), problem });
         }
         Ok(Self {
@@ -127,7 +142,8 @@ fn endpoint(given: Option<String>) -> Result<String, HubError> {
 
 /// A file that cannot be read is as good as none: most people have none.
 fn read_token(path: &Path) -> Option<Token> {
-    std::fs::read_to_string(path).ok().and_then(|text| Token::new(&text))
+    let text = std::fs::read_to_string(path).ok()?;
+    Token::new(&text, &format!("the file {}", path.display()))
 }
 
 fn is_true(value: &str) -> bool {
@@ -163,7 +179,16 @@ mod tests {
         let home = dir.path().to_str().unwrap();
         assert_eq!(settings(&[("HF_HOME", home)]).unwrap().token, None);
         std::fs::write(dir.path().join("token"), "hf_file\n").unwrap();
-        assert_eq!(settings(&[("HF_HOME", home)]).unwrap().token, Token::new("hf_file"));
+        let of_file = settings(&[("HF_HOME", home)]).unwrap().token.unwrap();
+        assert_eq!(of_file.header(), "Bearer hf_file");
+        assert!(of_file.origin().starts_with("the file ") && of_file.origin().ends_with("token"));
+        let old =
+            settings(&[("HF_HOME", home), ("HUGGING_FACE_HUB_TOKEN", "hf_old")]).unwrap().token.unwrap();
+        assert_eq!((old.header().as_str(), old.origin()), ("Bearer hf_old", "HUGGING_FACE_HUB_TOKEN"));
+        let new = [("HF_HOME", home), ("HUGGING_FACE_HUB_TOKEN", "hf_old"), ("HF_TOKEN", "hf_new")];
+        assert_eq!(settings(&new).unwrap().token.unwrap().origin(), "HF_TOKEN");
+        let kept = [("HF_HOME", home), ("HF_TOKEN", "hf_x"), ("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1")];
+        assert_eq!(settings(&kept).unwrap().token, None);
         let both = settings(&[("HF_HOME", home), ("HF_TOKEN", "hf_variable")]).unwrap();
         assert_eq!(both.token.as_ref().unwrap().header(), "Bearer hf_variable");
         assert!(!format!("{both:?}").contains("hf_variable"));

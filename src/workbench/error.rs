@@ -44,6 +44,15 @@ pub enum WorkbenchError {
         /// What is wrong with its prompts.
         source: PromptError,
     },
+    /// An average of pooled outputs where only projected ones are kept, and one is not the other.
+    #[error(
+        "the strategy {strategy:?} takes pooled-mean, but this checkpoint's projection of texts is no matrix: the average of \
+         projected outputs is not the projected average; take mean"
+    )]
+    PooledMean {
+        /// Its name.
+        strategy: String,
+    },
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),

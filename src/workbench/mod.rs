@@ -15,7 +15,7 @@ mod runs;
 mod session;
 mod tables;
 
-pub use crate::clip::Precision;
+pub use crate::clip::{Precision, PreprocessingOrigin};
 pub use crate::dataset::{ClassNameMap, PictureSource, SkippedImage};
 pub use crate::evaluation::{
     Calibration, CalibrationOptions, ChangedPrediction, ClassAccuracy, Comparison, Competitor, ConfusedPair,

@@ -22,6 +22,8 @@ fn command(bench: &Bench, url: &str, arguments: &[&str]) -> Command {
         "HF_HOME",
         "HF_HUB_CACHE",
         "HF_TOKEN",
+        "HUGGING_FACE_HUB_TOKEN",
+        "HF_HUB_DISABLE_IMPLICIT_TOKEN",
         "HF_TOKEN_PATH",
         "HF_HUB_OFFLINE",
         "XDG_CACHE_HOME",
@@ -424,7 +426,7 @@ fn refusals_come_with_a_remedy() {
     let hub = LoopbackHub::faulty(checkpoint(), |_, _, _, _| Some(error(401, "")));
     let mut command = command(&bench, &hub.hub.url, &["pull", REPOSITORY]);
     let message = text(&command.env("HF_TOKEN", TOKEN).output().unwrap().stderr);
-    contains(&message, &["does not take the token"]);
+    contains(&message, &["does not take the token of HF_TOKEN"]);
     assert!(!message.contains(TOKEN));
 
     let bench = Bench::new();

@@ -8,8 +8,8 @@ use super::{
     CommandError, ExperimentArguments, Global, Outcome, PairArguments, cancel_on_signals, open_store,
 };
 use crate::workbench::{
-    Cancel, Comparison, Experiment, Session, SessionEmbeddings, SessionOptions, Workbench, WorkbenchError,
-    demo,
+    Cancel, Comparison, Experiment, PreprocessingOrigin, Session, SessionEmbeddings, SessionOptions,
+    Workbench, WorkbenchError, demo,
 };
 
 /// An opened experiment; nothing is computed yet, so that mistyped names are found before a long wait.
@@ -106,10 +106,14 @@ pub fn outcome(session: &Session) -> Outcome {
 /// Prints what was evaluated, and that the demo's checkpoint is small if it is that one.
 pub fn introduce(session: &Session, output: &mut Output) -> io::Result<()> {
     output.heading(&format!(
-        "{}, {} ({}), {} images, {} classes{}",
+        "{}, {} ({}{}), {} images, {} classes{}",
         session.experiment,
         session.checkpoint,
         session.precision,
+        match session.preprocessing {
+            PreprocessingOrigin::File(_) => String::new(),
+            PreprocessingOrigin::FamilyDefault => format!(", preprocessing: {}", session.preprocessing),
+        },
         session.images.len(),
         session.classes.len(),
         match session.skipped.len() {

@@ -25,6 +25,10 @@ pub enum Family {
     /// SigLIP (Zhai et al., arXiv 2303.15343): text that is filled up to the context length, sees all of itself and is
     /// pooled at its last token; images without a class token, pooled by attention. Logits have a learned bias.
     Siglip,
+    /// MetaCLIP 2 (Chuang et al., arXiv 2507.22062): CLIP with the vocabulary of XLM-V.
+    MetaClip2,
+    /// Chinese-CLIP (Yang et al., arXiv 2211.01335): CLIP's image tower with a BERT for texts.
+    ChineseClip,
 }
 
 /// The text tower's configuration, with the keys of transformers' `text_config`.
@@ -46,8 +50,57 @@ pub struct TextConfig {
     pub vocab_size: usize,
     /// The context length: most tokens in a prompt, with start and end.
     pub max_position_embeddings: usize,
-    /// The end-of-text token's id; 2 in old files, whatever the id really is. Of no meaning in SigLIP.
-    pub eos_token_id: u32,
+    /// Whether no token sees those after it.
+    pub causal: bool,
+    /// Which token's output becomes the embedding.
+    pub pooling: TextPooling,
+    /// What makes the embedding of it.
+    pub projection: Projection,
+    /// What is otherwise where the tower is a BERT.
+    pub bert: Option<BertConfig>,
+}
+
+/// What a BERT (Devlin et al., arXiv 1810.04805) or RoBERTa has otherwise than CLIP's text tower: layer norms after what is added
+/// up, and after the embeddings, where CLIP has them before; no last one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BertConfig {
+    /// Rows of the position embeddings.
+    pub positions: usize,
+    /// The row of the first token: RoBERTa's begin after that of its padding.
+    pub first_position: usize,
+    /// Kinds of tokens, of which prompts have the first.
+    pub token_types: usize,
+    /// Whether the first token's output goes through a layer and tanh before it is projected.
+    pub pooler: bool,
+}
+
+/// Which outputs of a text tower become the embedding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextPooling {
+    /// That of the first end-of-text token, which has this id.
+    EndOfText(u32),
+    /// That of the first of the highest ids, which end-of-text has in CLIP's vocabulary: open_clip's way, and that of
+    /// transformers where a configuration of before 4.31 says 2, whatever the id really is.
+    HighestId,
+    /// That of the last token of a prompt that is filled up to the context length.
+    Last,
+    /// That of the first token.
+    First,
+    /// The mean of all of them.
+    Mean,
+}
+
+/// What turns a tower's pooled output into an embedding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Projection {
+    /// Nothing: it is one.
+    None,
+    /// A layer without a bias.
+    Matrix,
+    /// A layer with one.
+    Linear,
+    /// Two layers without, of this width between them, and GELU there.
+    Mlp(usize),
 }
 
 /// The image tower's configuration.
@@ -80,6 +133,28 @@ pub struct VisionTransformerConfig {
     pub patch_size: usize,
     /// Whether a class token stands before the patches, as in CLIP.
     pub class_token: bool,
+    /// Whether the patches' layer has a bias.
+    pub patch_bias: bool,
+    /// Whether a layer norm stands before the blocks.
+    pub pre_norm: bool,
+    /// Which tokens' outputs become the embedding.
+    pub pooling: VisionPooling,
+    /// What makes the embedding of them.
+    pub projection: Projection,
+}
+
+/// What a vision transformer's tokens become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VisionPooling {
+    /// The first token's output, the class token's.
+    ClassToken,
+    /// What a learned query makes of all of them (SigLIP).
+    Attention,
+    /// The mean of those of the patches, normed before or after.
+    Mean {
+        /// The last layer norm comes before the mean.
+        normed: bool,
+    },
 }
 
 /// The configuration of CLIP's ResNet, with the keys of open_clip's `vision_cfg`.
@@ -206,14 +281,17 @@ pub(in crate::clip) struct TransformerConfig {
 }
 
 impl TextConfig {
-    /// In place of an end-of-text id: configurations from before transformers 4.31 say 2, whatever it really is; the
-    /// reference then looks for the highest id in a prompt, which end-of-text has in CLIP's vocabulary. open_clip
-    /// always does.
-    pub(in crate::clip) const HIGHEST_ID_ENDS: u32 = 2;
-
     /// The end-of-text token's id, if it is known.
     pub(in crate::clip) fn end_of_text_id(&self) -> Option<u32> {
-        (self.eos_token_id != Self::HIGHEST_ID_ENDS).then_some(self.eos_token_id)
+        match self.pooling {
+            TextPooling::EndOfText(id) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// Whether prompts end where their embedding is taken, and what follows them changes nothing.
+    pub(in crate::clip) fn ends_at_its_end(&self) -> bool {
+        self.causal && matches!(self.pooling, TextPooling::EndOfText(_) | TextPooling::HighestId)
     }
 
     pub(in crate::clip) fn transformer(&self) -> TransformerConfig {
@@ -245,11 +323,18 @@ pub(in crate::clip) enum Size {
     Heads,
     Vocabulary,
     Context,
+    Projection,
     Patch,
     Image,
 }
 
 impl ClipConfig {
+    /// Whether the average of texts' embeddings, before they are normalised, is the embedding of their average: what is pooled
+    /// is projected by one layer.
+    pub fn projects_texts_linearly(&self) -> bool {
+        !matches!(self.text.projection, Projection::Mlp(_))
+    }
+
     /// What keeps these sizes from being a model's.
     pub(in crate::clip) fn problem(&self) -> Option<Problem> {
         let text = self.text.transformer();
@@ -293,6 +378,21 @@ impl ClipConfig {
                 let problem = format!("is {width}, not a multiple of the {heads} attention heads");
                 return found(Some(tower), Size::Width, problem);
             }
+        }
+        let positions = self.text.max_position_embeddings;
+        if let Some(bert) = self.text.bert.filter(|bert| bert.first_position + positions > bert.positions) {
+            let problem = format!(
+                "is {positions}, but the model knows {} positions",
+                bert.positions - bert.first_position
+            );
+            return found(Some("text"), Size::Context, problem);
+        }
+        if self.text.projection == Projection::None && text.hidden_size != self.dim {
+            let problem = format!(
+                "leaves out the projection, but texts have a width of {} and embeddings one of {}",
+                text.hidden_size, self.dim
+            );
+            return found(Some("text"), Size::Projection, problem);
         }
         if self.text.max_position_embeddings < 2 {
             let problem = "leaves no room for the start and end tokens".to_owned();

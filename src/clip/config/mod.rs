@@ -2,3 +2,5 @@
 
 pub(super) mod activation;
 pub(super) mod clip_config;
+pub(super) mod json_section;
+pub(super) mod keys;

@@ -1,7 +1,7 @@
 //! What a listing says of a model: its architecture in words, its parameters, and what an image costs.
 
 use crate::clip::config::clip_config::{
-    ClipConfig, Family, ResNetConfig, VisionConfig, VisionTransformerConfig,
+    ClipConfig, Family, ResNetConfig, VisionConfig, VisionPooling, VisionTransformerConfig,
 };
 use crate::clip::weights::layout;
 
@@ -52,12 +52,21 @@ impl ClipConfig {
                 );
                 let name = match self.family {
                     Family::Clip => format!("ViT-{size}/{patch_size}"),
+                    Family::ChineseClip => format!("Chinese-CLIP {size}/{patch_size}"),
+                    Family::MetaClip2 => format!("MetaCLIP 2 {size}/{patch_size}"),
                     Family::Siglip => format!("SigLIP {size}/{patch_size}"),
                 };
                 // 224 is what everyone takes for granted.
-                match vision.image_size {
+                let name = match vision.image_size {
                     224 => name,
                     side => format!("{name} at {side} pixels"),
+                };
+                match (self.family, self.text.bert) {
+                    (Family::Clip, Some(bert)) => {
+                        let kind = if bert.first_position > 0 { "RoBERTa" } else { "BERT" };
+                        format!("{name} with {kind}")
+                    }
+                    _ => name,
                 }
             }
         }
@@ -74,7 +83,7 @@ impl ClipConfig {
     pub fn operations_per_image(&self) -> u64 {
         let dim = self.dim as u64;
         2 * match &self.vision {
-            VisionConfig::Transformer(vision) => vision.products(self.family, dim),
+            VisionConfig::Transformer(vision) => vision.products(dim),
             VisionConfig::ResNet(vision) => vision.products(dim),
         }
     }
@@ -87,19 +96,20 @@ impl VisionTransformerConfig {
         (ROWS / self.tokens()).max(1)
     }
 
-    fn products(&self, family: Family, dim: u64) -> u64 {
+    fn products(&self, dim: u64) -> u64 {
         let [tokens, width, inner, patch] =
             [self.tokens(), self.hidden_size, self.intermediate_size, self.patch_size].map(|x| x as u64);
         let keys_and_values = tokens * width * 2 * width;
         let rest = |rows: u64| rows * width * (2 * width + 2 * inner + 2 * tokens);
         let blocks = self.num_hidden_layers as u64;
-        let after = match family {
-            Family::Clip => {
+        let after = match self.pooling {
+            VisionPooling::Mean { .. } => blocks * (keys_and_values + rest(tokens)) + width * dim,
+            VisionPooling::ClassToken => {
                 (blocks * keys_and_values + blocks.saturating_sub(1) * rest(tokens) + blocks.min(1) * rest(1))
                     + width * dim
             }
             // The query of the pooling is known.
-            Family::Siglip => {
+            VisionPooling::Attention => {
                 (blocks + 1) * keys_and_values + blocks * rest(tokens) + rest(1) - width * width
             }
         };
@@ -132,7 +142,7 @@ impl ResNetConfig {
 mod tests {
     use super::*;
     use crate::clip::config::activation::Activation;
-    use crate::clip::config::clip_config::TextConfig;
+    use crate::clip::config::clip_config::{Projection, TextConfig, TextPooling};
 
     fn clip(vision: VisionConfig, family: Family, dim: usize, text_width: usize) -> ClipConfig {
         let text = TextConfig {
@@ -144,7 +154,10 @@ mod tests {
             layer_norm_eps: 1e-5,
             vocab_size: if family == Family::Clip { 49408 } else { 32000 },
             max_position_embeddings: if family == Family::Clip { 77 } else { 64 },
-            eos_token_id: 2,
+            causal: family == Family::Clip,
+            pooling: if family == Family::Clip { TextPooling::HighestId } else { TextPooling::Last },
+            projection: if family == Family::Clip { Projection::Matrix } else { Projection::Linear },
+            bert: None,
         };
         ClipConfig { family, dim, text, vision }
     }
@@ -161,6 +174,10 @@ mod tests {
             image_size,
             patch_size,
             class_token,
+            patch_bias: !class_token,
+            pre_norm: class_token,
+            pooling: if class_token { VisionPooling::ClassToken } else { VisionPooling::Attention },
+            projection: if class_token { Projection::Matrix } else { Projection::None },
         })
     }
 

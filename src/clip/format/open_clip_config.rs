@@ -1,252 +1,374 @@
 //! `open_clip_config.json`: `model_cfg` and `preprocess_cfg` as open_clip reads them (its `model.py`, `factory.py` and
 //! `transform.py`). What it can ask for and the towers here cannot do is an error that names the key.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::clip::config::activation::Activation;
 use crate::clip::config::clip_config::{
-    ClipConfig, Family, Problem, ResNetConfig, Size, TextConfig, VisionConfig, VisionTransformerConfig,
+    BertConfig, ClipConfig, Family, Problem, Projection, ResNetConfig, Size, TextConfig, TextPooling,
+    VisionConfig, VisionPooling, VisionTransformerConfig,
 };
+use crate::clip::config::json_section::{Section, Wrong, whole};
+use crate::clip::config::keys::{self, Place};
 use crate::clip::error::ClipError;
 use crate::clip::files::CheckpointFile;
 use crate::clip::preprocessing::transform::{OpenClipPicture, Preprocessing};
+use crate::clip::tokenizer::byte_pairs::Manner;
+use crate::clip::tokenizer::cleaning::Cleaning;
+use crate::clip::tokenizer::prompt_tokenizer::Scheme;
 use crate::clip::weights::tensors::Weights;
 
-/// A key, and what is wrong with its value.
-type Wrong = (String, String);
-
-/// A key, and what its value may be: anything where nothing is listed.
-type Allowed = (&'static str, &'static [&'static str]);
-
-/// `model_cfg`.
-const MODEL: &[Allowed] = &[
-    ("embed_dim", &[]),
-    ("quick_gelu", &[]),
-    ("vision_cfg", &[]),
-    ("text_cfg", &[]),
-    ("custom_text", &[]),
-    ("init_logit_scale", &[]),
-    ("init_logit_bias", &[]),
-    ("nonscalar_logit_scale", &[]),
-    ("output_dict", &[]),
-    // CoCa's decoder; its image tower is another one too.
-    ("multimodal_cfg", &["null"]),
-];
-
-/// What blocks of both towers may have in open_clip and do not have here.
-const BLOCKS: &[Allowed] = &[
-    ("ls_init_value", &["null"]),
-    ("block_type", &["null", "\"default\""]),
-    ("qk_norm", &["false", "null"]),
-    ("scaled_cosine_attn", &["false", "null"]),
-    ("scale_heads", &["false", "null"]),
-    ("scale_attn_inner", &["false", "null"]),
-    ("scale_attn", &["false", "null"]),
-    ("scale_fc", &["false", "null"]),
-    ("width", &[]),
-    ("layers", &[]),
-    ("mlp_ratio", &[]),
-    ("act_kwargs", &[]),
-    ("norm_kwargs", &[]),
-    // A layer norm before or after one token is taken is the same.
-    ("final_ln_after_pool", &[]),
-    ("output_tokens", &[]),
-];
-
-/// `vision_cfg`, for open_clip's own towers.
-const VISION: &[Allowed] = &[
-    ("image_size", &[]),
-    ("patch_size", &[]),
-    ("head_width", &[]),
-    // In training only.
-    ("patch_dropout", &[]),
-    ("attentional_pool", &["false", "null"]),
-    ("attn_pooler_queries", &[]),
-    ("attn_pooler_heads", &[]),
-    ("no_ln_pre", &["false", "null"]),
-    // Both kinds of position embeddings are in the weights.
-    ("pos_embed_type", &[]),
-    ("pool_type", &["\"tok\""]),
-    ("timm_model_name", &["null"]),
-    ("timm_model_pretrained", &[]),
-    ("timm_pool", &[]),
-    ("timm_proj", &[]),
-    ("timm_proj_bias", &[]),
-    ("timm_drop", &[]),
-    ("timm_drop_path", &[]),
-];
-
-/// `vision_cfg`, for timm's tower of SigLIP.
-const SIGLIP_VISION: &[Allowed] = &[
-    ("image_size", &[]),
-    ("timm_model_name", &[]),
-    ("timm_model_pretrained", &[]),
-    ("timm_pool", &["\"map\""]),
-    ("timm_proj", &["\"none\"", "\"\"", "null"]),
-    ("timm_proj_bias", &[]),
-    ("timm_drop", &[]),
-    ("timm_drop_path", &[]),
-    ("patch_dropout", &[]),
-];
-
-/// `text_cfg`, beside what the family says.
-const TEXT: &[Allowed] = &[
-    ("context_length", &[]),
-    ("vocab_size", &[]),
-    ("heads", &[]),
-    // The tokenizer is the one in the folder.
-    ("hf_tokenizer_name", &[]),
-    ("tokenizer_mode", &["null", "\"\""]),
-    ("tokenizer_kwargs", &[]),
-    ("embed_cls", &["false", "null"]),
-    ("pad_id", &[]),
-    ("eos_id", &[]),
-    ("proj_type", &["\"linear\""]),
-    ("hf_model_name", &["null"]),
-    ("hf_model_pretrained", &[]),
-    ("hf_proj_type", &[]),
-    ("hf_pooler_type", &[]),
-];
-
-const CLIP_TEXT: &[Allowed] = &[
-    ("no_causal_mask", &["false", "null"]),
-    ("pool_type", &["\"argmax\"", "\"eos\""]),
-    ("proj_bias", &["false", "null"]),
-];
-
-const SIGLIP_TEXT: &[Allowed] =
-    &[("no_causal_mask", &["true"]), ("pool_type", &["\"last\""]), ("proj_bias", &["true"])];
+/// What the file says of a model.
+pub(in crate::clip) struct OpenClipModel {
+    pub config: ClipConfig,
+    pub preprocessing: Preprocessing,
+    /// Whether the file says how pictures are treated.
+    pub has_preprocessing: bool,
+    pub tokenizer: Scheme,
+}
 
 /// Reads `open_clip_config.json`; `weights` say how large a tower of timm's is.
 ///
 /// # Errors
 /// Malformed JSON, a model with parts that are not known here, or sizes that make no model.
-pub(in crate::clip) fn read(
-    file: &CheckpointFile,
-    weights: &Weights,
-) -> Result<(ClipConfig, Preprocessing), ClipError> {
+pub(in crate::clip) fn read(file: &CheckpointFile, weights: &Weights) -> Result<OpenClipModel, ClipError> {
     let value: Value = serde_json::from_slice(&file.read()?)
         .map_err(|error| ClipError::Json { file: file.label(), problem: error.to_string() })?;
     let setting = |(key, problem): Wrong| ClipError::Setting { file: file.label(), key, problem };
     let root = Section::from_value(String::new(), &value).map_err(setting)?;
-    let model = root.section("model_cfg").map_err(setting)?;
-    let vision = model.section("vision_cfg").map_err(setting)?;
-    let config = match vision.map.get("timm_model_name") {
-        None | Some(Value::Null) => clip(&model).map_err(setting)?,
+    keys::check(Place::OpenClip, &root).map_err(setting)?;
+    let model = part(&root, "model_cfg").map_err(setting)?;
+    keys::check(Place::OpenClipModel, &model).map_err(setting)?;
+    let vision = part(&model, "vision_cfg").map_err(setting)?;
+    let text = part(&model, "text_cfg").map_err(setting)?;
+    keys::check(Place::OpenClipText, &text).map_err(setting)?;
+    let dim = model.size("embed_dim", None).map_err(setting)?;
+    let (family, vision) = match vision.map.get("timm_model_name") {
+        None | Some(Value::Null) => (Family::Clip, own_tower(&model, &vision).map_err(setting)?),
         Some(name) => {
+            keys::check(Place::OpenClipTimm, &vision).map_err(setting)?;
             let tower = TimmTower::from_section(&vision, name).map_err(setting)?;
             let sizes = TimmSizes::from_weights(weights)?;
-            siglip(&model, &tower, &sizes).map_err(setting)?
+            let family = if tower.is_siglip { Family::Siglip } else { Family::Clip };
+            (family, timms_tower(&vision, &tower, &sizes).map_err(setting)?)
         }
     };
+    let text_config = match text.word("hf_model_name").map_err(setting)?.filter(|name| !name.is_empty()) {
+        None => text_tower(&model, &text).map_err(setting)?,
+        Some(name) => {
+            let (first_position, eps) = bert_of(&text, &name).map_err(setting)?;
+            let sizes = BertSizes::from_weights(weights)?;
+            bert(&text, dim, &sizes, first_position, eps).map_err(setting)?
+        }
+    };
+    let config = ClipConfig { family, dim, text: text_config, vision };
     if let Some(Problem { tower, size, problem }) = config.problem() {
         return Err(setting((key(tower, size), problem)));
     }
     let image_size = config.vision.image_size();
-    let preprocessing = match root.map.get("preprocess_cfg") {
-        None | Some(Value::Null) => Preprocessing::clip(image_size),
-        Some(_) => {
-            let section = root.section("preprocess_cfg").map_err(setting)?;
+    let preprocessing = match root.section("preprocess_cfg").map_err(setting)? {
+        None => None,
+        Some(section) => Some(
             picture(&section)
                 .and_then(|picture| {
                     Preprocessing::open_clip(picture, image_size)
                         .map_err(|(name, problem)| section.wrong(name, &problem))
                 })
-                .map_err(setting)?
-        }
+                .map_err(setting)?,
+        ),
     };
-    Ok((config, preprocessing))
+    Ok(OpenClipModel {
+        config,
+        has_preprocessing: preprocessing.is_some(),
+        preprocessing: preprocessing.unwrap_or_else(|| Preprocessing::clip(image_size)),
+        tokenizer: tokenizer(&text).map_err(setting)?,
+    })
 }
 
-fn clip(model: &Section<'_>) -> Result<ClipConfig, Wrong> {
-    model.only(&[MODEL])?;
-    let (vision, text) = (model.section("vision_cfg")?, model.section("text_cfg")?);
-    vision.only(&[VISION, BLOCKS])?;
-    text.only(&[TEXT, BLOCKS, CLIP_TEXT])?;
-    let activation = match model.flag("quick_gelu")? {
-        true => Activation::QuickGelu,
-        false => Activation::Gelu,
-    };
+/// An object that every file has.
+fn part<'a>(section: &Section<'a>, name: &str) -> Result<Section<'a>, Wrong> {
+    section
+        .section(name)?
+        .ok_or_else(|| section.wrong(name, "is absent; it is a part of every open_clip_config.json"))
+}
+
+fn quick(model: &Section<'_>) -> Result<Activation, Wrong> {
+    Ok(if model.flag("quick_gelu")? { Activation::QuickGelu } else { Activation::Gelu })
+}
+
+/// An image tower of open_clip's own.
+fn own_tower(model: &Section<'_>, vision: &Section<'_>) -> Result<VisionConfig, Wrong> {
+    keys::check(Place::OpenClipVision, vision)?;
     let width = vision.size("width", Some(768))?;
     let head_width = vision.size("head_width", Some(64))?.max(1);
     let image_size = vision.side("image_size", Some(224))?;
-    let tower = match vision.map.get("layers") {
-        Some(Value::Array(layers)) => {
-            let layers: Option<Vec<usize>> = layers.iter().map(whole).collect();
-            let layers = layers.and_then(|layers| <[usize; 4]>::try_from(layers).ok()).ok_or_else(|| {
-                vision.wrong("layers", "is a list, as a ResNet has it, but not of four whole numbers")
-            })?;
-            VisionConfig::ResNet(ResNetConfig { layers, width, heads: width * 32 / head_width, image_size })
+    if let Some(Value::Array(layers)) = vision.map.get("layers") {
+        let layers: Option<Vec<usize>> = layers.iter().map(whole).collect();
+        let layers = layers.and_then(|layers| <[usize; 4]>::try_from(layers).ok()).ok_or_else(|| {
+            vision.wrong("layers", "is a list, as a ResNet has it, but not of four whole numbers")
+        })?;
+        let heads = width * 32 / head_width;
+        return Ok(VisionConfig::ResNet(ResNetConfig { layers, width, heads, image_size }));
+    }
+    let normed = !vision.flag("final_ln_after_pool")?;
+    let pooling = match vision.word("pool_type")?.as_deref() {
+        None | Some("tok") => VisionPooling::ClassToken,
+        Some("avg") => VisionPooling::Mean { normed },
+        Some(other) => {
+            return Err(vision.wrong("pool_type", &format!("is {other:?}; it should be \"tok\" or \"avg\"")));
         }
-        _ => VisionConfig::Transformer(VisionTransformerConfig {
-            hidden_size: width,
-            intermediate_size: vision.inner(width)?,
-            num_hidden_layers: vision.size("layers", Some(12))?,
-            num_attention_heads: width / head_width,
-            hidden_act: vision.activation(activation)?,
-            layer_norm_eps: vision.eps()?,
-            image_size,
-            patch_size: vision.side("patch_size", Some(16))?,
-            class_token: true,
-        }),
     };
-    let eos_token_id = match text.map.get("pool_type") {
-        Some(Value::String(kind)) if kind == "eos" => {
-            text.size("eos_id", Some(2))?.try_into().unwrap_or(u32::MAX)
-        }
-        _ => TextConfig::HIGHEST_ID_ENDS,
-    };
-    let text = text_tower(&text, activation, eos_token_id)?;
-    Ok(ClipConfig { family: Family::Clip, dim: model.size("embed_dim", None)?, text, vision: tower })
+    Ok(VisionConfig::Transformer(VisionTransformerConfig {
+        hidden_size: width,
+        intermediate_size: inner(vision, width)?,
+        num_hidden_layers: vision.size("layers", Some(12))?,
+        num_attention_heads: width / head_width,
+        hidden_act: activation(vision, quick(model)?)?,
+        layer_norm_eps: eps(vision)?,
+        image_size,
+        patch_size: vision.side("patch_size", Some(16))?,
+        class_token: true,
+        patch_bias: false,
+        pre_norm: !vision.flag("no_ln_pre")?,
+        pooling,
+        projection: Projection::Matrix,
+    }))
 }
 
-fn siglip(model: &Section<'_>, tower: &TimmTower, sizes: &TimmSizes) -> Result<ClipConfig, Wrong> {
-    model.only(&[MODEL])?;
-    let (vision, text) = (model.section("vision_cfg")?, model.section("text_cfg")?);
-    vision.only(&[SIGLIP_VISION])?;
-    text.only(&[TEXT, BLOCKS, SIGLIP_TEXT])?;
-    for (key, meant) in [("no_causal_mask", "true"), ("pool_type", "\"last\""), ("proj_bias", "true")] {
-        if !text.map.contains_key(key) {
-            return Err(text.wrong(key, &format!("is absent; the text tower of SigLIP has it {meant}")));
+/// One of timm's: SigLIP's, or a plain vision transformer with a class token.
+fn timms_tower(vision: &Section<'_>, tower: &TimmTower, sizes: &TimmSizes) -> Result<VisionConfig, Wrong> {
+    let (pools, projections) = match tower.is_siglip {
+        true => (&["map"][..], &["none", ""][..]),
+        // Without a word, a vision transformer of timm's pools its class token.
+        false => (&["", "token"][..], &["linear"][..]),
+    };
+    for (name, meant) in [("timm_pool", pools), ("timm_proj", projections)] {
+        // What is absent is not null: the first has a default, the second is none.
+        let word = match (vision.map.get(name), name) {
+            (Some(Value::Null), "timm_proj") => Some(String::new()),
+            _ => vision.word(name)?,
+        };
+        if !word.as_deref().is_some_and(|word| meant.contains(&word)) {
+            let found = word.map_or_else(|| "absent".to_owned(), |word| format!("{word:?}"));
+            let known = meant.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(" or ");
+            let problem = format!("is {found}; with this image tower of timm's only {known} can be used");
+            return Err(vision.wrong(name, &problem));
         }
     }
-    let quick = model.flag("quick_gelu")?;
-    let activation = if quick { Activation::QuickGelu } else { Activation::Gelu };
-    Ok(ClipConfig {
-        family: Family::Siglip,
-        dim: model.size("embed_dim", None)?,
-        text: text_tower(&text, activation, TextConfig::HIGHEST_ID_ENDS)?,
-        vision: VisionConfig::Transformer(VisionTransformerConfig {
-            hidden_size: sizes.width,
-            intermediate_size: sizes.inner,
-            num_hidden_layers: sizes.layers,
-            num_attention_heads: tower.heads,
-            hidden_act: tower.activation,
-            layer_norm_eps: 1e-6,
-            image_size: vision.side("image_size", Some(224))?,
-            patch_size: sizes.patch,
-            class_token: false,
+    let projection = match (tower.is_siglip, vision.flag("timm_proj_bias")?) {
+        (true, _) => Projection::None,
+        (false, true) => Projection::Linear,
+        (false, false) => Projection::Matrix,
+    };
+
+    Ok(VisionConfig::Transformer(VisionTransformerConfig {
+        hidden_size: sizes.width,
+        intermediate_size: sizes.inner,
+        num_hidden_layers: sizes.layers,
+        num_attention_heads: tower.heads,
+        hidden_act: tower.activation,
+        layer_norm_eps: 1e-6,
+        image_size: vision.side("image_size", Some(224))?,
+        patch_size: sizes.patch,
+        class_token: !tower.is_siglip,
+        patch_bias: true,
+        pre_norm: false,
+        pooling: if tower.is_siglip { VisionPooling::Attention } else { VisionPooling::ClassToken },
+        projection,
+    }))
+}
+
+/// The text tower, as `TextTransformer` of open_clip reads it.
+fn text_tower(model: &Section<'_>, text: &Section<'_>) -> Result<TextConfig, Wrong> {
+    let width = text.size("width", Some(512))?;
+    let causal = !text.flag("no_causal_mask")?;
+    let pooling = match text.word("pool_type")?.as_deref() {
+        None | Some("argmax") => TextPooling::HighestId,
+        Some("eos") => TextPooling::EndOfText(text.size("eos_id", Some(2))?.try_into().unwrap_or(u32::MAX)),
+        Some("last") => TextPooling::Last,
+        Some("first") => TextPooling::First,
+        Some(other) => {
+            return Err(
+                text.wrong("pool_type", &format!("is {other:?}; it should be argmax, eos, last or first"))
+            );
+        }
+    };
+    if !causal && matches!(pooling, TextPooling::HighestId | TextPooling::EndOfText(_)) {
+        let problem =
+            "is true, with which only towers can be used whose `pool_type` is \"last\" or \"first\"";
+        return Err(text.wrong("no_causal_mask", problem));
+    }
+    let projection = match text.word("proj_type")?.as_deref() {
+        None | Some("linear") if text.flag("proj_bias")? => Projection::Linear,
+        None | Some("linear") => Projection::Matrix,
+        Some("none") => Projection::None,
+        Some(other) => {
+            return Err(text.wrong("proj_type", &format!("is {other:?}; it should be linear or none")));
+        }
+    };
+    Ok(TextConfig {
+        hidden_size: width,
+        intermediate_size: inner(text, width)?,
+        num_hidden_layers: text.size("layers", Some(12))?,
+        num_attention_heads: text.size("heads", Some(8))?,
+        hidden_act: activation(text, quick(model)?)?,
+        layer_norm_eps: eps(text)?,
+        vocab_size: text.size("vocab_size", Some(49408))?,
+        max_position_embeddings: text.size("context_length", Some(77))?,
+        causal,
+        pooling,
+        projection,
+        bert: None,
+    })
+}
+
+/// What follows from the name of a text model of transformers': the first row of its position embeddings, and what its layer
+/// norms add.
+fn bert_of(text: &Section<'_>, name: &str) -> Result<(usize, f32), Wrong> {
+    let lower = name.to_ascii_lowercase();
+    let others = [
+        "mt5",
+        "t5",
+        "nllb",
+        "m2m",
+        "albert",
+        "distilbert",
+        "deberta",
+        "electra",
+        "modernbert",
+        "gpt",
+        "camembert",
+    ];
+    let is_other = others.iter().any(|other| lower.contains(other));
+    if !is_other && lower.contains("roberta") {
+        return Ok((2, 1e-5));
+    }
+    if !is_other && lower.contains("bert") {
+        return Ok((0, 1e-12));
+    }
+    let problem =
+        format!("is {name:?}; of transformers' text models only BERTs and (XLM-)RoBERTas can be used");
+    Err(text.wrong("hf_model_name", &problem))
+}
+
+/// The sizes of a BERT, by its weights: its own configuration is not in the folder.
+struct BertSizes {
+    vocabulary: usize,
+    width: usize,
+    inner: usize,
+    layers: usize,
+    positions: usize,
+    token_types: usize,
+}
+
+impl BertSizes {
+    fn from_weights(weights: &Weights) -> Result<Self, ClipError> {
+        let part =
+            |name: &str| weights.shape_in_file(&format!("text.transformer.{name}")).map(<[usize]>::to_vec);
+        let first = |name: &str| Ok::<usize, ClipError>(part(name)?.first().copied().unwrap_or(0));
+        let embeddings = part("embeddings.word_embeddings.weight")?;
+        Ok(Self {
+            vocabulary: embeddings.first().copied().unwrap_or(0),
+            width: embeddings.last().copied().unwrap_or(0),
+            inner: first("encoder.layer.0.intermediate.dense.weight")?,
+            layers: weights.blocks_in_file("text.transformer.encoder.layer."),
+            positions: first("embeddings.position_embeddings.weight")?,
+            token_types: first("embeddings.token_type_embeddings.weight")?,
+        })
+    }
+}
+
+/// A BERT or RoBERTa as open_clip's `HFTextEncoder` has it.
+fn bert(
+    text: &Section<'_>,
+    dim: usize,
+    sizes: &BertSizes,
+    first_position: usize,
+    eps: f32,
+) -> Result<TextConfig, Wrong> {
+    // In every published one.
+    const HEAD_WIDTH: usize = 64;
+    if !sizes.width.is_multiple_of(HEAD_WIDTH) {
+        let problem = format!(
+            "names a model of width {}, whose number of attention heads is not known: all known ones have heads of \
+             {HEAD_WIDTH} channels",
+            sizes.width
+        );
+        return Err(text.wrong("hf_model_name", &problem));
+    }
+    // What open_clip's configuration has where the key is absent, and what the model's kind has where it is null.
+    let word = |name: &str, absent: &str, null: &str| match text.map.get(name) {
+        None => Ok(absent.to_owned()),
+        Some(Value::Null) => Ok(null.to_owned()),
+        Some(_) => text.word(name).map(Option::unwrap_or_default),
+    };
+    let of_kind = if first_position == 0 { "cls_pooler" } else { "mean_pooler" };
+    let pooler = word("hf_pooler_type", "mean_pooler", of_kind)?;
+    let pooling = match pooler.as_str() {
+        "mean_pooler" => TextPooling::Mean,
+        "cls_pooler" | "cls_last_hidden_state_pooler" => TextPooling::First,
+        other => {
+            let problem = format!(
+                "is {other:?}; only mean_pooler, cls_pooler and cls_last_hidden_state_pooler can be used"
+            );
+            return Err(text.wrong("hf_pooler_type", &problem));
+        }
+    };
+    let projection = match word("hf_proj_type", "mlp", "")?.as_str() {
+        "linear" => Projection::Matrix,
+        "mlp" => Projection::Mlp(usize::midpoint(sizes.width, dim)),
+        "" => Projection::None,
+        other => {
+            return Err(text.wrong("hf_proj_type", &format!("is {other:?}; it should be linear or mlp")));
+        }
+    };
+    Ok(TextConfig {
+        hidden_size: sizes.width,
+        intermediate_size: sizes.inner,
+        num_hidden_layers: sizes.layers,
+        num_attention_heads: sizes.width / HEAD_WIDTH,
+        hidden_act: Activation::Gelu,
+        layer_norm_eps: eps,
+        vocab_size: sizes.vocabulary,
+        max_position_embeddings: text.size("context_length", Some(77))?,
+        causal: false,
+        pooling,
+        projection,
+        bert: Some(BertConfig {
+            positions: sizes.positions,
+            first_position,
+            token_types: sizes.token_types,
+            pooler: pooler == "cls_pooler",
         }),
     })
 }
 
-fn text_tower(text: &Section<'_>, activation: Activation, eos_token_id: u32) -> Result<TextConfig, Wrong> {
-    let width = text.size("width", Some(512))?;
-    Ok(TextConfig {
-        hidden_size: width,
-        intermediate_size: text.inner(width)?,
-        num_hidden_layers: text.size("layers", Some(12))?,
-        num_attention_heads: text.size("heads", Some(8))?,
-        hidden_act: text.activation(activation)?,
-        layer_norm_eps: text.eps()?,
-        vocab_size: text.size("vocab_size", Some(49408))?,
-        max_position_embeddings: text.size("context_length", Some(77))?,
-        eos_token_id,
+/// open_clip takes its own tokenizer unless another one is named, which is then the one in the folder.
+fn tokenizer(text: &Section<'_>) -> Result<Scheme, Wrong> {
+    let named = text.word("hf_tokenizer_name")?.is_some_and(|name| !name.is_empty());
+    let usual = if named { "whitespace" } else { "lower" };
+    let mut strip_separator = false;
+    let (clean, wrong) = match text.section("tokenizer_kwargs")? {
+        None => (None, text.wrong("tokenizer_kwargs", "is not known")),
+        Some(section) => {
+            keys::check(Place::OpenClipTokenizer, &section)?;
+            strip_separator = section.flag("strip_sep_token")?;
+            let clean = section.word("clean")?;
+            let problem = "is not a way that open_clip has; it should be lower, whitespace or canonicalize";
+            (clean, section.wrong("clean", problem))
+        }
+    };
+    let cleaning = Cleaning::open_clip(clean.as_deref().unwrap_or(usual)).ok_or(wrong)?;
+    Ok(if named {
+        Scheme::Declared { cleaning, strip_separator }
+    } else {
+        Scheme::Simple { cleaning, manner: Manner::OpenClip }
     })
 }
 
-/// What timm's name for SigLIP's image tower says (timm's `vision_transformer.py`).
+/// What timm's name for an image tower says (timm's `vision_transformer.py`).
 struct TimmTower {
+    is_siglip: bool,
     heads: usize,
     activation: Activation,
 }
@@ -254,23 +376,47 @@ struct TimmTower {
 impl TimmTower {
     fn from_section(vision: &Section<'_>, name: &Value) -> Result<Self, Wrong> {
         let known = || {
-            let name = name.as_str()?.strip_prefix("vit_")?;
+            // What follows a dot says what trained it.
+            let name = name.as_str()?.split('.').next()?.strip_prefix("vit_")?;
             let (size, rest) = name.split_once("_patch")?;
-            let (_, rest) = rest.split_once("_siglip_")?;
-            let (heads, activation) = match size {
-                "base" => (12, Activation::Gelu),
-                "large" | "so400m" => (16, Activation::Gelu),
-                "giantopt" => (16, Activation::GeluTanh),
+            let (rest, is_siglip) = match rest.split_once("_siglip_") {
+                Some((_, side)) => (side, true),
+                None => (rest.split_once('_')?.1, false),
+            };
+            let (heads, activation) = match (size, is_siglip) {
+                ("base", _) => (12, Activation::Gelu),
+                ("large", _) | ("so400m", true) | ("huge", false) => (16, Activation::Gelu),
+                ("giantopt", true) => (16, Activation::GeluTanh),
+                ("tiny", false) => (3, Activation::Gelu),
+                ("small", false) => (6, Activation::Gelu),
                 _ => return None,
             };
             rest.parse::<usize>().ok()?;
-            Some(Self { heads, activation })
+            Some(Self { is_siglip, heads, activation })
         };
         known().ok_or_else(|| {
-            let problem = format!("is {name}; of timm's image towers only SigLIP's are known here");
+            let family = timms_family(name.as_str().unwrap_or_default());
+            let problem = format!(
+                "is {name}{family}; of timm's image towers only SigLIP's and plain vision transformers are known here"
+            );
             vision.wrong("timm_model_name", &problem)
         })
     }
+}
+
+/// The models that have an image tower of that name.
+fn timms_family(name: &str) -> &'static str {
+    let known = [
+        ("convnext", " (ConvNeXt-CLIP)"),
+        ("fastvit", " (MobileCLIP)"),
+        ("vit_base_mci", " (MobileCLIP)"),
+        ("vit_large_mci", " (MobileCLIP 2)"),
+        ("eva0", " (EVA-CLIP)"),
+        ("vit_pe_core", " (Perception Encoder)"),
+        ("vitamin", " (ViTamin)"),
+        ("swin", " (Swin)"),
+    ];
+    known.iter().find(|(start, _)| name.starts_with(start)).map_or("", |(_, words)| words)
 }
 
 /// The sizes of a tower of timm's, by its weights.
@@ -285,169 +431,73 @@ impl TimmSizes {
     fn from_weights(weights: &Weights) -> Result<Self, ClipError> {
         let patches = weights.shape_in_file("visual.trunk.patch_embed.proj.weight")?;
         let inner = weights.shape_in_file("visual.trunk.blocks.0.mlp.fc1.weight")?;
-        let block = |name: &str| name.strip_prefix("visual.trunk.blocks.")?.split('.').next()?.parse().ok();
-        let last: Option<usize> = weights.names_in_file().filter_map(block).max();
         Ok(Self {
             width: patches.first().copied().unwrap_or(0),
             inner: inner.first().copied().unwrap_or(0),
-            layers: last.map_or(0, |last| last + 1),
+            layers: weights.blocks_in_file("visual.trunk.blocks."),
             patch: patches.last().copied().unwrap_or(0),
         })
     }
 }
 
 fn picture(section: &Section<'_>) -> Result<OpenClipPicture, Wrong> {
-    let channels = |name: &str| match section.map.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::Number(one)) => Ok(one.as_f64().map(|one| [one; 3])),
-        Some(value) => serde_json::from_value(value.clone())
-            .map(Some)
-            .map_err(|_| section.wrong(name, &format!("is {value}; it should be three numbers, or one"))),
-    };
-    let word = |name: &str| match section.map.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(word)) => Ok(Some(word.clone())),
-        Some(value) => Err(section.wrong(name, &format!("is {value}; it should be a word"))),
-    };
-    if let Some(mode) = word("mode")?
+    keys::check(Place::OpenClipPicture, section)?;
+    if let Some(mode) = section.word("mode")?
         && mode != "RGB"
     {
         return Err(section.wrong("mode", &format!("is {mode:?}; only RGB is known")));
     }
     Ok(OpenClipPicture {
-        mean: channels("mean")?,
-        std: channels("std")?,
-        interpolation: word("interpolation")?,
-        resize_mode: word("resize_mode")?,
-        fill_color: section.map.get("fill_color").and_then(Value::as_u64),
+        mean: section.channels("mean")?,
+        std: section.channels("std")?,
+        interpolation: section.word("interpolation")?,
+        resize_mode: section.word("resize_mode")?,
+        fill_color: match section.map.get("fill_color") {
+            None | Some(Value::Null) => None,
+            Some(_) => Some(section.size("fill_color", None)?),
+        },
     })
 }
 
-/// An object in the file, with its path there.
-struct Section<'a> {
-    path: String,
-    map: &'a Map<String, Value>,
+/// Width inside the MLPs: `mlp_ratio` times the width, rounded down.
+fn inner(section: &Section<'_>, width: usize) -> Result<usize, Wrong> {
+    let ratio = match section.map.get("mlp_ratio") {
+        None | Some(Value::Null) => 4.0,
+        Some(value) => value.as_f64().filter(|ratio| *ratio > 0.0 && *ratio < 1e3).ok_or_else(|| {
+            section.wrong("mlp_ratio", &format!("is {value}; it should be a number above 0"))
+        })?,
+    };
+    Ok((width as f64 * ratio) as usize)
 }
 
-impl<'a> Section<'a> {
-    fn from_value(path: String, value: &'a Value) -> Result<Self, Wrong> {
-        match value {
-            Value::Object(map) => Ok(Self { path, map }),
-            _ => Err((path, "is not a JSON object".to_owned())),
-        }
-    }
-
-    fn section(&self, name: &str) -> Result<Section<'a>, Wrong> {
-        match self.map.get(name) {
-            Some(value) => Section::from_value(self.key(name), value),
-            None => Err(self.wrong(name, "is absent; it is a part of every open_clip_config.json")),
-        }
-    }
-
-    fn key(&self, name: &str) -> String {
-        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
-    }
-
-    fn wrong(&self, name: &str, problem: &str) -> Wrong {
-        (self.key(name), problem.to_owned())
-    }
-
-    /// Complains of every key that is in none of the tables, and of values that they do not allow.
-    fn only(&self, tables: &[&[Allowed]]) -> Result<(), Wrong> {
-        for (name, value) in self.map {
-            let allowed = tables.iter().flat_map(|table| table.iter()).find(|(known, _)| known == name);
-            match allowed {
-                None => return Err(self.wrong(name, "is not known; models with it cannot be used")),
-                Some((_, [])) => {}
-                Some((_, values)) if values.contains(&value.to_string().as_str()) => {}
-                Some((_, values)) => {
-                    let problem =
-                        format!("is {value}; only models where it is {} can be used", values.join(" or "));
-                    return Err(self.wrong(name, &problem));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// A whole number; an error where it is neither there nor has a default.
-    fn size(&self, name: &str, default: Option<usize>) -> Result<usize, Wrong> {
-        match (self.map.get(name), default) {
-            (None | Some(Value::Null), Some(default)) => Ok(default),
-            (None, None) => Err(self.wrong(name, "is absent")),
-            (Some(value), _) => whole(value)
-                .ok_or_else(|| self.wrong(name, &format!("is {value}; it should be a whole number"))),
-        }
-    }
-
-    /// The side of a square: a number, or a list of two equal ones.
-    fn side(&self, name: &str, default: Option<usize>) -> Result<usize, Wrong> {
-        match self.map.get(name) {
-            Some(Value::Array(sides)) => match sides.iter().map(whole).collect::<Option<Vec<_>>>().as_deref()
-            {
-                Some([height, width]) if height == width => Ok(*height),
-                _ => {
-                    Err(self
-                        .wrong(name, &format!("is {}; only squares can be used", Value::from(sides.clone()))))
-                }
-            },
-            _ => self.size(name, default),
-        }
-    }
-
-    fn flag(&self, name: &str) -> Result<bool, Wrong> {
-        match self.map.get(name) {
-            None | Some(Value::Null) => Ok(false),
-            Some(Value::Bool(flag)) => Ok(*flag),
-            Some(value) => Err(self.wrong(name, &format!("is {value}; it should be true or false"))),
-        }
-    }
-
-    /// Width inside the MLPs: `mlp_ratio` times the width, rounded down.
-    fn inner(&self, width: usize) -> Result<usize, Wrong> {
-        let ratio = match self.map.get("mlp_ratio") {
-            None => 4.0,
-            Some(value) => value.as_f64().filter(|ratio| *ratio > 0.0 && *ratio < 1e3).ok_or_else(|| {
-                self.wrong("mlp_ratio", &format!("is {value}; it should be a number above 0"))
-            })?,
-        };
-        Ok((width as f64 * ratio) as usize)
-    }
-
-    /// The activation, where `act_kwargs` does not make it another one.
-    fn activation(&self, usual: Activation) -> Result<Activation, Wrong> {
-        match self.map.get("act_kwargs") {
-            None | Some(Value::Null) => Ok(usual),
-            Some(value) => match (value.to_string().as_str(), usual) {
+/// The activation, where `act_kwargs` does not make it another one.
+fn activation(section: &Section<'_>, usual: Activation) -> Result<Activation, Wrong> {
+    match section.map.get("act_kwargs") {
+        None | Some(Value::Null) => Ok(usual),
+        Some(value) => {
+            match (value.to_string().as_str(), usual) {
                 ("{}" | r#"{"approximate":"none"}"#, usual) => Ok(usual),
                 (r#"{"approximate":"tanh"}"#, Activation::Gelu) => Ok(Activation::GeluTanh),
-                _ => {
-                    Err(self
-                        .wrong("act_kwargs", &format!("is {value}, which makes no activation that is known")))
-                }
-            },
-        }
-    }
-
-    /// What layer norms add to the variance: PyTorch's default unless `norm_kwargs` says otherwise.
-    fn eps(&self) -> Result<f32, Wrong> {
-        let Some(value) = self.map.get("norm_kwargs").filter(|value| !value.is_null()) else {
-            return Ok(1e-5);
-        };
-        let section = Section::from_value(self.key("norm_kwargs"), value)?;
-        section.only(&[&[("eps", &[])]])?;
-        match section.map.get("eps") {
-            None => Ok(1e-5),
-            Some(eps) => eps
-                .as_f64()
-                .map(|eps| eps as f32)
-                .ok_or_else(|| section.wrong("eps", &format!("is {eps}; it should be a number"))),
+                _ => Err(section
+                    .wrong("act_kwargs", &format!("is {value}, which makes no activation that is known"))),
+            }
         }
     }
 }
 
-fn whole(value: &Value) -> Option<usize> {
-    value.as_u64().and_then(|number| usize::try_from(number).ok())
+/// What layer norms add to the variance: PyTorch's default unless `norm_kwargs` says otherwise.
+fn eps(section: &Section<'_>) -> Result<f32, Wrong> {
+    let Some(norms) = section.section("norm_kwargs")? else { return Ok(1e-5) };
+    if let Some(other) = norms.map.keys().find(|key| *key != "eps") {
+        return Err(norms.wrong(other, "is not known; models with it cannot be used"));
+    }
+    match norms.map.get("eps") {
+        None => Ok(1e-5),
+        Some(eps) => eps
+            .as_f64()
+            .map(|eps| eps as f32)
+            .ok_or_else(|| norms.wrong("eps", &format!("is {eps}; it should be a number"))),
+    }
 }
 
 /// What the file calls a size.
@@ -460,6 +510,7 @@ fn key(tower: Option<&str>, size: Size) -> String {
         Size::Heads => "heads",
         Size::Vocabulary => "vocab_size",
         Size::Context => "context_length",
+        Size::Projection => "proj_type",
         Size::Patch => "patch_size",
         Size::Image => "image_size",
     };

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 
 use crate::clip::config::activation::Activation;
 use crate::clip::config::clip_config::{
-    ClipConfig, Family, Problem, ResNetConfig, TextConfig, VisionConfig, VisionTransformerConfig,
+    ClipConfig, Family, Problem, Projection, ResNetConfig, TextConfig, TextPooling, VisionConfig,
+    VisionPooling, VisionTransformerConfig,
 };
 use crate::clip::error::ClipError;
 use crate::clip::files::CheckpointFile;
@@ -54,6 +55,10 @@ pub(in crate::clip) fn config(file: &CheckpointFile, weights: &Weights) -> Resul
             image_size: patch * grid,
             patch_size: patch,
             class_token: true,
+            patch_bias: false,
+            pre_norm: true,
+            pooling: VisionPooling::ClassToken,
+            projection: Projection::Matrix,
         })
     } else {
         let width = size("visual.layer1.0.conv1.weight", 0)?;
@@ -78,7 +83,10 @@ pub(in crate::clip) fn config(file: &CheckpointFile, weights: &Weights) -> Resul
             layer_norm_eps: EPS,
             vocab_size: size("token_embedding.weight", 0)?,
             max_position_embeddings: size("positional_embedding", 0)?,
-            eos_token_id: TextConfig::HIGHEST_ID_ENDS,
+            causal: true,
+            pooling: TextPooling::HighestId,
+            projection: Projection::Matrix,
+            bert: None,
         },
         vision,
     };

@@ -3,66 +3,74 @@
 //! Absent keys have the defaults of transformers' `CLIPTextConfig`, `CLIPVisionConfig` and `CLIPConfig`, which are
 //! those of OpenAI's ViT-B/32, or of `SiglipTextConfig` and `SiglipVisionConfig`, which are those of SigLIP B/16.
 
-use serde::Deserialize;
 use serde_json::Value;
 
 use crate::clip::config::activation::Activation;
 use crate::clip::config::clip_config::{
-    ClipConfig, Family, Problem, Size, TextConfig, VisionConfig, VisionTransformerConfig,
+    BertConfig, ClipConfig, Family, Problem, Projection, Size, TextConfig, TextPooling, VisionConfig,
+    VisionPooling, VisionTransformerConfig,
 };
+use crate::clip::config::json_section::{Section, Wrong};
+use crate::clip::config::keys::{self, Place};
 use crate::clip::error::ClipError;
 use crate::clip::files::CheckpointFile;
+use crate::clip::tokenizer::cleaning::Cleaning;
+use crate::clip::tokenizer::prompt_tokenizer::Scheme;
 
-/// The parts of `config.json` that matter. Old files have a `*_config_dict` beside `*_config`: where there is one,
-/// it and the defaults decide alone, as in transformers.
-#[derive(Deserialize)]
-struct ConfigFile {
-    projection_dim: Option<usize>,
-    text_config: Option<TowerFile>,
-    text_config_dict: Option<TowerFile>,
-    vision_config: Option<TowerFile>,
-    vision_config_dict: Option<TowerFile>,
+/// What transformers calls the models that are known: `model_type`, the class in `architectures`, and the prefix of the
+/// towers' own `model_type`.
+const MODELS: [(Family, &str, &str); 4] = [
+    (Family::Clip, "clip", "CLIPModel"),
+    (Family::Siglip, "siglip", "SiglipModel"),
+    (Family::MetaClip2, "metaclip_2", "MetaClip2Model"),
+    (Family::ChineseClip, "chinese_clip", "ChineseCLIPModel"),
+];
+
+/// Models that people may take for one of these, and what they are.
+const OTHERS: [(&str, &str); 13] = [
+    (
+        "siglip2",
+        "SigLIP 2 with pictures of any shape (NaFlex); its checkpoints of fixed resolution have the type siglip",
+    ),
+    ("altclip", "AltCLIP, whose text tower is an XLM-RoBERTa"),
+    ("clipseg", "CLIPSeg, which segments"),
+    ("clip_vision_model", "CLIP's image tower alone"),
+    ("clip_text_model", "CLIP's text tower alone"),
+    ("siglip_vision_model", "SigLIP's image tower alone"),
+    ("siglip_text_model", "SigLIP's text tower alone"),
+    ("align", "ALIGN, with an EfficientNet and a BERT"),
+    ("blip", "BLIP"),
+    ("blip-2", "BLIP-2"),
+    ("vision-text-dual-encoder", "two towers of any kind"),
+    ("open_clip", "an open_clip model, whose file is open_clip_config.json"),
+    ("flava", "FLAVA"),
+];
+
+/// What the file says of a model.
+pub(in crate::clip) struct TransformersModel {
+    pub config: ClipConfig,
+    pub tokenizer: Scheme,
 }
-
-/// The keys of `text_config` and `vision_config`.
-#[derive(Default, Deserialize)]
-struct TowerFile {
-    hidden_size: Option<usize>,
-    intermediate_size: Option<usize>,
-    num_hidden_layers: Option<usize>,
-    num_attention_heads: Option<usize>,
-    hidden_act: Option<Activation>,
-    layer_norm_eps: Option<f32>,
-    vocab_size: Option<usize>,
-    max_position_embeddings: Option<usize>,
-    eos_token_id: Option<Value>,
-    projection_size: Option<usize>,
-    num_channels: Option<usize>,
-    image_size: Option<usize>,
-    patch_size: Option<usize>,
-    vision_use_head: Option<bool>,
-}
-
-/// A key, and what is wrong with its value.
-type Wrong = (String, String);
 
 /// Reads `config.json`.
 ///
 /// # Errors
-/// Malformed JSON or a value of the wrong kind (with line and column), another model's configuration, or sizes
-/// that make no model.
-pub(in crate::clip) fn read(file: &CheckpointFile) -> Result<ClipConfig, ClipError> {
-    let bytes = file.read()?;
-    let malformed =
-        |error: serde_json::Error| ClipError::Json { file: file.label(), problem: error.to_string() };
-    let value: Value = serde_json::from_slice(&bytes).map_err(malformed)?;
+/// Malformed JSON or a value of the wrong kind, another model's configuration, keys that are not known, or sizes that make
+/// no model.
+pub(in crate::clip) fn read(file: &CheckpointFile) -> Result<TransformersModel, ClipError> {
+    let value: Value = serde_json::from_slice(&file.read()?)
+        .map_err(|error| ClipError::Json { file: file.label(), problem: error.to_string() })?;
     let family = family(&value).map_err(|found| ClipError::NotClip { file: file.label(), found })?;
-    let parsed: ConfigFile = serde_json::from_slice(&bytes).map_err(malformed)?;
-    parsed.into_config(family).map_err(|(key, problem)| ClipError::Setting {
-        file: file.label(),
-        key,
-        problem,
-    })
+    let setting = |(key, problem): Wrong| ClipError::Setting { file: file.label(), key, problem };
+    let root = Section::from_value(String::new(), &value).map_err(setting)?;
+    let config = config(&root, family).map_err(setting)?;
+    let tokenizer = match family {
+        Family::Clip => Scheme::Clip,
+        Family::Siglip | Family::MetaClip2 | Family::ChineseClip => {
+            Scheme::Declared { cleaning: Cleaning::default(), strip_separator: false }
+        }
+    };
+    Ok(TransformersModel { config, tokenizer })
 }
 
 /// Whether a file is a model's that [`read`] knows, whatever its sizes.
@@ -77,8 +85,13 @@ fn family(value: &Value) -> Result<Family, String> {
         return Err("no model: it is not a JSON object".to_owned());
     };
     match object.get("model_type") {
-        Some(Value::String(kind)) if kind == "clip" => Ok(Family::Clip),
-        Some(Value::String(kind)) if kind == "siglip" => Ok(Family::Siglip),
+        Some(Value::String(kind)) => match MODELS.iter().find(|(_, known, _)| known == kind) {
+            Some((family, ..)) => Ok(*family),
+            None => Err(match OTHERS.iter().find(|(other, _)| other == kind) {
+                Some((_, words)) => format!("a model of type {kind:?} ({words})"),
+                None => format!("a model of type {kind:?}"),
+            }),
+        },
         Some(kind) => Err(format!("a model of type {kind}")),
         None if object.contains_key("model_cfg") => {
             Err("an open_clip model (its file is called open_clip_config.json)".to_owned())
@@ -97,106 +110,197 @@ fn family(value: &Value) -> Result<Family, String> {
     }
 }
 
-impl ConfigFile {
-    fn into_config(self, family: Family) -> Result<ClipConfig, Wrong> {
-        let text = self.text_config_dict.or(self.text_config).unwrap_or_default();
-        let vision = self.vision_config_dict.or(self.vision_config).unwrap_or_default();
-        let channels = vision.num_channels.unwrap_or(3);
-        if channels != 3 {
-            let problem = format!("is {channels}; only images with 3 channels can be used");
-            return Err(("vision_config.num_channels".to_owned(), problem));
+fn config(root: &Section<'_>, family: Family) -> Result<ClipConfig, Wrong> {
+    keys::check(Place::Model, root)?;
+    let class = MODELS.iter().find(|(known, ..)| *known == family).map_or("", |(.., class)| class);
+    if let Some(value) = root.map.get("architectures").filter(|value| !value.is_null()) {
+        let is_known = value.as_array().is_some_and(|names| names.iter().all(|name| name == class));
+        if !is_known {
+            let problem = format!("is {value}; of this type only models of the class {class} can be used");
+            return Err(root.wrong("architectures", &problem));
         }
-        if family == Family::Siglip && vision.vision_use_head == Some(false) {
-            let problem = "is false, but SigLIP's image embeddings are what its head makes".to_owned();
-            return Err(("vision_config.vision_use_head".to_owned(), problem));
+    }
+    let text = tower(root, "text", Place::Text, family)?;
+    let vision = tower(root, "vision", Place::Vision, family)?;
+    let siglip = family == Family::Siglip;
+    let vision_config = vision.vision(family)?;
+    let mut text_config = text.text(family)?;
+    let dim = if siglip {
+        let dim = text.size("projection_size", Some(text_config.hidden_size))?;
+        if dim != vision_config.hidden_size {
+            let problem = format!(
+                "is {dim}, but images have embeddings of {}, their hidden_size",
+                vision_config.hidden_size
+            );
+            return Err(text.wrong("projection_size", &problem));
         }
-        let projection_size = text.projection_size;
-        let (text, vision) = (text.into_text(family)?, vision.into_vision(family));
-        let dim = match family {
-            Family::Clip => self.projection_dim.unwrap_or(512),
-            Family::Siglip => {
-                let dim = projection_size.unwrap_or(text.hidden_size);
-                if dim != vision.hidden_size {
-                    let problem = format!(
-                        "is {dim}, but images have embeddings of {}, their hidden_size",
-                        vision.hidden_size
-                    );
-                    return Err(("text_config.projection_size".to_owned(), problem));
-                }
-                dim
-            }
-        };
-        let config = ClipConfig { family, dim, text, vision: VisionConfig::Transformer(vision) };
-        match config.problem() {
-            None => Ok(config),
-            Some(Problem { tower, size, problem }) => Err((key(tower, size), problem)),
-        }
+        text_config.projection = Projection::Linear;
+        dim
+    } else {
+        root.size("projection_dim", Some(512))?
+    };
+    let vision = VisionConfig::Transformer(vision_config);
+    let config = ClipConfig { family, dim, text: text_config, vision };
+    match config.problem() {
+        None => Ok(config),
+        Some(Problem { tower, size, problem }) => Err((key(tower, size), problem)),
     }
 }
 
-impl TowerFile {
-    fn into_text(self, family: Family) -> Result<TextConfig, Wrong> {
-        let default = match family {
-            Family::Clip => TextConfig {
-                hidden_size: 512,
-                intermediate_size: 2048,
-                num_hidden_layers: 12,
-                num_attention_heads: 8,
-                hidden_act: Activation::QuickGelu,
-                layer_norm_eps: 1e-5,
-                vocab_size: 49408,
-                max_position_embeddings: 77,
-                eos_token_id: 49407,
-            },
-            Family::Siglip => TextConfig {
-                hidden_size: 768,
-                intermediate_size: 3072,
-                num_hidden_layers: 12,
-                num_attention_heads: 12,
-                hidden_act: Activation::GeluTanh,
-                layer_norm_eps: 1e-6,
-                vocab_size: 32000,
-                max_position_embeddings: 64,
-                eos_token_id: TextConfig::HIGHEST_ID_ENDS,
-            },
-        };
-        let eos_token_id = match (&self.eos_token_id, family) {
-            (None | Some(Value::Null), _) | (_, Family::Siglip) => default.eos_token_id,
-            (Some(id), Family::Clip) => {
-                id.as_u64().and_then(|id| u32::try_from(id).ok()).ok_or_else(|| {
-                    ("text_config.eos_token_id".to_owned(), format!("is {id}; it should be a token's id"))
-                })?
-            }
-        };
-        Ok(TextConfig {
-            hidden_size: self.hidden_size.unwrap_or(default.hidden_size),
-            intermediate_size: self.intermediate_size.unwrap_or(default.intermediate_size),
-            num_hidden_layers: self.num_hidden_layers.unwrap_or(default.num_hidden_layers),
-            num_attention_heads: self.num_attention_heads.unwrap_or(default.num_attention_heads),
-            hidden_act: self.hidden_act.unwrap_or(default.hidden_act),
-            layer_norm_eps: self.layer_norm_eps.unwrap_or(default.layer_norm_eps),
-            vocab_size: self.vocab_size.unwrap_or(default.vocab_size),
-            max_position_embeddings: self.max_position_embeddings.unwrap_or(default.max_position_embeddings),
-            eos_token_id,
+/// What a file says of one tower. Old files have a `*_config_dict` beside `*_config`: where there is one, it and the defaults
+/// decide alone, as in transformers.
+struct Tower<'a> {
+    /// `text_config`, as errors call it.
+    name: String,
+    section: Option<Section<'a>>,
+}
+
+fn tower<'a>(root: &Section<'a>, name: &str, place: Place, family: Family) -> Result<Tower<'a>, Wrong> {
+    let [plain, old] =
+        [format!("{name}_config"), format!("{name}_config_dict")].map(|name| root.section(&name));
+    let (plain, old) = (plain?, old?);
+    let kind = MODELS.iter().find(|(known, ..)| *known == family).map_or("", |(_, kind, _)| kind);
+    for section in [&plain, &old].into_iter().flatten() {
+        keys::check(place, section)?;
+        if let Some(found) = section.word("model_type")?
+            && found != format!("{kind}_{name}_model")
+            && found != kind
+        {
+            let problem =
+                format!("is {found:?}; a model of type {kind} has towers of type {kind}_{name}_model");
+            return Err(section.wrong("model_type", &problem));
+        }
+    }
+    Ok(Tower { name: format!("{name}_config"), section: old.or(plain) })
+}
+
+impl Tower<'_> {
+    fn size(&self, name: &str, default: Option<usize>) -> Result<usize, Wrong> {
+        match &self.section {
+            Some(section) => section.size(name, default),
+            None => default.ok_or_else(|| self.wrong(name, "is absent")),
+        }
+    }
+
+    fn side(&self, name: &str, default: usize) -> Result<usize, Wrong> {
+        self.section.as_ref().map_or(Ok(default), |section| section.side(name, Some(default)))
+    }
+
+    fn value(&self, name: &str) -> Option<&Value> {
+        self.section.as_ref()?.map.get(name).filter(|value| !value.is_null())
+    }
+
+    /// As [`Section::wrong`]; a default may be wrong, too.
+    fn wrong(&self, name: &str, problem: &str) -> Wrong {
+        match &self.section {
+            Some(section) => section.wrong(name, problem),
+            None => (format!("{}.{name}", self.name), problem.to_owned()),
+        }
+    }
+
+    fn activation(&self, usual: Activation) -> Result<Activation, Wrong> {
+        let Some(value) = self.value("hidden_act") else { return Ok(usual) };
+        serde_json::from_value(value.clone()).map_err(|_| {
+            self.wrong(
+                "hidden_act",
+                &format!("is {value}; the known ones are quick_gelu, gelu and gelu_pytorch_tanh"),
+            )
         })
     }
 
-    fn into_vision(self, family: Family) -> VisionTransformerConfig {
-        let (activation, eps, patch) = match family {
-            Family::Clip => (Activation::QuickGelu, 1e-5, 32),
-            Family::Siglip => (Activation::GeluTanh, 1e-6, 16),
-        };
-        VisionTransformerConfig {
-            hidden_size: self.hidden_size.unwrap_or(768),
-            intermediate_size: self.intermediate_size.unwrap_or(3072),
-            num_hidden_layers: self.num_hidden_layers.unwrap_or(12),
-            num_attention_heads: self.num_attention_heads.unwrap_or(12),
-            hidden_act: self.hidden_act.unwrap_or(activation),
-            layer_norm_eps: self.layer_norm_eps.unwrap_or(eps),
-            image_size: self.image_size.unwrap_or(224),
-            patch_size: self.patch_size.unwrap_or(patch),
-            class_token: family == Family::Clip,
+    fn eps(&self, usual: f32) -> Result<f32, Wrong> {
+        let Some(value) = self.value("layer_norm_eps") else { return Ok(usual) };
+        let number = value.as_f64().map(|eps| eps as f32);
+        number.ok_or_else(|| self.wrong("layer_norm_eps", &format!("is {value}; it should be a number")))
+    }
+
+    /// The text tower of Chinese-CLIP.
+    fn bert(&self) -> Result<TextConfig, Wrong> {
+        let positions = self.size("max_position_embeddings", Some(512))?;
+        Ok(TextConfig {
+            hidden_size: self.size("hidden_size", Some(768))?,
+            intermediate_size: self.size("intermediate_size", Some(3072))?,
+            num_hidden_layers: self.size("num_hidden_layers", Some(12))?,
+            num_attention_heads: self.size("num_attention_heads", Some(12))?,
+            hidden_act: self.activation(Activation::Gelu)?,
+            layer_norm_eps: self.eps(1e-12)?,
+            vocab_size: self.size("vocab_size", Some(30522))?,
+            max_position_embeddings: positions,
+            causal: false,
+            pooling: TextPooling::First,
+            projection: Projection::Matrix,
+            bert: Some(BertConfig {
+                positions,
+                first_position: 0,
+                token_types: self.size("type_vocab_size", Some(2))?,
+                pooler: false,
+            }),
+        })
+    }
+
+    fn text(&self, family: Family) -> Result<TextConfig, Wrong> {
+        if family == Family::ChineseClip {
+            return self.bert();
         }
+        let siglip = family == Family::Siglip;
+        // The defaults of CLIP, or of SigLIP.
+        let usual = |clip: usize, other: usize| Some(if siglip { other } else { clip });
+        let pooling = match (family, self.value("eos_token_id")) {
+            (Family::Siglip, _) => TextPooling::Last,
+            (_, None) => TextPooling::EndOfText(49407),
+            (_, Some(id)) => {
+                let number = id.as_u64().and_then(|id| u32::try_from(id).ok()).ok_or_else(|| {
+                    self.wrong("eos_token_id", &format!("is {id}; it should be a token's id"))
+                })?;
+                // MetaCLIP 2's end-of-text token really has the id that stood for all in old files of CLIP's.
+                match (family, number) {
+                    (Family::Clip, 2) => TextPooling::HighestId,
+                    _ => TextPooling::EndOfText(number),
+                }
+            }
+        };
+        Ok(TextConfig {
+            hidden_size: self.size("hidden_size", usual(512, 768))?,
+            intermediate_size: self.size("intermediate_size", usual(2048, 3072))?,
+            num_hidden_layers: self.size("num_hidden_layers", Some(12))?,
+            num_attention_heads: self.size("num_attention_heads", usual(8, 12))?,
+            hidden_act: self.activation(if siglip { Activation::GeluTanh } else { Activation::QuickGelu })?,
+            layer_norm_eps: self.eps(if siglip { 1e-6 } else { 1e-5 })?,
+            vocab_size: self.size("vocab_size", usual(49408, 32000))?,
+            max_position_embeddings: self.size("max_position_embeddings", usual(77, 64))?,
+            causal: !siglip,
+            pooling,
+            projection: Projection::Matrix,
+            bert: None,
+        })
+    }
+
+    fn vision(&self, family: Family) -> Result<VisionTransformerConfig, Wrong> {
+        let siglip = family == Family::Siglip;
+        let channels = self.size("num_channels", Some(3))?;
+        if channels != 3 {
+            let problem = format!("is {channels}; only images with 3 channels can be used");
+            return Err(self.wrong("num_channels", &problem));
+        }
+        if siglip && self.value("vision_use_head").is_some_and(|value| *value != Value::Bool(true)) {
+            let problem = "is not true, but SigLIP's image embeddings are what its head makes";
+            return Err(self.wrong("vision_use_head", problem));
+        }
+        Ok(VisionTransformerConfig {
+            hidden_size: self.size("hidden_size", Some(768))?,
+            intermediate_size: self.size("intermediate_size", Some(3072))?,
+            num_hidden_layers: self.size("num_hidden_layers", Some(12))?,
+            num_attention_heads: self.size("num_attention_heads", Some(12))?,
+            hidden_act: self.activation(if siglip { Activation::GeluTanh } else { Activation::QuickGelu })?,
+            layer_norm_eps: self.eps(if siglip { 1e-6 } else { 1e-5 })?,
+            image_size: self.side("image_size", 224)?,
+            patch_size: self.side("patch_size", if siglip { 16 } else { 32 })?,
+            class_token: !siglip,
+            patch_bias: siglip,
+            pre_norm: !siglip,
+            pooling: if siglip { VisionPooling::Attention } else { VisionPooling::ClassToken },
+            projection: if siglip { Projection::None } else { Projection::Matrix },
+        })
     }
 }
 
@@ -209,6 +313,7 @@ fn key(tower: Option<&str>, size: Size) -> String {
         Size::Heads => "num_attention_heads",
         Size::Vocabulary => "vocab_size",
         Size::Context => "max_position_embeddings",
+        Size::Projection => "projection_dim",
         Size::Patch => "patch_size",
         Size::Image => "image_size",
     };
@@ -222,7 +327,7 @@ mod tests {
 
     fn config(json: &'static str) -> Result<ClipConfig, ClipError> {
         let content = FileContent::Bytes(json.as_bytes());
-        read(&CheckpointFile { name: "config.json".to_owned(), content })
+        read(&CheckpointFile { name: "config.json".to_owned(), content }).map(|model| model.config)
     }
 
     fn message(json: &'static str) -> String {
@@ -239,7 +344,8 @@ mod tests {
     #[test]
     fn absent_keys_have_the_defaults_of_the_reference() {
         let clip = config(r#"{"model_type": "clip"}"#).unwrap();
-        assert_eq!((clip.family, clip.dim, clip.text.eos_token_id), (Family::Clip, 512, 49407));
+        assert_eq!((clip.family, clip.dim), (Family::Clip, 512));
+        assert_eq!(clip.text.pooling, TextPooling::EndOfText(49407));
         assert_eq!((vision(&clip).tokens(), vision(&clip).hidden_act), (50, Activation::QuickGelu));
         let siglip = config(r#"{"model_type": "siglip", "text_config": {"eos_token_id": [1, 2]}}"#).unwrap();
         assert_eq!((siglip.family, siglip.dim), (Family::Siglip, 768));
@@ -257,7 +363,7 @@ mod tests {
         )
         .unwrap();
         assert_eq!(config.dim, 768);
-        assert_eq!((config.text.hidden_size, config.text.eos_token_id), (768, 49407));
+        assert_eq!((config.text.hidden_size, config.text.pooling), (768, TextPooling::EndOfText(49407)));
         assert_eq!(vision(&config).hidden_act, Activation::Gelu);
     }
 
@@ -267,10 +373,64 @@ mod tests {
     }
 
     #[test]
-    fn a_value_of_the_wrong_kind_is_shown_with_line_and_column() {
-        let json = "{\"model_type\": \"clip\",\n\"text_config\": {\n\"hidden_size\": \"wide\"}}";
-        let message = message(json);
-        assert!(message.contains("wide") && message.contains("line 3"), "{message}");
+    fn a_value_of_the_wrong_kind_is_named() {
+        let message = message(r#"{"model_type": "clip", "text_config": {"hidden_size": "wide"}}"#);
+        assert!(message.contains("`text_config.hidden_size` is \"wide\""), "{message}");
+    }
+
+    #[test]
+    fn squares_may_be_lists() {
+        let json =
+            r#"{"model_type": "clip", "vision_config": {"image_size": [56, 56], "patch_size": [14, 14]}}"#;
+        assert_eq!(
+            (vision(&config(json).unwrap()).image_size, vision(&config(json).unwrap()).patch_size),
+            (56, 14)
+        );
+        let json = r#"{"model_type": "clip", "vision_config": {"image_size": [56, 28]}}"#;
+        assert!(message(json).contains("`vision_config.image_size` is [56,28]; only squares"));
+    }
+
+    #[test]
+    fn code_of_others_and_keys_that_are_not_known_are_named() {
+        for (json, part) in [
+            (
+                r#"{"model_type": "clip", "architectures": ["EvaCLIPModel"]}"#,
+                "`architectures` is [\"EvaCLIPModel\"]",
+            ),
+            (r#"{"model_type": "clip", "auto_map": {"AutoModel": "x.Y"}}"#, "`auto_map`"),
+            (
+                r#"{"model_type": "clip", "vision_config": {"num_registers": 4}}"#,
+                "`vision_config.num_registers` is 4",
+            ),
+            (
+                r#"{"model_type": "clip", "text_config": {"model_type": "bert"}}"#,
+                "`text_config.model_type` is \"bert\"",
+            ),
+            (
+                r#"{"model_type": "siglip", "vision_config_dict": {"pool": "gap"}}"#,
+                "`vision_config_dict.pool`",
+            ),
+            (r#"{"model_type": "clip", "quantization_config": {"bits": 8}}"#, "`quantization_config`"),
+        ] {
+            assert!(message(json).contains(part), "{}", message(json));
+        }
+        for json in [
+            r#"{"model_type": "clip", "architectures": ["CLIPModel"], "auto_map": null, "text_config": {"top_k": 50}}"#,
+            r#"{"model_type": "metaclip_2", "text_config": {"model_type": "metaclip_2_text_model"}}"#,
+        ] {
+            assert!(config(json).is_ok(), "{json}");
+        }
+    }
+
+    #[test]
+    fn the_end_of_text_of_metaclip_2_is_what_it_says() {
+        let pooling = |json| config(json).unwrap().text.pooling;
+        assert_eq!(
+            pooling(r#"{"model_type": "clip", "text_config": {"eos_token_id": 2}}"#),
+            TextPooling::HighestId
+        );
+        let json = r#"{"model_type": "metaclip_2", "text_config": {"eos_token_id": 2}}"#;
+        assert_eq!(pooling(json), TextPooling::EndOfText(2));
     }
 
     #[test]

@@ -31,6 +31,19 @@ impl Resample {
             .copied()
     }
 
+    /// By Pillow's name.
+    pub(in crate::clip) fn from_name(name: &str) -> Option<Self> {
+        match name.to_ascii_lowercase().as_str() {
+            "nearest" => Some(Self::Nearest),
+            "lanczos" => Some(Self::Lanczos),
+            "bilinear" => Some(Self::Bilinear),
+            "bicubic" => Some(Self::Bicubic),
+            "box" => Some(Self::Box),
+            "hamming" => Some(Self::Hamming),
+            _ => None,
+        }
+    }
+
     /// Half the filter's width in source pixels, when the size does not change.
     fn support(self) -> f64 {
         match self {

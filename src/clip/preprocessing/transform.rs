@@ -1,19 +1,20 @@
 //! From a picture to pixel values, as `preprocessor_config.json` or open_clip's `preprocess_cfg` says.
 //!
-//! Follows OpenAI's CLIP and open_clip, with which published numbers were made: the shorter side is resized in
-//! 8-bit pixels with antialiasing, and the centre crop's offset is (side − S) / 2 with halves rounded to even.
-//! (transformers rounds them down, which moves some pictures by one pixel.)
+//! The shorter side is resized in 8-bit pixels with antialiasing. The centre crop's offset is (side − S) / 2, whose halves
+//! OpenAI's CLIP and open_clip round to even and transformers rounds down, which moves some pictures by one pixel: each form's
+//! pictures are cut as its reference does it.
 
 use std::fmt::Write as _;
 
 use image::RgbImage;
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::resize::{Resample, Window, resize};
 use crate::clip::config::clip_config::Family;
+use crate::clip::config::json_section::{Section, Wrong, whole};
+use crate::clip::config::keys::{self, Place};
 use crate::clip::error::ClipError;
-use crate::clip::files::CheckpointFile;
+use crate::clip::files::{CheckpointFile, CheckpointSource};
 
 /// How pictures become pixel values.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +23,7 @@ pub struct Preprocessing {
     /// `None` leaves pictures in their size.
     resize: Option<Resize>,
     resample: Resample,
+    rounding: CropRounding,
     /// What pixel values 0 to 255 become, per channel.
     rescale_factor: f64,
     mean: [f64; 3],
@@ -36,6 +38,33 @@ enum Resize {
     LongestEdge { fill: u8 },
     /// To exactly the model's image size.
     Exact,
+}
+
+/// Where a centre crop begins that cannot be in the centre.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum CropRounding {
+    /// At the even one of the two places (Python's `round`, in torchvision's `center_crop`).
+    Even,
+    /// At the first of them (`int`, in transformers' `center_crop`).
+    Down,
+}
+
+/// Where it is said how pictures are treated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PreprocessingOrigin {
+    /// In this file of the checkpoint.
+    File(String),
+    /// Nowhere: it is the one that the family was trained with.
+    FamilyDefault,
+}
+
+impl std::fmt::Display for PreprocessingOrigin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File(name) => f.write_str(name),
+            Self::FamilyDefault => f.write_str("the family's default"),
+        }
+    }
 }
 
 /// Mean and standard deviation of OpenAI's training pictures (github.com/openai/CLIP, `clip.py`).
@@ -53,13 +82,13 @@ pub(in crate::clip) struct OpenClipPicture {
     pub std: Option<[f64; 3]>,
     pub interpolation: Option<String>,
     pub resize_mode: Option<String>,
-    pub fill_color: Option<u64>,
+    pub fill_color: Option<usize>,
 }
 
 impl Preprocessing {
     /// Changes whenever the same picture file and configuration give other pixel values than before, decoding included: a
     /// part of every cache key of an image embedding, and of what is remembered of files.
-    pub const VERSION: u32 = 2;
+    pub const VERSION: u32 = 3;
 
     /// CLIP's own: bicubic to the shorter side, centre crop, CLIP's mean and standard deviation.
     pub(in crate::clip) fn clip(image_size: usize) -> Self {
@@ -67,6 +96,7 @@ impl Preprocessing {
             image_size,
             resize: Some(Resize::ShortestEdge(image_size)),
             resample: Resample::Bicubic,
+            rounding: CropRounding::Even,
             rescale_factor: CLIP_RESCALE_FACTOR,
             mean: CLIP_MEAN,
             std: CLIP_STD,
@@ -121,23 +151,59 @@ impl Preprocessing {
         Ok(Self { resize: Some(resize), resample, mean: picture.mean.unwrap_or(CLIP_MEAN), std, ..clip })
     }
 
-    /// Reads `preprocessor_config.json`; absent keys have the values of the image processor that it names, or of the
-    /// family's where it names none; sizes are the model's `image_size`.
+    /// The family's own, as transformers does it.
+    fn of_family(image_size: usize, family: Family) -> Self {
+        let preprocessing = match family {
+            Family::Siglip => Self::siglip(image_size),
+            Family::Clip | Family::MetaClip2 | Family::ChineseClip => Self::clip(image_size),
+        };
+        Self { rounding: CropRounding::Down, ..preprocessing }
+    }
+
+    /// Finds and reads what transformers' files say, with the file that says it: `image_processor` in `processor_config.json`,
+    /// which version 5 writes and prefers, or `preprocessor_config.json`. Absent keys have the values of the image processor
+    /// that is named, or of the family's where none is; sizes are the model's `image_size`.
     ///
     /// # Errors
-    /// Malformed JSON, another model's image processor, or a result that is not `image_size` × `image_size`.
-    pub(in crate::clip) fn read(
-        file: &CheckpointFile,
+    /// Malformed JSON, another model's image processor, keys that are not known, or a result that is not `image_size` ×
+    /// `image_size`.
+    pub(in crate::clip) fn find(
+        source: &CheckpointSource,
         image_size: usize,
         family: Family,
-    ) -> Result<Self, ClipError> {
-        let parsed: PreprocessorFile = serde_json::from_slice(&file.read()?)
+    ) -> Result<(Self, Option<CheckpointFile>), ClipError> {
+        for (name, part) in
+            [("processor_config.json", Some("image_processor")), ("preprocessor_config.json", None)]
+        {
+            let Some(file) = source.find(name) else { continue };
+            if let Some(preprocessing) = Self::read(&file, part, image_size, family)? {
+                return Ok((preprocessing, Some(file)));
+            }
+        }
+        Ok((Self::of_family(image_size, family), None))
+    }
+
+    /// Reads a file, or a part of it, which need not be there.
+    fn read(
+        file: &CheckpointFile,
+        part: Option<&str>,
+        image_size: usize,
+        family: Family,
+    ) -> Result<Option<Self>, ClipError> {
+        let value: Value = serde_json::from_slice(&file.read()?)
             .map_err(|error| ClipError::Json { file: file.label(), problem: error.to_string() })?;
-        parsed.into_preprocessing(image_size, family).map_err(|(key, problem)| ClipError::Setting {
-            file: file.label(),
-            key: key.to_owned(),
-            problem,
-        })
+        let read = || {
+            let root = Section::from_value(String::new(), &value)?;
+            let section = match part {
+                None => Some(root),
+                Some(part) => {
+                    keys::check(Place::Processor, &root)?;
+                    root.section(part)?
+                }
+            };
+            section.map(|section| of_transformers(&section, image_size, family)).transpose()
+        };
+        read().map_err(|(key, problem)| ClipError::Setting { file: file.label(), key, problem })
     }
 
     /// Side of the square that [`Self::pixel_values`] gives, in pixels.
@@ -159,8 +225,8 @@ impl Preprocessing {
             return seen;
         }
         let (width, height) = self.resized(source_width, source_height);
-        let (columns, left) = crop(width, side);
-        let (rows, top) = crop(height, side);
+        let (columns, left) = crop(width, side, self.rounding);
+        let (rows, top) = crop(height, side, self.rounding);
         let part = resize(image, width, height, &Window { columns, rows }, self.resample);
         if (part.width(), part.height()) == seen.dimensions() {
             return part;
@@ -183,7 +249,8 @@ impl Preprocessing {
         values
     }
 
-    /// In what pictures are treated another way than OpenAI's CLIP treats them for a model of this size.
+    /// In what pictures are treated another way than OpenAI's CLIP treats them for a model of this size: but for the pixel by
+    /// which the forms' crops differ, which no published number shows.
     pub fn unlike_clip(&self) -> Vec<&'static str> {
         let clip = Self::clip(self.image_size);
         let parts = [
@@ -212,6 +279,9 @@ impl Preprocessing {
             }
             Some(Resize::Exact) => write!(signature, " exact {:?}", self.resample),
         };
+        if self.rounding == CropRounding::Down {
+            signature.push_str(" crop-rounded-down");
+        }
         let Self { rescale_factor, mean, std, .. } = self;
         let _ = write!(signature, " rescale {rescale_factor:?} mean {mean:?} std {std:?}");
         signature
@@ -234,31 +304,16 @@ impl Preprocessing {
 }
 
 /// Which part of a line of `length` pixels is in a centre crop of `side`, and where in the crop it starts.
-fn crop(length: usize, side: usize) -> (std::ops::Range<usize>, usize) {
+fn crop(length: usize, side: usize, rounding: CropRounding) -> (std::ops::Range<usize>, usize) {
     if length <= side {
         return (0..length, (side - length) / 2);
     }
     let surplus = length - side;
-    // Half of it, to the even neighbour if that is between two.
-    let offset = if surplus % 4 == 3 { surplus / 2 + 1 } else { surplus / 2 };
+    let offset = match rounding {
+        CropRounding::Even if surplus % 4 == 3 => surplus / 2 + 1,
+        CropRounding::Even | CropRounding::Down => surplus / 2,
+    };
     (offset..offset + side, 0)
-}
-
-#[derive(Deserialize)]
-struct PreprocessorFile {
-    image_processor_type: Option<String>,
-    /// What `image_processor_type` was called before transformers 4.26.
-    feature_extractor_type: Option<String>,
-    do_resize: Option<bool>,
-    size: Option<Value>,
-    resample: Option<u64>,
-    do_center_crop: Option<bool>,
-    crop_size: Option<Value>,
-    do_rescale: Option<bool>,
-    rescale_factor: Option<f64>,
-    do_normalize: Option<bool>,
-    image_mean: Option<[f64; 3]>,
-    image_std: Option<[f64; 3]>,
 }
 
 /// A key, and what is wrong with its value.
@@ -266,122 +321,148 @@ type Problem = (&'static str, String);
 
 const NO_DIVISOR: &str = "has a 0, by which pixels cannot be divided";
 
-impl PreprocessorFile {
-    fn into_preprocessing(self, image_size: usize, family: Family) -> Result<Preprocessing, Problem> {
-        let default = match self.processor(family)? {
-            Family::Clip => Preprocessing::clip(image_size),
-            Family::Siglip => Preprocessing::siglip(image_size),
-        };
-        let cropped = self.do_center_crop.unwrap_or(default.resize != Some(Resize::Exact));
-        if cropped && let Some(value) = &self.crop_size {
-            let size = Size::read("crop_size", value)?;
-            if size != Size::Side(image_size) && size != Size::Exact(image_size, image_size) {
-                return Err(not_the_models("crop_size", value, image_size));
+/// What an image processor of transformers is told.
+fn of_transformers(section: &Section<'_>, image_size: usize, family: Family) -> Result<Preprocessing, Wrong> {
+    let default = Preprocessing::of_family(image_size, processor(section, family)?);
+    keys::check(Place::Picture, section)?;
+    let flag = |name: &str, usual: bool| match section.map.get(name) {
+        None | Some(Value::Null) => Ok(usual),
+        Some(_) => section.flag(name),
+    };
+    let not_the_models = |name: &str, value: &Value| {
+        let problem = format!(
+            "is {value}, but by the model's configuration it takes {image_size} × {image_size} pixels"
+        );
+        section.wrong(name, &problem)
+    };
+    let size = |name: &str| {
+        let value = section.map.get(name).filter(|value| !value.is_null());
+        let read = |value| PictureSize::read(section, name, value).map(|size| (value, size));
+        value.map(read).transpose()
+    };
+    let cropped = flag("do_center_crop", default.resize != Some(Resize::Exact))?;
+    if cropped
+        && let Some((value, size)) = size("crop_size")?
+        && size != PictureSize::Side(image_size)
+        && size != PictureSize::Exact(image_size, image_size)
+    {
+        return Err(not_the_models("crop_size", value));
+    }
+    let resize = if flag("do_resize", true)? {
+        match size("size")? {
+            None => default.resize,
+            Some((_, PictureSize::Side(side))) => Some(Resize::ShortestEdge(side)),
+            Some((_, PictureSize::Exact(height, width))) if (height, width) == (image_size, image_size) => {
+                Some(Resize::Exact)
             }
+            Some((value, PictureSize::Exact(..))) => return Err(not_the_models("size", value)),
         }
-        let resize = if self.do_resize.unwrap_or(true) {
-            match &self.size {
-                None => default.resize,
-                Some(value) => Some(match Size::read("size", value)? {
-                    Size::Side(side) => Resize::ShortestEdge(side),
-                    Size::Exact(height, width) if (height, width) == (image_size, image_size) => {
-                        Resize::Exact
-                    }
-                    Size::Exact(..) => return Err(not_the_models("size", value, image_size)),
-                }),
-            }
-        } else {
-            None
-        };
-        if !cropped && resize != Some(Resize::Exact) {
-            let problem =
-                "is false, so pictures keep their aspect ratio, but the model takes squares; make it true";
-            return Err(("do_center_crop", problem.to_owned()));
-        }
-        if let Some(Resize::ShortestEdge(side)) = resize
-            && side < image_size
-        {
-            return Err(("size", format!("makes pictures of {side} pixels, the model takes {image_size}")));
-        }
-        let (mean, std) = if self.do_normalize.unwrap_or(true) {
-            (self.image_mean.unwrap_or(default.mean), self.image_std.unwrap_or(default.std))
-        } else {
-            ([0.0; 3], [1.0; 3])
-        };
-        if std.contains(&0.0) {
-            return Err(("image_std", NO_DIVISOR.to_owned()));
-        }
-        Ok(Preprocessing {
-            image_size,
-            resize,
-            resample: self.filter()?,
-            rescale_factor: match self.do_rescale {
-                Some(false) => 1.0,
-                _ => self.rescale_factor.unwrap_or(CLIP_RESCALE_FACTOR),
-            },
-            mean,
-            std,
-        })
+    } else {
+        None
+    };
+    if !cropped && resize != Some(Resize::Exact) {
+        let problem =
+            "is false, so pictures keep their aspect ratio, but the model takes squares; make it true";
+        return Err(section.wrong("do_center_crop", problem));
     }
-
-    fn filter(&self) -> Result<Resample, Problem> {
-        match self.resample {
-            None => Ok(Resample::Bicubic),
-            Some(number) => Resample::from_number(number).ok_or_else(|| {
-                (
-                    "resample",
-                    format!("is {number}; it is a number of Pillow's, from 0 (nearest) to 5 (hamming)"),
-                )
-            }),
-        }
+    if let Some(Resize::ShortestEdge(side)) = resize
+        && side < image_size
+    {
+        let problem = format!("makes pictures of {side} pixels, the model takes {image_size}");
+        return Err(section.wrong("size", &problem));
     }
-
-    /// Whose processor this is. Others have other defaults, and read `size` in another way.
-    fn processor(&self, family: Family) -> Result<Family, Problem> {
-        let (key, kind) = match (&self.image_processor_type, &self.feature_extractor_type) {
-            (Some(kind), _) => ("image_processor_type", kind),
-            (None, Some(kind)) => ("feature_extractor_type", kind),
-            (None, None) => return Ok(family),
-        };
-        if kind.starts_with("CLIPImageProcessor") || kind == "CLIPFeatureExtractor" {
-            return Ok(Family::Clip);
-        }
-        if kind.starts_with("SiglipImageProcessor") {
-            return Ok(Family::Siglip);
-        }
-        let known =
-            "only CLIPImageProcessor and SiglipImageProcessor are known, so rewrite the file for one of them";
-        Err((key, format!("is {kind:?}; {known}")))
+    let (mean, std) = if flag("do_normalize", true)? {
+        let channels = |name: &str, usual| section.channels(name).map(|channels| channels.unwrap_or(usual));
+        (channels("image_mean", default.mean)?, channels("image_std", default.std)?)
+    } else {
+        ([0.0; 3], [1.0; 3])
+    };
+    if std.contains(&0.0) {
+        return Err(section.wrong("image_std", NO_DIVISOR));
     }
+    let rescale_factor = match section.map.get("rescale_factor") {
+        None | Some(Value::Null) => CLIP_RESCALE_FACTOR,
+        Some(value) => value
+            .as_f64()
+            .ok_or_else(|| section.wrong("rescale_factor", &format!("is {value}; it should be a number")))?,
+    };
+    let rescale_factor = if flag("do_rescale", true)? { rescale_factor } else { 1.0 };
+    Ok(Preprocessing { resize, resample: filter(section)?, rescale_factor, mean, std, ..default })
 }
 
-fn not_the_models(key: &'static str, value: &Value, image_size: usize) -> Problem {
-    (key, format!("is {value}, but by config.json the model takes {image_size} × {image_size} pixels"))
+fn filter(section: &Section<'_>) -> Result<Resample, Wrong> {
+    let Some(value) = section.map.get("resample").filter(|value| !value.is_null()) else {
+        return Ok(Resample::Bicubic);
+    };
+    let known = match value {
+        Value::String(name) => Resample::from_name(name),
+        value => value.as_u64().and_then(Resample::from_number),
+    };
+    known.ok_or_else(|| {
+        let problem = format!(
+            "is {value}; it is a filter of Pillow's, nearest, lanczos, bilinear, bicubic, box or hamming, or its number from 0 to 5"
+        );
+        section.wrong("resample", &problem)
+    })
+}
+
+/// Whose processor this is. Others have other defaults, and read `size` in another way.
+fn processor(section: &Section<'_>, family: Family) -> Result<Family, Wrong> {
+    let (key, kind) = match (section.word("image_processor_type")?, section.word("feature_extractor_type")?) {
+        (Some(kind), _) => ("image_processor_type", kind),
+        (None, Some(kind)) => ("feature_extractor_type", kind),
+        (None, None) => return Ok(family),
+    };
+    // The same by other programs.
+    let written = kind.strip_suffix("Fast").or(kind.strip_suffix("Pil")).unwrap_or(&kind);
+    match written {
+        "CLIPImageProcessor" | "CLIPFeatureExtractor" => Ok(Family::Clip),
+        "ChineseCLIPImageProcessor" | "ChineseCLIPFeatureExtractor" => Ok(Family::ChineseClip),
+        "SiglipImageProcessor" => Ok(Family::Siglip),
+        _ => {
+            let known = "only CLIPImageProcessor and SiglipImageProcessor are known, so rewrite the file for one of them";
+            Err(section.wrong(key, &format!("is {kind:?}; {known}")))
+        }
+    }
 }
 
 /// The forms that `size` and `crop_size` have.
 #[derive(Debug, PartialEq, Eq)]
-enum Size {
+enum PictureSize {
     Side(usize),
     /// Height and width.
     Exact(usize, usize),
 }
 
-impl Size {
-    fn read(key: &'static str, value: &Value) -> Result<Self, Problem> {
-        let number = |value: &Value| {
-            value.as_u64().and_then(|side| usize::try_from(side).ok()).filter(|side| *side > 0)
-        };
-        let size = match (value.get("shortest_edge"), value.get("height"), value.get("width")) {
-            (None, Some(height), Some(width)) => {
-                number(height).zip(number(width)).map(|(height, width)| Self::Exact(height, width))
+impl PictureSize {
+    fn read(section: &Section<'_>, key: &str, value: &Value) -> Result<Self, Wrong> {
+        let number = |value: &Value| whole(value).filter(|side| *side > 0);
+        let exact = |height, width| Some(Self::Exact(number(height)?, number(width)?));
+        let size = match value {
+            Value::Array(sides) => match sides.as_slice() {
+                [height, width] => exact(height, width),
+                _ => None,
+            },
+            Value::Object(map) => {
+                let said: Vec<(&str, &Value)> = map
+                    .iter()
+                    .filter(|(_, value)| !value.is_null())
+                    .map(|(key, value)| (key.as_str(), value))
+                    .collect();
+                match said.as_slice() {
+                    [("shortest_edge", side)] => number(side).map(Self::Side),
+                    [("height", height), ("width", width)] | [("width", width), ("height", height)] => {
+                        exact(height, width)
+                    }
+                    _ => None,
+                }
             }
-            (Some(side), None, None) => number(side).map(Self::Side),
-            _ => number(value).map(Self::Side),
+            value => number(value).map(Self::Side),
         };
         size.ok_or_else(|| {
-            let forms = "a number, {\"shortest_edge\": …} or {\"height\": …, \"width\": …}";
-            (key, format!("is {value}; it should be {forms}"))
+            let forms =
+                "a number, {\"shortest_edge\": …}, {\"height\": …, \"width\": …} or a list of the two";
+            section.wrong(key, &format!("is {value}; it should be {forms}"))
         })
     }
 }
@@ -393,10 +474,22 @@ mod tests {
     use super::*;
     use crate::clip::files::FileContent;
 
-    fn read(json: &'static str) -> Result<Preprocessing, ClipError> {
+    fn read_as(json: &'static str, family: Family) -> Result<Preprocessing, ClipError> {
         let content = FileContent::Bytes(json.as_bytes());
         let file = CheckpointFile { name: "preprocessor_config.json".to_owned(), content };
-        Preprocessing::read(&file, 32, Family::Clip)
+        Preprocessing::read(&file, None, 32, family).map(Option::unwrap)
+    }
+
+    fn read(json: &'static str) -> Result<Preprocessing, ClipError> {
+        read_as(json, Family::Clip)
+    }
+
+    fn siglip() -> Preprocessing {
+        Preprocessing::of_family(32, Family::Siglip)
+    }
+
+    fn clip() -> Preprocessing {
+        Preprocessing::of_family(32, Family::Clip)
     }
 
     #[test]
@@ -404,11 +497,9 @@ mod tests {
         let written = r#"{"image_processor_type": "SiglipImageProcessor", "size": {"height": 32, "width": 32},
             "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5], "resample": 3}"#;
         for json in [written, r#"{"image_processor_type": "SiglipImageProcessorFast"}"#] {
-            assert_eq!(read(json).unwrap(), Preprocessing::siglip(32), "{json}");
+            assert_eq!(read(json).unwrap(), siglip(), "{json}");
         }
-        let content = FileContent::Bytes(b"{}");
-        let file = CheckpointFile { name: String::new(), content };
-        assert_eq!(Preprocessing::read(&file, 32, Family::Siglip).unwrap(), Preprocessing::siglip(32));
+        assert_eq!(read_as("{}", Family::Siglip).unwrap(), siglip());
     }
 
     #[test]
@@ -448,7 +539,7 @@ mod tests {
             r#"{"size": {"shortest_edge": 32}, "crop_size": {"height": 32, "width": 32}, "do_convert_rgb": true}"#,
             r#"{"image_processor_type": "CLIPImageProcessorFast", "crop_size": {"shortest_edge": 32}}"#,
         ] {
-            assert_eq!(read(json).unwrap(), Preprocessing::clip(32), "{json}");
+            assert_eq!(read(json).unwrap(), clip(), "{json}");
         }
     }
 
@@ -480,10 +571,58 @@ mod tests {
     }
 
     #[test]
-    fn crop_offsets_round_halves_to_even() {
-        let offsets: Vec<usize> = (10..=18).map(|length| crop(length, 10).0.start).collect();
-        assert_eq!(offsets, [0, 0, 1, 2, 2, 2, 3, 4, 4]);
-        assert_eq!((crop(10, 10), crop(7, 10)), ((0..10, 0), (0..7, 1)));
+    fn crop_offsets_are_rounded_as_the_references_do() {
+        let offsets =
+            |rounding| (10..=18).map(|length| crop(length, 10, rounding).0.start).collect::<Vec<usize>>();
+        assert_eq!(offsets(CropRounding::Even), [0, 0, 1, 2, 2, 2, 3, 4, 4]);
+        assert_eq!(offsets(CropRounding::Down), [0, 0, 1, 1, 2, 2, 3, 3, 4]);
+        for rounding in [CropRounding::Even, CropRounding::Down] {
+            assert_eq!((crop(10, 10, rounding), crop(7, 10, rounding)), ((0..10, 0), (0..7, 1)));
+        }
+    }
+
+    #[test]
+    fn the_processors_file_counts_before_that_of_the_pictures() {
+        const OTHER: &[u8] = br#"{"resample": 2}"#;
+        let found = |files: &'static [(&'static str, &'static [u8])]| {
+            let source = CheckpointSource::Embedded { name: "x", files };
+            Preprocessing::find(&source, 32, Family::Clip)
+        };
+        let (both, file) = found(&[
+            ("preprocessor_config.json", OTHER),
+            (
+                "processor_config.json",
+                br#"{"image_processor": {"resample": 0}, "processor_class": "CLIPProcessor"}"#,
+            ),
+        ])
+        .unwrap();
+        assert_eq!(
+            (both.resample, file.unwrap().name.as_str()),
+            (Resample::Nearest, "processor_config.json")
+        );
+        // What version 4 writes says nothing of pictures.
+        let (one, file) = found(&[
+            ("preprocessor_config.json", OTHER),
+            ("processor_config.json", br#"{"processor_class": "CLIPProcessor"}"#),
+        ])
+        .unwrap();
+        assert_eq!(
+            (one.resample, file.unwrap().name.as_str()),
+            (Resample::Bilinear, "preprocessor_config.json")
+        );
+        assert_eq!(found(&[]).unwrap(), (clip(), None));
+        let message = found(&[("processor_config.json", br#"{"image_processor": {"longest_edge": 3}}"#)]);
+        let message = message.unwrap_err().to_string();
+        assert!(message.contains("processor_config.json: `image_processor.longest_edge` is 3"), "{message}");
+    }
+
+    #[test]
+    fn one_number_for_all_channels_names_of_filters_and_lists_of_sides() {
+        let json = r#"{"image_mean": 0.5, "image_std": 0.25, "resample": "bilinear", "size": [32, 32], "crop_size": [32, 32]}"#;
+        let read = read(json).unwrap();
+        assert_eq!((read.mean, read.std, read.resample), ([0.5; 3], [0.25; 3], Resample::Bilinear));
+        assert_eq!(read.resize, Some(Resize::Exact));
+        assert_eq!(read_as(r#"{"resample": "PIL.Image.BICUBIC"}"#, Family::Clip).ok(), None);
     }
 
     proptest! {
@@ -514,6 +653,7 @@ mod tests {
 
     #[test]
     fn what_is_unlike_clip_is_named() {
+        assert!(Preprocessing::clip(32).unlike_clip().is_empty());
         assert!(read("{}").unwrap().unlike_clip().is_empty());
         let other = read(r#"{"resample": 2, "image_mean": [0.5, 0.5, 0.5], "rescale_factor": 1.0}"#).unwrap();
         assert_eq!(other.unlike_clip().len(), 3, "{:?}", other.unlike_clip());
@@ -535,7 +675,10 @@ mod tests {
                 r#"{"image_processor_type": "ViTImageProcessor"}"#,
                 "`image_processor_type` is \"ViTImageProcessor\"",
             ),
-            ("{\n\"image_mean\": 5}", "line 2 column 15"),
+            (r#"{"image_mean": "5"}"#, "`image_mean` is \"5\"; it should be three numbers"),
+            (r#"{"size": {"shortest_edge": 32, "longest_edge": 64}}"#, "`size` is"),
+            (r#"{"longest_edge": 32}"#, "`longest_edge` is 32, but it is not known"),
+            (r#"{"do_pad": true}"#, "`do_pad` is true"),
         ] {
             let message = read(json).unwrap_err().to_string();
             assert!(message.contains(key), "{message}");

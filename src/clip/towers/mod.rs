@@ -1,6 +1,7 @@
 //! The layers, and the towers that are made of them.
 
 pub(super) mod attention_pooling;
+mod head;
 pub(super) mod layers;
 pub(super) mod ops;
 pub(super) mod prompt_tree;

@@ -4,16 +4,18 @@
 //! ids have equal beginnings side by side, so that each needs only the tokens that it does not share with the one
 //! before; those are its segment. Walking along the segments is walking through the tree, depth first.
 //!
-//! In SigLIP's text tower every token sees all others, and prompts are filled up: there, only equal prompts share anything.
+//! Where every token sees all others, as in SigLIP's text tower, only equal prompts share anything; SigLIP's are filled up
+//! besides.
 
+use crate::clip::tokenizer::prompt_tokenizer::Filling;
 use crate::kernels::Segment;
 
 /// Prompts in the order of their tokens.
 #[derive(Debug, Clone)]
 pub(in crate::clip) struct PromptOrder<'a> {
     prompts: Vec<&'a [u32]>,
-    /// Tokens that every prompt has when it is filled up with its last one.
-    filled: Option<usize>,
+    /// What every prompt is filled up with.
+    filling: Option<Filling>,
     /// Indices of the prompts, sorted.
     order: Vec<usize>,
     /// Tokens that each, in that order, shares with the one before it.
@@ -21,23 +23,23 @@ pub(in crate::clip) struct PromptOrder<'a> {
 }
 
 impl<'a> PromptOrder<'a> {
-    /// `filled` for prompts that are filled up to so many tokens, with their last one, and share nothing but themselves.
-    pub(in crate::clip) fn new(prompts: Vec<&'a [u32]>, filled: Option<usize>) -> Self {
+    /// `filling` for prompts that are filled up, and share nothing but themselves.
+    pub(in crate::clip) fn new(prompts: Vec<&'a [u32]>, filling: Option<Filling>) -> Self {
         let mut order: Vec<usize> = (0..prompts.len()).collect();
         order.sort_by_key(|&at| prompts[at]);
         let before = std::iter::once(&[][..]).chain(order.iter().map(|&at| prompts[at]));
-        let shared = |(before, &at): (&[u32], &usize)| match filled {
+        let shared = |(before, &at): (&[u32], &usize)| match filling {
             None => common(before, prompts[at]),
-            Some(length) if before == prompts[at] => length,
+            Some(filling) if before == prompts[at] => before.len().max(filling.length),
             Some(_) => 0,
         };
         let shared = before.zip(&order).map(shared).collect();
-        Self { prompts, filled, order, shared }
+        Self { prompts, filling, order, shared }
     }
 
     /// Tokens of a prompt, with those that fill it up.
     fn length(&self, at: usize) -> usize {
-        self.filled.unwrap_or(self.prompts[at].len())
+        self.prompts[at].len().max(self.filling.map_or(0, |filling| filling.length))
     }
 
     /// Tokens to compute: the nodes of the tree.
@@ -72,7 +74,7 @@ impl<'a> PromptOrder<'a> {
         let mut tree = PromptTree { segment_of: vec![0; self.prompts.len()], ..PromptTree::default() };
         for (&at, &shared) in self.order.iter().zip(&self.shared) {
             if shared < self.length(at) || tree.segments.is_empty() {
-                tree.append(&self.prompts[at][shared..], shared, self.length(at) - shared);
+                tree.append(&self.prompts[at][shared..], shared, self.filling);
             }
             tree.segment_of[at] = tree.segments.len() - 1;
         }
@@ -82,8 +84,8 @@ impl<'a> PromptOrder<'a> {
     /// The tree in which nothing is shared, for comparisons.
     pub(in crate::clip) fn separate(&self) -> PromptTree {
         let mut tree = PromptTree { segment_of: (0..self.prompts.len()).collect(), ..PromptTree::default() };
-        for (at, prompt) in self.prompts.iter().enumerate() {
-            tree.append(prompt, 0, self.length(at));
+        for prompt in &self.prompts {
+            tree.append(prompt, 0, self.filling);
         }
         tree
     }
@@ -103,13 +105,14 @@ pub(in crate::clip) struct PromptTree {
 }
 
 impl PromptTree {
-    /// `tokens`, filled up to `length` with the last of them.
-    fn append(&mut self, tokens: &[u32], position: usize, length: usize) {
+    /// `tokens` from a position on, filled up.
+    fn append(&mut self, tokens: &[u32], position: usize, filling: Option<Filling>) {
+        let length = tokens.len().max(filling.map_or(0, |filling| filling.length.saturating_sub(position)));
         let first_row = self.tokens.len();
         self.segments.push(Segment { first_row, tokens: length, position });
         self.positions.extend(position..position + length);
         self.tokens.extend(tokens);
-        self.tokens.resize(first_row + length, tokens.last().copied().unwrap_or(0));
+        self.tokens.resize(first_row + length, filling.map_or(0, |filling| filling.token));
     }
 }
 
@@ -181,7 +184,10 @@ mod tests {
     proptest! {
         #[test]
         fn prompts_that_are_filled_up_share_themselves_only(prompts in prompts(), nodes in 1usize..30) {
-            let order = PromptOrder::new(prompts.iter().map(Vec::as_slice).collect(), Some(7));
+            let order = PromptOrder::new(
+                prompts.iter().map(Vec::as_slice).collect(),
+                Some(Filling { token: 9, length: 7 }),
+            );
             let distinct: HashSet<&Vec<u32>> = prompts.iter().collect();
             prop_assert_eq!(order.nodes(), 7 * distinct.len());
             let tree = order.tree();
@@ -192,7 +198,7 @@ mod tests {
                     prop_assert_eq!((segment.tokens, segment.position), (7, 0));
                     let tokens = &tree.tokens[segment.first_row..][..7];
                     prop_assert_eq!(&tokens[..prompt.len()], prompt.as_slice());
-                    prop_assert!(tokens[prompt.len()..].iter().all(|token| Some(token) == prompt.last()));
+                    prop_assert!(tokens[prompt.len()..].iter().all(|token| *token == 9));
                     prop_assert!((0..7).eq(tree.positions[segment.first_row..][..7].iter().copied()));
                 }
             }

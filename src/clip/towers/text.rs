@@ -2,15 +2,16 @@
 
 use candle_core::{Device, Tensor};
 
+use super::head::Head;
 use super::layers::{LayerNorm, Linear};
 use super::ops;
 use super::prompt_tree::{PromptOrder, PromptTree};
-use super::transformer::Transformer;
-use crate::clip::config::clip_config::{ClipConfig, Family, TextConfig};
+use super::transformer::{Norms, Transformer};
+use crate::clip::config::clip_config::{ClipConfig, Projection, TextConfig, TextPooling};
 use crate::clip::error::ClipError;
 use crate::clip::tokenizer::prompt_tokenizer::TokenizedPrompt;
 use crate::clip::weights::tensors::Weights;
-use crate::kernels::{Cpu, Precision, Queries};
+use crate::kernels::{Cpu, Precision, Queries, Segment};
 
 /// The text tower with its projection.
 #[derive(Debug)]
@@ -18,15 +19,16 @@ pub struct TextEncoder {
     cpu: Cpu,
     config: TextConfig,
     dim: usize,
-    /// Tokens that a prompt is filled up to, in SigLIP.
-    filled: Option<usize>,
     /// `[vocab_size, hidden_size]`
     token_embedding: Vec<f32>,
-    /// `[max_position_embeddings, hidden_size]`
+    /// `[max_position_embeddings, hidden_size]`, in a BERT with what all tokens have
     position_embedding: Vec<f32>,
     transformer: Transformer,
-    final_norm: LayerNorm,
-    projection: Linear,
+    /// A BERT has one after its embeddings, all others after their blocks.
+    norm: LayerNorm,
+    /// A layer before tanh, in some BERTs.
+    pooler: Option<Linear>,
+    projection: Head,
 }
 
 /// Embeddings of some prompts, in their order.
@@ -34,8 +36,8 @@ pub struct TextEncoder {
 pub struct TextEmbeddings {
     /// `[n, hidden_size]`: at the end-of-text token, or in SigLIP at the last one, after the final layer norm.
     pub pooled: Vec<f32>,
-    /// `[n, dim]`: `pooled` · `text_projection`ᵀ (and SigLIP's bias), not normalised. The projection is linear, so the
-    /// mean of these is the projected mean of `pooled`.
+    /// `[n, dim]`: `pooled` · `text_projection`ᵀ (and SigLIP's bias), not normalised. Where the projection is linear, which
+    /// [`ClipConfig::projects_texts_linearly`] says, the mean of these is the projected mean of `pooled`.
     pub projected: Vec<f32>,
 }
 
@@ -46,21 +48,44 @@ impl TextEncoder {
         precision: Precision,
     ) -> Result<Self, ClipError> {
         let (text, cpu) = (&config.text, Cpu::detect());
-        let causal = config.family == Family::Clip;
-        let projection = match config.family {
-            Family::Clip => Linear::load_unbiased(weights, "text_projection", cpu, Precision::F32)?,
-            Family::Siglip => Linear::load(weights, "text_model.head", cpu, Precision::F32)?,
+        let projection = match text.projection {
+            Projection::Linear => "text_model.head",
+            _ => "text_projection",
         };
+        let (norm, norms) = match text.bert {
+            None => ("text_model.final_layer_norm", Norms::Before),
+            Some(_) => ("text_model.embeddings.LayerNorm", Norms::After),
+        };
+        let mut position_embedding = weights.values("text_model.embeddings.position_embedding.weight")?;
+        if text.bert.is_some() {
+            // All of a prompt's tokens are of the first kind.
+            let kinds = weights.values("text_model.embeddings.token_type_embeddings.weight")?;
+            let kind = &kinds[..text.hidden_size.min(kinds.len())];
+            for position in position_embedding.chunks_exact_mut(text.hidden_size) {
+                position.iter_mut().zip(kind).for_each(|(position, kind)| *position += kind);
+            }
+        }
         Ok(Self {
             cpu,
             config: text.clone(),
             dim: config.dim,
-            filled: (!causal).then_some(text.max_position_embeddings),
             token_embedding: weights.values("text_model.embeddings.token_embedding.weight")?,
-            position_embedding: weights.values("text_model.embeddings.position_embedding.weight")?,
-            transformer: Transformer::load(weights, "text_model", text.transformer(), causal, precision)?,
-            final_norm: LayerNorm::load(weights, "text_model.final_layer_norm", text.layer_norm_eps)?,
-            projection,
+            position_embedding,
+            transformer: Transformer::load(
+                weights,
+                "text_model",
+                text.transformer(),
+                (text.causal, norms),
+                precision,
+            )?,
+            norm: LayerNorm::load(weights, norm, text.layer_norm_eps)?,
+            pooler: match text.bert {
+                Some(bert) if bert.pooler => {
+                    Some(Linear::load(weights, "text_model.pooler.dense", cpu, Precision::F32)?)
+                }
+                _ => None,
+            },
+            projection: Head::load(weights, text.projection, projection, cpu)?,
         })
     }
 
@@ -100,8 +125,8 @@ impl TextEncoder {
     /// [groups](TextEncoder::groups).
     ///
     /// In CLIP, attention is causal and the result is taken at the end-of-text token, so that nothing after it changes the
-    /// result: prompts are cut there and not filled up. In SigLIP they are filled up with their last token, and share
-    /// nothing.
+    /// result: prompts are cut there and not filled up. Where attention is not causal, as in SigLIP, they are filled up as
+    /// their tokenizer says, and share nothing.
     ///
     /// # Errors
     /// [`ClipError::Input`] for ids that the model does not have, no ids, or more than the context length.
@@ -120,7 +145,10 @@ impl TextEncoder {
 
     fn order<'a>(&self, prompts: &'a [TokenizedPrompt]) -> Result<PromptOrder<'a>, ClipError> {
         let seen = prompts.iter().map(|prompt| self.seen(&prompt.ids)).collect::<Result<Vec<_>, _>>()?;
-        Ok(PromptOrder::new(seen, self.filled))
+        // A BERT does not see what fills up.
+        let seen_filling = |prompt: &TokenizedPrompt| prompt.filling.filter(|_| self.config.bert.is_none());
+        let filling = || prompts.iter().find_map(seen_filling).unwrap_or_default();
+        Ok(PromptOrder::new(seen, (!self.config.ends_at_its_end()).then(filling)))
     }
 
     fn encode_tree(&self, tree: &PromptTree) -> Result<TextEmbeddings, ClipError> {
@@ -128,20 +156,39 @@ impl TextEncoder {
             return Ok(TextEmbeddings::default());
         }
         let x = self.embed(tree)?;
-        let ends = self.transformer.forward(&x, &tree.segments, Queries::Last)?;
+        let asking = match self.config.pooling {
+            TextPooling::EndOfText(_) | TextPooling::HighestId | TextPooling::Last => Queries::Last,
+            TextPooling::First => Queries::First,
+            TextPooling::Mean => Queries::All,
+        };
+        if self.config.bert.is_some() {
+            ops::norm(self.cpu, &x, &self.norm)?;
+        }
+        let mut ends = self.transformer.forward(&x, &tree.segments, asking)?;
+        if self.config.pooling == TextPooling::Mean {
+            let mean = |segment: &Segment| ends.narrow(0, segment.first_row, segment.tokens)?.mean(0);
+            let means = tree.segments.iter().map(mean).collect::<candle_core::Result<Vec<_>>>()?;
+            ends = Tensor::stack(&means, 0)?;
+        }
         let segments: Vec<u32> = tree.segment_of.iter().map(|segment| *segment as u32).collect();
         let pooled = ends.index_select(&Tensor::new(segments, &Device::Cpu)?, 0)?;
-        ops::norm(self.cpu, &pooled, &self.final_norm)?;
-        let projected = ops::project(self.cpu, &pooled, &self.projection)?;
+        if self.config.bert.is_none() {
+            ops::norm(self.cpu, &pooled, &self.norm)?;
+        }
+        let pooled = match &self.pooler {
+            None => pooled,
+            Some(pooler) => ops::project(self.cpu, &pooled, pooler)?.tanh()?,
+        };
+        let projected = self.projection.project(self.cpu, &pooled)?;
         Ok(TextEmbeddings {
             pooled: pooled.flatten_all()?.to_vec1()?,
             projected: projected.flatten_all()?.to_vec1()?,
         })
     }
 
-    /// The ids up to the one where the result is taken; in SigLIP, all of them.
+    /// The ids up to the one where the result is taken; all of them where that is not the end-of-text token.
     ///
-    /// In CLIP that is the first end-of-text token, even where a prompt's own words contain it, or the first of the highest
+    /// It is the first end-of-text token, even where a prompt's own words contain it, or the first of the highest
     /// ids where the configuration does not know the end-of-text token: both as in transformers' `CLIPTextModel`.
     fn seen<'a>(&self, ids: &'a [u32]) -> Result<&'a [u32], ClipError> {
         let TextConfig { vocab_size, max_position_embeddings, .. } = self.config;
@@ -157,7 +204,7 @@ impl TextEncoder {
             let problem = format!("a prompt has the token id {highest}, the model has {vocab_size} tokens");
             return Err(ClipError::Input(problem));
         }
-        if self.filled.is_some() {
+        if !self.config.ends_at_its_end() {
             return Ok(ids);
         }
         let end = self.config.end_of_text_id().unwrap_or(highest);
@@ -170,10 +217,11 @@ impl TextEncoder {
     /// Token and position embeddings, `[nodes, hidden_size]`.
     fn embed(&self, tree: &PromptTree) -> Result<Tensor, ClipError> {
         let width = self.config.hidden_size;
+        let first = self.config.bert.map_or(0, |bert| bert.first_position);
         let mut x = Vec::with_capacity(tree.tokens.len() * width);
         for (&token, &position) in tree.tokens.iter().zip(&tree.positions) {
             let token = &self.token_embedding[token as usize * width..][..width];
-            let position = &self.position_embedding[position * width..][..width];
+            let position = &self.position_embedding[(first + position) * width..][..width];
             x.extend(token.iter().zip(position).map(|(token, position)| token + position));
         }
         Ok(Tensor::from_vec(x, (tree.tokens.len(), width), &Device::Cpu)?)

@@ -1,5 +1,5 @@
-//! The transformer that both towers share: pre-norm blocks of attention and MLP (Radford et al., arXiv 2103.00020,
-//! section 2.4).
+//! The transformer that all towers share: blocks of attention and MLP with layer norms before them (Radford et al., arXiv
+//! 2103.00020, section 2.4), or in a BERT after what they add up.
 //!
 //! Rows of all sequences lie one after the other; [`Segment`]s say where each begins, and in the text tower where it
 //! branches off another one. The last block computes only the rows that the towers pool.
@@ -33,14 +33,14 @@ impl Transformer {
         weights: &Weights,
         tower: &str,
         config: TransformerConfig,
-        causal: bool,
+        (causal, norms): (bool, Norms),
         precision: Precision,
     ) -> std::result::Result<Self, ClipError> {
         let cpu = Cpu::detect();
         let blocks = (0..config.layers)
             .map(|layer| {
                 let name = format!("{tower}.encoder.layers.{layer}");
-                ResidualBlock::load(weights, &name, config, causal, cpu, precision)
+                ResidualBlock::load(weights, &name, config, (causal, norms), cpu, precision)
             })
             .collect::<std::result::Result<_, _>>()?;
         Ok(Self { cpu, precision, config, blocks, spare: Mutex::default() })
@@ -108,10 +108,20 @@ impl Buffers {
     }
 }
 
-/// x += attention(norm1(x)); x += mlp(norm2(x)).
+/// Where a block's layer norms are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::clip) enum Norms {
+    /// x += attention(norm1(x)); x += mlp(norm2(x)).
+    Before,
+    /// x = norm1(x + attention(x)); x = norm2(x + mlp(x)).
+    After,
+}
+
+/// Attention and MLP.
 #[derive(Debug)]
 struct ResidualBlock {
     cpu: Cpu,
+    norms: Norms,
     norm1: LayerNorm,
     queries: Linear,
     keys: Linear,
@@ -129,7 +139,7 @@ impl ResidualBlock {
         weights: &Weights,
         name: &str,
         config: TransformerConfig,
-        causal: bool,
+        (causal, norms): (bool, Norms),
         cpu: Cpu,
         precision: Precision,
     ) -> std::result::Result<Self, ClipError> {
@@ -137,6 +147,7 @@ impl ResidualBlock {
         let norm = |layer: &str| LayerNorm::load(weights, &format!("{name}.{layer}"), config.layer_norm_eps);
         Ok(Self {
             cpu,
+            norms,
             norm1: norm("layer_norm1")?,
             queries: linear("self_attn.q_proj")?,
             keys: linear("self_attn.k_proj")?,
@@ -161,7 +172,7 @@ impl ResidualBlock {
         let Buffers { packed, inner, attention, .. } = buffers;
         let rows = x.dim(0)?;
         let (keys, values) = (buffers.keys.narrow(0, 0, rows)?, buffers.values.narrow(0, 0, rows)?);
-        ops::pack_normed(self.cpu, x, &self.norm1, packed)?;
+        self.pack_before(x, &self.norm1, packed)?;
         ops::linear(packed, &self.keys, Accumulate::No, &keys)?;
         ops::linear(packed, &self.values, Accumulate::No, &values)?;
 
@@ -169,18 +180,34 @@ impl ResidualBlock {
         let rows = x.dim(0)?;
         let (queries, attended) = (buffers.queries.narrow(0, 0, rows)?, buffers.attended.narrow(0, 0, rows)?);
         if asking != Queries::All {
-            ops::pack_normed(self.cpu, &x, &self.norm1, packed)?;
+            self.pack_before(&x, &self.norm1, packed)?;
         }
         ops::linear(packed, &self.queries, Accumulate::No, &queries)?;
         let operands = [&queries, &keys, &values];
         ops::attend(self.cpu, self.attention, segments, operands, asking, attention, &attended)?;
         ops::pack(&attended, packed)?;
         ops::linear(packed, &self.out, Accumulate::Yes, &x)?;
+        self.norm_after(&x, &self.norm1)?;
 
-        ops::pack_normed(self.cpu, &x, &self.norm2, packed)?;
+        self.pack_before(&x, &self.norm2, packed)?;
         ops::linear_activated(self.cpu, packed, &self.fc1, self.activation, inner);
         ops::linear(inner, &self.fc2, Accumulate::Yes, &x)?;
+        self.norm_after(&x, &self.norm2)?;
         Ok(x)
+    }
+
+    fn pack_before(&self, x: &Tensor, norm: &LayerNorm, packed: &mut PackedRows) -> Result<()> {
+        match self.norms {
+            Norms::Before => ops::pack_normed(self.cpu, x, norm, packed),
+            Norms::After => ops::pack(x, packed),
+        }
+    }
+
+    fn norm_after(&self, x: &Tensor, norm: &LayerNorm) -> Result<()> {
+        match self.norms {
+            Norms::Before => Ok(()),
+            Norms::After => ops::norm(self.cpu, x, norm),
+        }
     }
 }
 

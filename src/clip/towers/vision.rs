@@ -31,7 +31,7 @@ impl ImageEncoder {
     ) -> Result<Self, ClipError> {
         let (tower, batch) = match &config.vision {
             VisionConfig::Transformer(vision) => {
-                let tower = VisionTransformer::load(weights, vision, config.family, precision)?;
+                let tower = VisionTransformer::load(weights, vision, precision)?;
                 (Tower::Transformer(Box::new(tower)), vision.batch())
             }
             VisionConfig::ResNet(vision) => (Tower::ResNet(Box::new(ResNet::load(weights, vision)?)), 1),

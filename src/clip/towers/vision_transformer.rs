@@ -3,10 +3,11 @@
 use candle_core::{DType, Device, Tensor};
 
 use super::attention_pooling::AttentionPooling;
+use super::head::Head;
 use super::layers::{LayerNorm, Linear};
 use super::ops;
-use super::transformer::Transformer;
-use crate::clip::config::clip_config::{Family, VisionTransformerConfig};
+use super::transformer::{Norms, Transformer};
+use crate::clip::config::clip_config::{VisionPooling, VisionTransformerConfig};
 use crate::clip::error::ClipError;
 use crate::clip::weights::tensors::Weights;
 use crate::kernels::{Accumulate, Cpu, PackedRows, Precision, Queries, Segment};
@@ -27,23 +28,15 @@ pub(in crate::clip) struct VisionTransformer {
     pre_norm: Option<LayerNorm>,
     transformer: Transformer,
     post_norm: LayerNorm,
-    pooling: Pooling,
-}
-
-/// How tokens become an embedding.
-#[derive(Debug)]
-enum Pooling {
-    /// The class token, projected.
-    ClassToken(Linear),
-    /// Attention over all of them.
-    Attention(Box<AttentionPooling>),
+    /// Attention over all tokens, where the class token's output is not what is pooled.
+    attention: Option<AttentionPooling>,
+    projection: Head,
 }
 
 impl VisionTransformer {
     pub(in crate::clip) fn load(
         weights: &Weights,
         config: &VisionTransformerConfig,
-        family: Family,
         precision: Precision,
     ) -> Result<Self, ClipError> {
         let (cpu, eps) = (Cpu::detect(), config.layer_norm_eps);
@@ -51,10 +44,14 @@ impl VisionTransformer {
         if config.class_token {
             let class = weights.values("vision_model.embeddings.class_embedding")?;
             positions.iter_mut().zip(class).for_each(|(position, class)| *position += class);
+            if config.patch_bias {
+                // The layer of the patches adds its bias to the class token's row, too, which has no patch.
+                let bias = weights.values("vision_model.embeddings.patch_embedding.bias")?;
+                positions.iter_mut().zip(bias).for_each(|(position, bias)| *position -= bias);
+            }
         }
         let patch_embedding = "vision_model.embeddings.patch_embedding";
-        let clip = family == Family::Clip;
-        let load = if clip { Linear::load_unbiased } else { Linear::load };
+        let load = if config.patch_bias { Linear::load } else { Linear::load_unbiased };
         Ok(Self {
             cpu,
             precision,
@@ -62,16 +59,25 @@ impl VisionTransformer {
             patch_embedding: load(weights, patch_embedding, cpu, precision)?,
             patch_remainder: Linear::load_remainder(weights, patch_embedding, cpu, precision)?,
             positions,
-            pre_norm: clip.then(|| LayerNorm::load(weights, "vision_model.pre_layrnorm", eps)).transpose()?,
-            transformer: Transformer::load(weights, "vision_model", config.transformer(), false, precision)?,
+            pre_norm: config
+                .pre_norm
+                .then(|| LayerNorm::load(weights, "vision_model.pre_layrnorm", eps))
+                .transpose()?,
+            transformer: Transformer::load(
+                weights,
+                "vision_model",
+                config.transformer(),
+                (false, Norms::Before),
+                precision,
+            )?,
             post_norm: LayerNorm::load(weights, "vision_model.post_layernorm", eps)?,
-            pooling: if clip {
-                let projection = Linear::load_unbiased(weights, "visual_projection", cpu, Precision::F32)?;
-                Pooling::ClassToken(projection)
-            } else {
-                let head = AttentionPooling::load(weights, "vision_model.head", config.transformer())?;
-                Pooling::Attention(Box::new(head))
+            attention: match config.pooling {
+                VisionPooling::ClassToken | VisionPooling::Mean { .. } => None,
+                VisionPooling::Attention => {
+                    Some(AttentionPooling::load(weights, "vision_model.head", config.transformer())?)
+                }
             },
+            projection: Head::load(weights, config.projection, "visual_projection", cpu)?,
         })
     }
 
@@ -96,18 +102,33 @@ impl VisionTransformer {
 
         let segment = |image| Segment { first_row: image * tokens, tokens, position: 0 };
         let segments = (0..images).map(segment).collect::<Vec<_>>();
-        let embeddings = match &self.pooling {
-            Pooling::ClassToken(projection) => {
+        let pooled = match (&self.attention, self.config.pooling) {
+            (None, VisionPooling::Mean { normed }) => {
+                let all = self.transformer.forward(&x, &segments, Queries::All)?;
+                if normed {
+                    ops::norm(self.cpu, &all, &self.post_norm)?;
+                }
+                // Of the patches alone.
+                let first = usize::from(self.config.class_token);
+                let pooled =
+                    all.reshape((images, tokens, hidden_size))?.narrow(1, first, tokens - first)?.mean(1)?;
+                if !normed {
+                    ops::norm(self.cpu, &pooled, &self.post_norm)?;
+                }
+                pooled
+            }
+            (None, _) => {
                 let pooled = self.transformer.forward(&x, &segments, Queries::First)?;
                 ops::norm(self.cpu, &pooled, &self.post_norm)?;
-                ops::project(self.cpu, &pooled, projection)?
+                pooled
             }
-            Pooling::Attention(head) => {
+            (Some(attention), _) => {
                 let all = self.transformer.forward(&x, &segments, Queries::All)?;
                 ops::norm(self.cpu, &all, &self.post_norm)?;
-                head.forward(&all, &segments)?
+                attention.forward(&all, &segments)?
             }
         };
+        let embeddings = self.projection.project(self.cpu, &pooled)?;
         Ok(embeddings.flatten_all()?.to_vec1()?)
     }
 

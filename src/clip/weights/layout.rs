@@ -1,7 +1,8 @@
 //! Which tensors a checkpoint has, and their shapes: what opening it verifies, and loading relies on.
 
 use crate::clip::config::clip_config::{
-    ClipConfig, Family, ResNetConfig, TransformerConfig, VisionConfig, VisionTransformerConfig,
+    ClipConfig, Projection, ResNetConfig, TransformerConfig, VisionConfig, VisionPooling,
+    VisionTransformerConfig,
 };
 
 /// Layers that are looked for, whatever a configuration says: a file lacks the next one long before.
@@ -14,12 +15,22 @@ pub(in crate::clip) fn expected_tensors(config: &ClipConfig) -> Vec<(String, Vec
 
     let width = text.hidden_size;
     tensors.add("text_model.embeddings.token_embedding.weight", &[text.vocab_size, width]);
-    tensors.add("text_model.embeddings.position_embedding.weight", &[text.max_position_embeddings, width]);
+    let positions = text.bert.map_or(text.max_position_embeddings, |bert| bert.positions);
+    tensors.add("text_model.embeddings.position_embedding.weight", &[positions, width]);
     tensors.add_blocks("text_model", text.transformer());
-    tensors.add_norm("text_model.final_layer_norm", width);
-    match config.family {
-        Family::Clip => tensors.add("text_projection.weight", &[config.dim, width]),
-        Family::Siglip => tensors.add_linear("text_model.head", width, config.dim),
+    match text.bert {
+        None => tensors.add_norm("text_model.final_layer_norm", width),
+        Some(bert) => {
+            tensors.add("text_model.embeddings.token_type_embeddings.weight", &[bert.token_types, width]);
+            tensors.add_norm("text_model.embeddings.LayerNorm", width);
+            if bert.pooler {
+                tensors.add_linear("text_model.pooler.dense", width, width);
+            }
+        }
+    }
+    match text.projection {
+        Projection::Linear => tensors.add_linear("text_model.head", width, config.dim),
+        other => tensors.add_projection("text_projection", other, width, config.dim),
     }
 
     match &config.vision {
@@ -59,6 +70,18 @@ impl Tensors {
         self.add(&format!("{name}.bias"), &[outputs]);
     }
 
+    fn add_projection(&mut self, name: &str, projection: Projection, inputs: usize, outputs: usize) {
+        match projection {
+            Projection::None => {}
+            Projection::Matrix => self.add(&format!("{name}.weight"), &[outputs, inputs]),
+            Projection::Linear => self.add_linear(name, inputs, outputs),
+            Projection::Mlp(inner) => {
+                self.add(&format!("{name}.0.weight"), &[inner, inputs]);
+                self.add(&format!("{name}.2.weight"), &[outputs, inner]);
+            }
+        }
+    }
+
     fn add_attention(&mut self, name: &str, width: usize) {
         for projection in ["q_proj", "k_proj", "v_proj", "out_proj"] {
             self.add_linear(&format!("{name}.{projection}"), width, width);
@@ -88,22 +111,21 @@ impl Tensors {
         }
         self.add("vision_model.embeddings.patch_embedding.weight", &[width, 3, patch, patch]);
         self.add("vision_model.embeddings.position_embedding.weight", &[vision.tokens(), width]);
-        if config.family == Family::Clip {
+        if vision.pre_norm {
             self.add_norm("vision_model.pre_layrnorm", width);
-        } else {
+        }
+        if vision.patch_bias {
             self.add("vision_model.embeddings.patch_embedding.bias", &[width]);
         }
         self.add_blocks("vision_model", vision.transformer());
         self.add_norm("vision_model.post_layernorm", width);
-        match config.family {
-            Family::Clip => self.add("visual_projection.weight", &[config.dim, width]),
-            Family::Siglip => {
-                self.add("vision_model.head.probe", &[1, 1, width]);
-                self.add_attention("vision_model.head.attention", width);
-                self.add_norm("vision_model.head.layernorm", width);
-                self.add_mlp("vision_model.head.mlp", width, vision.intermediate_size);
-            }
+        if vision.pooling == VisionPooling::Attention {
+            self.add("vision_model.head.probe", &[1, 1, width]);
+            self.add_attention("vision_model.head.attention", width);
+            self.add_norm("vision_model.head.layernorm", width);
+            self.add_mlp("vision_model.head.mlp", width, vision.intermediate_size);
         }
+        self.add_projection("visual_projection", vision.projection, width, config.dim);
     }
 
     fn add_resnet(&mut self, vision: &ResNetConfig, dim: usize) {

@@ -4,5 +4,7 @@ pub(super) mod layout;
 pub(super) mod naming;
 pub(super) mod safetensors_file;
 pub(super) mod stored_tensor;
+mod strangers;
 pub(super) mod tensors;
 pub(super) mod torch_file;
+mod wrapper;

@@ -21,8 +21,8 @@ pub(in crate::clip) struct TensorPlace {
     pub part: Option<(usize, usize)>,
     /// Whether rows and columns are exchanged.
     pub transposed: bool,
-    /// Whether a first dimension of 1 is left out.
-    pub single: bool,
+    /// How many first dimensions of 1 are left out.
+    pub single: usize,
 }
 
 impl std::fmt::Display for TensorPlace {
@@ -37,7 +37,7 @@ impl std::fmt::Display for TensorPlace {
 
 impl TensorPlace {
     fn whole(tensor: impl Into<String>) -> Self {
-        Self { tensor: tensor.into(), part: None, transposed: false, single: false }
+        Self { tensor: tensor.into(), part: None, transposed: false, single: 0 }
     }
 
     fn part(tensor: String, part: usize, of: usize) -> Self {
@@ -54,18 +54,35 @@ const BLOCK_LAYERS: [(&str, &str, &str); 5] = [
     ("mlp.fc2.", "mlp.c_proj.", "mlp.fc2."),
 ];
 
+/// Blocks of a BERT.
+const BERT_LAYERS: [(&str, &str); 8] = [
+    ("self_attn.q_proj.", "attention.self.query."),
+    ("self_attn.k_proj.", "attention.self.key."),
+    ("self_attn.v_proj.", "attention.self.value."),
+    ("self_attn.out_proj.", "attention.output.dense."),
+    ("layer_norm1.", "attention.output.LayerNorm."),
+    ("mlp.fc1.", "intermediate.dense."),
+    ("mlp.fc2.", "output.dense."),
+    ("layer_norm2.", "output.LayerNorm."),
+];
+
 /// Single tensors and layers of the text tower.
-const TEXT: [(&str, &str); 5] = [
+const TEXT: [(&str, &str); 6] = [
     ("text_model.embeddings.token_embedding.", "token_embedding."),
     ("text_model.embeddings.position_embedding.weight", "positional_embedding"),
     ("text_model.final_layer_norm.", "ln_final."),
     ("text_model.head.", "text_projection."),
     ("text_projection.", "text_projection."),
+    // That of a text tower of transformers'.
+    ("text_projection.", "proj."),
 ];
 
 /// Those of the image tower, in open_clip's and in timm's.
-const VISION: [(&str, &str); 13] = [
+const VISION: [(&str, &str); 16] = [
     ("vision_model.embeddings.class_embedding", "visual.class_embedding"),
+    ("vision_model.embeddings.class_embedding", "visual.trunk.cls_token"),
+    ("visual_projection.", "visual.head.proj."),
+    ("visual_projection.", "visual.trunk.head."),
     ("vision_model.embeddings.patch_embedding.", "visual.conv1."),
     ("vision_model.embeddings.patch_embedding.", "visual.trunk.patch_embed.proj."),
     ("vision_model.embeddings.position_embedding.weight", "visual.positional_embedding"),
@@ -96,16 +113,33 @@ impl Naming {
 fn transformers(name: &str) -> Vec<TensorPlace> {
     let place = match name.strip_prefix(POOLING).and_then(projection) {
         Some((part, kind)) => TensorPlace::part(format!("{POOLING}in_proj_{kind}"), part, 3),
-        None => TensorPlace { single: is_scalar(name), ..TensorPlace::whole(name) },
+        None => TensorPlace { single: usize::from(is_scalar(name)), ..TensorPlace::whole(name) },
     };
-    vec![place]
+    let bert = bert(name).map(|place| place.in_front("text_model."));
+    [place].into_iter().chain(bert).collect()
+}
+
+/// What transformers calls the tensors of a BERT, within it.
+fn bert(name: &str) -> Option<TensorPlace> {
+    let name = name.strip_prefix("text_model.")?;
+    if let Some((layer, rest)) = block(name, "encoder.layers.") {
+        let (ours, berts) = BERT_LAYERS.iter().find(|(ours, _)| rest.starts_with(ours))?;
+        return Some(TensorPlace::whole(format!("encoder.layer.{layer}.{berts}{}", &rest[ours.len()..])));
+    }
+    Some(TensorPlace::whole(match name {
+        "embeddings.token_embedding.weight" => "embeddings.word_embeddings.weight",
+        "embeddings.position_embedding.weight" => "embeddings.position_embeddings.weight",
+        _ if name.starts_with("embeddings.") || name.starts_with("pooler.") => name,
+        _ => return None,
+    }))
 }
 
 fn open_clip(name: &str) -> Vec<TensorPlace> {
     if let Some((layer, rest)) = block(name, "text_model.encoder.layers.") {
         let (own, _) = in_block(rest);
         let place = own.in_front(&format!("transformer.resblocks.{layer}."));
-        return with_text_prefix(vec![place]);
+        let bert = bert(name).map(|place| place.in_front("text.transformer."));
+        return with_text_prefix(vec![place]).into_iter().chain(bert).collect();
     }
     if let Some((layer, rest)) = block(name, "vision_model.encoder.layers.") {
         let (own, timms) = in_block(rest);
@@ -116,11 +150,19 @@ fn open_clip(name: &str) -> Vec<TensorPlace> {
     }
     match name {
         "visual_projection.weight" => {
-            return vec![TensorPlace { transposed: true, ..TensorPlace::whole("visual.proj") }];
+            return vec![
+                TensorPlace { transposed: true, ..TensorPlace::whole("visual.proj") },
+                TensorPlace::whole("visual.head.proj.weight"),
+                TensorPlace::whole("visual.trunk.head.weight"),
+            ];
         }
         "text_projection.weight" => {
             let matrix = TensorPlace { transposed: true, ..TensorPlace::whole("text_projection") };
-            return with_text_prefix(vec![matrix, TensorPlace::whole("text_projection.weight")]);
+            return with_text_prefix(vec![
+                matrix,
+                TensorPlace::whole("text_projection.weight"),
+                TensorPlace::whole("proj.weight"),
+            ]);
         }
         _ => {}
     }
@@ -131,16 +173,24 @@ fn open_clip(name: &str) -> Vec<TensorPlace> {
         let found = table.iter().filter_map(|(ours, theirs)| Some((name.strip_prefix(ours)?, theirs)));
         found
             .map(|(rest, theirs)| TensorPlace {
-                single: theirs.ends_with("pos_embed"),
+                single: match theirs.rsplit('.').next() {
+                    Some("cls_token") => 2,
+                    Some("pos_embed") => 1,
+                    _ => 0,
+                },
                 ..TensorPlace::whole(format!("{theirs}{rest}"))
             })
             .collect()
     };
     let (text, vision) = (renamed(&TEXT), renamed(&VISION));
+    let bert_place = bert(name).map(|place| place.in_front("text.transformer."));
     match (text.is_empty(), vision.is_empty()) {
-        (false, _) => with_text_prefix(text),
+        (false, _) => with_text_prefix(text).into_iter().chain(bert_place).collect(),
         (true, false) => vision,
-        (true, true) => vec![TensorPlace { single: is_scalar(name), ..TensorPlace::whole(name) }],
+        (true, true) if bert_place.is_some() => bert_place.into_iter().collect(),
+        (true, true) => {
+            vec![TensorPlace { single: usize::from(is_scalar(name)), ..TensorPlace::whole(name) }]
+        }
     }
 }
 

@@ -36,6 +36,7 @@ pub(in crate::clip) fn tensors(file: &CheckpointFile) -> Result<HashMap<String, 
     let stored = |(name, info): (String, &safetensors::tensor::TensorInfo)| {
         let tensor = StoredTensor {
             element: match info.dtype {
+                Dtype::F64 => ElementType::F64,
                 Dtype::F32 => ElementType::F32,
                 Dtype::F16 => ElementType::F16,
                 Dtype::BF16 => ElementType::Bf16,

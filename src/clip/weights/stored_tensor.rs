@@ -19,6 +19,8 @@ pub(in crate::clip) struct StoredTensor {
 /// What a number is stored as.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::clip) enum ElementType {
+    /// Rounded to `f32` when it is read.
+    F64,
     F32,
     F16,
     Bf16,
@@ -30,6 +32,7 @@ impl ElementType {
     /// Bytes of one, if weights have it.
     pub(in crate::clip) fn bytes(&self) -> Option<usize> {
         match self {
+            Self::F64 => Some(8),
             Self::F32 => Some(4),
             Self::F16 | Self::Bf16 => Some(2),
             Self::Other(_) => None,
@@ -40,6 +43,7 @@ impl ElementType {
 impl std::fmt::Display for ElementType {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
+            Self::F64 => "F64",
             Self::F32 => "F32",
             Self::F16 => "F16",
             Self::Bf16 => "BF16",
@@ -87,9 +91,11 @@ impl StoredTensor {
             view.shape.reverse();
             view.strides.reverse();
         }
-        if place.single && view.shape.first() == Some(&1) {
-            view.shape.remove(0);
-            view.strides.remove(0);
+        for _ in 0..place.single {
+            if view.shape.first() == Some(&1) {
+                view.shape.remove(0);
+                view.strides.remove(0);
+            }
         }
         view
     }
@@ -108,6 +114,7 @@ impl StoredTensor {
         let length = self.extent().and_then(|extent| extent.checked_mul(bytes)).ok_or_else(unfit)?;
         let bytes = file.read_range(self.start, length)?;
         let stored = match self.element {
+            ElementType::F64 => convert(&bytes, |eight| f64::from_le_bytes(eight) as f32),
             ElementType::F32 => convert(&bytes, f32::from_le_bytes),
             ElementType::F16 => convert(&bytes, |pair| half::f16::from_le_bytes(pair).to_f32()),
             ElementType::Bf16 => convert(&bytes, |pair| half::bf16::from_le_bytes(pair).to_f32()),
@@ -175,14 +182,14 @@ mod tests {
     #[test]
     fn parts_and_transposed_ones_are_views() {
         let whole = tensor(&[3, 2], &[2, 1], 0);
-        let place = TensorPlace { tensor: String::new(), part: None, transposed: false, single: false };
+        let place = TensorPlace { tensor: String::new(), part: None, transposed: false, single: 0 };
         let part = whole.at(&TensorPlace { part: Some((2, 3)), ..place.clone() });
         assert_eq!((read(&part).unwrap(), part.shape), (vec![8.0, 10.0], vec![1, 2]));
         let transposed = whole.at(&TensorPlace { transposed: true, ..place.clone() });
         assert_eq!(read(&transposed).unwrap(), [0.0, 4.0, 8.0, 2.0, 6.0, 10.0]);
         assert_eq!(transposed.shape, [2, 3]);
         assert_eq!(whole.at(&TensorPlace { part: Some((0, 2)), ..place.clone() }).shape, [3, 2]);
-        let single = TensorPlace { single: true, ..place };
+        let single = TensorPlace { single: 1, ..place };
         assert_eq!(whole.at(&single).shape, [3, 2]);
         assert_eq!(tensor(&[1], &[1], 4).at(&single).shape, [0; 0]);
     }

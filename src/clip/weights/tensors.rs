@@ -1,13 +1,13 @@
 //! The weight files: what tensors they have, verified when opened, and the tensors, read and converted when asked for.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Component, Path};
 
 use serde::Deserialize;
 
 use super::naming::{Naming, TensorPlace};
 use super::stored_tensor::StoredTensor;
-use super::{safetensors_file, torch_file};
+use super::{safetensors_file, strangers, torch_file, wrapper};
 use crate::clip::error::ClipError;
 use crate::clip::files::{CheckpointFile, CheckpointSource};
 
@@ -17,8 +17,12 @@ pub(in crate::clip) struct Weights {
     /// The one weight file, or the index of several shards.
     entry: CheckpointFile,
     shards: Vec<Shard>,
-    /// The files' tensor names → place in `shards`.
+    /// The files' tensor names, without the wrapper → place in `shards`.
     shard_of: HashMap<String, usize>,
+    /// What stands before every name of the model in the files: `module.`, or nothing.
+    wrapper: String,
+    /// Names that do not begin so.
+    outside: Vec<String>,
     naming: Naming,
 }
 
@@ -37,7 +41,7 @@ impl Weights {
         }
         let shard = Shard::open(entry.clone())?;
         let shard_of = shard.tensors.keys().map(|tensor| (tensor.clone(), 0)).collect();
-        Ok(Self { entry, shards: vec![shard], shard_of, naming })
+        Self::unwrapped(entry, vec![shard], shard_of, naming)
     }
 
     fn open_shards(
@@ -54,12 +58,15 @@ impl Weights {
 
         let remedy = format!("{} names it, so fetch every file that it names", entry.name);
         let names: BTreeSet<&String> = weight_map.values().collect();
-        let leaves =
-            |name: &&String| !Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
-        if let Some(name) = names.iter().copied().find(leaves) {
-            let problem =
-                format!("it names {name:?}, which is outside of its folder; fetch the checkpoint again");
-            return Err(ClipError::Json { file: entry.label(), problem });
+        if let Some(name) = names.iter().find(|name| !lies_within(name)) {
+            return Err(ClipError::Setting {
+                file: entry.label(),
+                key: "weight_map".to_owned(),
+                problem: format!(
+                    "names the file {name:?}, which is not in the checkpoint's folder; an index names files beside it, so \
+                     fetch it again"
+                ),
+            });
         }
         let shards = names
             .iter()
@@ -67,31 +74,75 @@ impl Weights {
             .collect::<Result<Vec<_>, _>>()?;
         let place: HashMap<&String, usize> = names.into_iter().zip(0..).collect();
         let shard_of = weight_map.iter().map(|(tensor, name)| (tensor.clone(), place[name])).collect();
-        Ok(Self { entry, shards, shard_of, naming })
+        Self::unwrapped(entry, shards, shard_of, naming)
     }
 
-    /// Checks that these tensors are there, with these shapes and with elements that can be converted. Others,
-    /// like the `position_ids` of old checkpoints, may be there too.
+    /// Takes away what a training program put before every name.
+    fn unwrapped(
+        entry: CheckpointFile,
+        mut shards: Vec<Shard>,
+        shard_of: HashMap<String, usize>,
+        naming: Naming,
+    ) -> Result<Self, ClipError> {
+        let wrapper = wrapper::of_names(shard_of.keys().map(String::as_str))
+            .map_err(|problem| ClipError::ForeignTensors { file: entry.label(), problem })?;
+        let (mut within, mut outside) = (HashMap::new(), Vec::new());
+        for (name, at) in shard_of {
+            match name.strip_prefix(&wrapper) {
+                Some(rest) => drop(within.insert(rest.to_owned(), at)),
+                None => outside.push(name),
+            }
+        }
+        if !wrapper.is_empty() {
+            for shard in &mut shards {
+                let tensors = std::mem::take(&mut shard.tensors).into_iter();
+                shard.tensors = tensors
+                    .filter_map(|(name, tensor)| Some((name.strip_prefix(&wrapper)?.to_owned(), tensor)))
+                    .collect();
+            }
+        }
+        Ok(Self { entry, shards, shard_of: within, wrapper, outside, naming })
+    }
+
+    /// Checks that these tensors are there, with these shapes and with elements that can be converted, and that there are
+    /// no others: what no part of the model takes would be missing from its results. Buffers that hold nothing learned,
+    /// like the `position_ids` of old checkpoints, are known by their names.
     pub(in crate::clip) fn verify(&self, expected: &[(String, Vec<usize>)]) -> Result<(), ClipError> {
+        let known = self.shard_of.keys().chain(&self.outside).map(String::as_str);
+        if let Some(problem) = strangers::changed_layers(known) {
+            return Err(ClipError::ForeignTensors { file: self.entry.label(), problem });
+        }
+        let mut taken = HashSet::new();
         for (tensor, shape) in expected {
             let FoundTensor { shard, place, stored } = self.find(tensor)?;
+            taken.insert(place.tensor.clone());
             if stored.element.bytes().is_none() {
                 return Err(ClipError::ElementType {
                     file: shard.file.label(),
-                    tensor: place.tensor,
+                    tensor: self.name_in_file(&place.tensor),
                     dtype: stored.element.to_string(),
                 });
             }
             if stored.shape != *shape {
                 return Err(ClipError::Shape {
                     file: shard.file.label(),
-                    tensor: place.to_string(),
+                    tensor: self.name_in_file(&place.to_string()),
                     expected: shape.clone(),
                     found: stored.shape,
                 });
             }
         }
-        Ok(())
+        let left = self.shard_of.keys().filter(|name| !taken.contains(*name) && !strangers::is_buffer(name));
+        let left = left.map(|name| self.name_in_file(name)).chain(self.outside.iter().cloned());
+        match strangers::untaken(left.collect()) {
+            None => Ok(()),
+            Some(problem) => Err(ClipError::ForeignTensors { file: self.entry.label(), problem }),
+        }
+    }
+
+    /// What a tensor is called in the file.
+    fn name_in_file(&self, name: &str) -> String {
+        format!("{}{name}", self.wrapper)
     }
 
     /// The shape of a tensor.
@@ -116,6 +167,12 @@ impl Weights {
         place.map(|stored| stored.shape.as_slice()).ok_or_else(|| self.missing(&self.entry, name))
     }
 
+    /// How many blocks the file has whose names begin so and go on with their number.
+    pub(in crate::clip) fn blocks_in_file(&self, start: &str) -> usize {
+        let number = |name: &str| name.strip_prefix(start)?.split('.').next()?.parse::<usize>().ok();
+        self.names_in_file().filter_map(number).max().map_or(0, |last| last + 1)
+    }
+
     /// The files that hold the weights, with the index where there is one.
     pub(in crate::clip) fn files(&self) -> impl Iterator<Item = &CheckpointFile> {
         let shards = self.shards.iter().map(|shard| &shard.file);
@@ -137,8 +194,15 @@ impl Weights {
     }
 
     fn missing(&self, file: &CheckpointFile, tensor: &str) -> ClipError {
-        ClipError::MissingTensor { file: file.label(), tensor: tensor.to_owned() }
+        ClipError::MissingTensor { file: file.label(), tensor: self.name_in_file(tensor) }
     }
+}
+
+/// Whether a path names something in the folder itself, or in a folder of it.
+fn lies_within(name: &str) -> bool {
+    let mut parts = Path::new(name).components().peekable();
+    // A backslash separates folders on one system and is a letter on others.
+    !name.contains('\\') && parts.peek().is_some() && parts.all(|part| matches!(part, Component::Normal(_)))
 }
 
 /// A tensor of the model in the files.

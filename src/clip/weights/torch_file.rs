@@ -22,12 +22,26 @@ const DEEPEST: usize = 32;
 const MOST_VALUES: usize = 1 << 20;
 /// The first number in a file of the old format.
 const MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
-/// What a trained model's parallel wrapper puts before each name.
-const WRAPPER: &str = "module.";
+/// What training programs keep beside a model: the state of what trained it.
+const TRAINING_STATE: [&str; 12] = [
+    "optimizer",
+    "optimizers",
+    "optimizer_states",
+    "optimizer_state_dict",
+    "scheduler",
+    "lr_scheduler",
+    "lr_schedulers",
+    "scaler",
+    "callbacks",
+    "loops",
+    "rng_state",
+    "args",
+];
 
 /// The tensors of a file, by the names that PyTorch's `state_dict` gives them. Their bytes are not read.
 ///
-/// Training checkpoints, which have the model under `state_dict`, and scripted modules (OpenAI's files) are read too.
+/// Training checkpoints, which have the model under `state_dict` or a name of their own, which then stands before all of its
+/// names, and scripted modules (OpenAI's files) are read too.
 ///
 /// # Errors
 /// [`ClipError::Torch`] for a file that is cut short, compressed or not PyTorch's.
@@ -159,7 +173,6 @@ impl Contents {
         }
         match self.tensor(at) {
             Ok(Some(tensor)) => {
-                let name = name.strip_prefix(WRAPPER).unwrap_or(name);
                 found.tensors.insert(name.to_owned(), tensor);
                 return;
             }
@@ -171,7 +184,9 @@ impl Contents {
         }
         let (items, state) = self.pickle.entries(at);
         for (key, value) in items {
-            if let Some(key) = self.pickle.text(*key) {
+            if let Some(key) = self.pickle.text(*key)
+                && !(depth == 0 && TRAINING_STATE.contains(&key))
+            {
                 let name = if name.is_empty() { key.to_owned() } else { format!("{name}.{key}") };
                 self.collect(*value, &name, depth + 1, found);
             }
@@ -257,6 +272,7 @@ struct StorageKind<'a> {
 impl StorageKind<'_> {
     fn element_type(&self) -> ElementType {
         match self.name {
+            "DoubleStorage" => ElementType::F64,
             "FloatStorage" => ElementType::F32,
             "HalfStorage" => ElementType::F16,
             "BFloat16Storage" => ElementType::Bf16,
@@ -337,7 +353,9 @@ mod tests {
 
     fn assert_is_the_state(name: &str) {
         let file = fixture(name);
-        let tensors = tensors(&file).unwrap();
+        let tensors = tensors(&file).unwrap().into_iter();
+        let tensors: HashMap<String, StoredTensor> =
+            tensors.map(|(name, tensor)| (name.trim_start_matches("module.").to_owned(), tensor)).collect();
         assert_eq!(tensors.len(), 9, "{name}: {:?}", tensors.keys());
         let transposed = (0..4).flat_map(|column| (0..3).map(move |row| row * 4 + column));
         let columns = (1..4).flat_map(|row| (2..4).map(move |column| row * 6 + column));
@@ -368,6 +386,7 @@ mod tests {
     #[test]
     fn the_model_of_a_training_checkpoint_is_taken() {
         assert_is_the_state("training.pt");
+        assert!(tensors(&fixture("training.pt")).unwrap().keys().all(|name| name.starts_with("module.")));
     }
 
     #[test]

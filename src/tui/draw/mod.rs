@@ -28,7 +28,7 @@ use super::state::{Overlay, Screen, State};
 use super::text;
 use super::theme::{Glyphs, Theme};
 use crate::text::message;
-use crate::workbench::ClassRow;
+use crate::workbench::{ClassRow, PreprocessingOrigin};
 
 /// Draws one frame.
 pub fn draw(frame: &mut Frame<'_>, state: &State, theme: &Theme) {
@@ -112,6 +112,9 @@ fn title(state: &State, theme: &Theme, width: usize) -> Line<'static> {
         format!("{} images", text::count(session.images.len())),
         format!("{} classes", text::count(session.classes.len())),
     ];
+    if session.preprocessing == PreprocessingOrigin::FamilyDefault {
+        parts.insert(2, format!("preprocessing: {}", session.preprocessing));
+    }
     if !session.skipped.is_empty() {
         parts.insert(3, format!("{} skipped", text::count(session.skipped.len())));
     }

@@ -86,6 +86,7 @@ fn session_of(classes: &[String], strategies: &[(String, Vec<usize>)]) -> Sessio
         experiment: "pond".into(),
         checkpoint: "tiny".into(),
         checkpoint_fingerprint: [1; 32].into(),
+        preprocessing: crate::workbench::PreprocessingOrigin::File("preprocessor_config.json".into()),
         precision: crate::workbench::Precision::F32,
         dataset: "pond".into(),
         dataset_fingerprint: [2; 32].into(),

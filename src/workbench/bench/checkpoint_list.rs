@@ -38,6 +38,8 @@ pub struct ModelFigures {
     pub dim: usize,
     /// Side of the pictures that it sees, in pixels.
     pub image_size: usize,
+    /// The file that says how pictures are treated, or that it is the family's default.
+    pub preprocessing: String,
     /// Operations of one image's matrix products, in 10⁹; a multiplication and an addition count as two.
     pub gflop_per_image: f64,
     /// Images in a second that this machine should encode in `f32`, without reading them: from what its processor multiplies
@@ -80,6 +82,7 @@ fn figures(checkpoint: &Checkpoint, peak: f64) -> ModelFigures {
         parameters: config.parameters(),
         dim: config.dim,
         image_size: config.vision.image_size(),
+        preprocessing: checkpoint.preprocessing_origin().to_string(),
         gflop_per_image: operations / 1e9,
         expected_images_per_s: SHARE_OF_PEAK * peak / operations,
     }

@@ -81,7 +81,7 @@ pub fn checkpoint_in_words(
 fn words(checkpoint: &Checkpoint) -> String {
     let (name, config) = (checkpoint.name(), checkpoint.config());
     format!(
-        "{name}: {0}, {1:.1} million parameters; images {2}x{2}, {3:.2} GFLOP each; text of {4} tokens, {5} blocks of width {6}; {7} dimensions",
+        "{name}: {0}, {1:.1} million parameters; images {2}x{2}, {3:.2} GFLOP each; text of {4} tokens, {5} blocks of width {6}; {7} dimensions; preprocessing from {8}",
         config.architecture(),
         config.parameters() as f64 / 1e6,
         config.vision.image_size(),
@@ -90,5 +90,6 @@ fn words(checkpoint: &Checkpoint) -> String {
         config.text.num_hidden_layers,
         config.text.hidden_size,
         config.dim,
+        checkpoint.preprocessing_origin(),
     )
 }

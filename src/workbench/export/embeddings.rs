@@ -22,7 +22,7 @@ use crate::workbench::error::WorkbenchError;
 use crate::workbench::experiment::definition::{CheckpointChoice, DatasetChoice};
 use crate::workbench::jobs::atomic_file::{AtomicFile, AtomicFolder};
 use crate::workbench::jobs::progress::{Cancel, Progress};
-use crate::workbench::session::opening::{open_checkpoint, open_dataset};
+use crate::workbench::session::opening::{note_on_preprocessing, open_checkpoint, open_dataset};
 
 /// What to embed, and where to.
 #[derive(Debug, Clone)]
@@ -174,12 +174,13 @@ pub fn write_embeddings(
     let fingerprint = checkpoint_fingerprint(&checkpoint, store)?;
     let embedder = Embedder::new(&checkpoint, fingerprint, request.precision, store);
     let dim = checkpoint.config().dim;
+    let unsaid = pictures.as_ref().and_then(|_| note_on_preprocessing(&checkpoint, &request.checkpoint));
     let mut summary = EmbeddingSummary {
         images: 0,
         texts: 0,
         dim,
         skipped: Vec::new(),
-        warnings: precision_notes(request.precision),
+        warnings: precision_notes(request.precision).into_iter().chain(unsaid).collect(),
     };
 
     let mut text_rows = None;

@@ -2,7 +2,7 @@
 
 use serde::{Serialize, Serializer};
 
-use crate::clip::Precision;
+use crate::clip::{Precision, PreprocessingOrigin};
 use crate::evaluation::{Confusion, Evaluation};
 use crate::workbench::session::evaluation::{Session, StrategyResult};
 
@@ -14,6 +14,12 @@ pub fn of(session: &Session, predictions: bool) -> impl Serialize + '_ {
             name: &session.checkpoint,
             fingerprint: session.checkpoint_fingerprint.to_string(),
             precision: session.precision,
+            preprocessing: match &session.preprocessing {
+                PreprocessingOrigin::File(file) => PreprocessingPart { from: "file", file: Some(file) },
+                PreprocessingOrigin::FamilyDefault => {
+                    PreprocessingPart { from: "the family's default", file: None }
+                }
+            },
         },
         dataset: DatasetPart {
             name: &session.dataset,
@@ -57,6 +63,14 @@ struct CheckpointPart<'a> {
     name: &'a str,
     fingerprint: String,
     precision: Precision,
+    preprocessing: PreprocessingPart<'a>,
+}
+
+/// Where it is said how pictures are treated.
+#[derive(Serialize)]
+struct PreprocessingPart<'a> {
+    from: &'static str,
+    file: Option<&'a str>,
 }
 
 #[derive(Serialize)]

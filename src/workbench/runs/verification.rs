@@ -82,9 +82,10 @@ impl Workbench {
 
     fn preprocessing(&self) -> Cause {
         let unlike = self.checkpoint.preprocessing().unlike_clip();
+        let origin = self.checkpoint.preprocessing_origin();
         let evidence = match unlike.is_empty() {
-            true => "it is CLIP's".to_owned(),
-            false => format!("{}; look at preprocessor_config.json", unlike.join(", ")),
+            true => format!("it is CLIP's (from {origin})"),
+            false => format!("{}; look at {origin}", unlike.join(", ")),
         };
         Cause { about: "preprocessing", observed: !unlike.is_empty(), evidence }
     }

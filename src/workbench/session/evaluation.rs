@@ -7,7 +7,7 @@ use super::controls::{ControlledImages, Controls};
 use super::evaluation_cache::CachedEvaluation;
 use super::first_figures::{FirstFigures, Watcher, spread_over_classes};
 use super::opening::{LeftOverKeys, OpenStrategy, Workbench};
-use crate::clip::{Checkpoint, Precision};
+use crate::clip::{Checkpoint, Precision, PreprocessingOrigin};
 use crate::dataset::{DatasetImage, PictureSource, SkippedImage};
 use crate::evaluation::{ChangedPrediction, Classifier, Evaluation, Matrix, evaluate_cancellable};
 use crate::prompts::Aggregation;
@@ -46,6 +46,8 @@ pub struct Session {
     pub checkpoint: String,
     /// Hash over the checkpoint's files.
     pub checkpoint_fingerprint: Hash,
+    /// Where it is said how its pictures are treated.
+    pub preprocessing: PreprocessingOrigin,
     /// How it computed.
     pub precision: Precision,
     /// The dataset's name.
@@ -256,6 +258,7 @@ impl Workbench {
             experiment: self.experiment.name.clone(),
             checkpoint: self.checkpoint.name().to_owned(),
             checkpoint_fingerprint: self.fingerprint,
+            preprocessing: self.checkpoint.preprocessing_origin().clone(),
             precision: self.experiment.precision,
             dataset: self.dataset.name.clone(),
             dataset_fingerprint: dataset,

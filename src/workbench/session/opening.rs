@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::clip::{Checkpoint, CheckpointSource};
+use crate::clip::{Checkpoint, CheckpointSource, PreprocessingOrigin};
 use crate::dataset::{ClassNameMap, Dataset, DatasetOptions};
 use crate::prompts::lint::names_class;
 use crate::prompts::{
@@ -94,6 +94,7 @@ impl Workbench {
         let dataset = open_dataset(&experiment.dataset)?;
         let mut warnings = dataset.notes.clone();
         warnings.extend(precision_notes(experiment.precision));
+        warnings.extend(note_on_preprocessing(&checkpoint, &experiment.checkpoint));
         if !dataset.ignored.is_empty() {
             warnings.push(format!(
                 "{} files in the dataset are no pictures and were ignored: {}",
@@ -109,6 +110,10 @@ impl Workbench {
             let classes = Classes { names: &class_names, folders: &folders };
             let classes = NamedClasses { classes, prompt_keys: &experiment.prompt_keys };
             strategies.push(open_strategy(choice, classes, &store, &mut notes)?);
+        }
+        let averaged = strategies.iter().find(|strategy| strategy.aggregation == Aggregation::PooledMean);
+        if let Some(strategy) = averaged.filter(|_| !checkpoint.config().projects_texts_linearly()) {
+            return Err(WorkbenchError::PooledMean { strategy: strategy.name.clone() });
         }
         let absent: Vec<&String> =
             experiment.prompt_keys.keys().filter(|class| !class_names.contains(class)).collect();
@@ -207,6 +212,30 @@ impl Workbench {
             WorkbenchError::UnknownClass { name: name.to_owned(), count, hint }
         })
     }
+}
+
+/// What to know where no file of a checkpoint says how pictures are treated.
+pub(in crate::workbench) fn note_on_preprocessing(
+    checkpoint: &Checkpoint,
+    choice: &CheckpointChoice,
+) -> Option<String> {
+    if *checkpoint.preprocessing_origin() != PreprocessingOrigin::FamilyDefault
+        || !checkpoint.can_say_preprocessing()
+    {
+        return None;
+    }
+    let remedy = match choice {
+        CheckpointChoice::Hub(repository) => {
+            format!("cupl-tui pull {repository} fetches the file, if the hub has it")
+        }
+        CheckpointChoice::Demo | CheckpointChoice::Directory(_) => {
+            "put preprocessor_config.json from where the checkpoint came from beside it".to_owned()
+        }
+    };
+    Some(format!(
+        "no file of the checkpoint says how pictures are treated, so they are treated as its family's are: with another mean, filter \
+         or size the numbers would be others; {remedy}"
+    ))
 }
 
 /// Opens the checkpoint that somebody chose.

@@ -40,6 +40,7 @@ pub fn session_with(classes: &[&str], labels: &[usize], strategies: &[(&str, &[(
         experiment: "pond".into(),
         checkpoint: "tiny".into(),
         checkpoint_fingerprint: [1; 32].into(),
+        preprocessing: crate::workbench::PreprocessingOrigin::File("preprocessor_config.json".into()),
         precision: Precision::F32,
         dataset: "pond".into(),
         dataset_fingerprint: [2; 32].into(),

@@ -34,6 +34,7 @@ pub fn write(page: &mut Markup, view: &View<'_>, command: &str) {
             entry("program", PROGRAM);
             entry("checkpoint", &format!("{}, computed in {}", session.checkpoint, session.precision));
             entry("its fingerprint", &session.checkpoint_fingerprint.to_string());
+            entry("preprocessing from", &session.preprocessing.to_string());
             let images = counted(session.images.len(), "image", "images");
             entry("dataset", &format!("{}, {images}", session.dataset));
             entry("its fingerprint", &session.dataset_fingerprint.to_string());
