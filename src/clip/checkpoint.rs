@@ -302,7 +302,7 @@ mod tests {
     fn an_index_that_leaves_its_folder() {
         for outside in ["../model-00001-of-", "/tmp/model-00001-of-", "x/../../model-00001-of-"] {
             let copy = sharded().replace("model.safetensors.index.json", "model-00001-of-", outside);
-            copy.complains(&["model.safetensors.index.json", "outside of its folder"]);
+            copy.complains(&["model.safetensors.index.json", "which is not in the checkpoint's folder"]);
         }
     }
 

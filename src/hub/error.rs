@@ -21,11 +21,11 @@ pub enum HubError {
         /// What is wrong with it.
         problem: &'static str,
     },
-    /// An environment variable with a value that cannot be used.
+    /// An environment variable, or the token's file, with a value that cannot be used.
     #[error("{name} is {value:?}: {problem}")]
     Setting {
-        /// The variable.
-        name: &'static str,
+        /// The variable, or the file.
+        name: String,
         /// Its value.
         value: String,
         /// What is wrong, and what would be right.

@@ -101,8 +101,14 @@ impl HubSettings {
             Some(token) => Some(token),
             None => token_file.as_deref().and_then(read_token),
         };
-        if let Some(problem) = token.as_ref().and_then(|token| address::unsendable(&token.text)) {
-            return Err(HubError::Setting { name: "HF_TOKEN", value: "***".to_owned(), problem });
+        if let Some((token, problem)) =
+            token.as_ref().and_then(|token| Some((token, address::unsendable(&token.text)?)))
+        {
+            return Err(HubError::Setting {
+                name: token.origin().to_owned(),
+                value: "***".to_owned(),
+                problem,
+            });
         }
         Ok(Self {
             endpoint: endpoint(variable("HF_ENDPOINT"))?,
@@ -135,7 +141,7 @@ fn endpoint(given: Option<String>) -> Result<String, HubError> {
         uri.is_some_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some());
     if !is_address {
         let problem = "it has to be an address such as https://huggingface.co";
-        return Err(HubError::Setting { name: "HF_ENDPOINT", value: given, problem });
+        return Err(HubError::Setting { name: "HF_ENDPOINT".to_owned(), value: given, problem });
     }
     Ok(address.to_owned())
 }

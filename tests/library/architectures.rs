@@ -416,3 +416,22 @@ fn a_tokenizer_of_another_family_is_named() {
     let message = checkpoint.tokenizer().unwrap_err().to_string();
     assert!(message.contains("no tokenizer of CLIP's"), "{message}");
 }
+
+#[test]
+fn the_side_on_which_prompts_are_filled_up_is_not_guessed() {
+    let declared = |change: &dyn Fn(String) -> String| {
+        let copy = Copy::of("siglip2");
+        let text = fs::read_to_string(copy.path("tokenizer_config.json")).unwrap();
+        fs::write(copy.path("tokenizer_config.json"), change(text)).unwrap();
+        let checkpoint = Checkpoint::open(CheckpointSource::Directory(copy.0.path().to_owned())).unwrap();
+        checkpoint.tokenizer().map(|_| ()).map_err(|error| error.to_string())
+    };
+    assert_eq!(declared(&|text| text), Ok(()));
+    for class in ["Siglip2Tokenizer", "GemmaTokenizer", "GemmaTokenizerFast"] {
+        let message = declared(&|text| {
+            text.replace(r#""padding_side": "right", "#, "").replace("Siglip2Tokenizer", class)
+        });
+        let message = message.unwrap_err();
+        assert!(message.contains("no `padding_side`") && message.contains("\"right\""), "{message}");
+    }
+}

@@ -20,6 +20,8 @@ pub(in crate::clip) struct TokenizerDeclaration {
     pub start: Option<String>,
     pub end: Option<String>,
     pub padding: Option<String>,
+    /// The side on which prompts are filled up: the right, where it is said.
+    pub padding_side: Option<String>,
     /// What ends a BERT's prompt.
     pub separator: Option<String>,
     /// What a BERT's tokenizer does to letters.
@@ -79,6 +81,7 @@ impl TokenizerDeclaration {
         self.lower_case = self.lower_case.or(flag("do_lower_case")?);
         self.strip_accents = self.strip_accents.or(flag("strip_accents")?);
         self.chinese_letters = self.chinese_letters.or(flag("tokenize_chinese_chars")?);
+        self.padding_side = self.padding_side.take().or(section.word("padding_side")?);
         self.class = self.class.take().or(section.word("tokenizer_class")?);
         if let Some(longest) = section.map.get("model_max_length").filter(|value| !value.is_null()) {
             // "No limit" is a number of thirty digits.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use tokenizers::models::ModelWrapper;
-use tokenizers::{Tokenizer, TokenizerImpl};
+use tokenizers::{PaddingDirection, PaddingParams, Tokenizer, TokenizerImpl};
 
 use super::byte_pairs::{self, END_OF_TEXT, Manner, START_OF_TEXT};
 use super::cleaning::{Cleaning, Step};
@@ -188,7 +188,7 @@ impl PromptTokenizer {
             .and_then(|read| read)
             .map_err(|error| bad(format!("it is no tokenizer ({error}); fetch the file again")))?;
         word_pieces::follow(&mut tokenizer, &files.declared).map_err(|error| bad(error.to_string()))?;
-        let declared_padding = tokenizer.get_padding().map(|padding| padding.pad_token.clone());
+        let own_padding = tokenizer.get_padding().cloned();
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).map_err(|error| bad(error.to_string()))?;
 
@@ -222,7 +222,7 @@ impl PromptTokenizer {
                 }
             }
             Scheme::Declared { cleaning, .. } => {
-                let known = DeclaredTokenizer { tokenizer: &tokenizer, declared, declared_padding };
+                let known = DeclaredTokenizer { tokenizer: &tokenizer, declared, own_padding };
                 known.frame(cleaning.clone(), config, &id).map_err(|error| match error {
                     FrameError::Unknown(problem) => bad(problem),
                     FrameError::Clip(error) => error,
@@ -324,8 +324,8 @@ impl From<ClipError> for FrameError {
 struct DeclaredTokenizer<'a> {
     tokenizer: &'a Tokenizer,
     declared: &'a TokenizerDeclaration,
-    /// The padding token of `tokenizer.json` itself.
-    declared_padding: Option<String>,
+    /// How `tokenizer.json` itself fills up.
+    own_padding: Option<PaddingParams>,
 }
 
 /// Whose rules a tokenizer follows.
@@ -353,9 +353,11 @@ impl DeclaredTokenizer<'_> {
             Rules::Siglip2 => cleaning.0.push(Step::LowerLetters),
             _ => {}
         }
+        self.check_side(rules)?;
+        let own_token = self.own_padding.as_ref().map(|padding| padding.pad_token.clone());
         let end_of_siglip = (rules == Rules::Siglip).then(|| END_OF_SENTENCE.to_owned());
         let end = self.declared.end.clone().or(end_of_siglip.clone());
-        let padding = self.declared.padding.clone().or(self.declared_padding.clone()).or(end_of_siglip);
+        let padding = self.declared.padding.clone().or(own_token).or(end_of_siglip);
         let (mut before, mut after) = self.around()?;
         let said = (self.declared.adds_start, self.declared.adds_end);
         if rules == Rules::Siglip {
@@ -393,6 +395,29 @@ impl DeclaredTokenizer<'_> {
             }
         };
         Ok(Frame { cleaning, before, after, padding })
+    }
+
+    /// Prompts are filled up on the right. transformers takes the side of `tokenizer_config.json`, else that of
+    /// `tokenizer.json`, else its class's: the left with the classes of SigLIP 2, which was not trained so.
+    fn check_side(&self, rules: Rules) -> Result<(), FrameError> {
+        let own = self.own_padding.as_ref().map(|padding| padding.direction);
+        let class = self.declared.class.as_deref().map(|class| class.trim_end_matches("Fast"));
+        let left = match (&self.declared.padding_side, own) {
+            (Some(_), _) | (None, Some(PaddingDirection::Right)) => return Ok(()),
+            (None, Some(PaddingDirection::Left)) => "its padding has the direction Left".to_owned(),
+            (None, None) => match class {
+                Some(class @ ("Siglip2Tokenizer" | "GemmaTokenizer")) if rules == Rules::Siglip2 => {
+                    format!(
+                        "tokenizer_config.json has no `padding_side`, and a {class} without fills up on the left"
+                    )
+                }
+                _ => return Ok(()),
+            },
+        };
+        Err(FrameError::Unknown(format!(
+            "{left}, but the model reads prompts that are filled up on the right; write \"padding_side\": \"right\" into \
+             tokenizer_config.json if it was trained so"
+        )))
     }
 
     fn rules(&self, family: Family) -> Result<Rules, FrameError> {

@@ -338,19 +338,18 @@ impl Workbench {
         Some((spread_over_classes(&labels, self.dataset.classes.len()), labels))
     }
 
-    /// The classifiers that do not depend on all images.
+    /// The classifiers that can be made before all images are there. What is wrong with another one is said when it is made.
     fn early_classifiers(
         &self,
         prompts: &PromptEmbeddings,
     ) -> Result<Vec<(String, Classifier)>, WorkbenchError> {
-        let is_early = |strategy: &&OpenStrategy| strategy.aggregation != Aggregation::Zpe;
-        let early = self.strategies.iter().filter(is_early);
-        early
-            .map(|strategy| {
-                let of_classes = prompts.per_class(&strategy.prompts)?;
-                Ok((strategy.name.clone(), Classifier::build(strategy.aggregation, &of_classes)?))
-            })
-            .collect()
+        let mut early = Vec::with_capacity(self.strategies.len());
+        for OpenStrategy { name, aggregation, prompts: of_classes, .. } in &self.strategies {
+            if let Ok(classifier) = Classifier::build(*aggregation, &prompts.per_class(of_classes)?) {
+                early.push((name.clone(), classifier));
+            }
+        }
+        Ok(early)
     }
 
     fn evaluate_anew(

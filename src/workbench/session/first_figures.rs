@@ -17,7 +17,7 @@ pub struct FirstFigures {
     pub images: usize,
     /// All of them.
     pub total: usize,
-    /// Those whose classifier does not depend on all images.
+    /// Those whose classifier can be made before all images are there.
     pub strategies: Vec<FirstFigure>,
 }
 
