@@ -237,21 +237,27 @@ fn a_store_on_a_full_disk_says_so_and_keeps_what_it_has() {
     assert_eq!(whole_batches(&opened.store, there + 1), there + 1);
 }
 
+/// A child that may not write where the modes of files forbid it. Root may write anywhere, so the child is someone else then,
+/// who must be able to start and to come as far as `dir`.
+fn child_of_somebody_without_rights(dir: &Path) -> Command {
+    if fs::metadata(dir).unwrap().uid() != 0 {
+        return child_command();
+    }
+    fs::set_permissions(dir, Permissions::from_mode(0o755)).unwrap();
+    let program = dir.join("child");
+    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    let mut command = Command::new(program);
+    command.args(CHILD_ARGUMENTS).current_dir("/").uid(NOBODY).gid(NOBODY);
+    command
+}
+
 #[test]
 fn a_read_only_directory_is_told() {
     let dir = tempfile::tempdir().unwrap();
     let store = dir.path().join("store");
     fs::create_dir(&store).unwrap();
     fs::set_permissions(&store, Permissions::from_mode(0o555)).unwrap();
-    let mut command = child_command();
-    if fs::metadata(&store).unwrap().uid() == 0 {
-        // Root may write anywhere, so the child is someone else, who must be able to start and to come this far.
-        fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).unwrap();
-        let program = dir.path().join("child");
-        fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
-        command = Command::new(program);
-        command.args(CHILD_ARGUMENTS).current_dir("/").uid(NOBODY).gid(NOBODY);
-    }
+    let command = child_of_somebody_without_rights(dir.path());
     let message = Running::start(command, "write", &store).line();
     assert!(message.starts_with("error: the store ") && message.contains("cannot be written"), "{message}");
     assert!(message.contains(store.to_str().unwrap()) && message.contains("go on in memory"), "{message}");
@@ -281,14 +287,7 @@ fn a_store_that_cannot_be_written_is_read() {
         }
     };
     open_to_others(&store);
-    let mut command = child_command();
-    if fs::metadata(&store).unwrap().uid() == 0 {
-        fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).unwrap();
-        let program = dir.path().join("child");
-        fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
-        command = Command::new(program);
-        command.args(CHILD_ARGUMENTS).current_dir("/").uid(NOBODY).gid(NOBODY);
-    }
+    let command = child_of_somebody_without_rights(dir.path());
     let mut reader = Running::start(command, "read", &store);
     let lines: Vec<String> = (0..5).map(|_| reader.line()).collect();
     assert_eq!(lines[0], "open");

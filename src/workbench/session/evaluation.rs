@@ -182,7 +182,7 @@ impl Workbench {
         cancel: &Cancel,
         notify: &dyn Fn(Progress),
     ) -> Result<Session, WorkbenchError> {
-        self.evaluate_watched(options, cancel, notify, &|_| {})
+        self.evaluate_and_tell(options, cancel, notify, None)
     }
 
     /// The same, with figures while images are embedded.
@@ -195,6 +195,16 @@ impl Workbench {
         cancel: &Cancel,
         notify: &dyn Fn(Progress),
         first_figures: &dyn Fn(FirstFigures),
+    ) -> Result<Session, WorkbenchError> {
+        self.evaluate_and_tell(options, cancel, notify, Some(first_figures))
+    }
+
+    fn evaluate_and_tell(
+        &self,
+        options: SessionOptions,
+        cancel: &Cancel,
+        notify: &dyn Fn(Progress),
+        first_figures: Option<&dyn Fn(FirstFigures)>,
     ) -> Result<Session, WorkbenchError> {
         let embedder = self.embedder();
         let evaluated = match self.cached_session(&embedder, &options) {
@@ -216,7 +226,7 @@ impl Workbench {
         notify: &dyn Fn(Progress),
     ) -> Result<(Session, ImageContents), WorkbenchError> {
         let (embedder, options) = (self.embedder(), SessionOptions::default());
-        let evaluated = self.evaluate_anew(&embedder, &options, false, cancel, notify, &|_| {})?;
+        let evaluated = self.evaluate_anew(&embedder, &options, false, cancel, notify, None)?;
         self.session_of(&embedder, evaluated, options, cancel, notify)
     }
 
@@ -294,7 +304,7 @@ impl Workbench {
         cancel: &Cancel,
         notify: &dyn Fn(Progress),
     ) -> Result<SessionEmbeddings, WorkbenchError> {
-        self.embed_with(&self.embedder(), cancel, notify, &|_| {})
+        self.embed_with(&self.embedder(), cancel, notify, None)
     }
 
     fn embed_with(
@@ -302,17 +312,17 @@ impl Workbench {
         embedder: &Embedder<'_>,
         cancel: &Cancel,
         notify: &dyn Fn(Progress),
-        first_figures: &dyn Fn(FirstFigures),
+        first_figures: Option<&dyn Fn(FirstFigures)>,
     ) -> Result<SessionEmbeddings, WorkbenchError> {
         let all_prompts =
             self.strategies.iter().flat_map(|strategy| strategy.prompts.iter().flatten().map(String::as_str));
         let prompts = embedder.prompts(all_prompts, cancel, notify)?;
         let logit_scale = embedder.load(Checkpoint::logit_scale)?;
         let pictures = self.pictures();
-        let images = match self.spread_order() {
-            Some((order, labels)) => {
-                let strategies = self.early_classifiers(&prompts)?;
-                let mut watcher = Watcher::new(&labels, logit_scale, strategies, first_figures);
+        let images = match first_figures.and_then(|tell| Some((self.spread_order()?, tell))) {
+            Some(((order, labels), tell)) => {
+                let classifiers = || self.early_classifiers(&prompts);
+                let mut watcher = Watcher::new(&labels, logit_scale, &classifiers, tell);
                 let take = &mut |image: usize, row: &[f32]| watcher.take(image, row);
                 embedder.images_in(&order, &pictures, cancel, notify, take)?
             }
@@ -359,7 +369,7 @@ impl Workbench {
         keep: bool,
         cancel: &Cancel,
         notify: &dyn Fn(Progress),
-        first_figures: &dyn Fn(FirstFigures),
+        first_figures: Option<&dyn Fn(FirstFigures)>,
     ) -> Result<Evaluated, WorkbenchError> {
         let SessionEmbeddings { images, labels, prompts, logit_scale } =
             self.embed_with(embedder, cancel, notify, first_figures)?;

@@ -43,12 +43,17 @@ impl std::fmt::Display for FirstFigures {
     }
 }
 
+/// Makes classifiers, each with its strategy's name.
+type Classifiers<'a> = &'a dyn Fn() -> Result<Vec<(String, Classifier)>, WorkbenchError>;
+
 /// Evaluates images as they come.
 pub(in crate::workbench) struct Watcher<'a> {
     labels: &'a [usize],
     logit_scale: f32,
+    /// Makes the classifiers, each with its strategy's name; asked once there are images for them.
+    classifiers: Classifiers<'a>,
     /// Each with its name, and how many of its answers were right.
-    strategies: Vec<(String, Classifier, usize)>,
+    strategies: Option<Vec<(String, Classifier, usize)>>,
     notify: &'a dyn Fn(FirstFigures),
     images: usize,
     rows: Vec<Vec<f32>>,
@@ -60,12 +65,11 @@ impl<'a> Watcher<'a> {
     pub(in crate::workbench) fn new(
         labels: &'a [usize],
         logit_scale: f32,
-        strategies: Vec<(String, Classifier)>,
+        classifiers: Classifiers<'a>,
         notify: &'a dyn Fn(FirstFigures),
     ) -> Self {
-        let strategies = strategies.into_iter().map(|(name, classifier)| (name, classifier, 0)).collect();
         let (rows, labels_of_rows) = (Vec::new(), Vec::new());
-        Self { labels, logit_scale, strategies, notify, images: 0, rows, labels_of_rows }
+        Self { labels, logit_scale, classifiers, strategies: None, notify, images: 0, rows, labels_of_rows }
     }
 
     /// An image's raw embedding, `[dim]`.
@@ -77,9 +81,6 @@ impl<'a> Watcher<'a> {
         image: usize,
         embedding: &[f32],
     ) -> Result<(), WorkbenchError> {
-        if self.strategies.is_empty() {
-            return Ok(());
-        }
         self.rows.push(embedding.to_vec());
         self.labels_of_rows.push(self.labels[image]);
         if self.rows.len() < TOGETHER {
@@ -88,17 +89,30 @@ impl<'a> Watcher<'a> {
         let rows = Matrix::from_rows(&std::mem::take(&mut self.rows))?.normalised();
         let labels = std::mem::take(&mut self.labels_of_rows);
         self.images += labels.len();
-        for (_, classifier, correct) in &mut self.strategies {
+        let strategies = match &mut self.strategies {
+            Some(strategies) => strategies,
+            none => {
+                let made = (self.classifiers)()?.into_iter();
+                none.insert(made.map(|(name, classifier)| (name, classifier, 0)).collect())
+            }
+        };
+        let mut figures = Vec::with_capacity(strategies.len());
+        for (name, classifier, correct) in strategies {
             let evaluation = evaluate(&rows, &labels, classifier, self.logit_scale, 1)?;
             *correct += (0..labels.len()).filter(|&image| evaluation.is_correct(image)).count();
+            figures.push(FirstFigure {
+                name: name.clone(),
+                top1: *correct as f64 / self.images as f64,
+                interval: wilson_interval(*correct, self.images),
+            });
         }
-        let figure = |(name, _, correct): &(String, Classifier, usize)| FirstFigure {
-            name: name.clone(),
-            top1: *correct as f64 / self.images as f64,
-            interval: wilson_interval(*correct, self.images),
-        };
-        let strategies = self.strategies.iter().map(figure).collect();
-        (self.notify)(FirstFigures { images: self.images, total: self.labels.len(), strategies });
+        if !figures.is_empty() {
+            (self.notify)(FirstFigures {
+                images: self.images,
+                total: self.labels.len(),
+                strategies: figures,
+            });
+        }
         Ok(())
     }
 }
@@ -140,10 +154,10 @@ mod tests {
     fn figures_come_with_every_hundred_images() {
         let labels: Vec<usize> = (0..250).map(|image| image % 2).collect();
         let axes = [[1.0, 0.0], [0.0, 1.0]].map(|row| Matrix::from_rows(&[row]).unwrap());
-        let classifier = Classifier::build(Aggregation::Mean, &axes).unwrap();
+        let classifiers = || Ok(vec![("axes".to_owned(), Classifier::build(Aggregation::Mean, &axes)?)]);
         let said = RefCell::new(Vec::new());
         let notify = |figures| said.borrow_mut().push(figures);
-        let mut watcher = Watcher::new(&labels, 3.0, vec![("axes".to_owned(), classifier)], &notify);
+        let mut watcher = Watcher::new(&labels, 3.0, &classifiers, &notify);
         for image in (0..250).rev() {
             // One image of ten lies on the other side.
             let side = if image % 10 == 0 { 1 - labels[image] } else { labels[image] };
