@@ -15,7 +15,7 @@ use super::holder::{self, Waiting};
 use super::journal::{Entry, Journals, TextKind};
 use super::mirror::Mirror;
 use super::table;
-use super::tables::Tables;
+use super::tables::{Cache, Tables};
 use super::{StoreError, copies, disk, salvage};
 
 /// Where the state of the plain copies stands that the database agrees with.
@@ -35,6 +35,7 @@ struct OnDisk {
 // The order matters: fields are dropped from first to last, and the lock ends after everything else.
 pub(super) struct Opened {
     pub(super) tables: Tables,
+    pub(super) cache: Cache,
     on_disk: Option<OnDisk>,
     place: Option<Place>,
     /// Why nothing can be kept, where that is so.
@@ -54,9 +55,10 @@ struct Place {
 }
 
 impl Opened {
-    fn new(tables: Tables, on_disk: Option<OnDisk>, place: Option<Place>) -> Self {
+    fn new(tables: Tables, cache: Cache, on_disk: Option<OnDisk>, place: Option<Place>) -> Self {
         Self {
             tables,
+            cache,
             on_disk,
             place,
             unwritable: None,
@@ -68,7 +70,7 @@ impl Opened {
 
     /// A store that is gone when it is dropped.
     pub(super) fn in_memory() -> Self {
-        Self::new(Tables::in_memory(), None, None)
+        Self::new(Tables::in_memory(), Cache::in_memory(), None, None)
     }
 
     /// Opens the store in `dir`, with sentences for the user. One that cannot be written is read.
@@ -110,8 +112,17 @@ impl Opened {
     fn open_database(place: &Place) -> Result<(Self, Vec<String>), StoreError> {
         let db = disk::open(&place.dir, place.mode)?;
         let tables = Tables::of(&db, &place.dir)?;
-        let mut opened = Self::new(tables, Some(OnDisk { db, _copy: None }), Some(place.clone()));
-        let notices = opened.agree_with_copies()?;
+        let cache = Cache::open(&place.dir, place.mode, true)?;
+        let on_disk = Some(OnDisk { db, _copy: None });
+        let mut opened = Self::new(tables, cache, on_disk, Some(place.clone()));
+        let mut notices = opened.agree_with_copies()?;
+        notices.extend(
+            opened
+                .cache
+                .damages()
+                .iter()
+                .map(|damage| format!("{damage}; `cupl-tui store compact` writes the file anew")),
+        );
         Ok((opened, notices))
     }
 
@@ -136,11 +147,15 @@ impl Opened {
         let (tables, on_disk) = match copied_database(&place.dir) {
             Ok((tables, on_disk)) => (tables, Some(on_disk)),
             Err(told) => {
-                notices.push(format!("its database is not read ({told}): embeddings are made again"));
+                notices.push(format!("its database is not read ({told})"));
                 (Tables::in_memory(), None)
             }
         };
-        let mut opened = Self::new(tables, on_disk, Some(place));
+        let cache = Cache::open(&place.dir, place.mode, false).unwrap_or_else(|told| {
+            notices.push(format!("{told}: embeddings are made again"));
+            Cache::in_memory()
+        });
+        let mut opened = Self::new(tables, cache, on_disk, Some(place));
         opened.unwritable = Some(error);
         opened.lock = lock;
         notices.extend(opened.agree_with_copies()?);

@@ -251,7 +251,7 @@ pub(super) fn rebuild<T>(
     filled
 }
 
-/// `600 embeddings, 3 prompt set versions, 2 runs`.
+/// `3 prompt set version(s), 2 run(s)`.
 fn in_words(tables: &Tables) -> Result<String, StoreError> {
     let counted = [
         (tables.prompt_sets.len()?, "prompt set version(s)"),
@@ -259,7 +259,6 @@ fn in_words(tables: &Tables) -> Result<String, StoreError> {
         (tables.samples.len()?, "answer(s)"),
         (tables.generations.len()?, "generation(s)"),
         (tables.runs.len()?, "run(s)"),
-        (tables.vectors.len()?, "embedding(s)"),
     ];
     let parts: Vec<String> = counted
         .iter()
