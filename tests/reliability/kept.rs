@@ -7,7 +7,8 @@ use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use serde_json::{Value, json};
+use cupl_tui::store::Store;
+use serde_json::json;
 
 use crate::loopback::{Loopback, Reply};
 
@@ -18,13 +19,31 @@ pub struct Bench {
     answers: Arc<AtomicUsize>,
 }
 
-/// What is kept in a store, as its commands tell it.
+/// What is kept in a store.
 #[derive(Debug, PartialEq)]
 pub struct Kept {
     /// `NAME@VERSION`.
     pub prompt_sets: Vec<String>,
     /// Ids.
     pub runs: Vec<String>,
+    /// Answers of the language model.
+    pub answers: usize,
+    /// What is generated under [`GENERATED`].
+    pub has_generation: bool,
+}
+
+/// What the language model's sentences are kept under.
+const GENERATED: &str = "written";
+
+/// Whether the long campaign was asked for: every place, and every check by the program itself.
+pub fn is_campaign() -> bool {
+    std::env::var_os("CUPL_TUI_CAMPAIGN").is_some()
+}
+
+/// A folder in memory, where there is one: what is killed here is the process, not the machine, so that nothing depends on a disk.
+pub fn scratch() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    tempfile::tempdir_in(memory).or_else(|_| tempfile::tempdir()).unwrap()
 }
 
 impl Bench {
@@ -40,7 +59,7 @@ impl Bench {
             };
             Reply::json(&json!({"choices": (0..many).map(choice).collect::<Vec<_>>()}))
         });
-        let bench = Self { folder: tempfile::tempdir().unwrap(), server, answers };
+        let bench = Self { folder: scratch(), server, answers };
         fs::write(bench.path("classes.txt"), "cat\ndog\n").unwrap();
         fs::write(bench.path("templates.txt"), "a photo of a {}.\n").unwrap();
         bench.make_pictures("photos", 3);
@@ -94,8 +113,9 @@ impl Bench {
     }
 
     pub fn generate<'a>(&'a self, url: &'a str, store: &'a str) -> Vec<&'a str> {
-        let flags = "generate --classes classes.txt --model m --name written --samples 2 --seed 1 --concurrency 1 --backoff 0.01";
-        [flags.split(' ').collect(), vec!["--base-url", url, "--store", store]].concat()
+        let flags =
+            "generate --classes classes.txt --model m --samples 2 --seed 1 --concurrency 1 --backoff 0.01";
+        [flags.split(' ').collect(), vec!["--name", GENERATED, "--base-url", url, "--store", store]].concat()
     }
 
     pub fn url(&self) -> String {
@@ -122,26 +142,28 @@ impl Bench {
         self.kept(store).0
     }
 
-    /// What a store has, and what was said when it was opened.
+    /// What a store has, and what was said when it was opened: here, as the program opens it.
     pub fn kept(&self, store: &str) -> (Kept, String) {
-        let mut said = String::new();
-        let mut list = |words: &[&str]| -> Vec<Value> {
-            let output = self.done(&[words, &["list", "--format", "json", "--store", store]].concat());
-            said += &text(&output.stderr);
-            serde_json::from_slice::<Value>(&output.stdout).unwrap().as_array().unwrap().clone()
+        let opened = Store::open(&self.path(store)).unwrap();
+        let sets = opened.store.prompt_sets().unwrap();
+        let mut kept = Kept {
+            prompt_sets: sets.iter().map(|set| format!("{}@{}", set.name, set.version)).collect(),
+            runs: opened.store.runs().unwrap().into_iter().map(|run| run.id).collect(),
+            answers: opened.store.counts().unwrap().answers,
+            has_generation: opened.store.generation(GENERATED).unwrap().is_some(),
         };
-        let word = |value: &Value, key: &str| value[key].as_str().unwrap().to_owned();
-        let mut prompt_sets: Vec<String> = list(&["prompts"])
-            .iter()
-            .map(|set| format!("{}@{}", word(set, "name"), word(set, "version")))
-            .collect();
-        let mut runs: Vec<String> = list(&["runs"]).iter().map(|run| word(run, "id")).collect();
-        prompt_sets.sort();
-        runs.sort();
-        (Kept { prompt_sets, runs }, said)
+        for set in &sets {
+            assert!(opened.store.prompt_set(&set.name, Some(&set.version)).unwrap().is_some(), "{set:?}");
+        }
+        for run in &kept.runs {
+            assert!(opened.store.run(run).unwrap().is_some(), "{run}");
+        }
+        kept.prompt_sets.sort();
+        kept.runs.sort();
+        (kept, opened.notices.join("\n"))
     }
 
-    /// Checks that a store has all of this, and that no answer is asked for again.
+    /// Checks that a store has all of this.
     pub fn check(&self, store: &str, before: &Kept, what: &str) -> String {
         let (now, said) = self.kept(store);
         for set in &before.prompt_sets {
@@ -150,15 +172,22 @@ impl Bench {
         for run in &before.runs {
             assert!(now.runs.contains(run), "{what}: run {run} is lost\n{now:?}\n{said}");
         }
+        assert!(now.answers >= before.answers, "{what}: answers are lost\n{now:?}\n{said}");
+        assert!(now.has_generation >= before.has_generation, "{what}: the generation is lost\n{said}");
+        if is_campaign() {
+            self.check_as_program(store, what);
+        }
+        said
+    }
+
+    /// Checks that the program lists what a store has, and asks for no answer again.
+    pub fn check_as_program(&self, store: &str, what: &str) {
+        for list in ["prompts", "runs"] {
+            self.done(&[list, "list", "--store", store]);
+        }
         let answers = self.answers();
         let output = self.run(&self.generate(&self.url(), store));
-        assert_eq!(
-            self.answers(),
-            answers,
-            "{what}: answers were paid for again\n{said}{}",
-            text(&output.stderr)
-        );
-        said
+        assert_eq!(self.answers(), answers, "{what}: answers were paid for again\n{}", text(&output.stderr));
     }
 }
 

@@ -7,7 +7,7 @@ use crate::kept::{Bench, check_ending};
 #[test]
 fn short_commands_go_on_beside_a_long_evaluation() {
     let bench = Bench::new();
-    bench.make_pictures("many", 500);
+    bench.make_pictures("many", 200);
     let evaluate = bench.evaluate("many", "store");
     let mut command = bench.command(&evaluate);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
