@@ -13,10 +13,12 @@ use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::Path;
 
+use super::error::Failure;
 use super::files::{self, FolderMode};
 use super::holdout_uses::{count_of, decode_counter};
 use super::opened::Opened;
-use super::table::{BATCH, Change, Table};
+use super::record::Change;
+use super::table::{BATCH, Table};
 use super::{Key, Store, StoreCounts, StoreError, record};
 
 /// The first versions had neither answers, generations nor counters.
@@ -124,33 +126,6 @@ fn exported(open: &Opened) -> [(u8, &Table); 8] {
         (GENERATIONS, &tables.generations),
         (COUNTERS, &tables.counters),
     ]
-}
-
-/// Which side of an export failed.
-pub(super) enum Failure {
-    Store(StoreError),
-    File(io::Error),
-}
-
-impl Failure {
-    pub(super) fn at(self, file: &Path) -> StoreError {
-        match self {
-            Self::Store(e) => e,
-            Self::File(e) => StoreError::io("write", file, e),
-        }
-    }
-}
-
-impl From<StoreError> for Failure {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        Self::File(error)
-    }
 }
 
 pub(super) fn write_export(open: &Opened, to: &mut impl Write) -> Result<(), Failure> {

@@ -110,9 +110,8 @@ impl Opened {
     }
 
     fn open_database(place: &Place) -> Result<(Self, Vec<String>), StoreError> {
-        let db = disk::open(&place.dir, place.mode)?;
-        let tables = Tables::of(&db, &place.dir)?;
         let cache = Cache::open(&place.dir, place.mode, true)?;
+        let (tables, db) = Tables::of(disk::open(&place.dir, place.mode)?, &place.dir)?;
         let on_disk = Some(OnDisk { db, _copy: None });
         let mut opened = Self::new(tables, cache, on_disk, Some(place.clone()));
         let mut notices = opened.agree_with_copies()?;
@@ -360,15 +359,13 @@ fn copied_database(dir: &Path) -> Result<(Tables, OnDisk), String> {
     let folder = tempfile::tempdir().map_err(words)?;
     let fresh = folder.path().join("fresh");
     fs::create_dir(&fresh).map_err(words)?;
-    let copy = salvage::copy_as_it_is(&files, &folder.path().join("copy")).and_then(|copy| {
-        let db = disk::open_files(&copy, folder.path())?;
-        Ok((Tables::of(&db, folder.path())?, db))
-    });
+    let copy = salvage::copy_as_it_is(&files, &folder.path().join("copy"))
+        .and_then(|copy| Tables::of(disk::open_files(&copy, folder.path())?, folder.path()));
     let (tables, db) = match copy {
         // What can be read of it.
         Err(StoreError::Damaged { .. }) => {
             let db = disk::open_files(&fresh, folder.path()).map_err(|e| e.to_string())?;
-            let tables = Tables::of(&db, folder.path()).map_err(|e| e.to_string())?;
+            let (tables, db) = Tables::of(db, folder.path()).map_err(|e| e.to_string())?;
             salvage::read_out(&files, folder.path(), &tables).map_err(|e| e.to_string())?;
             (tables, db)
         }

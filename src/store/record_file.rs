@@ -23,10 +23,9 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::export::Failure;
+use super::error::Failure;
 use super::files::{self, FolderMode};
-use super::record::{self, LONGEST_RECORD};
-use super::table::Change;
+use super::record::{self, Change, LONGEST_RECORD};
 use super::{Key, StoreError};
 
 const MAGIC: [u8; 4] = *b"CUPB";

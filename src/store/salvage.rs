@@ -10,7 +10,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::files::{self, FolderMode};
-use super::table::{BATCH, Change, Table};
+use super::record::Change;
+use super::table::{BATCH, Table};
 use super::tables::Tables;
 use super::{StoreError, disk, record};
 
@@ -134,7 +135,7 @@ pub(super) fn read_out(files: &Path, work: &Path, into: &Tables) -> Result<ReadO
     for way in [Way::AsItIs, Way::WithoutSnapshot, Way::WithCutLog] {
         let folder = work.join("sled-old.part");
         copy(files, &folder, way)?;
-        let opened = disk::open_files(&folder, work).and_then(|db| Ok((Tables::of(&db, work)?, db)));
+        let opened = disk::open_files(&folder, work).and_then(|db| Tables::of(db, work));
         let (tables, db) = match opened {
             Ok(opened) => opened,
             Err(StoreError::Damaged { .. }) => continue,
@@ -243,8 +244,7 @@ pub(super) fn rebuild<T>(
 ) -> Result<(T, String), StoreError> {
     remove_folder(fresh).map_err(|e| StoreError::io("remove", fresh, e))?;
     mode.make_folder(fresh).map_err(|e| StoreError::io("make", fresh, e))?;
-    let db = disk::open_files(fresh, dir)?;
-    let tables = Tables::of(&db, dir)?;
+    let (tables, db) = Tables::of(disk::open_files(fresh, dir)?, dir)?;
     let filled = fill(&tables).and_then(|filled| Ok((filled, in_words(&tables)?)));
     disk::close((tables, db));
     mode.give_to(fresh);

@@ -7,6 +7,7 @@ use std::sync::{PoisonError, RwLock};
 
 use rayon::slice::ParallelSliceMut;
 
+use super::record::Change;
 use super::record_file::{Place, RecordFile};
 use super::{Key, StoreError, disk};
 use crate::files::foreign;
@@ -15,9 +16,6 @@ use crate::files::foreign;
 ///
 /// sled keeps a batch together in memory until it is on disk; 256 embeddings are about half a megabyte.
 pub(super) const BATCH: usize = 256;
-
-/// One change of a table: a new record under the key, or none.
-pub(super) type Change = (Key, Option<Vec<u8>>);
 
 pub(super) enum Table {
     Disk { tree: sled::Tree, dir: PathBuf },

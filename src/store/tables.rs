@@ -32,9 +32,15 @@ impl Tables {
         }
     }
 
-    /// Those of a database; messages speak of the store at `dir`.
-    pub(super) fn of(db: &sled::Db, dir: &Path) -> Result<Self, StoreError> {
-        Self::with(|name| disk::open_table(db, dir, name))
+    /// Those of a database, with it; messages speak of the store at `dir`. A database whose tables cannot be opened is closed.
+    pub(super) fn of(db: sled::Db, dir: &Path) -> Result<(Self, sled::Db), StoreError> {
+        match Self::with(|name| disk::open_table(&db, dir, name)) {
+            Ok(tables) => Ok((tables, db)),
+            Err(error) => {
+                disk::close(db);
+                Err(error)
+            }
+        }
     }
 
     fn with<E>(table: impl Fn(&str) -> Result<Table, E>) -> Result<Self, E> {
