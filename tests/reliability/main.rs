@@ -6,9 +6,13 @@
 
 mod corruption;
 mod faults;
+mod foreign;
 mod kept;
 // The server of the other tests, of which less is used here.
 #[allow(dead_code)]
 #[path = "../binary/loopback.rs"]
 mod loopback;
+mod memory;
+mod mutation;
+mod readers;
 mod side_by_side;
