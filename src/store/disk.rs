@@ -6,11 +6,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::StoreError;
 use super::files::FolderMode;
 use super::holder::INTERVAL;
 use super::record::SCHEMA;
 use super::table::{Table, guarded};
+use super::{StoreError, flushing};
 use crate::files::foreign;
 
 /// sled's page cache, in bytes. Its default is 1 GiB, which the towers need more.
@@ -77,7 +77,7 @@ pub(super) fn open_files(files: &Path, dir: &Path) -> Result<sled::Db, StoreErro
     match schema.as_deref() {
         None if was_there => return Err(StoreError::damaged(dir, "it does not say its schema")),
         None => {
-            guarded(|| db.insert(SCHEMA_KEY, SCHEMA.to_string().as_str()).and_then(|_| db.flush()))
+            guarded(|| db.insert(SCHEMA_KEY, SCHEMA.to_string().as_str()).and_then(|_| flushing::flush(&db)))
                 .map_err(|e| failure("write", dir, e))?;
         }
         Some(found) if found == SCHEMA.to_string().as_bytes() => {}

@@ -25,6 +25,7 @@ mod documents;
 mod error;
 mod export;
 mod files;
+mod flushing;
 mod histories;
 mod holder;
 mod holdout_uses;

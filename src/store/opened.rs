@@ -16,7 +16,7 @@ use super::journal::{Entry, Journals, TextKind};
 use super::mirror::Mirror;
 use super::table;
 use super::tables::Tables;
-use super::{StoreError, copies, disk, salvage};
+use super::{StoreError, copies, disk, flushing, salvage};
 
 /// Where the state of the plain copies stands that the database agrees with.
 const COPIES_KEY: &[u8] = b"plain-copies";
@@ -258,7 +258,7 @@ impl Opened {
     /// Brings everything to the disk.
     pub(super) fn flush(&self) -> Result<(), StoreError> {
         let (Some(OnDisk { db, .. }), Some(dir)) = (&self.on_disk, self.dir()) else { return Ok(()) };
-        table::guarded(|| db.flush()).map_err(|e| disk::failure("write", dir, e))?;
+        flushing::flush(db).map_err(|e| disk::failure("write", dir, e))?;
         Ok(())
     }
 
@@ -298,8 +298,8 @@ impl Opened {
         }
         let state = copies::state(dir);
         if self.known_copies != Some(state) {
-            let kept = table::guarded(|| db.insert(COPIES_KEY, &state).and_then(|_| db.flush()));
-            self.known_copies = kept.ok().map(|_| state);
+            let kept = table::guarded(|| db.insert(COPIES_KEY, &state).and_then(|_| flushing::flush(db)));
+            self.known_copies = kept.ok().map(|()| state);
         }
     }
 }

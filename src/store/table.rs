@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{PoisonError, RwLock};
 
-use super::{Key, StoreError, disk};
+use super::{Key, StoreError, disk, flushing};
 use crate::files::foreign;
 
 /// The records that one batch writes.
@@ -48,7 +48,7 @@ impl Table {
                             None => batch.remove(key.as_bytes()),
                         }
                     }
-                    guarded(|| tree.apply_batch(batch).and_then(|()| tree.flush()))
+                    guarded(|| tree.apply_batch(batch).and_then(|()| flushing::flush(tree)))
                         .map_err(|e| disk::failure("write", dir, e))?;
                 }
             }
