@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use crate::cli::context::{CommandError, Format, Global, Outcome, Output, open_store, store_place};
+use crate::files::temporary_file::{self, folder_of};
 use crate::store::{DamagedFiles, StoreCounts, remove_damaged};
 use crate::workbench::short_size;
 
@@ -68,6 +69,8 @@ pub enum StoreCommand {
 pub fn run(arguments: &Arguments, global: &Global, output: &mut Output) -> Result<Outcome, CommandError> {
     match &arguments.command {
         StoreCommand::Export { file, format } => {
+            // What exports left there that were killed.
+            temporary_file::sweep(folder_of(file));
             let counts = open_store(global)?.export(file)?;
             carried(&format!("{}: ", file.display()), file, &counts, *format, output)?;
         }

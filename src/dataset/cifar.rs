@@ -20,11 +20,15 @@ use super::labels::LabelledImages;
 use super::picture::{ArchiveFile, Picture, PictureArchive, PictureError};
 use super::unpacking::gzip;
 use super::{Dataset, DatasetImage, DatasetOptions, PictureSource, SkippedImage, Splits, split};
+use crate::files::foreign::guarded;
 use crate::text::text_file;
 
 /// What is said of an archive that is none of CIFAR's.
 const OTHER_ARCHIVE: &str = "of archives, CIFAR's are known (cifar-10-binary.tar.gz, cifar-10-python.tar.gz, \
      cifar-100-binary.tar.gz, cifar-100-python.tar.gz) and WebDataset shards: unpack other ones into a folder per class";
+
+/// Bytes of class names at most: a hundred have some thousand.
+const LONGEST_NAMES: u64 = 1 << 20;
 
 /// One of the two datasets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,7 +164,7 @@ impl CifarForm {
         match self.version {
             Version::Binary => {
                 let mut text = String::new();
-                content.read_to_string(&mut text)?;
+                content.take(LONGEST_NAMES).read_to_string(&mut text)?;
                 Ok(text_file::lines(&text).collect())
             }
             Version::Python => cifar_pickle::class_names(&mut content),
@@ -266,14 +270,14 @@ impl Dataset {
 pub(super) fn is_archive(path: &Path) -> bool {
     let first = || -> io::Result<bool> {
         let mut archive = tar::Archive::new(content(path)?);
-        for entry in archive.entries()?.take(12) {
+        for entry in archive.entries()?.raw(true).take(12) {
             if member(&entry?.path()?).is_some() {
                 return Ok(true);
             }
         }
         Ok(false)
     };
-    first().unwrap_or(false)
+    guarded(first).is_ok_and(|found| found.unwrap_or(false))
 }
 
 /// A member of an archive that is a file of records. Those of the Python version have names that others have too, so their
@@ -324,8 +328,13 @@ struct Unpacked {
 
 /// Unpacks the files of records of a split, and the class names.
 fn unpack(path: &Path, split: &str) -> io::Result<Unpacked> {
+    guarded(|| unpack_unguarded(path, split)).map_err(io::Error::other)?
+}
+
+fn unpack_unguarded(path: &Path, split: &str) -> io::Result<Unpacked> {
     let (mut parts, mut names, mut files) = (Vec::new(), None, Vec::new());
-    for entry in tar::Archive::new(content(path)?).entries()? {
+    // Its members have short names; what stands before others to say longer ones is passed over unread.
+    for entry in tar::Archive::new(content(path)?).entries()?.raw(true) {
         let mut entry = entry?;
         let member_path = entry.path()?.into_owned();
         let name = file_name(&member_path);

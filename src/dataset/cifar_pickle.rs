@@ -15,7 +15,7 @@ pub(super) const SIDE: u32 = 32;
 /// Bytes of a colour of a picture.
 pub(super) const PLANE: usize = (SIDE * SIDE) as usize;
 /// Bytes of the largest array: the 50,000 pictures of CIFAR-100 have 154 million.
-const LONGEST: u64 = 1 << 30;
+const LONGEST: u64 = 256 << 20;
 /// The keys of labels: CIFAR-10's, and CIFAR-100's fine ones.
 const LABELS: [&str; 2] = ["labels", "fine_labels"];
 /// The keys of class names.

@@ -8,6 +8,7 @@
 //! The key of a sample ends at the first dot of the base name. What the WebDataset library would merge, split or lose is
 //! said: members of one key that lie apart, several pictures of one key, keys with dots, a shard that is cut off.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::io::{self, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
@@ -25,11 +26,14 @@ use super::picture::{ArchiveFile, Picture, PictureArchive, PictureError};
 use super::sidecar::{CLASS_NAMES, sidecar};
 use super::unpacking::gzip;
 use super::{Dataset, DatasetImage, DatasetOptions, PictureSource, SkippedImage};
+use crate::files::foreign::guarded;
 use crate::text::message::listed;
 use crate::text::text_file;
 
 /// Bytes of a label's file at most.
 const LONGEST_LABEL: u64 = 1 << 20;
+/// Bytes of a member's headers and of its label at most: names may be long, and have headers of their own.
+const LONGEST_HEADERS: u64 = 16 << 20;
 /// Bytes of a header and of what content is filled up to.
 const BLOCK: u64 = 512;
 /// The rank of a text, which may be the label or a caption; see [`rank_of_label`].
@@ -148,7 +152,8 @@ impl Dataset {
         for path in shards {
             let shard = path.file_name().unwrap_or_default().to_string_lossy();
             let file = content(path).map_err(|error| unreadable(path, &error))?;
-            let index = index(path, &file, &shard)?;
+            let index = guarded(|| index(path, &file, &shard))
+                .map_err(|problem| DatasetError::archive(path, problem))??;
             let places = index.pictures.iter().map(|(_, place)| (place.offset, place.length)).collect();
             let archive: Arc<dyn PictureArchive> = Arc::new(Shard { file, pictures: places });
             for (member, (name, ..)) in (0..).zip(index.pictures) {
@@ -273,12 +278,16 @@ fn unreadable(path: &Path, error: &io::Error) -> DatasetError {
 struct Reading<'a> {
     file: &'a ArchiveFile,
     at: u64,
+    /// Bytes that may still be read before the next member: what says its name is not passed over but kept.
+    left: &'a Cell<u64>,
 }
 
 impl Read for Reading<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.file.read_at(buffer, self.at)?;
         self.at += read as u64;
+        let left = self.left.get().checked_sub(read as u64);
+        self.left.set(left.ok_or_else(|| io::Error::other("what stands before a member has no end"))?);
         Ok(read)
     }
 }
@@ -298,7 +307,8 @@ impl Seek for Reading<'_> {
 /// The pictures and labels of a shard, whose headers are read and nothing else but labels.
 fn index(path: &Path, file: &ArchiveFile, shard: &str) -> Result<Index, DatasetError> {
     let length = file.length().map_err(|error| unreadable(path, &error))?;
-    let mut archive = tar::Archive::new(BufReader::new(Reading { file, at: 0 }));
+    let left = Cell::new(LONGEST_HEADERS);
+    let mut archive = tar::Archive::new(BufReader::new(Reading { file, at: 0, left: &left }));
     let mut found = Index::default();
     // Keys in the order of their first members.
     let mut samples: Vec<(String, Vec<Member>)> = Vec::new();
@@ -307,9 +317,11 @@ fn index(path: &Path, file: &ArchiveFile, shard: &str) -> Result<Index, DatasetE
     let mut last_key = String::new();
     let mut damage = None;
     for entry in archive.entries_with_seek().map_err(|error| unreadable(path, &error))? {
+        left.set(LONGEST_HEADERS);
         let member = entry.and_then(|mut entry| {
-            end = (entry.raw_file_position() + entry.size()).next_multiple_of(BLOCK);
-            if entry.raw_file_position() + entry.size() > length {
+            let behind = entry.raw_file_position().checked_add(entry.size()).filter(|end| *end <= length);
+            end = behind.unwrap_or(length).next_multiple_of(BLOCK);
+            if behind.is_none() {
                 return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "a member is longer than the file"));
             }
             let Some(key) = key_of(&entry)? else { return Ok(None) };
@@ -358,7 +370,8 @@ fn damage_at_end(file: &ArchiveFile, end: u64, length: u64) -> Option<String> {
             "it ends at byte {length} without the mark of an end, as a file that is cut off does"
         ));
     }
-    let mut reading = BufReader::new(Reading { file, at: end });
+    let endless = Cell::new(u64::MAX);
+    let mut reading = BufReader::new(Reading { file, at: end, left: &endless });
     let mut block = vec![0; BLOCK as usize];
     let mut at = end;
     while reading.read_exact(&mut block).is_ok() {

@@ -45,9 +45,12 @@ pub(crate) enum Node {
 /// The most bytes that one text, or a number of several bytes, may have where nothing is said: names and versions are far
 /// shorter.
 const LONGEST: u64 = 16 << 20;
+/// The most bytes of all texts and such together, where one alone may not have more: those of the largest models are some hundred
+/// for each of ten thousand tensors.
+const LONGEST_TOGETHER: u64 = 256 << 20;
 /// The most nodes: the largest models have some ten thousand tensors of a dozen nodes each, CIFAR's files a hundred thousand
 /// labels and names.
-const MOST_NODES: usize = 8 << 20;
+const MOST_NODES: usize = 2 << 20;
 
 impl Pickle {
     /// Reads one pickle, up to its end mark and no further.
@@ -66,6 +69,7 @@ impl Pickle {
         let machine = Machine {
             reader,
             longest,
+            left: longest.max(LONGEST_TOGETHER),
             nodes: Vec::new(),
             stack: Vec::new(),
             marks: Vec::new(),
@@ -138,6 +142,8 @@ struct Machine<'a, R> {
     reader: &'a mut R,
     /// The most bytes of one value.
     longest: u64,
+    /// The bytes that all values may still have.
+    left: u64,
     nodes: Vec<Node>,
     stack: Vec<NodeId>,
     /// Lengths of the stack at marks.
@@ -326,11 +332,19 @@ impl<R: Read> Machine<'_, R> {
         Ok(bytes)
     }
 
+    /// Counts bytes that are kept.
+    fn hold(&mut self, length: u64) -> io::Result<()> {
+        let left = self.left.checked_sub(length);
+        self.left = left.ok_or_else(|| malformed("its pickle has more text than a model has"))?;
+        Ok(())
+    }
+
     /// So many bytes; a length that is a lie costs no memory.
     fn bytes(&mut self, length: u64) -> io::Result<Vec<u8>> {
         if length > self.longest {
             return Err(malformed(format!("its pickle has a value of {length} bytes")));
         }
+        self.hold(length)?;
         let mut bytes = Vec::new();
         self.reader.by_ref().take(length).read_to_end(&mut bytes)?;
         if (bytes.len() as u64) < length {
@@ -344,7 +358,10 @@ impl<R: Read> Machine<'_, R> {
         let mut line = Vec::new();
         loop {
             match self.byte()? {
-                b'\n' => return text(line),
+                b'\n' => {
+                    self.hold(line.len() as u64)?;
+                    return text(line);
+                }
                 byte if (line.len() as u64) < self.longest => line.push(byte),
                 _ => return Err(malformed("its pickle has a line without an end")),
             }

@@ -352,8 +352,10 @@ impl Client {
         {
             headers.push(("Authorization", token.header()));
         }
+        let login = self.settings.login.as_ref().filter(|_| origin(url) == origin(&self.settings.endpoint));
+        let broken = |reason: String| broken(login.map_or(reason.clone(), |login| login.redacted(&reason)));
         let (sender, pieces) = bounded(WAITING);
-        let (address, method) = (url.to_owned(), request.method);
+        let (address, method) = (login.map_or(url.to_owned(), |login| login.put_into(url)), request.method);
         let exchange = move || exchange(&agent, method, &address, &headers, &sender);
         thread::Builder::new()
             .name("request".into())

@@ -16,7 +16,7 @@ use std::time::Duration;
 use ureq::http::Uri;
 
 use super::error::HubError;
-use crate::network::address;
+use crate::network::address::{self, Login};
 
 const ENDPOINT: &str = "https://huggingface.co";
 /// Attempts in a row that bring nothing.
@@ -57,8 +57,10 @@ impl fmt::Debug for Token {
 /// Where the hub and its cache are.
 #[derive(Debug, Clone)]
 pub struct HubSettings {
-    /// An address without a slash at its end.
+    /// An address without a slash at its end, and without a user's name and password.
     pub endpoint: String,
+    /// These, where the address had them: they are sent to the hub, and to nobody else.
+    pub login: Option<Login>,
     /// The folder with a folder for each repository.
     pub cache: PathBuf,
     /// Sent to the hub, and to nobody else.
@@ -110,8 +112,10 @@ impl HubSettings {
                 problem,
             });
         }
+        let (endpoint, login) = endpoint(variable("HF_ENDPOINT"))?;
         Ok(Self {
-            endpoint: endpoint(variable("HF_ENDPOINT"))?,
+            endpoint,
+            login,
             cache,
             token,
             offline: variable("HF_HUB_OFFLINE").is_some_and(|value| is_true(&value)),
@@ -122,28 +126,21 @@ impl HubSettings {
 
     /// The hub's name, as messages have it.
     pub fn host(&self) -> &str {
-        let host = self.endpoint.split_once("://").map_or(self.endpoint.as_str(), |(_, rest)| rest);
-        // A name and password are nobody's business.
-        host.split_once('/').map_or(host, |(host, _)| host).rfind('@').map_or(host, |at| &host[at + 1..])
-    }
-
-    /// The endpoint without a user's name and password.
-    pub fn shown_endpoint(&self) -> String {
-        address::take_login(&self.endpoint).0
+        self.endpoint.split_once("://").map_or(self.endpoint.as_str(), |(_, rest)| rest)
     }
 }
 
-fn endpoint(given: Option<String>) -> Result<String, HubError> {
-    let Some(given) = given else { return Ok(ENDPOINT.to_owned()) };
-    let address = given.trim().trim_end_matches('/');
+fn endpoint(given: Option<String>) -> Result<(String, Option<Login>), HubError> {
+    let Some(given) = given else { return Ok((ENDPOINT.to_owned(), None)) };
+    let (address, login) = address::take_login(given.trim().trim_end_matches('/'));
     let uri: Option<Uri> = address.parse().ok();
     let is_address =
         uri.is_some_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some());
     if !is_address {
         let problem = "it has to be an address such as https://huggingface.co";
-        return Err(HubError::Setting { name: "HF_ENDPOINT".to_owned(), value: given, problem });
+        return Err(HubError::Setting { name: "HF_ENDPOINT".to_owned(), value: address, problem });
     }
-    Ok(address.to_owned())
+    Ok((address, login))
 }
 
 /// A file that cannot be read is as good as none: most people have none.
@@ -205,9 +202,16 @@ mod tests {
         let endpoint = |value| settings(&[("HOME", "/h"), ("HF_ENDPOINT", value)]);
         assert_eq!(settings(&[("HOME", "/h")]).unwrap().host(), "huggingface.co");
         assert_eq!(endpoint("http://localhost:8000/hub//").unwrap().endpoint, "http://localhost:8000/hub");
-        for wrong in ["huggingface.co", "ftp://x", "https://"] {
-            assert!(endpoint(wrong).unwrap_err().to_string().contains("HF_ENDPOINT"), "{wrong}");
+        for wrong in ["huggingface.co", "ftp://ada:secret@x", "https://"] {
+            let told = endpoint(wrong).unwrap_err().to_string();
+            assert!(told.contains("HF_ENDPOINT") && !told.contains("secret"), "{told}");
         }
+        let private = endpoint("https://ada:secret@hub.example/models").unwrap();
+        assert_eq!(
+            (private.endpoint.as_str(), private.host()),
+            ("https://hub.example/models", "hub.example/models")
+        );
+        assert_eq!(private.login.unwrap().put_into("https://x/y"), "https://ada:secret@x/y");
     }
 
     #[test]

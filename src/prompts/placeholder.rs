@@ -44,6 +44,9 @@ const NAMES: [&str; 16] = [
     "objectname",
 ];
 
+/// Letters that a mark may have between its signs: what closes one is not looked for further on.
+const LONGEST: usize = 100;
+
 /// The marks of a text, in their order.
 pub(super) fn marks(text: &str) -> Vec<Mark> {
     let mut marks = Vec::new();
@@ -62,7 +65,7 @@ fn mark_at(text: &str, start: usize) -> Option<Mark> {
     let rest = &text[start..];
     let mark = |length: usize, kind| Some(Mark { start, end: start + length, kind });
     let enclosed = |open: &str, close: &str| {
-        let inner = rest.strip_prefix(open)?;
+        let inner = near(rest.strip_prefix(open)?);
         inner.find(close).map(|length| &inner[..length]).filter(|inner| is_word(inner))
     };
     if rest.starts_with("{{") || rest.starts_with("}}") {
@@ -84,7 +87,7 @@ fn mark_at(text: &str, start: usize) -> Option<Mark> {
         return if ends && begins { mark(2, MarkKind::Alias) } else { None };
     }
     if let Some(inner) = rest.strip_prefix('{') {
-        let Some(length) = inner.find('}') else { return mark(1, MarkKind::Brace) };
+        let Some(length) = near(inner).find('}') else { return mark(1, MarkKind::Brace) };
         let (inner, length) = (&inner[..length], length + 2);
         return match inner {
             "" | "c" => mark(length, MarkKind::Place),
@@ -103,6 +106,11 @@ fn mark_at(text: &str, start: usize) -> Option<Mark> {
     let word = rest.strip_prefix('$')?;
     let length = word.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(word.len());
     if length > 2 && is_class_name(&word[..length]) { mark(length + 1, MarkKind::Unknown) } else { None }
+}
+
+/// The beginning of a text, in which a mark has to close.
+fn near(text: &str) -> &str {
+    text.char_indices().nth(LONGEST).map_or(text, |(end, _)| &text[..end])
 }
 
 fn is_class_name(inner: &str) -> bool {
@@ -169,6 +177,17 @@ mod tests {
             ("50% silk, 100%s, $5, <b>, [1], a < b, [V], 3 <n> 2", vec![]),
         ] {
             assert_eq!(found(text), expected, "{text}");
+        }
+    }
+
+    /// What has no end is looked at once, not once for each of its signs.
+    #[test]
+    fn signs_without_an_end_take_no_time() {
+        for sign in ["[", "<", "{", "{{ a", "%(", "${"] {
+            let text = sign.repeat(1 << 18);
+            let begin = std::time::Instant::now();
+            marks(&text);
+            assert!(begin.elapsed().as_secs() < 20, "{sign}: {:?}", begin.elapsed());
         }
     }
 

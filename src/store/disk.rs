@@ -6,11 +6,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::StoreError;
 use super::files::FolderMode;
 use super::holder::INTERVAL;
 use super::record::SCHEMA;
-use super::table::{Table, guarded};
+use super::sled_calls::guarded;
+use super::table::Table;
+use super::{StoreError, sled_calls};
 use crate::files::foreign;
 
 /// sled's page cache, in bytes. Its default is 1 GiB, which the towers need more.
@@ -87,9 +88,10 @@ fn check_schema(db: &sled::Db, dir: &Path, was_there: bool) -> Result<(), StoreE
     let schema = guarded(|| db.get(SCHEMA_KEY)).map_err(|e| failure("read", dir, e))?;
     match schema.as_deref() {
         None if was_there => Err(StoreError::damaged(dir, "it does not say its schema")),
-        None => guarded(|| db.insert(SCHEMA_KEY, SCHEMA.to_string().as_str()).and_then(|_| db.flush()))
-            .map(|_| ())
-            .map_err(|e| failure("write", dir, e)),
+        None => {
+            guarded(|| db.insert(SCHEMA_KEY, SCHEMA.to_string().as_str()).and_then(|_| sled_calls::flush(db)))
+                .map_err(|e| failure("write", dir, e))
+        }
         Some(found) if found == SCHEMA.to_string().as_bytes() => Ok(()),
         Some(found) => {
             let found = String::from_utf8_lossy(found).into_owned();

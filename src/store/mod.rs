@@ -40,6 +40,7 @@ mod record_file;
 mod runs;
 mod salvage;
 mod samples;
+mod sled_calls;
 mod stamp;
 mod table;
 mod tables;

@@ -14,9 +14,8 @@ use super::files::{self, FolderMode};
 use super::holder::{self, Waiting};
 use super::journal::{Entry, Journals, TextKind};
 use super::mirror::Mirror;
-use super::table;
 use super::tables::{Cache, Tables};
-use super::{StoreError, copies, disk, salvage};
+use super::{StoreError, copies, disk, salvage, sled_calls};
 
 /// Where the state of the plain copies stands that the database agrees with.
 const COPIES_KEY: &[u8] = b"plain-copies";
@@ -272,7 +271,7 @@ impl Opened {
     /// Brings everything to the disk.
     pub(super) fn flush(&self) -> Result<(), StoreError> {
         let (Some(OnDisk { db, .. }), Some(dir)) = (&self.on_disk, self.dir()) else { return Ok(()) };
-        table::guarded(|| db.flush()).map_err(|e| disk::failure("write", dir, e))?;
+        sled_calls::flush(db).map_err(|e| disk::failure("write", dir, e))?;
         Ok(())
     }
 
@@ -291,7 +290,7 @@ impl Opened {
     fn agree_with_copies(&mut self) -> Result<Vec<String>, StoreError> {
         let Some(dir) = self.dir().map(Path::to_path_buf) else { return Ok(Vec::new()) };
         let state = copies::state(&dir);
-        let known = self.on_disk.as_ref().map(|OnDisk { db, .. }| table::guarded(|| db.get(COPIES_KEY)));
+        let known = self.on_disk.as_ref().map(|OnDisk { db, .. }| sled_calls::guarded(|| db.get(COPIES_KEY)));
         let known = known.transpose().map_err(|e| disk::failure("read", &dir, e))?.flatten();
         self.known_copies = known.and_then(|known| <[u8; 32]>::try_from(&*known).ok());
         if self.known_copies == Some(state) {
@@ -312,8 +311,9 @@ impl Opened {
         }
         let state = copies::state(dir);
         if self.known_copies != Some(state) {
-            let kept = table::guarded(|| db.insert(COPIES_KEY, &state).and_then(|_| db.flush()));
-            self.known_copies = kept.ok().map(|_| state);
+            let kept =
+                sled_calls::guarded(|| db.insert(COPIES_KEY, &state).and_then(|_| sled_calls::flush(db)));
+            self.known_copies = kept.ok().map(|()| state);
         }
     }
 }

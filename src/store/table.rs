@@ -1,7 +1,6 @@
 //! One table of records by key: a tree of sled, a file of records, or a map in memory for a session that keeps nothing.
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{PoisonError, RwLock};
 
@@ -9,8 +8,8 @@ use rayon::slice::ParallelSliceMut;
 
 use super::record::Change;
 use super::record_file::{Place, RecordFile};
-use super::{Key, StoreError, disk};
-use crate::files::foreign;
+use super::sled_calls::guarded;
+use super::{Key, StoreError, disk, sled_calls};
 
 /// The records that one batch writes.
 ///
@@ -51,7 +50,7 @@ impl Table {
                             None => batch.remove(key.as_bytes()),
                         }
                     }
-                    guarded(|| tree.apply_batch(batch).and_then(|()| tree.flush()))
+                    guarded(|| tree.apply_batch(batch).and_then(|()| sled_calls::flush(tree)))
                         .map_err(|e| disk::failure("write", dir, e))?;
                 }
             }
@@ -156,13 +155,4 @@ impl Table {
         })?;
         Ok(count)
     }
-}
-
-/// Runs an operation of sled. sled 0.34 panics on some damaged files; that becomes an error here.
-pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, sled::Error>) -> Result<T, sled::Error> {
-    foreign::quietly(|| catch_unwind(AssertUnwindSafe(work))).unwrap_or_else(|panic| {
-        let said = panic.downcast_ref::<String>().map(String::as_str);
-        let said = said.or_else(|| panic.downcast_ref::<&str>().copied());
-        Err(sled::Error::ReportableBug(said.unwrap_or("sled panicked").to_owned()))
-    })
 }

@@ -553,6 +553,23 @@ fn a_store_is_carried_checked_and_made_smaller() {
     assert!(verified["problems"][0].as_str().unwrap().contains("has changed"), "{verified}");
 }
 
+/// One as the first version wrote it: two versions of a prompt set, a run, its two pictures and two prompts.
+#[test]
+fn an_export_of_the_first_version_is_read() {
+    let bench = Bench::new();
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/store/export-1.cupl");
+    let imported = bench.json(0, &["store", "import", file, "--format", "json"]);
+    let counts = ["embeddings", "prompt_set_versions", "runs", "answers"].map(|what| imported[what].as_u64());
+    assert_eq!(counts, [4, 2, 1, 0].map(Some), "{imported}");
+    let sets = bench.json(0, &["prompts", "list", "--format", "json"]);
+    let versions = sets.as_array().unwrap().iter().map(|set| (&set["name"], &set["version"]));
+    let expected = ["07cf7f541b9a", "3dec68e688fc"].map(|version| ("birds".into(), version.into()));
+    assert!(versions.eq(expected.iter().map(|(name, version): &(Value, Value)| (name, version))), "{sets}");
+    let runs = bench.json(0, &["runs", "list", "--format", "json"]);
+    assert_eq!(runs[0]["id"].as_str().map(|id| &id[..12]), Some("530fa433b9a0"), "{runs}");
+    assert!(bench.stdout(0, &["store", "verify"]).contains("Everything is whole."));
+}
+
 #[cfg(unix)]
 #[test]
 fn a_store_is_for_the_eyes_of_its_owner() {

@@ -103,6 +103,23 @@ fn is_whole(bench: &Bench, hub: &LoopbackHub) {
 
 const EXPERIMENT: [&str; 6] = ["--images", "photos", "--templates", "templates.txt", "--format", "json"];
 
+/// A name and password in the hub's address are sent to it, and shown to nobody.
+#[test]
+fn a_login_in_the_address_of_a_hub_is_sent_and_not_shown() {
+    let hub = Loopback::start(|_, _| Reply::status(404, &serde_json::json!({"error": "nothing here"})));
+    let address = hub.url.replace("http://", "http://ada:secret@");
+    let bench = Bench::new();
+    for arguments in [&["pull", REPOSITORY][..], &["doctor"]] {
+        let output = command(&bench, &address, arguments).output().unwrap();
+        let said = text(&output.stdout) + &text(&output.stderr);
+        assert!(!said.contains("secret") && !said.contains("ada"), "{said}");
+        assert!(said.contains(&hub.url), "{said}");
+    }
+    let asked = hub.asked();
+    // ada:secret
+    assert_eq!(asked[0].header("authorization"), Some("Basic YWRhOnNlY3JldA=="), "{asked:?}");
+}
+
 #[test]
 fn a_checkpoint_is_pulled_and_used() {
     let bench = Bench::new();

@@ -185,7 +185,7 @@ fn hub() -> String {
         Err(error) => return error.to_string(),
     };
     let asked =
-        if settings.offline { "not asked (HF_HUB_OFFLINE)".to_owned() } else { settings.shown_endpoint() };
+        if settings.offline { "not asked (HF_HUB_OFFLINE)".to_owned() } else { settings.endpoint.clone() };
     let token = if settings.token.is_some() { ", with a token" } else { "" };
     let there = if settings.cache.is_dir() { "" } else { " (not there yet)" };
     format!("{asked}{token}; cache {}{there}", settings.cache.display())

@@ -139,6 +139,10 @@ impl VocabularyFiles {
     }
 }
 
+fn no_tokenizer(detail: &str) -> String {
+    format!("it is no tokenizer ({detail}); fetch the file again")
+}
+
 /// A checkpoint's tokenizer.
 #[derive(Debug, Clone)]
 pub struct PromptTokenizer {
@@ -182,11 +186,17 @@ impl PromptTokenizer {
     /// A file that is malformed, has no start or end token, or has ids that the model does not have.
     pub(in crate::clip) fn read(files: &TokenizerFiles, config: &ClipConfig) -> Result<Self, ClipError> {
         let label = files.vocabulary.first().label();
-        let bad = |problem: String| ClipError::Tokenizer { file: label.clone(), problem };
+        let contradicts = |detail: String| {
+            Err(ClipError::Tokenizer { file: label.clone(), problem: no_tokenizer(&detail) })
+        };
+        guarded(|| Self::read_unguarded(files, config, &label)).unwrap_or_else(contradicts)
+    }
+
+    fn read_unguarded(files: &TokenizerFiles, config: &ClipConfig, label: &str) -> Result<Self, ClipError> {
+        let bad = |problem: String| ClipError::Tokenizer { file: label.to_owned(), problem };
         let content = files.vocabulary.read(&files.scheme)?;
-        let mut tokenizer = guarded(|| Tokenizer::from_bytes(content).map_err(|error| error.to_string()))
-            .and_then(|read| read)
-            .map_err(|error| bad(format!("it is no tokenizer ({error}); fetch the file again")))?;
+        let mut tokenizer =
+            Tokenizer::from_bytes(content).map_err(|error| bad(no_tokenizer(&error.to_string())))?;
         word_pieces::follow(&mut tokenizer, &files.declared).map_err(|error| bad(error.to_string()))?;
         let own_padding = tokenizer.get_padding().cloned();
         tokenizer.with_padding(None);
@@ -267,7 +277,7 @@ impl PromptTokenizer {
         }
         Ok(Self {
             tokenizer,
-            label,
+            label: label.to_owned(),
             cleaning: frame.cleaning,
             before: frame.before,
             after: frame.after,

@@ -12,6 +12,7 @@ use zip::{CompressionMethod, ZipArchive};
 use super::stored_tensor::{ElementType, StoredTensor};
 use crate::clip::error::ClipError;
 use crate::clip::files::{CheckpointFile, FileReader};
+use crate::files::foreign::guarded;
 use crate::files::pickle::{Node, NodeId, Pickle};
 
 /// The largest description of tensors: hundreds of bytes for each of some ten thousand.
@@ -47,18 +48,21 @@ const TRAINING_STATE: [&str; 12] = [
 /// [`ClipError::Torch`] for a file that is cut short, compressed or not PyTorch's.
 pub(in crate::clip) fn tensors(file: &CheckpointFile) -> Result<HashMap<String, StoredTensor>, ClipError> {
     let bad = |problem: String| ClipError::Torch { file: file.label(), problem };
-    let mut reader = BufReader::new(file.open()?);
-    let mut start = [0; 4];
-    let is_zip = reader.read_exact(&mut start).is_ok() && &start == b"PK\x03\x04";
-    reader.seek(SeekFrom::Start(0)).map_err(|error| bad(error.to_string()))?;
-    let read = if is_zip { Contents::of_zip(reader) } else { Contents::of_pickles(reader) };
-    let contents = read.map_err(|error| bad(in_words(&error)))?;
-    let found = contents.tensors();
+    let reader = BufReader::new(file.open()?);
+    let found = guarded(|| read(reader).map(|contents| contents.tensors()).map_err(|error| in_words(&error)));
+    let found = found.and_then(|read| read).map_err(bad)?;
     match found.problem {
         Some(problem) => Err(bad(problem)),
         None if found.tensors.is_empty() => Err(bad("it has no tensors".to_owned())),
         None => Ok(found.tensors),
     }
+}
+
+fn read(mut reader: BufReader<FileReader>) -> io::Result<Contents> {
+    let mut start = [0; 4];
+    let is_zip = reader.read_exact(&mut start).is_ok() && &start == b"PK\x03\x04";
+    reader.seek(SeekFrom::Start(0))?;
+    if is_zip { Contents::of_zip(reader) } else { Contents::of_pickles(reader) }
 }
 
 fn in_words(error: &io::Error) -> String {

@@ -8,13 +8,17 @@ use minijinja::{Environment, ErrorKind};
 
 use super::file::Metadata;
 use super::tokenizer::GgufTokenizer;
+use crate::files::foreign::guarded;
 
 const TEMPLATE: &str = "tokenizer.chat_template";
 
-/// Instructions that a template may take, and bytes that it may write: a conversation of one message takes some hundred and has
-/// some thousand.
+/// Instructions that a template may take, of which each 64 bytes of the texts that it makes are one, and bytes that it may write:
+/// a conversation of one message takes some hundred and has some thousand.
 const FUEL: u64 = 500_000;
 const LONGEST: usize = 4 << 20;
+
+/// Parts that a text may be split into.
+const MOST_PARTS: usize = 1 << 16;
 
 /// How an LLM prompt becomes the text that the network goes on from.
 pub(super) struct Conversation {
@@ -51,10 +55,13 @@ impl Conversation {
             eos_token => &self.end,
         };
         let mut text = Limited(Vec::new());
-        environment
-            .get_template(TEMPLATE)
-            .and_then(|template| template.render_captured_to(context, &mut text).map(|_| ()))
-            .map_err(|error| format!("its chat template fails: {error:#}"))?;
+        let fill = || {
+            let template = environment.get_template(TEMPLATE)?;
+            template.render_captured_to(context, &mut text).map(|_| ())
+        };
+        guarded(|| fill().map_err(|error| format!("{error:#}")))
+            .and_then(|filled| filled)
+            .map_err(|problem| format!("its chat template fails: {problem}"))?;
         let text = String::from_utf8(text.0).map_err(|error| error.to_string())?;
         // Templates that do not begin with the first token leave it to the tokenizer.
         match text.starts_with(&self.plain_begin) {
@@ -93,6 +100,10 @@ fn environment(template: &str) -> Result<Environment<'static>, String> {
     environment.set_unknown_method_callback(|_, value, method, arguments| {
         let text = value.as_str().unwrap_or_default();
         let argument = |at: usize| arguments.get(at).and_then(|value| value.as_str()).unwrap_or_default();
+        // The engine counts what a method has made when it is there.
+        let too_long = |method: &str| {
+            minijinja::Error::new(ErrorKind::OutOfFuel, format!("what {method} makes is too long"))
+        };
         Ok(match method {
             "strip" | "trim" => text.trim().into(),
             "lstrip" => text.trim_start().into(),
@@ -101,8 +112,20 @@ fn environment(template: &str) -> Result<Environment<'static>, String> {
             "lower" => text.to_lowercase().into(),
             "startswith" => text.starts_with(argument(0)).into(),
             "endswith" => text.ends_with(argument(0)).into(),
-            "replace" => text.replace(argument(0), argument(1)).into(),
-            "split" => minijinja::Value::from(text.split(argument(0)).map(str::to_owned).collect::<Vec<_>>()),
+            "replace" => {
+                let more = text.matches(argument(0)).count().saturating_mul(argument(1).len());
+                if text.len().saturating_add(more) > LONGEST {
+                    return Err(too_long(method));
+                }
+                text.replace(argument(0), argument(1)).into()
+            }
+            "split" => {
+                let parts: Vec<&str> = text.split(argument(0)).take(MOST_PARTS + 1).collect();
+                if parts.len() > MOST_PARTS {
+                    return Err(too_long(method));
+                }
+                minijinja::Value::from(parts.into_iter().map(str::to_owned).collect::<Vec<_>>())
+            }
             _ => {
                 return Err(minijinja::Error::new(
                     ErrorKind::UnknownMethod,
@@ -111,9 +134,12 @@ fn environment(template: &str) -> Result<Environment<'static>, String> {
             }
         })
     });
-    environment
-        .add_template_owned(TEMPLATE, template.to_owned())
-        .map_err(|error| format!("its chat template cannot be read: {error:#}"))?;
+    let mut read = || {
+        environment.add_template_owned(TEMPLATE, template.to_owned()).map_err(|error| format!("{error:#}"))
+    };
+    guarded(&mut read)
+        .and_then(|read| read)
+        .map_err(|problem| format!("its chat template cannot be read: {problem}"))?;
     Ok(environment)
 }
 
@@ -137,9 +163,28 @@ mod tests {
                 "{{% for a in range(9999) %}}{{% for b in range(9999) %}}{body}{{% endfor %}}{{% endfor %}}"
             )
         };
-        for template in [loops(""), loops(&"x".repeat(1000)), "{{ 'x' * 50000000 }}".to_owned()] {
+        let doubled = |step: &str| {
+            format!(
+                "{{% set n = namespace(t='ab') %}}{{% for i in range(60) %}}{{% set n.t = {step} %}}{{% endfor %}}{{{{ n.t | length }}}}"
+            )
+        };
+        let steps = ["n.t + n.t", "n.t ~ n.t", "[n.t, n.t] | join", "n.t.replace('a', n.t)", "n.t * 2"];
+        let templates = [loops(""), loops(&"x".repeat(1000)), "{{ 'x' * 50000000 }}".to_owned()];
+        let split = "{% for a in range(9) %}{% set x = ('x' * 200000).split('x') %}{% endfor %}".to_owned();
+        for template in templates.into_iter().chain(steps.map(doubled)).chain([split]) {
             let told = conversation(Some(&template), false).of_prompt("a frog").unwrap_err();
             assert!(told.contains("chat template fails"), "{told}");
+        }
+    }
+
+    /// The engine counts letters of a line in 16 bits.
+    #[test]
+    fn a_template_of_one_long_line_is_read_or_refused() {
+        for text in ["x", "{{ bos_token }}", "{# #}", "{{ 'é' }}"] {
+            match environment(&text.repeat(70_000)) {
+                Ok(_) => {}
+                Err(told) => assert!(told.contains("cannot be read"), "{told}"),
+            }
         }
     }
 

@@ -63,7 +63,9 @@ pub(super) fn load(path: &Path) -> Result<Loaded, LanguageModelError> {
         .get(&format!("{architecture}.context_length"))
         .and_then(|value| value.to_u32().ok())
         .map_or(2048, |length| length as usize);
-    if let Some(problem) = impossible_number(&metadata, &architecture, content.tensor_infos.len()) {
+    let problem = impossible_number(&metadata, &architecture, content.tensor_infos.len());
+    let shapes = content.tensor_infos.iter().map(|(name, tensor)| (name.as_str(), tensor.shape.dims()));
+    if let Some(problem) = problem.or_else(|| impossible_shape(shapes)) {
         return Err(bad(format!("{problem}; get it anew")));
     }
     let device = Device::Cpu;
@@ -153,6 +155,16 @@ fn impossible_number(metadata: &Metadata, architecture: &str, tensors: usize) ->
     }
 }
 
+/// A tensor without a number in it, or with more than can be counted: candle reads either from where there is nothing.
+fn impossible_shape<'a>(shapes: impl Iterator<Item = (&'a str, &'a [usize])>) -> Option<String> {
+    let is_impossible = |(_, shape): &(&str, &[usize])| {
+        let count = shape.iter().try_fold(1_usize, |count, length| count.checked_mul(*length));
+        count.is_none_or(|count| count == 0)
+    };
+    let first = shapes.filter(is_impossible).min();
+    first.map(|(name, shape)| format!("the tensor {name} has the shape {shape:?}"))
+}
+
 /// candle's errors may have a backtrace below.
 pub(super) fn first_line(error: &candle_core::Error) -> String {
     error.to_string().lines().next().unwrap_or_default().to_owned()
@@ -161,6 +173,15 @@ pub(super) fn first_line(error: &candle_core::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tensors_without_numbers_are_named() {
+        let shapes = [("b", &[4, 0][..]), ("a", &[usize::MAX, 2]), ("c", &[4, 2]), ("d", &[])];
+        let told = impossible_shape(shapes.into_iter()).unwrap();
+        assert!(told.contains("the tensor a has the shape"), "{told}");
+        assert!(impossible_shape(shapes[..1].iter().copied()).unwrap().contains("b has the shape [4, 0]"));
+        assert_eq!(impossible_shape(shapes[2..].iter().copied()), None);
+    }
 
     #[test]
     fn numbers_that_no_network_has_are_named() {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::definition::{CheckpointChoice, Experiment, ExperimentError};
 use super::flags::ExperimentFlags;
+use crate::files::temporary_file;
 
 /// Experiments kept at most.
 const MOST: usize = 20;
@@ -94,6 +95,9 @@ impl Recent {
     }
 }
 
+/// What is remembered is its owner's alone.
+const OWN_FILE: u32 = 0o600;
+
 /// A folder for what is remembered. Nothing in it is needed: what cannot be read or written is left out.
 #[derive(Debug, Clone)]
 pub struct Memory {
@@ -144,7 +148,8 @@ impl Memory {
     fn write(&self, name: &str, text: &str) -> io::Result<()> {
         let (Some(dir), Some(path)) = (&self.dir, self.path(name)) else { return Ok(()) };
         fs::create_dir_all(dir)?;
-        let mut file = tempfile::NamedTempFile::new_in(dir)?;
+        temporary_file::sweep(dir);
+        let mut file = temporary_file::beside(&path, OWN_FILE)?;
         file.write_all(text.as_bytes())?;
         file.persist(&path)?;
         Ok(())

@@ -16,7 +16,8 @@ pub struct AtomicFile {
 }
 
 impl AtomicFile {
-    /// Opens a temporary file beside `target`, or beside the file that the link `target` leads to.
+    /// Opens a temporary file beside `target`, or beside the file that the link `target` leads to. What processes left there that
+    /// were killed while they wrote is removed.
     ///
     /// # Errors
     /// When `target` is a directory or a device, or its folder cannot be written to.
@@ -30,6 +31,7 @@ impl AtomicFile {
             return Err(failed("it is no regular file; name one".to_owned()));
         }
         let target = &target.canonicalize().unwrap_or_else(|_| target.to_owned());
+        temporary_file::sweep(temporary_file::folder_of(target));
         let file = temporary_file::beside(target, temporary_file::ANY_NEW_FILE)
             .map_err(|error| failed(format!("{error}; check that its folder is there and writable")))?;
         Ok(Self { target: target.to_owned(), file })
@@ -74,6 +76,7 @@ impl AtomicFile {
 pub(in crate::workbench) struct AtomicFolder {
     target: PathBuf,
     unfinished: TempDir,
+    _lock: Option<File>,
 }
 
 impl AtomicFolder {
@@ -83,6 +86,8 @@ impl AtomicFolder {
     /// When `target` is a file or not empty, or cannot be made or written to.
     pub(in crate::workbench) fn begin(target: &Path) -> Result<Self, WorkbenchError> {
         let failed = |message: String| WorkbenchError::Write { path: target.to_owned(), message };
+        // Out of sight, they would be something in it.
+        temporary_file::sweep(target);
         match fs::read_dir(target).map(|mut entries| entries.next().is_none()) {
             Ok(true) => {}
             Ok(false) => {
@@ -97,9 +102,9 @@ impl AtomicFolder {
             }
             Err(error) => return Err(failed(format!("{error}; name a new folder, or an empty one"))),
         }
-        let unfinished = tempfile::Builder::new().prefix(".unfinished-").tempdir_in(target);
-        let unfinished = unfinished.map_err(|error| failed(format!("{error}; check that it is writable")))?;
-        Ok(Self { target: target.to_owned(), unfinished })
+        let (unfinished, lock) = temporary_file::folder_in(target)
+            .map_err(|error| failed(format!("{error}; check that it is writable")))?;
+        Ok(Self { target: target.to_owned(), unfinished, _lock: lock })
     }
 
     /// Where it is filled.
