@@ -12,7 +12,7 @@ use super::documents::{Header, time_of};
 use super::holdout_uses::{count_of, counter_record};
 use super::journal::{self, Entry, Journals, TextKind};
 use super::mirror::Mirror;
-use super::table::Change;
+use super::record::Change;
 use super::tables::Tables;
 use super::{Key, StoreError, record};
 

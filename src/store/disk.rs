@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use super::files::FolderMode;
 use super::holder::INTERVAL;
 use super::record::SCHEMA;
-use super::table::{Table, guarded};
-use super::{StoreError, flushing};
+use super::sled_calls::guarded;
+use super::table::Table;
+use super::{StoreError, sled_calls};
 use crate::files::foreign;
 
 /// sled's page cache, in bytes. Its default is 1 GiB, which the towers need more.
@@ -73,20 +74,30 @@ pub(super) fn open_files(files: &Path, dir: &Path) -> Result<sled::Db, StoreErro
     }
     let was_there = fs::metadata(files.join("db")).is_ok_and(|db| db.len() > 0);
     let db = muted(|| open_patiently(dir, files))?;
-    let schema = guarded(|| db.get(SCHEMA_KEY)).map_err(|e| failure("read", dir, e))?;
-    match schema.as_deref() {
-        None if was_there => return Err(StoreError::damaged(dir, "it does not say its schema")),
-        None => {
-            guarded(|| db.insert(SCHEMA_KEY, SCHEMA.to_string().as_str()).and_then(|_| flushing::flush(&db)))
-                .map_err(|e| failure("write", dir, e))?;
-        }
-        Some(found) if found == SCHEMA.to_string().as_bytes() => {}
-        Some(found) => {
-            let found = String::from_utf8_lossy(found).into_owned();
-            return Err(StoreError::Schema { path: dir.to_path_buf(), found, expected: SCHEMA });
+    match check_schema(&db, dir, was_there) {
+        Ok(()) => Ok(db),
+        Err(error) => {
+            close(db);
+            Err(error)
         }
     }
-    Ok(db)
+}
+
+/// Whether the database says the schema that this program has; a new one gets it.
+fn check_schema(db: &sled::Db, dir: &Path, was_there: bool) -> Result<(), StoreError> {
+    let schema = guarded(|| db.get(SCHEMA_KEY)).map_err(|e| failure("read", dir, e))?;
+    match schema.as_deref() {
+        None if was_there => Err(StoreError::damaged(dir, "it does not say its schema")),
+        None => {
+            guarded(|| db.insert(SCHEMA_KEY, SCHEMA.to_string().as_str()).and_then(|_| sled_calls::flush(db)))
+                .map_err(|e| failure("write", dir, e))
+        }
+        Some(found) if found == SCHEMA.to_string().as_bytes() => Ok(()),
+        Some(found) => {
+            let found = String::from_utf8_lossy(found).into_owned();
+            Err(StoreError::Schema { path: dir.to_path_buf(), found, expected: SCHEMA })
+        }
+    }
 }
 
 /// sled takes a snapshot that it was killed while writing, or had no room for, for a whole one. It is made again.

@@ -137,6 +137,33 @@ impl StoreError {
     }
 }
 
+/// What failed while the store is read into a file: the store, or the file.
+pub(super) enum Failure {
+    Store(StoreError),
+    File(io::Error),
+}
+
+impl Failure {
+    pub(super) fn at(self, file: &Path) -> StoreError {
+        match self {
+            Self::Store(e) => e,
+            Self::File(e) => StoreError::io("write", file, e),
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::File(error)
+    }
+}
+
 /// Whether a read stumbled over contents, not over the disk.
 fn says_damage(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)

@@ -13,10 +13,12 @@ use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::Path;
 
+use super::error::Failure;
 use super::files::{self, FolderMode};
 use super::holdout_uses::{count_of, decode_counter};
-use super::table::{BATCH, Change, Table};
-use super::tables::Tables;
+use super::opened::Opened;
+use super::record::Change;
+use super::table::{BATCH, Table};
 use super::{Key, Store, StoreCounts, StoreError, record};
 
 /// The first versions had neither answers, generations nor counters.
@@ -33,9 +35,6 @@ const SAMPLES: u8 = 6;
 const GENERATIONS: u8 = 7;
 const COUNTERS: u8 = 8;
 
-/// Bytes. No record comes near: an embedding and a piece of a text have some thousand.
-const LONGEST_RECORD: u32 = 1 << 20;
-
 impl Store {
     /// Writes embeddings, prompt sets with how they came about, runs, answers of language models with what they were generated
     /// for, and counters to `file`, which is replaced only when the new one is complete; returns how much it has.
@@ -46,7 +45,7 @@ impl Store {
         let open = self.opened()?;
         let written = files::replace(file, FolderMode::AS_USUAL, |to| {
             let mut to = BufWriter::new(to);
-            write_export(&open.tables, &mut to)?;
+            write_export(&open, &mut to)?;
             Ok(to.flush()?)
         });
         written.map_err(|failure: Failure| failure.at(file))?;
@@ -73,17 +72,17 @@ impl Store {
         let (mut tag_of_batch, mut batch) = (END, Vec::new());
         read_export(file, |tag, change| {
             counts.count(tag);
-            if tag == COUNTERS && !grows(&open.tables, &change)? {
+            if tag == COUNTERS && !grows(&open, &change)? {
                 return Ok(());
             }
             if tag != tag_of_batch || batch.len() == BATCH {
-                apply(&open.tables, tag_of_batch, std::mem::take(&mut batch))?;
+                apply(&open, tag_of_batch, std::mem::take(&mut batch))?;
                 tag_of_batch = tag;
             }
             batch.push(change);
             Ok(())
         })?;
-        apply(&open.tables, tag_of_batch, batch)?;
+        apply(&open, tag_of_batch, batch)?;
         open.agree()?;
         Ok(counts)
     }
@@ -101,23 +100,24 @@ impl StoreCounts {
     }
 }
 
-fn apply(tables: &Tables, tag: u8, changes: Vec<Change>) -> Result<(), StoreError> {
-    match exported(tables).into_iter().find(|(its, _)| *its == tag) {
+fn apply(open: &Opened, tag: u8, changes: Vec<Change>) -> Result<(), StoreError> {
+    match exported(open).into_iter().find(|(its, _)| *its == tag) {
         Some((_, table)) => table.apply(changes),
         None => Ok(()),
     }
 }
 
 /// Whether a counter is larger than the one that is there.
-fn grows(tables: &Tables, (key, record): &Change) -> Result<bool, StoreError> {
+fn grows(open: &Opened, (key, record): &Change) -> Result<bool, StoreError> {
     let number = record.as_deref().and_then(|record| decode_counter(key, record)).unwrap_or_default();
-    Ok(number > count_of(tables, key)?)
+    Ok(number > count_of(&open.tables, key)?)
 }
 
 /// The tables that an export has, each with its tag.
-fn exported(tables: &Tables) -> [(u8, &Table); 8] {
+fn exported(open: &Opened) -> [(u8, &Table); 8] {
+    let tables = &open.tables;
     [
-        (VECTORS, &tables.vectors),
+        (VECTORS, &open.cache.vectors),
         (PIECES, &tables.pieces),
         (PROMPT_SETS, &tables.prompt_sets),
         (RUNS, &tables.runs),
@@ -128,37 +128,10 @@ fn exported(tables: &Tables) -> [(u8, &Table); 8] {
     ]
 }
 
-/// Which side of an export failed.
-pub(super) enum Failure {
-    Store(StoreError),
-    File(io::Error),
-}
-
-impl Failure {
-    pub(super) fn at(self, file: &Path) -> StoreError {
-        match self {
-            Self::Store(e) => e,
-            Self::File(e) => StoreError::io("write", file, e),
-        }
-    }
-}
-
-impl From<StoreError> for Failure {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        Self::File(error)
-    }
-}
-
-pub(super) fn write_export(tables: &Tables, to: &mut impl Write) -> Result<(), Failure> {
+pub(super) fn write_export(open: &Opened, to: &mut impl Write) -> Result<(), Failure> {
     let mut to = Hashing { inner: to, hasher: blake3::Hasher::new() };
     to.write_all(OPENING)?;
-    for (tag, table) in exported(tables) {
+    for (tag, table) in exported(open) {
         table.each(|key, record| {
             if record::is_whole(&key, record) {
                 to.write_all(&[tag])?;
@@ -203,7 +176,7 @@ fn read_export(
         }
         let key = Key::from_bytes(key);
         let length = u32::from_le_bytes(from.array().map_err(failed)?);
-        if length > LONGEST_RECORD {
+        if length > record::LONGEST_RECORD {
             return Err(bad("it has a record of impossible length"));
         }
         let mut record = vec![0; length as usize];

@@ -7,6 +7,7 @@
 //! A store directory has
 //!
 //! - `sled/`: the database,
+//! - `embeddings.records`, `file-hashes.records`: what can be made again and is much,
 //! - `prompt-sets/NAME/VERSION.json`: the plain copies of prompt sets,
 //! - `generations/NAME.jsonl`, `answers.jsonl`, `runs.jsonl`, `histories.jsonl`, `counters.jsonl`: the others,
 //! - `blobs/`: large values that can be made again,
@@ -25,7 +26,6 @@ mod documents;
 mod error;
 mod export;
 mod files;
-mod flushing;
 mod histories;
 mod holder;
 mod holdout_uses;
@@ -36,9 +36,11 @@ mod opened;
 mod place;
 mod prompt_sets;
 mod record;
+mod record_file;
 mod runs;
 mod salvage;
 mod samples;
+mod sled_calls;
 mod stamp;
 mod table;
 mod tables;
@@ -253,10 +255,10 @@ impl Store {
     /// What prevents reading.
     pub fn counts(&self) -> Result<StoreCounts, StoreError> {
         let open = self.opened()?;
-        let tables = &open.tables;
+        let (tables, cache) = (&open.tables, &open.cache);
         Ok(StoreCounts {
-            vectors: tables.vectors.len()?,
-            file_hashes: tables.file_hashes.len()?,
+            vectors: cache.vectors.len()?,
+            file_hashes: cache.file_hashes.len()?,
             prompt_sets: tables.prompt_sets.len()?,
             runs: tables.runs.len()?,
             answers: tables.samples.len()?,

@@ -14,9 +14,8 @@ use super::files::{self, FolderMode};
 use super::holder::{self, Waiting};
 use super::journal::{Entry, Journals, TextKind};
 use super::mirror::Mirror;
-use super::table;
-use super::tables::Tables;
-use super::{StoreError, copies, disk, flushing, salvage};
+use super::tables::{Cache, Tables};
+use super::{StoreError, copies, disk, salvage, sled_calls};
 
 /// Where the state of the plain copies stands that the database agrees with.
 const COPIES_KEY: &[u8] = b"plain-copies";
@@ -35,6 +34,7 @@ struct OnDisk {
 // The order matters: fields are dropped from first to last, and the lock ends after everything else.
 pub(super) struct Opened {
     pub(super) tables: Tables,
+    pub(super) cache: Cache,
     on_disk: Option<OnDisk>,
     place: Option<Place>,
     /// Why nothing can be kept, where that is so.
@@ -54,9 +54,10 @@ struct Place {
 }
 
 impl Opened {
-    fn new(tables: Tables, on_disk: Option<OnDisk>, place: Option<Place>) -> Self {
+    fn new(tables: Tables, cache: Cache, on_disk: Option<OnDisk>, place: Option<Place>) -> Self {
         Self {
             tables,
+            cache,
             on_disk,
             place,
             unwritable: None,
@@ -68,7 +69,7 @@ impl Opened {
 
     /// A store that is gone when it is dropped.
     pub(super) fn in_memory() -> Self {
-        Self::new(Tables::in_memory(), None, None)
+        Self::new(Tables::in_memory(), Cache::in_memory(), None, None)
     }
 
     /// Opens the store in `dir`, with sentences for the user. One that cannot be written is read.
@@ -108,10 +109,18 @@ impl Opened {
     }
 
     fn open_database(place: &Place) -> Result<(Self, Vec<String>), StoreError> {
-        let db = disk::open(&place.dir, place.mode)?;
-        let tables = Tables::of(&db, &place.dir)?;
-        let mut opened = Self::new(tables, Some(OnDisk { db, _copy: None }), Some(place.clone()));
-        let notices = opened.agree_with_copies()?;
+        let cache = Cache::open(&place.dir, place.mode, true)?;
+        let (tables, db) = Tables::of(disk::open(&place.dir, place.mode)?, &place.dir)?;
+        let on_disk = Some(OnDisk { db, _copy: None });
+        let mut opened = Self::new(tables, cache, on_disk, Some(place.clone()));
+        let mut notices = opened.agree_with_copies()?;
+        notices.extend(
+            opened
+                .cache
+                .damages()
+                .iter()
+                .map(|damage| format!("{damage}; `cupl-tui store compact` writes the file anew")),
+        );
         Ok((opened, notices))
     }
 
@@ -136,11 +145,15 @@ impl Opened {
         let (tables, on_disk) = match copied_database(&place.dir) {
             Ok((tables, on_disk)) => (tables, Some(on_disk)),
             Err(told) => {
-                notices.push(format!("its database is not read ({told}): embeddings are made again"));
+                notices.push(format!("its database is not read ({told})"));
                 (Tables::in_memory(), None)
             }
         };
-        let mut opened = Self::new(tables, on_disk, Some(place));
+        let cache = Cache::open(&place.dir, place.mode, false).unwrap_or_else(|told| {
+            notices.push(format!("{told}: embeddings are made again"));
+            Cache::in_memory()
+        });
+        let mut opened = Self::new(tables, cache, on_disk, Some(place));
         opened.unwritable = Some(error);
         opened.lock = lock;
         notices.extend(opened.agree_with_copies()?);
@@ -258,7 +271,7 @@ impl Opened {
     /// Brings everything to the disk.
     pub(super) fn flush(&self) -> Result<(), StoreError> {
         let (Some(OnDisk { db, .. }), Some(dir)) = (&self.on_disk, self.dir()) else { return Ok(()) };
-        flushing::flush(db).map_err(|e| disk::failure("write", dir, e))?;
+        sled_calls::flush(db).map_err(|e| disk::failure("write", dir, e))?;
         Ok(())
     }
 
@@ -277,7 +290,7 @@ impl Opened {
     fn agree_with_copies(&mut self) -> Result<Vec<String>, StoreError> {
         let Some(dir) = self.dir().map(Path::to_path_buf) else { return Ok(Vec::new()) };
         let state = copies::state(&dir);
-        let known = self.on_disk.as_ref().map(|OnDisk { db, .. }| table::guarded(|| db.get(COPIES_KEY)));
+        let known = self.on_disk.as_ref().map(|OnDisk { db, .. }| sled_calls::guarded(|| db.get(COPIES_KEY)));
         let known = known.transpose().map_err(|e| disk::failure("read", &dir, e))?.flatten();
         self.known_copies = known.and_then(|known| <[u8; 32]>::try_from(&*known).ok());
         if self.known_copies == Some(state) {
@@ -298,7 +311,8 @@ impl Opened {
         }
         let state = copies::state(dir);
         if self.known_copies != Some(state) {
-            let kept = table::guarded(|| db.insert(COPIES_KEY, &state).and_then(|_| flushing::flush(db)));
+            let kept =
+                sled_calls::guarded(|| db.insert(COPIES_KEY, &state).and_then(|_| sled_calls::flush(db)));
             self.known_copies = kept.ok().map(|()| state);
         }
     }
@@ -345,15 +359,13 @@ fn copied_database(dir: &Path) -> Result<(Tables, OnDisk), String> {
     let folder = tempfile::tempdir().map_err(words)?;
     let fresh = folder.path().join("fresh");
     fs::create_dir(&fresh).map_err(words)?;
-    let copy = salvage::copy_as_it_is(&files, &folder.path().join("copy")).and_then(|copy| {
-        let db = disk::open_files(&copy, folder.path())?;
-        Ok((Tables::of(&db, folder.path())?, db))
-    });
+    let copy = salvage::copy_as_it_is(&files, &folder.path().join("copy"))
+        .and_then(|copy| Tables::of(disk::open_files(&copy, folder.path())?, folder.path()));
     let (tables, db) = match copy {
         // What can be read of it.
         Err(StoreError::Damaged { .. }) => {
             let db = disk::open_files(&fresh, folder.path()).map_err(|e| e.to_string())?;
-            let tables = Tables::of(&db, folder.path()).map_err(|e| e.to_string())?;
+            let (tables, db) = Tables::of(db, folder.path()).map_err(|e| e.to_string())?;
             salvage::read_out(&files, folder.path(), &tables).map_err(|e| e.to_string())?;
             (tables, db)
         }

@@ -18,6 +18,12 @@ use super::Key;
 /// The version of the record form and of the tables' layout.
 pub(super) const SCHEMA: u16 = 1;
 
+/// One change of a table: a new record under the key, or none.
+pub(super) type Change = (Key, Option<Vec<u8>>);
+
+/// Bytes. No record comes near: an embedding and a piece of a text have some thousand.
+pub(super) const LONGEST_RECORD: u32 = 1 << 20;
+
 const MAGIC: [u8; 4] = *b"CUPL";
 const CHECKED: usize = 12;
 const HEADER: usize = 20;

@@ -10,7 +10,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::files::{self, FolderMode};
-use super::table::{BATCH, Change, Table};
+use super::record::Change;
+use super::table::{BATCH, Table};
 use super::tables::Tables;
 use super::{StoreError, disk, record};
 
@@ -134,7 +135,7 @@ pub(super) fn read_out(files: &Path, work: &Path, into: &Tables) -> Result<ReadO
     for way in [Way::AsItIs, Way::WithoutSnapshot, Way::WithCutLog] {
         let folder = work.join("sled-old.part");
         copy(files, &folder, way)?;
-        let opened = disk::open_files(&folder, work).and_then(|db| Ok((Tables::of(&db, work)?, db)));
+        let opened = disk::open_files(&folder, work).and_then(|db| Tables::of(db, work));
         let (tables, db) = match opened {
             Ok(opened) => opened,
             Err(StoreError::Damaged { .. }) => continue,
@@ -243,15 +244,14 @@ pub(super) fn rebuild<T>(
 ) -> Result<(T, String), StoreError> {
     remove_folder(fresh).map_err(|e| StoreError::io("remove", fresh, e))?;
     mode.make_folder(fresh).map_err(|e| StoreError::io("make", fresh, e))?;
-    let db = disk::open_files(fresh, dir)?;
-    let tables = Tables::of(&db, dir)?;
+    let (tables, db) = Tables::of(disk::open_files(fresh, dir)?, dir)?;
     let filled = fill(&tables).and_then(|filled| Ok((filled, in_words(&tables)?)));
     disk::close((tables, db));
     mode.give_to(fresh);
     filled
 }
 
-/// `600 embeddings, 3 prompt set versions, 2 runs`.
+/// `3 prompt set version(s), 2 run(s)`.
 fn in_words(tables: &Tables) -> Result<String, StoreError> {
     let counted = [
         (tables.prompt_sets.len()?, "prompt set version(s)"),
@@ -259,7 +259,6 @@ fn in_words(tables: &Tables) -> Result<String, StoreError> {
         (tables.samples.len()?, "answer(s)"),
         (tables.generations.len()?, "generation(s)"),
         (tables.runs.len()?, "run(s)"),
-        (tables.vectors.len()?, "embedding(s)"),
     ];
     let parts: Vec<String> = counted
         .iter()

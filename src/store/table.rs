@@ -1,23 +1,24 @@
-//! One table of records by key: a tree of sled, or a map in memory for a session that keeps nothing.
+//! One table of records by key: a tree of sled, a file of records, or a map in memory for a session that keeps nothing.
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{PoisonError, RwLock};
 
-use super::{Key, StoreError, disk, flushing};
-use crate::files::foreign;
+use rayon::slice::ParallelSliceMut;
+
+use super::record::Change;
+use super::record_file::{Place, RecordFile};
+use super::sled_calls::guarded;
+use super::{Key, StoreError, disk, sled_calls};
 
 /// The records that one batch writes.
 ///
 /// sled keeps a batch together in memory until it is on disk; 256 embeddings are about half a megabyte.
 pub(super) const BATCH: usize = 256;
 
-/// One change of a table: a new record under the key, or none.
-pub(super) type Change = (Key, Option<Vec<u8>>);
-
 pub(super) enum Table {
     Disk { tree: sled::Tree, dir: PathBuf },
+    File(RecordFile),
     Memory(RwLock<BTreeMap<Key, Vec<u8>>>),
 }
 
@@ -32,6 +33,7 @@ impl Table {
                 let found = guarded(|| tree.get(key.as_bytes()));
                 Ok(found.map_err(|e| disk::failure("read", dir, e))?.map(|record| record.to_vec()))
             }
+            Self::File(file) => file.get(key),
             Self::Memory(map) => Ok(map.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()),
         }
     }
@@ -48,10 +50,11 @@ impl Table {
                             None => batch.remove(key.as_bytes()),
                         }
                     }
-                    guarded(|| tree.apply_batch(batch).and_then(|()| flushing::flush(tree)))
+                    guarded(|| tree.apply_batch(batch).and_then(|()| sled_calls::flush(tree)))
                         .map_err(|e| disk::failure("write", dir, e))?;
                 }
             }
+            Self::File(file) => file.apply(&changes)?,
             Self::Memory(map) => {
                 let mut map = map.write().unwrap_or_else(PoisonError::into_inner);
                 for (key, record) in changes {
@@ -65,7 +68,20 @@ impl Table {
         Ok(())
     }
 
-    /// Shows every record to `visit`, in the order of the keys, until it fails. `visit` must not change this table.
+    /// In which order many keys are best asked for: as their records stand on the disk, where neighbours are read from one page.
+    pub(super) fn reading_order(&self, keys: &[Key]) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..keys.len()).collect();
+        match self {
+            Self::File(file) => {
+                let places: Vec<Option<Place>> = keys.iter().map(|key| file.place(key)).collect();
+                order.par_sort_unstable_by_key(|&at| places[at]);
+            }
+            Self::Disk { .. } | Self::Memory(_) => order.par_sort_unstable_by_key(|&at| keys[at].as_bytes()),
+        }
+        order
+    }
+
+    /// Shows every record to `visit`, in the order in which they are kept, until it fails. `visit` must not change this table.
     pub(super) fn each<E: From<StoreError>>(
         &self,
         mut visit: impl FnMut(Key, &[u8]) -> Result<(), E>,
@@ -81,6 +97,7 @@ impl Table {
                 }
                 Ok(())
             }
+            Self::File(file) => file.each(visit),
             Self::Memory(map) => {
                 let map = map.read().unwrap_or_else(PoisonError::into_inner);
                 map.iter().try_for_each(|(key, record)| visit(*key, record))
@@ -128,6 +145,9 @@ impl Table {
 
     /// Number of records. (`sled::Tree::len` counts for ever in a damaged file.)
     pub(super) fn len(&self) -> Result<usize, StoreError> {
+        if let Self::File(file) = self {
+            return Ok(file.len());
+        }
         let mut count = 0;
         self.each(|_, _| {
             count += 1;
@@ -135,13 +155,4 @@ impl Table {
         })?;
         Ok(count)
     }
-}
-
-/// Runs an operation of sled. sled 0.34 panics on some damaged files; that becomes an error here.
-pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, sled::Error>) -> Result<T, sled::Error> {
-    foreign::quietly(|| catch_unwind(AssertUnwindSafe(work))).unwrap_or_else(|panic| {
-        let said = panic.downcast_ref::<String>().map(String::as_str);
-        let said = said.or_else(|| panic.downcast_ref::<&str>().copied());
-        Err(sled::Error::ReportableBug(said.unwrap_or("sled panicked").to_owned()))
-    })
 }

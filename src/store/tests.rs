@@ -107,7 +107,7 @@ fn a_record_that_fails_its_checksum_counts_as_absent_and_can_be_saved_again() {
     save(&store, 0..2);
     let mut record = encode_vector(&key(1), &vector(1));
     record[30] ^= 4;
-    store.opened().unwrap().tables.vectors.apply(vec![(key(1), Some(record))]).unwrap();
+    store.opened().unwrap().cache.vectors.apply(vec![(key(1), Some(record))]).unwrap();
     assert_eq!(store.vectors(&[key(0), key(1)]).unwrap(), [Some(vector(0)), None]);
     save(&store, 1..2);
     assert_eq!(store.vectors(&[key(1)]).unwrap(), [Some(vector(1))]);
@@ -246,7 +246,7 @@ fn repaired_after(damage: impl FnOnce(&Path)) -> (tempfile::TempDir, Vec<String>
     save(&opened.store, 600..610);
     opened.store.save_run("run 2", "{}").unwrap();
     drop(opened.store);
-    let again = open(dir.path()).counts().unwrap();
+    let again = Store::open(dir.path()).unwrap().store.counts().unwrap();
     assert_eq!((again.vectors, again.runs), (counts.vectors + 10, 3), "{notices:?}");
     (dir, notices, counts)
 }
@@ -304,7 +304,7 @@ fn a_snapshot_or_a_configuration_that_is_damaged_is_made_again() {
 fn what_can_be_read_of_damaged_data_is_saved_and_the_rest_set_aside() {
     let cut = |dir: &Path| {
         let file = OpenOptions::new().write(true).open(data_file(dir)).unwrap();
-        file.set_len(file.metadata().unwrap().len() / 3).unwrap();
+        file.set_len(20_000).unwrap();
     };
     let garbage = |dir: &Path| {
         fs::remove_file(snapshot(dir)).unwrap();
@@ -328,22 +328,26 @@ fn what_can_be_read_of_damaged_data_is_saved_and_the_rest_set_aside() {
     }
 }
 
+/// Damages the text of a run, on pages that sled need not read when it opens.
+fn damage_a_text(dir: &Path) {
+    let needle = "long ".repeat(50).into_bytes();
+    let mut bytes = fs::read(data_file(dir)).unwrap();
+    let found: Vec<usize> =
+        bytes.windows(needle.len()).enumerate().filter(|(_, w)| *w == needle).map(|(at, _)| at).collect();
+    assert!(!found.is_empty());
+    for at in found {
+        bytes[at + 8] = b'?';
+    }
+    fs::write(data_file(dir), bytes).unwrap();
+}
+
 #[test]
-fn one_damaged_page_costs_what_is_on_it() {
+fn a_damaged_page_costs_nothing_that_is_kept_elsewhere() {
     let (_, notices, counts) = repaired_after(|dir| {
-        // Of a page that sled does not read when it opens.
-        let needle: Vec<u8> = vector(300).iter().flat_map(|x| x.to_le_bytes()).collect();
-        let mut bytes = fs::read(data_file(dir)).unwrap();
-        let found: Vec<usize> =
-            bytes.windows(needle.len()).enumerate().filter(|(_, w)| *w == needle).map(|(at, _)| at).collect();
-        assert!(!found.is_empty());
-        for at in found {
-            bytes[at + 8] ^= 1;
-        }
-        fs::write(data_file(dir), bytes).unwrap();
+        damage_a_text(dir);
         fs::write(dir.join("sled").join("damaged"), "a checksum does not match").unwrap();
     });
-    assert!(counts.vectors >= 300 && counts.vectors < 600, "{counts:?} {notices:?}");
+    assert_eq!((counts.vectors, counts.runs), (600, 2), "{notices:?}");
 }
 
 #[test]
@@ -351,19 +355,11 @@ fn damage_that_shows_in_use_is_an_error_and_repaired_at_the_next_start() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
     filled_and_settled(dir);
-    let needle: Vec<u8> = vector(300).iter().flat_map(|x| x.to_le_bytes()).collect();
-    let mut bytes = fs::read(data_file(dir)).unwrap();
-    let found: Vec<usize> =
-        bytes.windows(needle.len()).enumerate().filter(|(_, w)| *w == needle).map(|(at, _)| at).collect();
-    for at in found {
-        bytes[at + 8] ^= 1;
-    }
-    fs::write(data_file(dir), bytes).unwrap();
-
+    damage_a_text(dir);
     let mut opened = Store::open(dir).unwrap();
     // Which pages sled reads when it opens, and so meets the damage, depends on when it last wrote its snapshot.
     if opened.notices.is_empty() {
-        let error = opened.store.vectors(&[key(300)]).unwrap_err();
+        let error = opened.store.run("run 0").unwrap_err();
         assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
         assert!(error.to_string().contains("start the program again"), "{error}");
         drop(opened);
@@ -374,9 +370,27 @@ fn damage_that_shows_in_use_is_an_error_and_repaired_at_the_next_start() {
 }
 
 #[test]
+fn damaged_embeddings_are_told_and_made_again() {
+    let (dir, notices, counts) = repaired_after(|dir| {
+        let path = dir.join("embeddings.records");
+        let mut bytes = fs::read(&path).unwrap();
+        // The index of the first of three batches.
+        bytes[100] ^= 1;
+        fs::write(path, bytes).unwrap();
+    });
+    assert_eq!((notices.len(), counts.vectors), (1, 344));
+    assert!(notices[0].contains("embeddings.records are damaged"), "{notices:?}");
+    let store = Store::open(dir.path()).unwrap().store;
+    assert_eq!(store.verify().unwrap().problems.len(), 1);
+    store.compact().unwrap();
+    assert!(store.verify().unwrap().is_whole());
+    assert_eq!(store.counts().unwrap().vectors, 354);
+}
+
+#[test]
 fn a_database_that_is_lost_comes_back_from_its_plain_copies() {
     let (_, notices, counts) = repaired_after(|dir| fs::remove_dir_all(dir.join("sled")).unwrap());
-    assert_eq!(counts.vectors, 0);
+    assert_eq!(counts.vectors, 600);
     assert_eq!(notices[0], "3 prompt set version(s) were imported from their plain copies");
     assert_eq!(
         notices[1],
@@ -535,7 +549,7 @@ fn an_export_to_a_full_disk_fails_wherever_it_fills_up() {
     let store = Store::in_memory();
     save(&store, 0..2);
     for room in [0, 10, 100, 500, 600] {
-        let error = export::write_export(&store.opened().unwrap().tables, &mut SmallDisk(room))
+        let error = export::write_export(&store.opened().unwrap(), &mut SmallDisk(room))
             .map_err(|e| e.at(Path::new("x")));
         assert!(matches!(error, Err(StoreError::Full { .. })), "{room}");
     }

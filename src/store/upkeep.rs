@@ -28,7 +28,7 @@ pub struct PartVerified {
 pub struct Verified {
     /// Kind by kind.
     pub parts: Vec<PartVerified>,
-    /// Sentences about what is wrong with plain copies.
+    /// Sentences about what is wrong with files beside the database.
     pub problems: Vec<String>,
 }
 
@@ -73,12 +73,8 @@ impl Store {
             texts("generations", tables.documents(TextKind::Generation))?,
             texts("runs", tables.documents(TextKind::Run))?,
         ];
-        for (part, table) in [
-            ("answers", &tables.samples),
-            ("counters", &tables.counters),
-            ("embeddings", &tables.vectors),
-            ("file hashes", &tables.file_hashes),
-        ] {
+        let others = [("answers", &tables.samples), ("counters", &tables.counters)];
+        for (part, table) in others.into_iter().chain(open.cache.all()) {
             let mut verified = PartVerified { part, total: 0, damaged: 0 };
             table.each(|key, bytes| {
                 verified.total += 1;
@@ -88,7 +84,7 @@ impl Store {
             parts.push(verified);
         }
         parts.push(self.verify_blobs());
-        Ok(Verified { parts, problems: copy_problems(&open)? })
+        Ok(Verified { parts, problems: [copy_problems(&open)?, open.cache.damages()].concat() })
     }
 
     fn verify_blobs(&self) -> PartVerified {
@@ -102,7 +98,7 @@ impl Store {
         verified
     }
 
-    /// Writes the database and the plain copies anew, without what is no longer used; returns what that came to.
+    /// Writes the database, the files of records and the plain copies anew, without what is no longer used; returns what that came to.
     ///
     /// # Errors
     /// What prevents reading or writing; the store is as it was then. [`StoreError::Held`] if this process is using it.
@@ -116,6 +112,7 @@ impl Store {
         if let Some(journals) = open.journals() {
             journals.compact()?;
         }
+        open.cache.compact()?;
         open.copies_will_differ();
         let fresh = dir.join("sled-new.part");
         salvage::rebuild(dir, &fresh, open.mode(), |into| salvage::take_over_all(&open.tables, into))?;

@@ -3,17 +3,18 @@
 use blake3::Hash;
 use rayon::prelude::*;
 
+use super::table::Table;
 use super::{FileStamp, Key, Store, StoreError, record};
 
-/// What `read` finds under each key, in the order of `keys`. It is asked in the order of the keys' bytes, which is that
-/// of the records: neighbours are read from one page, and a page is read once.
-fn in_key_order<T: Send>(
+/// What `read` finds in a table under each key, in the order of `keys`. It is asked in the order in which the records stand on the
+/// disk.
+fn in_reading_order<T: Send>(
+    table: &Table,
     keys: &[Key],
     read: impl Fn(&Key) -> Result<Option<T>, StoreError> + Sync,
 ) -> Result<Vec<Option<T>>, StoreError> {
     const NEIGHBOURS: usize = 1024;
-    let mut order: Vec<usize> = (0..keys.len()).collect();
-    order.par_sort_unstable_by_key(|&at| keys[at].as_bytes());
+    let order = table.reading_order(keys);
     let found: Vec<Option<T>> = order
         .par_chunks(NEIGHBOURS)
         .flat_map_iter(|neighbours| neighbours.iter().map(|&at| read(&keys[at])))
@@ -33,8 +34,8 @@ impl Store {
     /// What prevents reading.
     pub fn vectors(&self, keys: &[Key]) -> Result<Vec<Option<Vec<f32>>>, StoreError> {
         let open = self.opened()?;
-        in_key_order(keys, |key| {
-            let record = open.tables.vectors.get(key)?;
+        in_reading_order(&open.cache.vectors, keys, |key| {
+            let record = open.cache.vectors.get(key)?;
             Ok(record.and_then(|record| record::decode_vector(key, &record)))
         })
     }
@@ -46,7 +47,7 @@ impl Store {
     /// What prevents writing; the batches before are kept.
     pub fn save_vectors(&self, items: &[(Key, &[f32])]) -> Result<(), StoreError> {
         let records = items.iter().map(|(key, vector)| (*key, Some(record::encode_vector(key, vector))));
-        self.opened()?.tables.vectors.apply(records.collect())
+        self.opened()?.cache.vectors.apply(records.collect())
     }
 
     /// The content hashes of files in these states, in their order, as far as they were saved and the states stand for the
@@ -58,8 +59,8 @@ impl Store {
         let keys: Vec<Option<Key>> = stamps.par_iter().map(FileStamp::key).collect();
         let known: Vec<Key> = keys.iter().flatten().copied().collect();
         let open = self.opened()?;
-        let mut found = in_key_order(&known, |key| {
-            let record = open.tables.file_hashes.get(key)?;
+        let mut found = in_reading_order(&open.cache.file_hashes, &known, |key| {
+            let record = open.cache.file_hashes.get(key)?;
             let bytes = record.as_deref().and_then(|record| record::decode_bytes(key, record));
             Ok(bytes.and_then(|bytes| Hash::from_slice(bytes).ok()))
         })?
@@ -77,6 +78,6 @@ impl Store {
             let key = stamp.key()?;
             Some((key, Some(record::encode_bytes(&key, hash.as_bytes()))))
         };
-        self.opened()?.tables.file_hashes.apply(items.iter().filter_map(record).collect())
+        self.opened()?.cache.file_hashes.apply(items.iter().filter_map(record).collect())
     }
 }

@@ -1,18 +1,29 @@
-//! Brings sled's log to the disk. sled 0.34 wakes nobody when a write that it does behind one's back fails at the wrong moment, so
-//! whoever waits for that write waits for ever; another flush gets an answer then.
+//! Calls of sled's: a panic becomes an error, and a flush that nobody answers is tried again. sled 0.34 wakes nobody when a write
+//! that it does behind one's back fails at the wrong moment, so whoever waits for that write waits for ever; another flush gets an
+//! answer then.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use super::table::guarded;
+use crate::files::foreign;
 
 /// How long a flush is waited for until another one is tried.
 const LONG: Duration = Duration::from_secs(1);
 
 /// Flushes that are tried. Slow disks take some seconds for one.
 const ATTEMPTS: usize = 60;
+
+/// Runs an operation of sled. sled 0.34 panics on some damaged files; that becomes an error here.
+pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, sled::Error>) -> Result<T, sled::Error> {
+    foreign::quietly(|| catch_unwind(AssertUnwindSafe(work))).unwrap_or_else(|panic| {
+        let said = panic.downcast_ref::<String>().map(String::as_str);
+        let said = said.or_else(|| panic.downcast_ref::<&str>().copied());
+        Err(sled::Error::ReportableBug(said.unwrap_or("sled panicked").to_owned()))
+    })
+}
 
 /// Brings everything to the disk that was written so far.
 ///
