@@ -14,6 +14,10 @@ mod kept;
 mod loopback;
 mod memory;
 mod mutation;
+// The terminal of the other tests, likewise.
+#[allow(dead_code)]
+#[path = "../binary/pseudo_terminal.rs"]
+mod pseudo_terminal;
 mod readers;
 mod side_by_side;
 mod stopping;

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use crate::text::terminal_text::is_unsafe;
+
 /// A growing HTML text.
 #[derive(Debug, Default)]
 pub struct Markup(String);
@@ -67,7 +69,7 @@ impl Markup {
     }
 }
 
-/// Control characters, which HTML does not allow, are replaced.
+/// Control characters, which HTML does not allow, are replaced, and so is what turns the direction of the text around it.
 fn escape(html: &mut String, text: &str) {
     for c in text.chars() {
         match c {
@@ -77,7 +79,7 @@ fn escape(html: &mut String, text: &str) {
             '"' => html.push_str("&quot;"),
             '\'' => html.push_str("&#39;"),
             '\n' | '\t' => html.push(c),
-            c if c.is_control() => html.push('\u{fffd}'),
+            c if is_unsafe(c) => html.push('\u{fffd}'),
             c => html.push(c),
         }
     }
@@ -109,6 +111,7 @@ mod tests {
 
     #[test]
     fn control_characters_are_replaced() {
+        assert_eq!(escaped("\u{202e}gnp.exe\u{2066}"), "\u{fffd}gnp.exe\u{fffd}");
         assert_eq!(escaped("a\0b\u{1b}[c\td\r\u{85}"), "a\u{fffd}b\u{fffd}[c\td\u{fffd}\u{fffd}");
     }
 
@@ -123,7 +126,7 @@ mod tests {
                 .replace("&quot;", "\"")
                 .replace("&#39;", "'")
                 .replace("&amp;", "&");
-            let allowed = |c: char| matches!(c, '\n' | '\t') || !c.is_control();
+            let allowed = |c: char| matches!(c, '\n' | '\t') || !is_unsafe(c);
             let expected: String = text.chars().map(|c| if allowed(c) { c } else { '\u{fffd}' }).collect();
             prop_assert_eq!(again, expected);
         }
