@@ -378,6 +378,36 @@ fn tensors_that_nothing_takes_are_named_in_every_form() {
 }
 
 #[test]
+fn a_missing_tensor_is_named_as_the_file_spells_its_kin() {
+    for (fixture, tensor) in [
+        ("open-clip-xlm-roberta", "text.transformer.encoder.layer.0.attention.self.query.weight"),
+        ("open-clip-bert-timm", "text.transformer.embeddings.LayerNorm.bias"),
+        ("open-clip-bert-timm", "visual.trunk.blocks.0.norm1.weight"),
+        ("chinese-clip", "text_model.encoder.layer.1.output.dense.bias"),
+        ("open-clip-siglip", "text.positional_embedding"),
+        ("open-clip-gelu", "transformer.resblocks.1.mlp.c_fc.weight"),
+    ] {
+        let copy = with_tensors(fixture, |tensors| assert!(tensors.remove(tensor).is_some(), "{tensor}"));
+        copy.complains(&["lacks the tensor", &format!(" {tensor}")]);
+    }
+}
+
+#[test]
+fn siglip_keeps_letters_where_its_tokenizer_says_so() {
+    let ids = |copy: &Copy| {
+        let checkpoint = Checkpoint::open(CheckpointSource::Directory(copy.0.path().to_owned())).unwrap();
+        let tokenizer = checkpoint.tokenizer().unwrap();
+        ["a PHOTO, of a frog", "a photo of a frog"].map(|prompt| tokenizer.tokenize(prompt).unwrap().ids)
+    };
+    let [upper, lower] = ids(&Copy::of("siglip"));
+    assert_eq!(upper, lower);
+    let declared = json!({"tokenizer_class": "SiglipTokenizer", "do_lower_case": false});
+    let [upper, cased] = ids(&Copy::of("siglip").write("tokenizer_config.json", &declared));
+    assert_eq!(cased, lower);
+    assert_ne!(upper, lower);
+}
+
+#[test]
 fn files_that_are_missing_or_too_many_are_named() {
     let copy = Copy::of("open-clip-gelu").rename("open_clip_model.safetensors", "other.npz");
     fs::remove_file(copy.path("golden.safetensors")).unwrap();

@@ -182,15 +182,22 @@ impl Weights {
     /// The first of a tensor's places that is there.
     fn find(&self, name: &str) -> Result<FoundTensor<'_>, ClipError> {
         let places = self.naming.places(name);
-        let there = places.iter().find(|place| self.shard_of.contains_key(&place.tensor));
-        let Some(place) = there.or(places.first()) else {
-            return Err(self.missing(&self.entry, name));
+        let there = |place: &&TensorPlace| self.shard_of.contains_key(&place.tensor);
+        let Some(place) = places.iter().find(there) else {
+            return Err(self.missing(&self.entry, self.own_spelling(&places).unwrap_or(name)));
         };
-        let at = self.shard_of.get(&place.tensor);
-        let shard = &self.shards[*at.ok_or_else(|| self.missing(&self.entry, &place.tensor))?];
+        let shard = &self.shards[self.shard_of[&place.tensor]];
         let whole = shard.tensors.get(&place.tensor);
         let whole = whole.ok_or_else(|| self.missing(&shard.file, &place.tensor))?;
         Ok(FoundTensor { shard, place: place.clone(), stored: whole.at(place) })
+    }
+
+    /// Of the names that an absent tensor may have, the one of which the fewest last parts are in no name of the file.
+    fn own_spelling<'a>(&self, places: &'a [TensorPlace]) -> Option<&'a str> {
+        let alike = |a: &str, b: &str| a.split('.').zip(b.split('.')).take_while(|(a, b)| a == b).count();
+        let most = |name: &str| self.names_in_file().map(|other| alike(name, other)).max().unwrap_or(0);
+        let names = places.iter().map(|place| place.tensor.as_str());
+        names.min_by_key(|name| name.split('.').count() - most(name))
     }
 
     fn missing(&self, file: &CheckpointFile, tensor: &str) -> ClipError {
