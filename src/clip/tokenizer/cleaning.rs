@@ -64,7 +64,9 @@ mod tests {
 
     #[test]
     fn canonical_prompts() {
-        let clean = |underscore, prompt| Cleaning(vec![Step::LowerCase, Step::Canonical { underscore }]).clean(prompt);
+        let clean = |underscore, prompt| {
+            Cleaning(vec![Step::LowerCase, Step::Canonical { underscore }]).clean(prompt)
+        };
         let prompt = "  A \"photo\" of\ta tree_frog,\u{1f}the LAST… one's! ";
         assert_eq!(clean("", prompt), "a photo of a treefrog the last… ones");
         assert_eq!(clean(" ", prompt), "a photo of a tree frog the last… ones");
