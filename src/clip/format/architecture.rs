@@ -217,7 +217,7 @@ impl ResNetConfig {
 mod tests {
     use super::*;
     use crate::clip::config::activation::Activation;
-    use crate::clip::config::clip_config::{TextConfig, TextPooling};
+    use crate::clip::config::clip_config::{RotationConfig, TextConfig, TextPooling};
 
     fn clip(vision: VisionConfig, family: Family, dim: usize, text_width: usize) -> ClipConfig {
         let text = TextConfig {
@@ -272,7 +272,32 @@ mod tests {
             heads: 32,
             image_size: 224,
         });
+        let convnext = VisionConfig::ConvNext(ConvNextConfig {
+            layers: [3, 3, 27, 3],
+            widths: [128, 256, 512, 1024],
+            layer_norm_eps: 1e-6,
+            image_size: 224,
+            projection: Projection::Matrix,
+        });
+        let of_timm = |change: fn(&mut VisionTransformerConfig)| {
+            let mut vision = transformer([768, 12, 16, 224], true);
+            if let VisionConfig::Transformer(vision) = &mut vision {
+                (vision.pre_norm, vision.projection) = (false, Projection::Linear);
+                change(vision);
+            }
+            vision
+        };
+        let eva = of_timm(|vision| {
+            let rotation = RotationConfig { reference: 16, offset: 0.0, column_first: false };
+            vision.blocks =
+                BlockConfig { key_bias: false, gated: true, rotation: Some(rotation), ..BlockConfig::CLIP };
+            (vision.intermediate_size, vision.patch_bias) = (2048, true);
+        });
+        let mobile = of_timm(|vision| (vision.stem, vision.class_position) = (Some(192), false));
         for (config, name, parameters, least, most) in [
+            (clip(convnext, Family::Clip, 512, 512), "ConvNeXt base", 151_518_849, 30.5, 31.0),
+            (clip(eva, Family::Clip, 512, 512), "EVA02-B/16", 149_691_137, 31.0, 36.0),
+            (clip(mobile, Family::Clip, 512, 512), "MobileCLIP B/16", 149_777_153, 31.0, 36.0),
             (
                 clip(transformer([768, 12, 32, 224], true), Family::Clip, 512, 512),
                 "ViT-B/32",
