@@ -17,12 +17,13 @@ import sys
 import open_clip
 import torch
 import transformers
-from open_clip import CLIP, CustomTextCLIP
+from open_clip import CLIP, CoCa, CustomTextCLIP
 from open_clip.hf_model import HFTextEncoder
 from open_clip.tokenizer import SimpleTokenizer, get_clean_fn
 from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
 from safetensors.torch import load_file, save_file
+from small_towers import small_towers
 from timm.models.vision_transformer import VisionTransformer
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers.models.chinese_clip.image_processing_pil_chinese_clip import ChineseCLIPImageProcessorPil
@@ -374,6 +375,46 @@ def open_clip_xlm_roberta(folder):
 def open_clip_mt5(folder):
     open_clip_xlm_roberta(folder)
     change(folder / "open_clip_config.json", lambda said: said["model_cfg"]["text_cfg"].update(hf_model_name="google/mt5-base"))
+
+
+def with_timm(name, tower, size, pool, proj, text=None):
+    """A small tower of timm's under its name, with open_clip's text tower."""
+
+    def make(folder):
+        shutil.copy(open_clip.tokenizer.default_bpe(), folder)
+        vision = dict(timm_model_name=tower, timm_model_pretrained=False, timm_pool=pool, timm_proj=proj, image_size=size)
+        config = dict(embed_dim=24, vision_cfg=vision, text_cfg={**OWN_TEXT, **(text or {})}, custom_text=True)
+        with small_towers():
+            model = CustomTextCLIP(24, dict(vision), dict(config["text_cfg"]))
+        randomise(model)
+        write_open_clip(folder, config, model.state_dict())
+        return open_clip_reference(model, size, SimpleTokenizer(context_length=77))
+
+    VARIANTS[name] = make
+
+
+with_timm("open-clip-convnext", "convnext_base", 48, "", "linear")
+with_timm("open-clip-convnext-mlp", "convnext_xxlarge", 40, "", "mlp")
+with_timm("open-clip-eva01", "eva_giant_patch14_224", 28, "token", None)
+with_timm("open-clip-eva02", "eva02_base_patch16_clip_224", 32, "token", None)
+with_timm("open-clip-eva02-post-norm", "eva02_enormous_patch14_clip_224", 28, "token", None)
+with_timm("open-clip-pe-core", "vit_pe_core_tiny_patch16_384", 32, "map", None)
+with_timm("open-clip-pe-core-gigantic", "vit_pe_core_gigantic_patch14_448", 28, "map", None)
+with_timm("open-clip-mobileclip", "vit_base_mci_224", 48, "token", None)
+with_timm("open-clip-mobileclip-2", "vit_large_patch14_clip_quickgelu_224", 28, "token", None, {"no_causal_mask": True})
+
+
+@variant
+def open_clip_coca(folder):
+    shutil.copy(open_clip.tokenizer.default_bpe(), folder)
+    vision = dict(**OWN_VISION, attentional_pool=True, attn_pooler_queries=5, attn_pooler_heads=4, output_tokens=True)
+    text = {**OWN_TEXT, "context_length": 76, "embed_cls": True, "output_tokens": True}
+    decoder = {**OWN_TEXT, "context_length": 76, "layers": 1, "attn_pooler_heads": 4}
+    config = dict(embed_dim=48, vision_cfg=vision, text_cfg=text, multimodal_cfg=decoder, custom_text=True)
+    parts = json.loads(json.dumps({key: value for key, value in config.items() if key != "custom_text"}))
+    model = randomise(CoCa(**parts))
+    write_open_clip(folder, config, model.state_dict())
+    return open_clip_reference(model, 48, SimpleTokenizer(context_length=76))
 
 
 # Changed ones: what must be read all the same, and what must be refused.

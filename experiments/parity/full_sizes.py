@@ -1,15 +1,17 @@
 """Compares the program with the reference implementations at full size, with random weights: ViT-B-32, RN50 and SigLIP B/16 of
-open_clip, the first two as OpenAI's files too, and SigLIP B/16 of transformers. See README.md.
+open_clip, the first two as OpenAI's files too, SigLIP B/16 of transformers, and models of open_clip's other families, one at a
+time. See README.md.
 
-    python experiments/parity/full_sizes.py target/release/cupl-tui FOLDER
+    python experiments/parity/full_sizes.py target/release/cupl-tui FOLDER [NAME OF OPEN_CLIP'S …]
 """
 
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 
-PROGRAM, FOLDER = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2])
+PROGRAM, FOLDER, WANTED = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]), sys.argv[3:]
 sys.argv[1:] = [str(FOLDER / "unused"), "nmt_nfkc"]
 
 import make_architectures as tiny  # noqa: E402
@@ -23,9 +25,17 @@ PICTURES = tiny.ROOT / "tests/fixtures/clip/pictures"
 PROMPTS = [prompt for prompt in tiny.PROMPTS if prompt.strip()]
 
 
-def pixels(settings):
+# Those whose towers are neither of the other functions', with how pictures are treated where it is not as in CLIP.
+FAMILIES = {
+    "coca_ViT-B-32": {}, "convnext_base": {}, "convnext_base_w": {}, "convnext_large_d": {}, "convnext_xxlarge": {},
+    "EVA01-g-14": {}, "EVA02-B-16": {}, "EVA02-L-14-336": {}, "PE-Core-T-16-384": tiny.SIGLIP_PICTURE,
+    "PE-Core-B-16": tiny.SIGLIP_PICTURE, "MobileCLIP-B": tiny.UNIT, "MobileCLIP2-L-14": tiny.UNIT,
+}  # fmt: skip
+
+
+def pixels(settings, size=224):
     images = {name: Image.open(PICTURES / f"{name}.png").convert("RGB") for name in tiny.PICTURES}
-    return tiny.pixels_of(images, 224, settings)
+    return tiny.pixels_of(images, size, settings)
 
 
 def compare(name, folder, image_embeds, text_embeds):
@@ -98,13 +108,36 @@ def open_clip_siglip(slow, fast):
         compare(name, folder, model.encode_image(pixels(tiny.SIGLIP_PICTURE)), model.encode_text(padded))
 
 
+def family(name, settings):
+    folder = FOLDER / name
+    folder.mkdir(parents=True, exist_ok=True)
+    config = open_clip.get_model_config(name)
+    model = tiny.randomise(open_clip.create_model(name), 4)
+    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": config, "preprocess_cfg": settings}))
+    save_file(model.state_dict(), folder / "open_clip_model.safetensors")
+    add_vocabulary(folder)
+    rows = open_clip.SimpleTokenizer(context_length=config["text_cfg"]["context_length"])(PROMPTS)
+    images = pixels(settings, config["vision_cfg"]["image_size"])
+    with torch.no_grad():
+        embeddings = model.encode_image(images), model.encode_text(rows)
+    del model
+    compare(name, folder, *embeddings)
+    shutil.rmtree(folder)
+
+
 def main():
     FOLDER.mkdir(parents=True, exist_ok=True)
+    for name in WANTED:
+        family(name, FAMILIES[name])
+    if WANTED:
+        return
     open_clip_model("ViT-B-32", "open_clip_model.safetensors")
     open_clip_model("RN50", "open_clip_pytorch_model.bin")
     slow, fast = tiny.sentence_pieces(FOLDER)
     siglip(slow, fast)
     open_clip_siglip(slow, fast)
+    for name, settings in FAMILIES.items():
+        family(name, settings)
 
 
 if __name__ == "__main__":

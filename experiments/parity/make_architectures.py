@@ -17,6 +17,7 @@ from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
 from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import save_file
+from small_towers import small_towers
 from timm.models.vision_transformer import VisionTransformer
 from tokenizers import pre_tokenizers
 from transformers import CLIPConfig, CLIPModel, SiglipConfig, SiglipModel, SiglipTokenizer
@@ -116,10 +117,11 @@ def new_folder(name):
     return folder
 
 
-def open_clip_folder(name, model_cfg, settings, images, clip, weights="safetensors"):
+def open_clip_folder(name, model_cfg, settings, images, clip, weights="safetensors", keep_pixels=True):
     folder = new_folder(name)
     vocabulary, merges, simple = clip
-    model_class = open_clip.CustomTextCLIP if model_cfg.get("custom_text") else open_clip.CLIP
+    is_coca = "multimodal_cfg" in model_cfg
+    model_class = open_clip.CoCa if is_coca else open_clip.CustomTextCLIP if model_cfg.get("custom_text") else open_clip.CLIP
     model = model_class(**{key: value for key, value in model_cfg.items() if key != "custom_text"})
     model = randomise(model, len(name))
     config = {"model_cfg": model_cfg, "preprocess_cfg": settings}
@@ -133,7 +135,10 @@ def open_clip_folder(name, model_cfg, settings, images, clip, weights="safetenso
     rows, ids = clip_ids(simple)
     pixels = pixels_of(images, model_cfg["vision_cfg"]["image_size"], settings)
     with torch.no_grad():
-        save_golden(folder, pixels, model.encode_image(pixels), model.encode_text(rows), ids, model.logit_scale)
+        # CoCa's are normalised if nothing else is asked for.
+        raw = {"normalize": False}
+        embeds = model.encode_image(pixels, **raw), model.encode_text(rows, **raw)
+        save_golden(folder, pixels, *embeds, ids, model.logit_scale, keep_pixels)
 
 
 def text_cfg(vocabulary, **keys):
@@ -330,6 +335,39 @@ def make_tinyclip(images, clip):
     save_golden(folder, pixels, image_embeds, text_embeds, ids, model.logit_scale)
 
 
+UNIT = {"mean": [0.0] * 3, "std": [1.0] * 3, "interpolation": "bilinear"}
+
+
+def make_timm(images, clip):
+    """Models of open_clip's with timm's towers."""
+    for folder, name, size, pool, proj, settings, text in [
+        ("open-clip-convnext", "convnext_base", 48, "", "linear", {}, {}),
+        ("open-clip-convnext-mlp", "convnext_xxlarge", 40, "", "mlp", {}, {}),
+        ("open-clip-eva02", "eva02_base_patch16_clip_224", 32, "token", None, {}, {}),
+        ("open-clip-eva02-post-norm", "eva02_enormous_patch14_clip_224", 28, "token", None, {}, {}),
+        ("open-clip-eva01", "eva_giant_patch14_224", 28, "token", None, {}, {}),
+        ("open-clip-pe-core", "vit_pe_core_tiny_patch16_384", 32, "map", None, SIGLIP_PICTURE, {}),
+        ("open-clip-pe-core-gigantic", "vit_pe_core_gigantic_patch14_448", 28, "map", None, SIGLIP_PICTURE, {}),
+        ("open-clip-mobileclip", "vit_base_mci_224", 48, "token", None, UNIT, {}),
+        ("open-clip-mobileclip-2", "vit_large_patch14_clip_quickgelu_224", 28, "token", None, UNIT, {"no_causal_mask": True}),
+    ]:
+        vision = {"timm_model_name": name, "timm_model_pretrained": False, "timm_pool": pool, "timm_proj": proj, "timm_drop": 0.0,
+                  "timm_drop_path": 0.1, "image_size": size}  # fmt: skip
+        config = {"embed_dim": 20, "vision_cfg": vision, "text_cfg": text_cfg(clip[0], width=24, heads=2, layers=1, **text), "custom_text": True}
+        with small_towers():
+            open_clip_folder(folder, config, settings, images, clip, keep_pixels=False)
+
+
+def make_coca(images, clip):
+    """Prompts without the token 0, which CoCa's masks take for what fills prompts up."""
+    vision = {"image_size": 32, "layers": 2, "width": 48, "head_width": 12, "patch_size": 8, "attentional_pool": True,
+              "attn_pooler_queries": 5, "attn_pooler_heads": 4, "output_tokens": True}  # fmt: skip
+    text = text_cfg(clip[0], width=24, heads=2, embed_cls=True, output_tokens=True)
+    decoder = {**text_cfg(clip[0], width=20, heads=2, layers=1), "attn_pooler_heads": 2}
+    config = {"embed_dim": 20, "vision_cfg": vision, "text_cfg": text, "multimodal_cfg": decoder, "custom_text": True}
+    open_clip_folder("open-clip-coca", config, {}, images, clip, keep_pixels=False)
+
+
 def main():
     torch.set_num_threads(1)
     shutil.rmtree(OUT, ignore_errors=True)
@@ -340,6 +378,8 @@ def main():
     make_openai(images, clip)
     make_open_clip_siglip(images, *make_siglip(images))
     make_tinyclip(images, clip)
+    make_timm(images, clip)
+    make_coca(images, clip)
 
 
 if __name__ == "__main__":

@@ -107,7 +107,7 @@ impl Checkpoint {
         TextEncoder::load(&self.model.weights, &self.model.config, precision)
     }
 
-    /// Loads the image tower; what `int8` quantises is quantised now. A ResNet is `f32` always.
+    /// Loads the image tower; what `int8` quantises is quantised now. A ResNet or ConvNeXt is `f32` always.
     ///
     /// # Errors
     /// The weight files cannot be read any more.

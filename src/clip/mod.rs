@@ -18,8 +18,8 @@ pub use crate::kernels::Precision;
 pub use checkpoint::Checkpoint;
 pub use config::activation::Activation;
 pub use config::clip_config::{
-    BertConfig, ClipConfig, Family, Projection, ResNetConfig, TextConfig, TextPooling, VisionConfig,
-    VisionPooling, VisionTransformerConfig,
+    BertConfig, BlockConfig, ClipConfig, ConvNextConfig, Family, Norms, Projection, ResNetConfig,
+    RotationConfig, TextConfig, TextPooling, VisionConfig, VisionPooling, VisionTransformerConfig,
 };
 pub use error::ClipError;
 pub use files::{CheckpointFile, CheckpointSource, FileContent};

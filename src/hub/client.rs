@@ -109,11 +109,16 @@ impl Attempts<'_> {
         self.made = 0;
     }
 
-    /// Waits before another attempt.
+    /// Waits before another attempt; `on_long_wait` is told how long where the hub asks for a long wait.
     ///
     /// # Errors
     /// The failure itself, where it lasts or there were enough attempts.
-    pub fn after(&mut self, failure: Failure, is_cancelled: IsCancelled<'_>) -> Result<(), HubError> {
+    pub fn after(
+        &mut self,
+        failure: Failure,
+        on_long_wait: &mut dyn FnMut(Duration),
+        is_cancelled: IsCancelled<'_>,
+    ) -> Result<(), HubError> {
         self.made += 1;
         let error = match failure {
             Failure::Lasting(error) => return Err(error),
@@ -131,14 +136,17 @@ impl Attempts<'_> {
         let Some(wait) = retry::wait(self.settings.backoff, self.made, asked_for, chance) else {
             return Err(error.after(self.made));
         };
-        if let (Some(on_wait), HubError::Busy { status, .. }) = (self.on_wait, &error)
+        if let HubError::Busy { status, .. } = &error
             && wait >= LONG_WAIT
         {
-            on_wait(&format!(
-                "{} answers {status}{}: waiting, and then going on",
-                self.settings.host(),
-                retry::asks_to_wait(Some(wait))
-            ));
+            on_long_wait(wait);
+            if let Some(on_wait) = self.on_wait {
+                on_wait(&format!(
+                    "{} answers {status}{}: waiting, and then going on",
+                    self.settings.host(),
+                    retry::asks_to_wait(Some(wait))
+                ));
+            }
         }
         if retry::pause(wait, is_cancelled) { Ok(()) } else { Err(HubError::Cancelled) }
     }
@@ -260,7 +268,7 @@ impl Client {
         loop {
             match attempt() {
                 Ok(answer) => return Ok(answer),
-                Err(failure) => attempts.after(failure, is_cancelled)?,
+                Err(failure) => attempts.after(failure, &mut |_| {}, is_cancelled)?,
             }
         }
     }

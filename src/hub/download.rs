@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 use std::thread;
+use std::time::Duration;
 
 use super::cache::{Blob, length};
 use super::checksum::Checksum;
@@ -34,6 +35,8 @@ pub struct Transfer {
 pub enum Step {
     /// Another process downloads it.
     Waiting,
+    /// The hub asks to come back after so long; as much is there.
+    Asked(Transfer, Duration),
     /// Bytes come.
     Receiving(Transfer),
     /// So many bytes are verified.
@@ -126,7 +129,10 @@ fn fill(
         }
         match ended {
             Ok(ended) => return Ok(ended),
-            Err(failure) => attempts.after(failure, is_cancelled)?,
+            Err(failure) => {
+                let there = Transfer { done: length(&blob.incomplete).unwrap_or(0), received: *received };
+                attempts.after(failure, &mut |wait| on_step(Step::Asked(there, wait)), is_cancelled)?;
+            }
         }
     }
 }

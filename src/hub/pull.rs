@@ -1,6 +1,7 @@
 //! A whole checkpoint: what a hub has of it, what the cache lacks, and the download of that.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::cache::{Cache, Snapshot, is_placed, length};
 use super::checksum::Checksum;
@@ -49,6 +50,8 @@ pub struct PlannedFile {
 pub enum PullNotice {
     /// Another process downloads the file that is next.
     Waiting(Transfer),
+    /// The hub asks to come back after so long; as much is there of all files.
+    Asked(Transfer, Duration),
     /// Bytes come; those of all files.
     Receiving(Transfer),
     /// So many bytes of one file of this length are verified.
@@ -226,6 +229,7 @@ impl Hub {
                 };
                 notify(match step {
                     Step::Waiting => PullNotice::Waiting(sum),
+                    Step::Asked(file, wait) => PullNotice::Asked(of_all(file), wait),
                     Step::Receiving(file) => PullNotice::Receiving(of_all(file)),
                     Step::Verifying(done) => PullNotice::Verifying { done, total: file.size },
                 });

@@ -36,7 +36,7 @@ mod x86;
 pub use attention::{Attention, AttentionBuffers, Queries, Segment};
 pub use instruction_set::{InstructionSet, InstructionSetError};
 pub use product::{Accumulate, PackedRows, PackedWeights};
-pub use rows::{exp_sum, gelu, gelu_tanh, layer_norm, quick_gelu};
+pub use rows::{exp_sum, gelu, gelu_tanh, layer_norm, quick_gelu, silu};
 
 use serde::{Deserialize, Serialize};
 

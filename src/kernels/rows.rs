@@ -87,6 +87,20 @@ pub fn quick_gelu(cpu: Cpu, values: &mut [f32]) {
     cpu.arch.dispatch(Each(values, QuickGelu));
 }
 
+/// x · sigmoid(x) of every value (likewise, section 2; SiLU).
+pub fn silu(cpu: Cpu, values: &mut [f32]) {
+    struct Silu;
+
+    impl Function for Silu {
+        #[inline(always)]
+        fn of<S: Simd>(&self, x: f32) -> f32 {
+            x * sigmoid::<S>(x)
+        }
+    }
+
+    cpu.arch.dispatch(Each(values, Silu));
+}
+
 /// x · Φ(x) of every value, with the normal distribution function Φ.
 pub fn gelu(cpu: Cpu, values: &mut [f32]) {
     struct Gelu;
@@ -364,6 +378,9 @@ mod tests {
                 quick_gelu(cpu, &mut out);
                 check(&out, row.iter().map(|x| f64::from(*x) / (1.0 + (-1.702 * f64::from(*x)).exp())), 1e-6);
                 let mut out = row.clone();
+                silu(cpu, &mut out);
+                check(&out, row.iter().map(|x| f64::from(*x) / (1.0 + (-f64::from(*x)).exp())), 1e-6);
+                let mut out = row.clone();
                 gelu(cpu, &mut out);
                 let exact = |x: &f32| error_function(f64::from(*x) / 2.0_f64.sqrt());
                 check(&out, row.iter().map(|x| f64::from(*x) * 0.5 * (1.0 + exact(x))), 3e-7);
@@ -385,6 +402,7 @@ mod tests {
             }
         };
         check(quick_gelu, [0.0, -0.154_204_23, 0.0, 0.350_388_44, 2.981_928_8]);
+        check(silu, [0.0, -0.268_941_43, 0.0, 0.311_229_68, 2.857_722_5]);
         check(gelu, [0.0, -0.158_655_26, 0.0, 0.345_731_23, 2.995_949_7]);
         check(gelu_tanh, [0.0, -0.158_808, 0.0, 0.345_714, 2.996_362_7]);
     }
@@ -408,6 +426,9 @@ mod tests {
         assert!(values.iter().all(|value| value.is_nan()));
         let mut values = [f32::NAN; 20];
         gelu_tanh(Cpu::detect(), &mut values);
+        assert!(values.iter().all(|value| value.is_nan()));
+        let mut values = [f32::NAN; 20];
+        silu(Cpu::detect(), &mut values);
         assert!(values.iter().all(|value| value.is_nan()));
         let mut row = [1.0, f32::NAN, 2.0];
         softmax(Cpu::detect(), &mut row);

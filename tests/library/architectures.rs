@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// Every fixture: its folder, the architecture in words, and how near int8 must come.
-const ALL: [(&str, &str, f32); 11] = [
+const ALL: [(&str, &str, f32); 21] = [
     ("open-clip-gelu", "ViT-2x48/8 at 32 pixels", 0.995),
     ("open-clip-quickgelu", "ViT-1x64/7 at 30 pixels", 0.995),
     ("openai-resnet", "ResNet 1-2-1-1 of width 4", 0.995),
@@ -23,6 +23,16 @@ const ALL: [(&str, &str, f32); 11] = [
     ("chinese-clip", "Chinese-CLIP 2x32/16 at 48 pixels", 0.99),
     ("open-clip-xlm-roberta", "ViT-2x32/16 at 48 pixels with RoBERTa", 0.99),
     ("open-clip-bert-timm", "ViT-1x48/8 at 32 pixels with BERT", 0.99),
+    ("open-clip-coca", "CoCa 2x48/8 at 32 pixels", 0.99),
+    ("open-clip-convnext", "ConvNeXt 1-1-2-1 of width 8 at 48 pixels", 0.99),
+    ("open-clip-convnext-mlp", "ConvNeXt 1-2-1-1 of width 8 at 40 pixels", 0.99),
+    ("open-clip-eva01", "EVA01-1x32/14 at 28 pixels", 0.99),
+    ("open-clip-eva02", "EVA02-2x48/8 at 32 pixels", 0.99),
+    ("open-clip-eva02-post-norm", "EVA02-2x32/7 at 28 pixels", 0.99),
+    ("open-clip-pe-core", "PE-Core 2x24/8 at 32 pixels", 0.99),
+    ("open-clip-pe-core-gigantic", "PE-Core 1x64/7 at 28 pixels", 0.99),
+    ("open-clip-mobileclip", "MobileCLIP 1x48/16 at 48 pixels", 0.99),
+    ("open-clip-mobileclip-2", "ViT-1x32/14 at 28 pixels", 0.99),
 ];
 
 fn fixture(name: &str) -> PathBuf {
@@ -134,6 +144,17 @@ fn siglip_fills_prompts_up_and_shares_nothing_between_them() {
 }
 
 #[test]
+fn cocas_token_for_filling_up_is_no_token_of_a_prompt() {
+    let reference = Reference::open(&fixture("open-clip-coca"));
+    let encoder = reference.checkpoint.text_encoder(Precision::F32).unwrap();
+    let mut prompt = reference.prompts().swap_remove(0);
+    assert!(encoder.encode(std::slice::from_ref(&prompt)).is_ok());
+    prompt.ids[1] = 0;
+    let message = encoder.encode(&[prompt]).unwrap_err().to_string();
+    assert!(message.contains("the token 0"), "{message}");
+}
+
+#[test]
 fn every_file_that_decides_is_named() {
     let names = |name: &str| {
         let checkpoint = Checkpoint::open(CheckpointSource::Directory(fixture(name))).unwrap();
@@ -231,7 +252,7 @@ fn transformers_files_count_before_open_clips() {
 #[test]
 fn models_that_open_clip_has_and_the_towers_do_not_are_named() {
     for (path, value, parts) in [
-        ("/model_cfg/multimodal_cfg", json!({"width": 8}), &["model_cfg.multimodal_cfg"][..]),
+        ("/model_cfg/multimodal_cfg", json!(1), &["model_cfg.multimodal_cfg", "not a JSON object"][..]),
         (
             "/model_cfg/vision_cfg/ls_init_value",
             json!(0.1),
@@ -242,7 +263,8 @@ fn models_that_open_clip_has_and_the_towers_do_not_are_named() {
             json!(true),
             &["open_clip_model.safetensors", "visual.ln_pre.bias"],
         ),
-        ("/model_cfg/vision_cfg/attentional_pool", json!(true), &["vision_cfg.attentional_pool"]),
+        ("/model_cfg/vision_cfg/attentional_pool", json!("parallel"), &["vision_cfg.attentional_pool"]),
+        ("/model_cfg/vision_cfg/attentional_pool", json!(true), &["visual.attn_pool.query"]),
         ("/model_cfg/vision_cfg/pool_type", json!("max"), &["vision_cfg.pool_type", "\"tok\""]),
         ("/model_cfg/vision_cfg/qk_norm", json!(true), &["vision_cfg.qk_norm"]),
         (
@@ -252,8 +274,8 @@ fn models_that_open_clip_has_and_the_towers_do_not_are_named() {
         ),
         (
             "/model_cfg/vision_cfg/timm_model_name",
-            json!("convnext_base"),
-            &["timm_model_name", "convnext_base", "ConvNeXt-CLIP"],
+            json!("fastvit_mci2"),
+            &["timm_model_name", "fastvit_mci2", "MobileCLIP"],
         ),
         ("/model_cfg/vision_cfg/eva_model_name", json!("eva"), &["vision_cfg.eva_model_name", "not known"]),
         ("/model_cfg/vision_cfg/head_width", json!(64), &["vision_cfg.head_width", "is 0"]),
@@ -263,7 +285,6 @@ fn models_that_open_clip_has_and_the_towers_do_not_are_named() {
             json!("google/mt5-base"),
             &["text_cfg.hf_model_name", "google/mt5-base"],
         ),
-        ("/model_cfg/text_cfg/no_causal_mask", json!(true), &["text_cfg.no_causal_mask"]),
         ("/model_cfg/text_cfg/pool_type", json!("mean"), &["text_cfg.pool_type", "argmax"]),
         ("/model_cfg/text_cfg/proj_type", json!("none"), &["text_cfg.proj_type", "width of 32"]),
         (
@@ -273,7 +294,7 @@ fn models_that_open_clip_has_and_the_towers_do_not_are_named() {
         ),
         ("/model_cfg/text_cfg/tokenizer_kwargs", json!({"reduction_mask": "simple"}), &["reduction_mask"]),
         ("/preprocess_cfg/longest_edge", json!(3), &["preprocess_cfg.longest_edge", "not known"]),
-        ("/model_cfg/text_cfg/embed_cls", json!(true), &["text_cfg.embed_cls"]),
+        ("/model_cfg/text_cfg/embed_cls", json!(true), &["positional_embedding", "[25, 32]", "[24, 32]"]),
         ("/model_cfg/text_cfg/act_kwargs", json!({"slope": 1}), &["text_cfg.act_kwargs", "slope"]),
         ("/model_cfg/text_cfg/norm_kwargs", json!({"affine": false}), &["norm_kwargs.affine"]),
         ("/model_cfg/text_cfg/width", json!("wide"), &["text_cfg.width", "\"wide\"", "whole number"]),
@@ -295,6 +316,52 @@ fn models_that_open_clip_has_and_the_towers_do_not_are_named() {
     let copy = Copy::of("open-clip-siglip");
     copy.set("/model_cfg/text_cfg/proj_bias", json!(false))
         .complains(&["no part of the model takes", "text.text_projection.bias"]);
+    for (name, path, value, parts) in [
+        ("open-clip-coca", "/model_cfg/text_cfg/pad_id", json!(1), &["text_cfg.pad_id", "is 1"][..]),
+        ("open-clip-coca", "/model_cfg/text_cfg/no_causal_mask", json!(true), &["text_cfg.no_causal_mask"]),
+        ("open-clip-coca", "/model_cfg/vision_cfg/pool_type", json!("avg"), &["vision_cfg.pool_type"]),
+        ("open-clip-coca", "/model_cfg/vision_cfg/attn_pooler_heads", json!(3), &["3 attention heads"]),
+        (
+            "open-clip-coca",
+            "/model_cfg/multimodal_cfg",
+            Value::Null,
+            &["text_decoder.", "no part of the model takes"],
+        ),
+        (
+            "open-clip-convnext",
+            "/model_cfg/vision_cfg/timm_proj",
+            json!("mlp"),
+            &["visual.head.mlp.fc1.weight"],
+        ),
+        ("open-clip-convnext", "/model_cfg/vision_cfg/timm_proj", Value::Null, &["vision_cfg.timm_proj"]),
+        (
+            "open-clip-convnext",
+            "/model_cfg/vision_cfg/timm_model_name",
+            json!("convnextv2_base"),
+            &["convnextv2_base", "ConvNeXt"],
+        ),
+        (
+            "open-clip-eva02",
+            "/model_cfg/vision_cfg/timm_pool",
+            json!("avg"),
+            &["vision_cfg.timm_pool", "token"],
+        ),
+        (
+            "open-clip-eva02",
+            "/model_cfg/vision_cfg/timm_model_name",
+            json!("eva02_base_patch14_224"),
+            &["eva02_base_patch14_224", "EVA-CLIP"],
+        ),
+        (
+            "open-clip-pe-core",
+            "/model_cfg/vision_cfg/timm_model_name",
+            json!("vit_pe_lang_large_patch14_448"),
+            &["vit_pe_lang_large_patch14_448", "Perception Encoder"],
+        ),
+        ("open-clip-mobileclip", "/model_cfg/vision_cfg/image_size", json!(64), &["visual.trunk.pos_embed"]),
+    ] {
+        Copy::of(name).set(path, value).complains(parts);
+    }
     let copy = Copy::of("open-clip-siglip");
     copy.set("/model_cfg/vision_cfg/timm_pool", json!("avg")).complains(&["vision_cfg.timm_pool", "\"map\""]);
 }
@@ -356,6 +423,11 @@ fn tensors_that_nothing_takes_are_named_in_every_form() {
         ("open-clip-gelu", "visual.transformer.resblocks.0.ls_1.gamma"),
         ("open-clip-siglip", "visual.trunk.blocks.0.ls1.gamma"),
         ("open-clip-gelu", "transformer.resblocks.2.ln_1.weight"),
+        ("open-clip-coca", "text.visual.text_decoder.weight"),
+        ("open-clip-convnext", "visual.trunk.stages.0.blocks.0.mlp.grn.weight"),
+        ("open-clip-eva02", "visual.trunk.blocks.0.gamma_1"),
+        ("open-clip-pe-core", "visual.trunk.reg_token"),
+        ("open-clip-mobileclip", "visual.trunk.patch_embed.proj.weight"),
     ] {
         let stranger = |tensors: &mut std::collections::HashMap<String, candle_core::Tensor>| {
             let ones =
@@ -375,6 +447,36 @@ fn tensors_that_nothing_takes_are_named_in_every_form() {
         }
     });
     check("f64", &Reference::open(doubles.0.path()));
+}
+
+#[test]
+fn a_missing_tensor_is_named_as_the_file_spells_its_kin() {
+    for (fixture, tensor) in [
+        ("open-clip-xlm-roberta", "text.transformer.encoder.layer.0.attention.self.query.weight"),
+        ("open-clip-bert-timm", "text.transformer.embeddings.LayerNorm.bias"),
+        ("open-clip-bert-timm", "visual.trunk.blocks.0.norm1.weight"),
+        ("chinese-clip", "text_model.encoder.layer.1.output.dense.bias"),
+        ("open-clip-siglip", "text.positional_embedding"),
+        ("open-clip-gelu", "transformer.resblocks.1.mlp.c_fc.weight"),
+    ] {
+        let copy = with_tensors(fixture, |tensors| assert!(tensors.remove(tensor).is_some(), "{tensor}"));
+        copy.complains(&["lacks the tensor", &format!(" {tensor}")]);
+    }
+}
+
+#[test]
+fn siglip_keeps_letters_where_its_tokenizer_says_so() {
+    let ids = |copy: &Copy| {
+        let checkpoint = Checkpoint::open(CheckpointSource::Directory(copy.0.path().to_owned())).unwrap();
+        let tokenizer = checkpoint.tokenizer().unwrap();
+        ["a PHOTO, of a frog", "a photo of a frog"].map(|prompt| tokenizer.tokenize(prompt).unwrap().ids)
+    };
+    let [upper, lower] = ids(&Copy::of("siglip"));
+    assert_eq!(upper, lower);
+    let declared = json!({"tokenizer_class": "SiglipTokenizer", "do_lower_case": false});
+    let [upper, cased] = ids(&Copy::of("siglip").write("tokenizer_config.json", &declared));
+    assert_eq!(cased, lower);
+    assert_ne!(upper, lower);
 }
 
 #[test]

@@ -29,6 +29,9 @@ pub enum Family {
     MetaClip2,
     /// Chinese-CLIP (Yang et al., arXiv 2211.01335): CLIP's image tower with a BERT for texts.
     ChineseClip,
+    /// CoCa (Yu et al., arXiv 2205.01917): CLIP with a learned token after each text, and often with learned queries that pool
+    /// images. Its decoder, which writes captions, is left out.
+    CoCa,
 }
 
 /// The text tower's configuration, with the keys of transformers' `text_config`.
@@ -88,6 +91,9 @@ pub enum TextPooling {
     First,
     /// The mean of all of them.
     Mean,
+    /// That of a learned token after the prompt and the first token that fills it up (CoCa). It sees those, and itself only
+    /// where nothing fills the prompt up.
+    ClassToken,
 }
 
 /// What turns a tower's pooled output into an embedding.
@@ -99,8 +105,13 @@ pub enum Projection {
     Matrix,
     /// A layer with one.
     Linear,
-    /// Two layers without, of this width between them, and GELU there.
-    Mlp(usize),
+    /// Two layers with GELU between them.
+    Mlp {
+        /// The width there.
+        inner: usize,
+        /// Which of the two layers has a bias.
+        biases: [bool; 2],
+    },
 }
 
 /// The image tower's configuration.
@@ -110,6 +121,8 @@ pub enum VisionConfig {
     Transformer(VisionTransformerConfig),
     /// CLIP's ResNet.
     ResNet(ResNetConfig),
+    /// ConvNeXt.
+    ConvNext(ConvNextConfig),
 }
 
 /// A vision transformer's configuration, with the keys of transformers' `vision_config`.
@@ -133,10 +146,17 @@ pub struct VisionTransformerConfig {
     pub patch_size: usize,
     /// Whether a class token stands before the patches, as in CLIP.
     pub class_token: bool,
+    /// Whether the class token has a position embedding.
+    pub class_position: bool,
+    /// Channels between the three convolutions of 4, 2 and 2 pixels that make a patch's token in MobileCLIP; `None` where one
+    /// layer makes it.
+    pub stem: Option<usize>,
     /// Whether the patches' layer has a bias.
     pub patch_bias: bool,
     /// Whether a layer norm stands before the blocks.
     pub pre_norm: bool,
+    /// What its blocks have otherwise than CLIP's.
+    pub blocks: BlockConfig,
     /// Which tokens' outputs become the embedding.
     pub pooling: VisionPooling,
     /// What makes the embedding of them.
@@ -148,13 +168,81 @@ pub struct VisionTransformerConfig {
 pub enum VisionPooling {
     /// The first token's output, the class token's.
     ClassToken,
-    /// What a learned query makes of all of them (SigLIP).
-    Attention,
+    /// What a learned query and an MLP make of all of them (SigLIP).
+    Attention {
+        /// Attention heads of the query.
+        heads: usize,
+        /// Width inside the MLP.
+        inner: usize,
+    },
+    /// What the first of some learned queries makes of all of them, as long as an embedding (CoCa).
+    Queries {
+        /// How many there are.
+        queries: usize,
+        /// Attention heads of each.
+        heads: usize,
+    },
     /// The mean of those of the patches, normed before or after.
     Mean {
         /// The last layer norm comes before the mean.
         normed: bool,
     },
+}
+
+/// What a transformer's blocks have otherwise than CLIP's.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BlockConfig {
+    /// Where the layer norms are.
+    pub norms: Norms,
+    /// Whether the layer of the keys has a bias.
+    pub key_bias: bool,
+    /// Whether the MLP is gated (SwiGLU: Shazeer, arXiv 2002.05202), with layer norms inside it and inside attention, as in EVA-02
+    /// (Fang et al., arXiv 2303.11331).
+    pub gated: bool,
+    /// How queries and keys are turned by their patch's place.
+    pub rotation: Option<RotationConfig>,
+}
+
+impl BlockConfig {
+    /// CLIP's.
+    pub const CLIP: Self = Self { norms: Norms::Before, key_bias: true, gated: false, rotation: None };
+}
+
+/// Where a block's layer norms are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Norms {
+    /// x += attention(norm1(x)); x += mlp(norm2(x)).
+    Before,
+    /// x = norm1(x + attention(x)); x = norm2(x + mlp(x)).
+    AfterSums,
+    /// x += norm1(attention(x)); x += norm2(mlp(x)).
+    AfterParts,
+}
+
+/// Rotary position embeddings of two axes (Su et al., arXiv 2104.09864), half of a head's channels for each.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RotationConfig {
+    /// Patches along one side of the image that places are counted in.
+    pub reference: usize,
+    /// Added to places that count from 0.
+    pub offset: f32,
+    /// Whether the first half of the channels is turned by the column, and not by the row.
+    pub column_first: bool,
+}
+
+/// ConvNeXt's configuration (Liu et al., arXiv 2201.03545).
+#[derive(Debug, Clone, PartialEq)]
+pub struct ConvNextConfig {
+    /// Blocks of each of the four stages.
+    pub layers: [usize; 4],
+    /// Channels of each.
+    pub widths: [usize; 4],
+    /// Added to the variance in layer norms.
+    pub layer_norm_eps: f32,
+    /// Side of the square image, in pixels.
+    pub image_size: usize,
+    /// What makes the embedding of the mean of all places.
+    pub projection: Projection,
 }
 
 /// The configuration of CLIP's ResNet, with the keys of open_clip's `vision_cfg`.
@@ -176,7 +264,24 @@ impl VisionConfig {
         match self {
             Self::Transformer(config) => config.image_size,
             Self::ResNet(config) => config.image_size,
+            Self::ConvNext(config) => config.image_size,
         }
+    }
+}
+
+impl ConvNextConfig {
+    /// Width inside a block's MLP for each channel.
+    pub(in crate::clip) const EXPANSION: usize = 4;
+
+    /// Side of the picture in each stage: the stem takes 4 pixels for one place, and each later stage 2 places.
+    pub(in crate::clip) fn sides(&self) -> [usize; 4] {
+        let first = self.image_size / 4;
+        [first, first / 2, first / 4, first / 8]
+    }
+
+    /// Blocks of a stage that are looked for, whatever a file says.
+    pub(in crate::clip) fn blocks(&self, stage: usize) -> std::ops::Range<usize> {
+        0..self.layers[stage].min(MOST_BLOCKS)
     }
 }
 
@@ -199,7 +304,13 @@ impl VisionTransformerConfig {
             heads: self.num_attention_heads,
             activation: self.hidden_act,
             layer_norm_eps: self.layer_norm_eps,
+            blocks: self.blocks,
         }
+    }
+
+    /// Rows of the position embeddings.
+    pub(in crate::clip) fn positions(&self) -> usize {
+        self.tokens() - usize::from(self.class_token && !self.class_position)
     }
 }
 
@@ -278,6 +389,7 @@ pub(in crate::clip) struct TransformerConfig {
     pub heads: usize,
     pub activation: Activation,
     pub layer_norm_eps: f32,
+    pub blocks: BlockConfig,
 }
 
 impl TextConfig {
@@ -294,7 +406,19 @@ impl TextConfig {
         self.causal && matches!(self.pooling, TextPooling::EndOfText(_) | TextPooling::HighestId)
     }
 
+    /// Whether its result is taken at an end token that sees what follows it.
+    pub(in crate::clip) fn ends_within(&self) -> bool {
+        !self.causal && matches!(self.pooling, TextPooling::EndOfText(_) | TextPooling::HighestId)
+    }
+
+    /// Rows of the position embeddings.
+    pub(in crate::clip) fn positions(&self) -> usize {
+        let class_token = usize::from(self.pooling == TextPooling::ClassToken);
+        self.bert.map_or(self.max_position_embeddings + class_token, |bert| bert.positions)
+    }
+
     pub(in crate::clip) fn transformer(&self) -> TransformerConfig {
+        let norms = if self.bert.is_some() { Norms::AfterSums } else { Norms::Before };
         TransformerConfig {
             hidden_size: self.hidden_size,
             intermediate_size: self.intermediate_size,
@@ -302,6 +426,7 @@ impl TextConfig {
             heads: self.num_attention_heads,
             activation: self.hidden_act,
             layer_norm_eps: self.layer_norm_eps,
+            blocks: BlockConfig { norms, ..BlockConfig::CLIP },
         }
     }
 }
@@ -326,13 +451,15 @@ pub(in crate::clip) enum Size {
     Projection,
     Patch,
     Image,
+    Queries,
+    PoolingHeads,
 }
 
 impl ClipConfig {
     /// Whether the average of texts' embeddings, before they are normalised, is the embedding of their average: what is pooled
     /// is projected by one layer.
     pub fn projects_texts_linearly(&self) -> bool {
-        !matches!(self.text.projection, Projection::Mlp(_))
+        !matches!(self.text.projection, Projection::Mlp { .. })
     }
 
     /// What keeps these sizes from being a model's.
@@ -356,6 +483,23 @@ impl ClipConfig {
                     (Some("vision"), Size::Patch, vision.patch_size),
                 ]);
                 widths.push(("vision", vision.hidden_size, vision.num_attention_heads));
+                match vision.pooling {
+                    VisionPooling::Attention { heads, .. } => {
+                        sizes.push((Some("vision"), Size::Heads, heads));
+                        widths.push(("vision", vision.hidden_size, heads));
+                    }
+                    VisionPooling::Queries { queries, heads } => {
+                        sizes.extend([
+                            (Some("vision"), Size::Queries, queries),
+                            (Some("vision"), Size::PoolingHeads, heads),
+                        ]);
+                        widths.push(("vision", self.dim, heads));
+                    }
+                    _ => {}
+                }
+            }
+            VisionConfig::ConvNext(vision) => {
+                sizes.extend(vision.widths.map(|width| (Some("vision"), Size::Width, width)));
             }
             VisionConfig::ResNet(vision) => {
                 sizes.extend([
@@ -398,9 +542,17 @@ impl ClipConfig {
             let problem = "leaves no room for the start and end tokens".to_owned();
             return found(Some("text"), Size::Context, problem);
         }
+        if let VisionConfig::Transformer(vision) = &self.vision
+            && vision.blocks.rotation.is_some()
+            && !(vision.hidden_size / vision.num_attention_heads).is_multiple_of(4)
+        {
+            let problem = "has heads whose channels are no pairs for two axes".to_owned();
+            return found(Some("vision"), Size::Heads, problem);
+        }
         let (image, least) = match &self.vision {
             VisionConfig::Transformer(vision) => (vision.image_size, vision.patch_size),
             VisionConfig::ResNet(vision) => (vision.image_size, 32),
+            VisionConfig::ConvNext(vision) => (vision.image_size, 32),
         };
         if image < least {
             return found(Some("vision"), Size::Image, format!("is {image}, less than one patch of {least}"));

@@ -287,14 +287,13 @@ const TABLE: &[Row] = &[
     // open_clip.
     Row(&[OpenClip], &["model_cfg", "preprocess_cfg"], Used),
     Row(&[OpenClip], &["model_name", "license", "tags", "version"], NoEffect),
-    Row(&[OpenClipModel], &["embed_dim", "quick_gelu", "vision_cfg", "text_cfg"], Used),
+    // That the last is there says that the model is a CoCa; what it says is of the decoder, which is left out.
+    Row(&[OpenClipModel], &["embed_dim", "quick_gelu", "vision_cfg", "text_cfg", "multimodal_cfg"], Used),
     Row(
         &[OpenClipModel],
         &["custom_text", "init_logit_scale", "init_logit_bias", "nonscalar_logit_scale", "output_dict"],
         NoEffect,
     ),
-    // CoCa's decoder; its image tower is another one too.
-    Row(&[OpenClipModel], &["multimodal_cfg"], NULL),
     Row(
         &[OpenClipVision, OpenClipText],
         &["width", "layers", "mlp_ratio", "act_kwargs", "norm_kwargs"],
@@ -312,9 +311,10 @@ const TABLE: &[Row] = &[
     Row(&[OpenClipText], &["final_ln_after_pool"], NoEffect),
     Row(&[OpenClipVision, OpenClipText], &["output_tokens"], NoEffect),
     Row(&[OpenClipVision], &["image_size", "patch_size", "head_width", "no_ln_pre", "pool_type"], Used),
-    Row(&[OpenClipVision], &["attentional_pool", "input_patchnorm", "global_average_pool"], FALSE),
+    Row(&[OpenClipVision], &["input_patchnorm", "global_average_pool"], FALSE),
+    Row(&[OpenClipVision], &["attentional_pool", "attn_pooler_queries", "attn_pooler_heads"], Used),
     // Both kinds of position embeddings are in the weights.
-    Row(&[OpenClipVision], &["pos_embed_type", "attn_pooler_queries", "attn_pooler_heads"], NoEffect),
+    Row(&[OpenClipVision], &["pos_embed_type"], NoEffect),
     Row(&[OpenClipVision], &["timm_model_name"], NULL),
     Row(&[OpenClipVision], &["timm_pool", "timm_proj", "timm_proj_bias"], NoEffect),
     Row(
@@ -358,6 +358,8 @@ const TABLE: &[Row] = &[
             "vocab_size",
             "heads",
             "no_causal_mask",
+            "embed_cls",
+            "pad_id",
             "pool_type",
             "eos_id",
             "proj_bias",
@@ -371,9 +373,7 @@ const TABLE: &[Row] = &[
         Used,
     ),
     Row(&[OpenClipText], &["tokenizer_mode"], Only(&["\"\""])),
-    Row(&[OpenClipText], &["embed_cls"], FALSE),
-    // What fills prompts up is the tokenizer's; this is of CoCa's masks.
-    Row(&[OpenClipText], &["pad_id", "hf_model_pretrained"], NoEffect),
+    Row(&[OpenClipText], &["hf_model_pretrained"], NoEffect),
     Row(&[OpenClipTokenizer], &["clean", "strip_sep_token"], Used),
     Row(&[OpenClipTokenizer], &["reduction_mask"], Only(&["\"\""])),
     Row(&[OpenClipTokenizer], &["additional_special_tokens"], Only(&["[]"])),

@@ -1,7 +1,8 @@
 //! What a listing says of a model: its architecture in words, its parameters, and what an image costs.
 
 use crate::clip::config::clip_config::{
-    ClipConfig, Family, ResNetConfig, VisionConfig, VisionPooling, VisionTransformerConfig,
+    BlockConfig, ClipConfig, ConvNextConfig, Family, Norms, Projection, ResNetConfig, VisionConfig,
+    VisionPooling, VisionTransformerConfig,
 };
 use crate::clip::weights::layout;
 
@@ -17,6 +18,16 @@ const SIZES: [(usize, usize, &str); 10] = [
     (1408, 40, "g"),
     (1664, 48, "bigG"),
     (1792, 56, "e"),
+];
+
+/// ConvNeXts that have a name: channels of the first stage, blocks of the third, and what they are called.
+const CONVNEXTS: [(usize, usize, &str); 6] = [
+    (96, 9, "tiny"),
+    (96, 27, "small"),
+    (128, 27, "base"),
+    (192, 27, "large"),
+    (256, 27, "xlarge"),
+    (384, 30, "xxlarge"),
 ];
 
 /// ResNets that have a name: blocks of each stage, width, and what they are called.
@@ -43,6 +54,18 @@ impl ClipConfig {
                     }
                 }
             }
+            VisionConfig::ConvNext(vision) => {
+                let (width, blocks) = (vision.widths[0], vision.layers[2]);
+                let known = CONVNEXTS.iter().find(|known| (known.0, known.1) == (width, blocks));
+                let name = match known {
+                    Some((.., name)) => format!("ConvNeXt {name}"),
+                    None => {
+                        let blocks = vision.layers.map(|blocks| blocks.to_string()).join("-");
+                        format!("ConvNeXt {blocks} of width {width}")
+                    }
+                };
+                at_size(name, vision.image_size)
+            }
             VisionConfig::Transformer(vision) => {
                 let VisionTransformerConfig { hidden_size, num_hidden_layers, patch_size, .. } = *vision;
                 let size = SIZES.iter().find(|size| size.0 == hidden_size && size.1 == num_hidden_layers);
@@ -51,16 +74,24 @@ impl ClipConfig {
                     |(.., name)| (*name).to_owned(),
                 );
                 let name = match self.family {
-                    Family::Clip => format!("ViT-{size}/{patch_size}"),
+                    Family::Clip => {
+                        let BlockConfig { norms, key_bias, gated, rotation } = vision.blocks;
+                        let kind = match (norms, rotation) {
+                            (Norms::AfterParts, _) => "EVA02-",
+                            (_, Some(_)) if gated => "EVA02-",
+                            (_, Some(_)) => "PE-Core ",
+                            (_, None) if !key_bias => "EVA01-",
+                            (_, None) if vision.stem.is_some() => "MobileCLIP ",
+                            _ => "ViT-",
+                        };
+                        format!("{kind}{size}/{patch_size}")
+                    }
+                    Family::CoCa => format!("CoCa {size}/{patch_size}"),
                     Family::ChineseClip => format!("Chinese-CLIP {size}/{patch_size}"),
                     Family::MetaClip2 => format!("MetaCLIP 2 {size}/{patch_size}"),
                     Family::Siglip => format!("SigLIP {size}/{patch_size}"),
                 };
-                // 224 is what everyone takes for granted.
-                let name = match vision.image_size {
-                    224 => name,
-                    side => format!("{name} at {side} pixels"),
-                };
+                let name = at_size(name, vision.image_size);
                 match (self.family, self.text.bert) {
                     (Family::Clip, Some(bert)) => {
                         let kind = if bert.first_position > 0 { "RoBERTa" } else { "BERT" };
@@ -85,7 +116,37 @@ impl ClipConfig {
         2 * match &self.vision {
             VisionConfig::Transformer(vision) => vision.products(dim),
             VisionConfig::ResNet(vision) => vision.products(dim),
+            VisionConfig::ConvNext(vision) => vision.products(dim),
         }
+    }
+}
+
+/// With the size of its images, where that is not what everyone takes for granted.
+fn at_size(name: String, side: usize) -> String {
+    if side == 224 { name } else { format!("{name} at {side} pixels") }
+}
+
+impl Projection {
+    /// Multiplications for one row.
+    fn products(self, inputs: u64, outputs: u64) -> u64 {
+        match self {
+            Self::None => 0,
+            Self::Matrix | Self::Linear => inputs * outputs,
+            Self::Mlp { inner, .. } => inner as u64 * (inputs + outputs),
+        }
+    }
+}
+
+impl ConvNextConfig {
+    fn products(&self, dim: u64) -> u64 {
+        let widths = self.widths.map(|width| width as u64);
+        let stages = self.sides().into_iter().enumerate().map(|(stage, side)| {
+            let (width, places, blocks) =
+                (widths[stage], (side * side) as u64, self.blocks(stage).len() as u64);
+            let before = if stage == 0 { 16 * 3 } else { 4 * widths[stage - 1] };
+            places * width * (before + blocks * (49 + 2 * Self::EXPANSION as u64 * width))
+        });
+        stages.sum::<u64>() + self.projection.products(widths[3], dim)
     }
 }
 
@@ -100,20 +161,34 @@ impl VisionTransformerConfig {
         let [tokens, width, inner, patch] =
             [self.tokens(), self.hidden_size, self.intermediate_size, self.patch_size].map(|x| x as u64);
         let keys_and_values = tokens * width * 2 * width;
-        let rest = |rows: u64| rows * width * (2 * width + 2 * inner + 2 * tokens);
+        let layers = if self.blocks.gated { 3 } else { 2 };
+        let rest = |rows: u64| rows * width * (2 * width + layers * inner + 2 * tokens);
+        let projection = self.projection.products(width, dim);
         let blocks = self.num_hidden_layers as u64;
         let after = match self.pooling {
-            VisionPooling::Mean { .. } => blocks * (keys_and_values + rest(tokens)) + width * dim,
+            VisionPooling::Mean { .. } => blocks * (keys_and_values + rest(tokens)) + projection,
             VisionPooling::ClassToken => {
                 (blocks * keys_and_values + blocks.saturating_sub(1) * rest(tokens) + blocks.min(1) * rest(1))
-                    + width * dim
+                    + projection
             }
             // The query of the pooling is known.
-            VisionPooling::Attention => {
-                (blocks + 1) * keys_and_values + blocks * rest(tokens) + rest(1) - width * width
+            VisionPooling::Attention { inner, .. } => {
+                let pooling = keys_and_values + width * (width + 2 * inner as u64 + 2 * tokens);
+                blocks * (keys_and_values + rest(tokens)) + pooling + projection
+            }
+            VisionPooling::Queries { .. } => {
+                let pooling = tokens * width * 2 * dim + dim * (2 * tokens + 2 * dim);
+                blocks * (keys_and_values + rest(tokens)) + pooling
             }
         };
-        tokens * 3 * patch * patch * width + after
+        let stem = match self.stem {
+            None => 3 * patch * patch * width,
+            Some(channels) => {
+                let channels = channels as u64;
+                16 * 16 * 3 * channels + 4 * 4 * channels * channels + 4 * channels * width
+            }
+        };
+        tokens * stem + after
     }
 }
 
@@ -142,7 +217,7 @@ impl ResNetConfig {
 mod tests {
     use super::*;
     use crate::clip::config::activation::Activation;
-    use crate::clip::config::clip_config::{Projection, TextConfig, TextPooling};
+    use crate::clip::config::clip_config::{RotationConfig, TextConfig, TextPooling};
 
     fn clip(vision: VisionConfig, family: Family, dim: usize, text_width: usize) -> ClipConfig {
         let text = TextConfig {
@@ -174,9 +249,15 @@ mod tests {
             image_size,
             patch_size,
             class_token,
+            class_position: class_token,
+            stem: None,
             patch_bias: !class_token,
             pre_norm: class_token,
-            pooling: if class_token { VisionPooling::ClassToken } else { VisionPooling::Attention },
+            blocks: BlockConfig::CLIP,
+            pooling: match class_token {
+                true => VisionPooling::ClassToken,
+                false => VisionPooling::Attention { heads: hidden_size / 64, inner: 4 * hidden_size },
+            },
             projection: if class_token { Projection::Matrix } else { Projection::None },
         })
     }
@@ -191,7 +272,32 @@ mod tests {
             heads: 32,
             image_size: 224,
         });
+        let convnext = VisionConfig::ConvNext(ConvNextConfig {
+            layers: [3, 3, 27, 3],
+            widths: [128, 256, 512, 1024],
+            layer_norm_eps: 1e-6,
+            image_size: 224,
+            projection: Projection::Matrix,
+        });
+        let of_timm = |change: fn(&mut VisionTransformerConfig)| {
+            let mut vision = transformer([768, 12, 16, 224], true);
+            if let VisionConfig::Transformer(vision) = &mut vision {
+                (vision.pre_norm, vision.projection) = (false, Projection::Linear);
+                change(vision);
+            }
+            vision
+        };
+        let eva = of_timm(|vision| {
+            let rotation = RotationConfig { reference: 16, offset: 0.0, column_first: false };
+            vision.blocks =
+                BlockConfig { key_bias: false, gated: true, rotation: Some(rotation), ..BlockConfig::CLIP };
+            (vision.intermediate_size, vision.patch_bias) = (2048, true);
+        });
+        let mobile = of_timm(|vision| (vision.stem, vision.class_position) = (Some(192), false));
         for (config, name, parameters, least, most) in [
+            (clip(convnext, Family::Clip, 512, 512), "ConvNeXt base", 151_518_849, 30.5, 31.0),
+            (clip(eva, Family::Clip, 512, 512), "EVA02-B/16", 149_691_137, 31.0, 36.0),
+            (clip(mobile, Family::Clip, 512, 512), "MobileCLIP B/16", 149_777_153, 31.0, 36.0),
             (
                 clip(transformer([768, 12, 32, 224], true), Family::Clip, 512, 512),
                 "ViT-B/32",

@@ -1,7 +1,7 @@
 //! The forms in which checkpoints are kept: which of them a folder has, and what each says of the model.
 
 use super::{open_clip_config, openai_model, transformers_config};
-use crate::clip::config::clip_config::ClipConfig;
+use crate::clip::config::clip_config::{ClipConfig, Family};
 use crate::clip::error::ClipError;
 use crate::clip::files::{CheckpointFile, CheckpointSource};
 use crate::clip::preprocessing::transform::{Preprocessing, PreprocessingOrigin};
@@ -104,7 +104,7 @@ fn transformers_model(source: &CheckpointSource) -> Result<Model, ClipError> {
         absent(source, TRANSFORMERS_WEIGHTS[0], &remedy)
     })?;
     let weights = Weights::open(source, weights, Naming::Transformers)?;
-    weights.verify(&expected_tensors(&config))?;
+    weights.verify(&expected_tensors(&config), None)?;
     let image_size = config.vision.image_size();
     let (preprocessing, preprocessing_file) = Preprocessing::find(source, image_size, config.family)?;
     Ok(Model {
@@ -138,7 +138,9 @@ fn open_clip_model(source: &CheckpointSource, config_file: CheckpointFile) -> Re
     };
     let weights = Weights::open(source, weights, Naming::OpenClip)?;
     let model = open_clip_config::read(&config_file, &weights)?;
-    weights.verify(&expected_tensors(&model.config))?;
+    // The part of CoCa that writes captions.
+    let decoder = (model.config.family == Family::CoCa).then_some("text_decoder.");
+    weights.verify(&expected_tensors(&model.config), decoder)?;
     Ok(Model {
         config: model.config,
         tokenizer: model.tokenizer,
@@ -156,7 +158,7 @@ fn open_clip_model(source: &CheckpointSource, config_file: CheckpointFile) -> Re
 fn openai_model_in(source: &CheckpointSource, file: CheckpointFile) -> Result<Model, ClipError> {
     let weights = Weights::open(source, file.clone(), Naming::OpenClip)?;
     let config = openai_model::config(&file, &weights)?;
-    weights.verify(&expected_tensors(&config))?;
+    weights.verify(&expected_tensors(&config), None)?;
     let preprocessing = Preprocessing::clip(config.vision.image_size());
     Ok(Model {
         config,

@@ -4,4 +4,5 @@ pub(super) mod architecture;
 pub(super) mod form;
 pub(super) mod open_clip_config;
 pub(super) mod openai_model;
+mod timm_towers;
 pub(super) mod transformers_config;

@@ -3,10 +3,11 @@
 
 use serde_json::Value;
 
+use super::timm_towers::{self, TimmTower};
 use crate::clip::config::activation::Activation;
 use crate::clip::config::clip_config::{
-    BertConfig, ClipConfig, Family, Problem, Projection, ResNetConfig, Size, TextConfig, TextPooling,
-    VisionConfig, VisionPooling, VisionTransformerConfig,
+    BertConfig, BlockConfig, ClipConfig, Family, Problem, Projection, ResNetConfig, Size, TextConfig,
+    TextPooling, VisionConfig, VisionPooling, VisionTransformerConfig,
 };
 use crate::clip::config::json_section::{Section, Wrong, whole};
 use crate::clip::config::keys::{self, Place};
@@ -43,16 +44,19 @@ pub(in crate::clip) fn read(file: &CheckpointFile, weights: &Weights) -> Result<
     let text = part(&model, "text_cfg").map_err(setting)?;
     keys::check(Place::OpenClipText, &text).map_err(setting)?;
     let dim = model.size("embed_dim", None).map_err(setting)?;
+    let is_coca = model.section("multimodal_cfg").map_err(setting)?.is_some();
     let (family, vision) = match vision.map.get("timm_model_name") {
         None | Some(Value::Null) => (Family::Clip, own_tower(&model, &vision).map_err(setting)?),
         Some(name) => {
             keys::check(Place::OpenClipTimm, &vision).map_err(setting)?;
             let tower = TimmTower::from_section(&vision, name).map_err(setting)?;
-            let sizes = TimmSizes::from_weights(weights)?;
-            let family = if tower.is_siglip { Family::Siglip } else { Family::Clip };
-            (family, timms_tower(&vision, &tower, &sizes).map_err(setting)?)
+            let projection = timm_towers::projection(&vision, &tower, dim).map_err(setting)?;
+            let image_size = vision.side("image_size", Some(224)).map_err(setting)?;
+            let family = if tower.is_siglip() { Family::Siglip } else { Family::Clip };
+            (family, tower.config(weights, image_size, projection)?)
         }
     };
+    let family = if is_coca { Family::CoCa } else { family };
     let text_config = match text.word("hf_model_name").map_err(setting)?.filter(|name| !name.is_empty()) {
         None => text_tower(&model, &text).map_err(setting)?,
         Some(name) => {
@@ -111,7 +115,16 @@ fn own_tower(model: &Section<'_>, vision: &Section<'_>) -> Result<VisionConfig, 
         return Ok(VisionConfig::ResNet(ResNetConfig { layers, width, heads, image_size }));
     }
     let normed = !vision.flag("final_ln_after_pool")?;
+    let pooled_by_attention = vision.flag("attentional_pool")?;
     let pooling = match vision.word("pool_type")?.as_deref() {
+        None | Some("tok") if pooled_by_attention => VisionPooling::Queries {
+            queries: vision.size("attn_pooler_queries", Some(256))?,
+            heads: vision.size("attn_pooler_heads", Some(8))?,
+        },
+        Some("avg") if pooled_by_attention => {
+            let problem = "is \"avg\"; with `attentional_pool` only \"tok\" can be used";
+            return Err(vision.wrong("pool_type", problem));
+        }
         None | Some("tok") => VisionPooling::ClassToken,
         Some("avg") => VisionPooling::Mean { normed },
         Some(other) => {
@@ -128,53 +141,13 @@ fn own_tower(model: &Section<'_>, vision: &Section<'_>) -> Result<VisionConfig, 
         image_size,
         patch_size: vision.side("patch_size", Some(16))?,
         class_token: true,
+        class_position: true,
+        stem: None,
         patch_bias: false,
         pre_norm: !vision.flag("no_ln_pre")?,
+        blocks: BlockConfig::CLIP,
         pooling,
         projection: Projection::Matrix,
-    }))
-}
-
-/// One of timm's: SigLIP's, or a plain vision transformer with a class token.
-fn timms_tower(vision: &Section<'_>, tower: &TimmTower, sizes: &TimmSizes) -> Result<VisionConfig, Wrong> {
-    let (pools, projections) = match tower.is_siglip {
-        true => (&["map"][..], &["none", ""][..]),
-        // Without a word, a vision transformer of timm's pools its class token.
-        false => (&["", "token"][..], &["linear"][..]),
-    };
-    for (name, meant) in [("timm_pool", pools), ("timm_proj", projections)] {
-        // What is absent is not null: the first has a default, the second is none.
-        let word = match (vision.map.get(name), name) {
-            (Some(Value::Null), "timm_proj") => Some(String::new()),
-            _ => vision.word(name)?,
-        };
-        if !word.as_deref().is_some_and(|word| meant.contains(&word)) {
-            let found = word.map_or_else(|| "absent".to_owned(), |word| format!("{word:?}"));
-            let known = meant.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(" or ");
-            let problem = format!("is {found}; with this image tower of timm's only {known} can be used");
-            return Err(vision.wrong(name, &problem));
-        }
-    }
-    let projection = match (tower.is_siglip, vision.flag("timm_proj_bias")?) {
-        (true, _) => Projection::None,
-        (false, true) => Projection::Linear,
-        (false, false) => Projection::Matrix,
-    };
-
-    Ok(VisionConfig::Transformer(VisionTransformerConfig {
-        hidden_size: sizes.width,
-        intermediate_size: sizes.inner,
-        num_hidden_layers: sizes.layers,
-        num_attention_heads: tower.heads,
-        hidden_act: tower.activation,
-        layer_norm_eps: 1e-6,
-        image_size: vision.side("image_size", Some(224))?,
-        patch_size: sizes.patch,
-        class_token: !tower.is_siglip,
-        patch_bias: true,
-        pre_norm: false,
-        pooling: if tower.is_siglip { VisionPooling::Attention } else { VisionPooling::ClassToken },
-        projection,
     }))
 }
 
@@ -182,7 +155,10 @@ fn timms_tower(vision: &Section<'_>, tower: &TimmTower, sizes: &TimmSizes) -> Re
 fn text_tower(model: &Section<'_>, text: &Section<'_>) -> Result<TextConfig, Wrong> {
     let width = text.size("width", Some(512))?;
     let causal = !text.flag("no_causal_mask")?;
+    let embeds_class_token = text.flag("embed_cls")?;
     let pooling = match text.word("pool_type")?.as_deref() {
+        // Whatever the word.
+        _ if embeds_class_token => TextPooling::ClassToken,
         None | Some("argmax") => TextPooling::HighestId,
         Some("eos") => TextPooling::EndOfText(text.size("eos_id", Some(2))?.try_into().unwrap_or(u32::MAX)),
         Some("last") => TextPooling::Last,
@@ -193,10 +169,15 @@ fn text_tower(model: &Section<'_>, text: &Section<'_>) -> Result<TextConfig, Wro
             );
         }
     };
-    if !causal && matches!(pooling, TextPooling::HighestId | TextPooling::EndOfText(_)) {
-        let problem =
-            "is true, with which only towers can be used whose `pool_type` is \"last\" or \"first\"";
-        return Err(text.wrong("no_causal_mask", problem));
+    if embeds_class_token && !causal {
+        return Err(text.wrong("no_causal_mask", "is true; with `embed_cls` only causal towers can be used"));
+    }
+    match text.map.get("pad_id") {
+        Some(id) if embeds_class_token && !matches!(id, Value::Null) && id.as_u64() != Some(0) => {
+            let problem = format!("is {id}; with `embed_cls` only 0 can be used, which fills prompts up");
+            return Err(text.wrong("pad_id", &problem));
+        }
+        _ => {}
     }
     let projection = match text.word("proj_type")?.as_deref() {
         None | Some("linear") if text.flag("proj_bias")? => Projection::Linear,
@@ -316,7 +297,7 @@ fn bert(
     };
     let projection = match word("hf_proj_type", "mlp", "")?.as_str() {
         "linear" => Projection::Matrix,
-        "mlp" => Projection::Mlp(usize::midpoint(sizes.width, dim)),
+        "mlp" => Projection::Mlp { inner: usize::midpoint(sizes.width, dim), biases: [false; 2] },
         "" => Projection::None,
         other => {
             return Err(text.wrong("hf_proj_type", &format!("is {other:?}; it should be linear or mlp")));
@@ -364,80 +345,6 @@ fn tokenizer(text: &Section<'_>) -> Result<Scheme, Wrong> {
     } else {
         Scheme::Simple { cleaning, manner: Manner::OpenClip }
     })
-}
-
-/// What timm's name for an image tower says (timm's `vision_transformer.py`).
-struct TimmTower {
-    is_siglip: bool,
-    heads: usize,
-    activation: Activation,
-}
-
-impl TimmTower {
-    fn from_section(vision: &Section<'_>, name: &Value) -> Result<Self, Wrong> {
-        let known = || {
-            // What follows a dot says what trained it.
-            let name = name.as_str()?.split('.').next()?.strip_prefix("vit_")?;
-            let (size, rest) = name.split_once("_patch")?;
-            let (rest, is_siglip) = match rest.split_once("_siglip_") {
-                Some((_, side)) => (side, true),
-                None => (rest.split_once('_')?.1, false),
-            };
-            let (heads, activation) = match (size, is_siglip) {
-                ("base", _) => (12, Activation::Gelu),
-                ("large", _) | ("so400m", true) | ("huge", false) => (16, Activation::Gelu),
-                ("giantopt", true) => (16, Activation::GeluTanh),
-                ("tiny", false) => (3, Activation::Gelu),
-                ("small", false) => (6, Activation::Gelu),
-                _ => return None,
-            };
-            rest.parse::<usize>().ok()?;
-            Some(Self { is_siglip, heads, activation })
-        };
-        known().ok_or_else(|| {
-            let family = timms_family(name.as_str().unwrap_or_default());
-            let problem = format!(
-                "is {name}{family}; of timm's image towers only SigLIP's and plain vision transformers are known here"
-            );
-            vision.wrong("timm_model_name", &problem)
-        })
-    }
-}
-
-/// The models that have an image tower of that name.
-fn timms_family(name: &str) -> &'static str {
-    let known = [
-        ("convnext", " (ConvNeXt-CLIP)"),
-        ("fastvit", " (MobileCLIP)"),
-        ("vit_base_mci", " (MobileCLIP)"),
-        ("vit_large_mci", " (MobileCLIP 2)"),
-        ("eva0", " (EVA-CLIP)"),
-        ("vit_pe_core", " (Perception Encoder)"),
-        ("vitamin", " (ViTamin)"),
-        ("swin", " (Swin)"),
-    ];
-    known.iter().find(|(start, _)| name.starts_with(start)).map_or("", |(_, words)| words)
-}
-
-/// The sizes of a tower of timm's, by its weights.
-struct TimmSizes {
-    width: usize,
-    inner: usize,
-    layers: usize,
-    patch: usize,
-}
-
-impl TimmSizes {
-    fn from_weights(weights: &Weights) -> Result<Self, ClipError> {
-        let patches = weights.shape_in_file("visual.trunk.patch_embed.proj.weight")?;
-        let inner = weights.shape_in_file("visual.trunk.blocks.0.mlp.fc1.weight")?;
-        Ok(Self {
-            width: patches.first().copied().unwrap_or(0),
-            inner: inner.first().copied().unwrap_or(0),
-            layers: weights.blocks_in_file("visual.trunk.blocks."),
-            patch: patches.last().copied().unwrap_or(0),
-        })
-    }
 }
 
 fn picture(section: &Section<'_>) -> Result<OpenClipPicture, Wrong> {
@@ -513,6 +420,8 @@ fn key(tower: Option<&str>, size: Size) -> String {
         Size::Projection => "proj_type",
         Size::Patch => "patch_size",
         Size::Image => "image_size",
+        Size::Queries => "attn_pooler_queries",
+        Size::PoolingHeads => "attn_pooler_heads",
     };
     tower.map_or_else(|| format!("model_cfg.{name}"), |tower| format!("model_cfg.{tower}_cfg.{name}"))
 }

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 
 use crate::clip::config::activation::Activation;
 use crate::clip::config::clip_config::{
-    ClipConfig, Family, Problem, Projection, ResNetConfig, TextConfig, TextPooling, VisionConfig,
-    VisionPooling, VisionTransformerConfig,
+    BlockConfig, ClipConfig, Family, Problem, Projection, ResNetConfig, TextConfig, TextPooling,
+    VisionConfig, VisionPooling, VisionTransformerConfig,
 };
 use crate::clip::error::ClipError;
 use crate::clip::files::CheckpointFile;
@@ -55,8 +55,11 @@ pub(in crate::clip) fn config(file: &CheckpointFile, weights: &Weights) -> Resul
             image_size: patch * grid,
             patch_size: patch,
             class_token: true,
+            class_position: true,
+            stem: None,
             patch_bias: false,
             pre_norm: true,
+            blocks: BlockConfig::CLIP,
             pooling: VisionPooling::ClassToken,
             projection: Projection::Matrix,
         })

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::clip::config::activation::Activation;
 use crate::clip::config::clip_config::{
-    BertConfig, ClipConfig, Family, Problem, Projection, Size, TextConfig, TextPooling, VisionConfig,
-    VisionPooling, VisionTransformerConfig,
+    BertConfig, BlockConfig, ClipConfig, Family, Problem, Projection, Size, TextConfig, TextPooling,
+    VisionConfig, VisionPooling, VisionTransformerConfig,
 };
 use crate::clip::config::json_section::{Section, Wrong};
 use crate::clip::config::keys::{self, Place};
@@ -65,7 +65,7 @@ pub(in crate::clip) fn read(file: &CheckpointFile) -> Result<TransformersModel, 
     let root = Section::from_value(String::new(), &value).map_err(setting)?;
     let config = config(&root, family).map_err(setting)?;
     let tokenizer = match family {
-        Family::Clip => Scheme::Clip,
+        Family::Clip | Family::CoCa => Scheme::Clip,
         Family::Siglip | Family::MetaClip2 | Family::ChineseClip => {
             Scheme::Declared { cleaning: Cleaning::default(), strip_separator: false }
         }
@@ -296,9 +296,18 @@ impl Tower<'_> {
             image_size: self.side("image_size", 224)?,
             patch_size: self.side("patch_size", if siglip { 16 } else { 32 })?,
             class_token: !siglip,
+            class_position: !siglip,
+            stem: None,
             patch_bias: siglip,
             pre_norm: !siglip,
-            pooling: if siglip { VisionPooling::Attention } else { VisionPooling::ClassToken },
+            blocks: BlockConfig::CLIP,
+            pooling: match siglip {
+                true => VisionPooling::Attention {
+                    heads: self.size("num_attention_heads", Some(12))?,
+                    inner: self.size("intermediate_size", Some(3072))?,
+                },
+                false => VisionPooling::ClassToken,
+            },
             projection: if siglip { Projection::None } else { Projection::Matrix },
         })
     }
@@ -316,6 +325,7 @@ fn key(tower: Option<&str>, size: Size) -> String {
         Size::Projection => "projection_dim",
         Size::Patch => "patch_size",
         Size::Image => "image_size",
+        Size::Queries | Size::PoolingHeads => "vision_use_head",
     };
     tower.map_or_else(|| name.to_owned(), |tower| format!("{tower}_config.{name}"))
 }
@@ -337,7 +347,7 @@ mod tests {
     fn vision(config: &ClipConfig) -> &VisionTransformerConfig {
         match &config.vision {
             VisionConfig::Transformer(vision) => vision,
-            VisionConfig::ResNet(_) => unreachable!("transformers has none"),
+            _ => unreachable!("transformers has none"),
         }
     }
 

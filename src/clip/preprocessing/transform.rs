@@ -155,7 +155,7 @@ impl Preprocessing {
     fn of_family(image_size: usize, family: Family) -> Self {
         let preprocessing = match family {
             Family::Siglip => Self::siglip(image_size),
-            Family::Clip | Family::MetaClip2 | Family::ChineseClip => Self::clip(image_size),
+            Family::Clip | Family::MetaClip2 | Family::ChineseClip | Family::CoCa => Self::clip(image_size),
         };
         Self { rounding: CropRounding::Down, ..preprocessing }
     }

@@ -13,8 +13,8 @@ pub(in crate::clip) enum Step {
     LowerCase,
     /// Lower case, letter by letter, as the normalizer of Hugging Face's tokenizers.
     LowerLetters,
-    /// Lower case, no ASCII punctuation, single blanks (`canonicalize_text` of big_vision, which SigLIP was trained
-    /// with); `_` is a blank in open_clip and vanishes in transformers.
+    /// No ASCII punctuation, single blanks: with lower case before it `canonicalize_text` of big_vision, which SigLIP was
+    /// trained with. `_` is a blank in open_clip and vanishes in transformers.
     Canonical {
         /// What an underscore becomes.
         underscore: &'static str,
@@ -31,7 +31,7 @@ impl Cleaning {
         let last: &[Step] = match name {
             "lower" => &[Step::SingleBlanks, Step::LowerCase],
             "whitespace" => &[Step::SingleBlanks],
-            "canonicalize" => &[Step::Canonical { underscore: " " }],
+            "canonicalize" => &[Step::LowerCase, Step::Canonical { underscore: " " }],
             _ => return None,
         };
         Some(Self([&[Step::BasicClean], last].concat()))
@@ -50,8 +50,8 @@ impl Cleaning {
             Step::LowerCase => text.to_lowercase(),
             Step::LowerLetters => text.chars().flat_map(char::to_lowercase).collect(),
             Step::Canonical { underscore } => {
-                let lower = text.replace('_', underscore).to_lowercase();
-                let kept: String = lower.chars().filter(|letter| !letter.is_ascii_punctuation()).collect();
+                let text = text.replace('_', underscore);
+                let kept: String = text.chars().filter(|letter| !letter.is_ascii_punctuation()).collect();
                 single_blanks(&kept)
             }
         })
@@ -64,10 +64,14 @@ mod tests {
 
     #[test]
     fn canonical_prompts() {
-        let clean = |underscore, prompt| Cleaning(vec![Step::Canonical { underscore }]).clean(prompt);
+        let clean = |underscore, prompt| {
+            Cleaning(vec![Step::LowerCase, Step::Canonical { underscore }]).clean(prompt)
+        };
         let prompt = "  A \"photo\" of\ta tree_frog,\u{1f}the LAST… one's! ";
         assert_eq!(clean("", prompt), "a photo of a treefrog the last… ones");
         assert_eq!(clean(" ", prompt), "a photo of a tree frog the last… ones");
+        let cased = Cleaning(vec![Step::Canonical { underscore: "" }]).clean(prompt);
+        assert_eq!(cased, "A photo of a treefrog the LAST… ones");
         assert_eq!(Cleaning::default().clean(prompt), prompt);
     }
 

@@ -24,7 +24,7 @@ pub(in crate::clip) struct TokenizerDeclaration {
     pub padding_side: Option<String>,
     /// What ends a BERT's prompt.
     pub separator: Option<String>,
-    /// What a BERT's tokenizer does to letters.
+    /// What a BERT's tokenizer does to letters; SigLIP's has the first alone.
     pub lower_case: Option<bool>,
     pub strip_accents: Option<bool>,
     pub chinese_letters: Option<bool>,

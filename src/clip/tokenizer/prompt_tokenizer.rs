@@ -359,7 +359,12 @@ impl DeclaredTokenizer<'_> {
         let rules = self.rules(config.family)?;
         match rules {
             // open_clip's cleaning comes before, and leaves nothing of this to do.
-            Rules::Siglip if cleaning.0.is_empty() => cleaning.0.push(Step::Canonical { underscore: "" }),
+            Rules::Siglip if cleaning.0.is_empty() => {
+                if self.declared.lower_case.unwrap_or(true) {
+                    cleaning.0.push(Step::LowerCase);
+                }
+                cleaning.0.push(Step::Canonical { underscore: "" });
+            }
             Rules::Siglip2 => cleaning.0.push(Step::LowerLetters),
             _ => {}
         }

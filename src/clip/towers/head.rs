@@ -32,7 +32,13 @@ impl Head {
             Projection::None => Self::None,
             Projection::Matrix => Self::One(unbiased(name)?),
             Projection::Linear => Self::One(Linear::load(weights, name, cpu, Precision::F32)?),
-            Projection::Mlp(_) => Self::Two(unbiased(&format!("{name}.0"))?, unbiased(&format!("{name}.2"))?),
+            Projection::Mlp { biases, .. } => {
+                let layer = |at: &str, bias: bool| {
+                    let load = if bias { Linear::load } else { Linear::load_unbiased };
+                    load(weights, &format!("{name}.{at}"), cpu, Precision::F32)
+                };
+                Self::Two(layer("0", biases[0])?, layer("2", biases[1])?)
+            }
         })
     }
 

@@ -35,6 +35,22 @@ impl Linear {
         Ok(Self { weights: PackedWeights::new(cpu, precision, &values, inputs), bias: Vec::new() })
     }
 
+    /// A layer with a bias whose outputs are multiplied by these factors, in `f32`.
+    pub(in crate::clip) fn load_scaled(
+        weights: &Weights,
+        name: &str,
+        factors: &[f32],
+        cpu: Cpu,
+    ) -> Result<Self, ClipError> {
+        let (mut values, inputs) = Self::values(weights, name)?;
+        let mut bias = weights.values(&format!("{name}.bias"))?;
+        for (row, factor) in values.chunks_exact_mut(inputs).zip(factors) {
+            row.iter_mut().for_each(|value| *value *= factor);
+        }
+        bias.iter_mut().zip(factors).for_each(|(bias, factor)| *bias *= factor);
+        Ok(Self { weights: PackedWeights::new(cpu, Precision::F32, &values, inputs), bias })
+    }
+
     /// What the weight of a layer loses in this precision, as a layer to be added to it; `None` where nothing is lost.
     pub(in crate::clip) fn load_remainder(
         weights: &Weights,

@@ -1,6 +1,8 @@
 //! The layers, and the towers that are made of them.
 
 pub(super) mod attention_pooling;
+pub(super) mod convnext;
+pub(super) mod convolution;
 mod head;
 pub(super) mod layers;
 pub(super) mod ops;

@@ -66,6 +66,40 @@ pub(in crate::clip) fn pack_normed(
     pack_changed(x, packed, |row, out| kernels::layer_norm(cpu, row, weight, bias, *eps, out))
 }
 
+/// Packs the rows of silu(`gate`) · `x`, normed; both are `[rows, width]`, and `gate` is changed.
+pub(in crate::clip) fn pack_gated(
+    cpu: Cpu,
+    gate: &Tensor,
+    x: &Tensor,
+    norm: &LayerNorm,
+    packed: &mut PackedRows,
+) -> Result<()> {
+    read(x, |x| {
+        change(gate, |gate| {
+            kernels::silu(cpu, gate);
+            gate.iter_mut().zip(x).for_each(|(gate, x)| *gate *= x);
+        })
+    })??;
+    pack_normed(cpu, gate, norm, packed)
+}
+
+/// Turns each pair of channels of every row of `x`, `[rows, width]`, by the angle whose cosine and sine `table` has for it,
+/// `[tokens, head_width / 2]`; rows are whole sequences of that many tokens.
+pub(in crate::clip) fn rotate(x: &Tensor, table: &[[f32; 2]], tokens: usize) -> Result<()> {
+    let (_, width) = x.dims2()?;
+    let pairs = table.len() / tokens;
+    change(x, |x| {
+        for (row, x) in x.chunks_exact_mut(width).enumerate() {
+            let turns = &table[row % tokens * pairs..][..pairs];
+            for (pair, [cosine, sine]) in x.chunks_exact_mut(2).zip(turns.iter().cycle()) {
+                let (a, b) = (pair[0], pair[1]);
+                pair[0] = a * cosine - b * sine;
+                pair[1] = b * cosine + a * sine;
+            }
+        }
+    })
+}
+
 fn pack_changed(x: &Tensor, packed: &mut PackedRows, change: impl Fn(&[f32], &mut [f32])) -> Result<()> {
     let (rows, width) = x.dims2()?;
     read(x, |x| packed.pack(rows, width, |row, out| change(&x[row * width..][..width], out)))
@@ -100,6 +134,26 @@ pub(in crate::clip) fn add_repeated(x: &Tensor, table: &[f32]) -> Result<()> {
             x.iter_mut().zip(table).for_each(|(x, added)| *x += added);
         }
     })
+}
+
+/// Adds `y` to `x`, both of one shape.
+pub(in crate::clip) fn add(x: &Tensor, y: &Tensor) -> Result<()> {
+    if x.elem_count() != y.elem_count() {
+        bail!("add: {:?} to {:?}", y.shape(), x.shape());
+    }
+    read(y, |y| change(x, |x| x.iter_mut().zip(y).for_each(|(x, y)| *x += y)))?
+}
+
+/// Puts the rows of `y`, `[n, width]`, into these rows of `x`, `[rows, width]`.
+pub(in crate::clip) fn put_rows(x: &Tensor, rows: &[u32], y: &Tensor) -> Result<()> {
+    let (_, width) = x.dims2()?;
+    read(y, |y| {
+        change(x, |x| {
+            for (row, y) in rows.iter().zip(y.chunks_exact(width)) {
+                x[*row as usize * width..][..width].copy_from_slice(y);
+            }
+        })
+    })?
 }
 
 /// Layer norm of every row of `x`, `[rows, width]`, in place.

@@ -7,13 +7,15 @@
 //! Where every token sees all others, as in SigLIP's text tower, only equal prompts share anything; SigLIP's are filled up
 //! besides.
 
+use std::borrow::Cow;
+
 use crate::clip::tokenizer::prompt_tokenizer::Filling;
 use crate::kernels::Segment;
 
 /// Prompts in the order of their tokens.
 #[derive(Debug, Clone)]
 pub(in crate::clip) struct PromptOrder<'a> {
-    prompts: Vec<&'a [u32]>,
+    prompts: Vec<Cow<'a, [u32]>>,
     /// What every prompt is filled up with.
     filling: Option<Filling>,
     /// Indices of the prompts, sorted.
@@ -24,13 +26,14 @@ pub(in crate::clip) struct PromptOrder<'a> {
 
 impl<'a> PromptOrder<'a> {
     /// `filling` for prompts that are filled up, and share nothing but themselves.
-    pub(in crate::clip) fn new(prompts: Vec<&'a [u32]>, filling: Option<Filling>) -> Self {
+    pub(in crate::clip) fn new<P: Into<Cow<'a, [u32]>>>(prompts: Vec<P>, filling: Option<Filling>) -> Self {
+        let prompts: Vec<Cow<'a, [u32]>> = prompts.into_iter().map(Into::into).collect();
         let mut order: Vec<usize> = (0..prompts.len()).collect();
-        order.sort_by_key(|&at| prompts[at]);
-        let before = std::iter::once(&[][..]).chain(order.iter().map(|&at| prompts[at]));
+        order.sort_by(|&a, &b| prompts[a].cmp(&prompts[b]));
+        let before = std::iter::once(&[][..]).chain(order.iter().map(|&at| &*prompts[at]));
         let shared = |(before, &at): (&[u32], &usize)| match filling {
-            None => common(before, prompts[at]),
-            Some(filling) if before == prompts[at] => before.len().max(filling.length),
+            None => common(before, &prompts[at]),
+            Some(filling) if before == &*prompts[at] => before.len().max(filling.length),
             Some(_) => 0,
         };
         let shared = before.zip(&order).map(shared).collect();

@@ -1,20 +1,14 @@
 //! CLIP's ResNets (Radford et al., arXiv 2103.00020, section 2.4; `ModifiedResNet` in OpenAI's `model.py`): three
 //! convolutions as a stem, average pooling wherever a picture is halved, and attention in place of the last pooling.
 //!
-//! Pictures lie with their channels together, `[side, side, channels]`, so that a convolution is a product of rows, one for
-//! each place, with its weights. Batch norms are folded into the convolutions before them. All of it is in `f32`: a
-//! convolution's inputs have outliers that 8 bits would not keep.
+//! All of it is in `f32`: a convolution's inputs have outliers that 8 bits would not keep.
 
+use super::convolution::{Convolution, Picture, Shape};
 use super::layers::Linear;
 use crate::clip::config::clip_config::{BottleneckConfig, ResNetConfig};
 use crate::clip::error::ClipError;
 use crate::clip::weights::tensors::Weights;
-use crate::kernels::{
-    Accumulate, Attention, AttentionBuffers, Cpu, PackedRows, PackedWeights, Precision, Queries, Segment,
-};
-
-/// Added to the variance in batch norms: PyTorch's default.
-const EPS: f64 = 1e-5;
+use crate::kernels::{Accumulate, Attention, AttentionBuffers, Cpu, PackedRows, Precision, Queries, Segment};
 
 /// The image tower.
 #[derive(Debug)]
@@ -24,27 +18,6 @@ pub(in crate::clip) struct ResNet {
     stem: [Convolution; 3],
     blocks: Vec<Bottleneck>,
     pooling: AttentionPooling,
-}
-
-/// What is at each place of a square picture, `[side, side, channels]`.
-#[derive(Debug, Clone)]
-struct Picture {
-    side: usize,
-    channels: usize,
-    values: Vec<f32>,
-}
-
-/// A convolution with the batch norm after it; pixels beyond the edge count as 0.
-#[derive(Debug)]
-struct Convolution {
-    /// `[outputs, kernel · kernel · inputs]`
-    weights: PackedWeights,
-    /// `[outputs]`
-    bias: Vec<f32>,
-    inputs: usize,
-    /// Side of the kernel, 1 or 3.
-    kernel: usize,
-    stride: usize,
 }
 
 /// 1 × 1, 3 × 3 and 1 × 1 convolutions, and a way round them.
@@ -72,7 +45,8 @@ impl ResNet {
     pub(in crate::clip) fn load(weights: &Weights, config: &ResNetConfig) -> Result<Self, ClipError> {
         let cpu = Cpu::detect();
         let stem = |at: usize, stride| {
-            Convolution::load(weights, &format!("visual.conv{at}"), &format!("visual.bn{at}"), stride, cpu)
+            let (name, norm) = (format!("visual.conv{at}"), format!("visual.bn{at}"));
+            Convolution::load(weights, &name, Some(&norm), Shape { stride, margin: 1 }, cpu)
         };
         let blocks = config.blocks();
         Ok(Self {
@@ -103,121 +77,22 @@ impl ResNet {
     }
 }
 
-impl Picture {
-    /// From `[3, side, side]`.
-    fn of_pixels(pixels: &[f32], side: usize) -> Self {
-        let places = side * side;
-        let values = (0..places).flat_map(|place| [0, 1, 2].map(|channel| pixels[channel * places + place]));
-        Self { side, channels: 3, values: values.collect() }
-    }
-
-    /// The larger of each value and 0.
-    fn rectify(&mut self) {
-        self.values.iter_mut().for_each(|value| *value = value.max(0.0));
-    }
-
-    /// The means of 2 × 2 places; a last odd row and column are left out.
-    fn halved(&self) -> Self {
-        let (side, channels) = (self.side / 2, self.channels);
-        let mut values = Vec::with_capacity(side * side * channels);
-        for (y, x) in (0..side).flat_map(|y| (0..side).map(move |x| (y, x))) {
-            let [a, b, c, d] = [(0, 0), (0, 1), (1, 0), (1, 1)].map(|(down, right)| {
-                &self.values[((2 * y + down) * self.side + 2 * x + right) * channels..][..channels]
-            });
-            values.extend((0..channels).map(|at| (a[at] + b[at] + c[at] + d[at]) * 0.25));
-        }
-        Self { side, channels, values }
-    }
-}
-
-impl Convolution {
-    fn load(weights: &Weights, name: &str, norm: &str, stride: usize, cpu: Cpu) -> Result<Self, ClipError> {
-        let name = format!("{name}.weight");
-        let shape = weights.shape(&name)?;
-        let [outputs, inputs, kernel] = [0, 1, 2].map(|at| shape.get(at).copied().unwrap_or(1));
-        let values = weights.values(&name)?;
-        let of_norm = |part: &str| weights.values(&format!("{norm}.{part}"));
-        let (gain, shift) = (of_norm("weight")?, of_norm("bias")?);
-        let (mean, variance) = (of_norm("running_mean")?, of_norm("running_var")?);
-        let factors: Vec<f64> = gain
-            .iter()
-            .zip(&variance)
-            .map(|(gain, v)| f64::from(*gain) / (f64::from(*v) + EPS).sqrt())
-            .collect();
-        let places = kernel * kernel;
-        let mut folded = Vec::with_capacity(values.len());
-        for (output, factor) in factors.iter().enumerate() {
-            for (place, input) in (0..places).flat_map(|place| (0..inputs).map(move |input| (place, input))) {
-                let value = values[(output * inputs + input) * places + place];
-                folded.push((f64::from(value) * factor) as f32);
-            }
-        }
-        let bias = (0..outputs).map(|at| (f64::from(shift[at]) - f64::from(mean[at]) * factors[at]) as f32);
-        Ok(Self {
-            weights: PackedWeights::new(cpu, Precision::F32, &folded, places * inputs),
-            bias: bias.collect(),
-            inputs,
-            kernel,
-            stride,
-        })
-    }
-
-    fn of(&self, picture: &Picture, packed: &mut PackedRows) -> Picture {
-        let (side, channels) = (self.side_after(picture.side), self.weights.outputs());
-        let mut out = Picture { side, channels, values: vec![0.0; side * side * channels] };
-        self.put(picture, Accumulate::No, packed, &mut out);
-        out
-    }
-
-    fn side_after(&self, side: usize) -> usize {
-        (side + self.kernel / 2 * 2 - self.kernel) / self.stride + 1
-    }
-
-    /// Puts or adds the result into a picture of its shape. Some rows are packed at a time: a row of a 3 × 3 convolution
-    /// has nine times the numbers of its place.
-    fn put(&self, picture: &Picture, accumulate: Accumulate, packed: &mut PackedRows, out: &mut Picture) {
-        const ROWS: usize = 384;
-        let (side, outputs) = (out.side, self.weights.outputs());
-        for (part, out) in out.values.chunks_mut(ROWS * outputs).enumerate() {
-            packed.pack(out.len() / outputs, self.weights.inputs(), |row, values| {
-                let place = part * ROWS + row;
-                self.gather(picture, place / side * self.stride, place % side * self.stride, values);
-            });
-            self.weights.multiply(packed, &self.bias, accumulate, out);
-        }
-    }
-
-    /// The values under the kernel when its middle is at a place.
-    fn gather(&self, picture: &Picture, y: usize, x: usize, out: &mut [f32]) {
-        let margin = self.kernel / 2;
-        for (at, values) in out.chunks_exact_mut(self.inputs).enumerate() {
-            let (y, x) =
-                ((y + at / self.kernel).wrapping_sub(margin), (x + at % self.kernel).wrapping_sub(margin));
-            if y < picture.side && x < picture.side {
-                let place = (y * picture.side + x) * self.inputs;
-                values.copy_from_slice(&picture.values[place..][..self.inputs]);
-            } else {
-                values.fill(0.0);
-            }
-        }
-    }
-}
-
 impl Bottleneck {
     fn load(weights: &Weights, block: &BottleneckConfig, cpu: Cpu) -> Result<Self, ClipError> {
         let name = format!("visual.{}", block.name);
-        let convolution = |layer: &str, norm: &str| {
-            Convolution::load(weights, &format!("{name}.{layer}"), &format!("{name}.{norm}"), 1, cpu)
+        let convolution = |layer: &str, norm: &str, margin| {
+            let (layer, norm) = (format!("{name}.{layer}"), format!("{name}.{norm}"));
+            Convolution::load(weights, &layer, Some(&norm), Shape { stride: 1, margin }, cpu)
         };
         Ok(Self {
             convolutions: [
-                convolution("conv1", "bn1")?,
-                convolution("conv2", "bn2")?,
-                convolution("conv3", "bn3")?,
+                convolution("conv1", "bn1", 0)?,
+                convolution("conv2", "bn2", 1)?,
+                convolution("conv3", "bn3", 0)?,
             ],
             shortcut: block
                 .has_shortcut()
-                .then(|| convolution("downsample.0", "downsample.1"))
+                .then(|| convolution("downsample.0", "downsample.1", 0))
                 .transpose()?,
             stride: block.stride,
         })

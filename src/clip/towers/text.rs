@@ -1,12 +1,14 @@
 //! The text tower: from token ids to an embedding.
 
+use std::borrow::Cow;
+
 use candle_core::{Device, Tensor};
 
 use super::head::Head;
 use super::layers::{LayerNorm, Linear};
 use super::ops;
 use super::prompt_tree::{PromptOrder, PromptTree};
-use super::transformer::{Norms, Transformer};
+use super::transformer::Transformer;
 use crate::clip::config::clip_config::{ClipConfig, Projection, TextConfig, TextPooling};
 use crate::clip::error::ClipError;
 use crate::clip::tokenizer::prompt_tokenizer::TokenizedPrompt;
@@ -19,7 +21,7 @@ pub struct TextEncoder {
     cpu: Cpu,
     config: TextConfig,
     dim: usize,
-    /// `[vocab_size, hidden_size]`
+    /// `[vocab_size, hidden_size]`, and the class token's after them where there is one
     token_embedding: Vec<f32>,
     /// `[max_position_embeddings, hidden_size]`, in a BERT with what all tokens have
     position_embedding: Vec<f32>,
@@ -52,10 +54,14 @@ impl TextEncoder {
             Projection::Linear => "text_model.head",
             _ => "text_projection",
         };
-        let (norm, norms) = match text.bert {
-            None => ("text_model.final_layer_norm", Norms::Before),
-            Some(_) => ("text_model.embeddings.LayerNorm", Norms::After),
+        let norm = match text.bert {
+            None => "text_model.final_layer_norm",
+            Some(_) => "text_model.embeddings.LayerNorm",
         };
+        let mut token_embedding = weights.values("text_model.embeddings.token_embedding.weight")?;
+        if text.pooling == TextPooling::ClassToken {
+            token_embedding.extend(weights.values("text_model.embeddings.class_embedding")?);
+        }
         let mut position_embedding = weights.values("text_model.embeddings.position_embedding.weight")?;
         if text.bert.is_some() {
             // All of a prompt's tokens are of the first kind.
@@ -69,13 +75,14 @@ impl TextEncoder {
             cpu,
             config: text.clone(),
             dim: config.dim,
-            token_embedding: weights.values("text_model.embeddings.token_embedding.weight")?,
+            token_embedding,
             position_embedding,
             transformer: Transformer::load(
                 weights,
                 "text_model",
                 text.transformer(),
-                (text.causal, norms),
+                text.causal,
+                None,
                 precision,
             )?,
             norm: LayerNorm::load(weights, norm, text.layer_norm_eps)?,
@@ -148,7 +155,9 @@ impl TextEncoder {
         // A BERT does not see what fills up.
         let seen_filling = |prompt: &TokenizedPrompt| prompt.filling.filter(|_| self.config.bert.is_none());
         let filling = || prompts.iter().find_map(seen_filling).unwrap_or_default();
-        Ok(PromptOrder::new(seen, (!self.config.ends_at_its_end()).then(filling)))
+        // Before a class token, too, nothing sees what follows it.
+        let is_filled = !self.config.ends_at_its_end() && self.config.pooling != TextPooling::ClassToken;
+        Ok(PromptOrder::new(seen, is_filled.then(filling)))
     }
 
     fn encode_tree(&self, tree: &PromptTree) -> Result<TextEmbeddings, ClipError> {
@@ -157,6 +166,8 @@ impl TextEncoder {
         }
         let x = self.embed(tree)?;
         let asking = match self.config.pooling {
+            _ if self.config.ends_within() => Queries::All,
+            TextPooling::ClassToken => Queries::Last,
             TextPooling::EndOfText(_) | TextPooling::HighestId | TextPooling::Last => Queries::Last,
             TextPooling::First => Queries::First,
             TextPooling::Mean => Queries::All,
@@ -164,7 +175,15 @@ impl TextEncoder {
         if self.config.bert.is_some() {
             ops::norm(self.cpu, &x, &self.norm)?;
         }
-        let mut ends = self.transformer.forward(&x, &tree.segments, asking)?;
+        let seen_by_ends = (self.config.pooling == TextPooling::ClassToken).then(|| {
+            tree.segments.iter().map(|segment| seen_by_class_token(tree, *segment)).collect::<Vec<_>>()
+        });
+        let mut ends =
+            self.transformer.forward_with_ends(&x, &tree.segments, seen_by_ends.as_deref(), asking)?;
+        if self.config.ends_within() {
+            let rows: Vec<u32> = tree.segments.iter().map(|segment| self.end_row(tree, *segment)).collect();
+            ends = ends.index_select(&Tensor::new(rows, &Device::Cpu)?, 0)?;
+        }
         if self.config.pooling == TextPooling::Mean {
             let mean = |segment: &Segment| ends.narrow(0, segment.first_row, segment.tokens)?.mean(0);
             let means = tree.segments.iter().map(mean).collect::<candle_core::Result<Vec<_>>>()?;
@@ -190,7 +209,7 @@ impl TextEncoder {
     ///
     /// It is the first end-of-text token, even where a prompt's own words contain it, or the first of the highest
     /// ids where the configuration does not know the end-of-text token: both as in transformers' `CLIPTextModel`.
-    fn seen<'a>(&self, ids: &'a [u32]) -> Result<&'a [u32], ClipError> {
+    fn seen<'a>(&self, ids: &'a [u32]) -> Result<Cow<'a, [u32]>, ClipError> {
         let TextConfig { vocab_size, max_position_embeddings, .. } = self.config;
         if ids.len() > max_position_embeddings {
             let problem =
@@ -204,14 +223,39 @@ impl TextEncoder {
             let problem = format!("a prompt has the token id {highest}, the model has {vocab_size} tokens");
             return Err(ClipError::Input(problem));
         }
+        if self.config.pooling == TextPooling::ClassToken {
+            return self.with_class_token(ids).map(Cow::Owned);
+        }
         if !self.config.ends_at_its_end() {
-            return Ok(ids);
+            return Ok(Cow::Borrowed(ids));
         }
         let end = self.config.end_of_text_id().unwrap_or(highest);
         match ids.iter().position(|id| *id == end) {
-            Some(at) => Ok(&ids[..=at]),
+            Some(at) => Ok(Cow::Borrowed(&ids[..=at])),
             None => Err(ClipError::Input(format!("a prompt does not have the end-of-text token {end}"))),
         }
+    }
+
+    /// A prompt with what its class token sees: the first token that fills it up, and the class token, whose number is the one
+    /// after all others. The reference hides the places after those that hold a filling token, one too late.
+    fn with_class_token(&self, ids: &[u32]) -> Result<Vec<u32>, ClipError> {
+        let TextConfig { vocab_size, max_position_embeddings, .. } = self.config;
+        if ids.contains(&FILLING) {
+            let problem = format!(
+                "a prompt has the token {FILLING} (a `!` within other letters), which this model takes for the end of its prompts; write                  it without"
+            );
+            return Err(ClipError::Input(problem));
+        }
+        let filling = (ids.len() < max_position_embeddings).then_some(FILLING);
+        Ok(ids.iter().copied().chain(filling).chain([vocab_size as u32]).collect())
+    }
+
+    /// The row of the end token of a prompt that sees all of itself.
+    fn end_row(&self, tree: &PromptTree, segment: Segment) -> u32 {
+        let ids = &tree.tokens[segment.first_row..][..segment.tokens];
+        let end = self.config.end_of_text_id().or(ids.iter().copied().max());
+        let at = ids.iter().position(|id| Some(*id) == end).unwrap_or(0);
+        (segment.first_row + at) as u32
     }
 
     /// Token and position embeddings, `[nodes, hidden_size]`.
@@ -220,10 +264,22 @@ impl TextEncoder {
         let first = self.config.bert.map_or(0, |bert| bert.first_position);
         let mut x = Vec::with_capacity(tree.tokens.len() * width);
         for (&token, &position) in tree.tokens.iter().zip(&tree.positions) {
+            let is_class_token = token as usize == self.config.vocab_size;
+            let position = if is_class_token { self.config.max_position_embeddings } else { position };
             let token = &self.token_embedding[token as usize * width..][..width];
             let position = &self.position_embedding[(first + position) * width..][..width];
             x.extend(token.iter().zip(position).map(|(token, position)| token + position));
         }
         Ok(Tensor::from_vec(x, (tree.tokens.len(), width), &Device::Cpu)?)
     }
+}
+
+/// What fills prompts up before a class token (open_clip's `pad_id`).
+const FILLING: u32 = 0;
+
+/// The tokens that a prompt's class token, the last of its segment, sees: those before it, and itself where nothing fills the
+/// prompt up.
+fn seen_by_class_token(tree: &PromptTree, segment: Segment) -> Segment {
+    let is_filled = tree.tokens[segment.first_row..][..segment.tokens].iter().rev().nth(1) == Some(&FILLING);
+    Segment { tokens: segment.tokens - usize::from(is_filled), ..segment }
 }

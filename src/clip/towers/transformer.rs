@@ -1,5 +1,5 @@
 //! The transformer that all towers share: blocks of attention and MLP with layer norms before them (Radford et al., arXiv
-//! 2103.00020, section 2.4), or in a BERT after what they add up.
+//! 2103.00020, section 2.4), or in a BERT after what they add up; with turned queries and keys, and gated MLPs in some.
 //!
 //! Rows of all sequences lie one after the other; [`Segment`]s say where each begins, and in the text tower where it
 //! branches off another one. The last block computes only the rows that the towers pool.
@@ -11,7 +11,7 @@ use candle_core::{DType, Device, Result, Tensor};
 use super::layers::{LayerNorm, Linear};
 use super::ops;
 use crate::clip::config::activation::Activation;
-use crate::clip::config::clip_config::TransformerConfig;
+use crate::clip::config::clip_config::{Norms, TransformerConfig};
 use crate::clip::error::ClipError;
 use crate::clip::weights::tensors::Weights;
 use crate::kernels::{Accumulate, Attention, AttentionBuffers, Cpu, PackedRows, Precision, Queries, Segment};
@@ -23,27 +23,30 @@ pub(in crate::clip) struct Transformer {
     precision: Precision,
     config: TransformerConfig,
     blocks: Vec<ResidualBlock>,
+    rotation: Option<Rotation>,
     /// Buffers that no call uses at the moment: as many as threads have encoded at once.
     spare: Mutex<Vec<Buffers>>,
 }
 
 impl Transformer {
-    /// Loads the blocks of `text_model` or `vision_model`; `causal` lets no token see those after it.
+    /// Loads the blocks of `text_model` or `vision_model`; `causal` lets no token see those after it. `rotation` is that of the
+    /// places, as [`ops::rotate`] takes it, where queries and keys are turned.
     pub(in crate::clip) fn load(
         weights: &Weights,
         tower: &str,
         config: TransformerConfig,
-        (causal, norms): (bool, Norms),
+        causal: bool,
+        rotation: Option<Rotation>,
         precision: Precision,
     ) -> std::result::Result<Self, ClipError> {
         let cpu = Cpu::detect();
         let blocks = (0..config.layers)
             .map(|layer| {
                 let name = format!("{tower}.encoder.layers.{layer}");
-                ResidualBlock::load(weights, &name, config, (causal, norms), cpu, precision)
+                ResidualBlock::load(weights, &name, config, causal, cpu, precision)
             })
             .collect::<std::result::Result<_, _>>()?;
-        Ok(Self { cpu, precision, config, blocks, spare: Mutex::default() })
+        Ok(Self { cpu, precision, config, blocks, rotation, spare: Mutex::default() })
     }
 
     /// Runs `x`, `[rows, width]`, through all blocks, and gives the rows that `pooled` says, one for each segment:
@@ -54,11 +57,23 @@ impl Transformer {
         segments: &[Segment],
         pooled: Queries,
     ) -> Result<Tensor> {
+        self.forward_with_ends(x, segments, None, pooled)
+    }
+
+    /// The same where the last token of each segment sees the tokens of another one, `ends`, and all of them.
+    pub(in crate::clip) fn forward_with_ends(
+        &self,
+        x: &Tensor,
+        segments: &[Segment],
+        ends: Option<&[Segment]>,
+        pooled: Queries,
+    ) -> Result<Tensor> {
+        let paths = Paths { segments, ends, rotation: self.rotation.as_ref() };
         let mut buffers = self.buffers(x.dim(0)?)?;
         let mut result = Ok(x.clone());
         for (at, block) in self.blocks.iter().enumerate() {
             let asking = if at + 1 == self.blocks.len() { pooled } else { Queries::All };
-            result = result.and_then(|x| block.forward(&x, segments, asking, &mut buffers));
+            result = result.and_then(|x| block.forward(&x, paths, asking, &mut buffers));
         }
         self.spare().push(buffers);
         result
@@ -74,6 +89,21 @@ impl Transformer {
     fn spare(&self) -> std::sync::MutexGuard<'_, Vec<Buffers>> {
         self.spare.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Cosine and sine for each pair of a head's channels, `[tokens, head_width / 2]`.
+#[derive(Debug)]
+pub(in crate::clip) struct Rotation {
+    pub tokens: usize,
+    pub table: Vec<[f32; 2]>,
+}
+
+/// Which tokens see which, and where they are.
+#[derive(Debug, Clone, Copy)]
+struct Paths<'a> {
+    segments: &'a [Segment],
+    ends: Option<&'a [Segment]>,
+    rotation: Option<&'a Rotation>,
 }
 
 /// What a block writes on its way, for up to `rows` rows.
@@ -108,15 +138,6 @@ impl Buffers {
     }
 }
 
-/// Where a block's layer norms are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::clip) enum Norms {
-    /// x += attention(norm1(x)); x += mlp(norm2(x)).
-    Before,
-    /// x = norm1(x + attention(x)); x = norm2(x + mlp(x)).
-    After,
-}
-
 /// Attention and MLP.
 #[derive(Debug)]
 struct ResidualBlock {
@@ -132,6 +153,15 @@ struct ResidualBlock {
     fc1: Linear,
     activation: Activation,
     fc2: Linear,
+    gated: Option<Gated>,
+}
+
+/// What a gated MLP has beside, with the layer norm inside attention.
+#[derive(Debug)]
+struct Gated {
+    attention_norm: LayerNorm,
+    gate: Linear,
+    norm: LayerNorm,
 }
 
 impl ResidualBlock {
@@ -139,7 +169,7 @@ impl ResidualBlock {
         weights: &Weights,
         name: &str,
         config: TransformerConfig,
-        (causal, norms): (bool, Norms),
+        causal: bool,
         cpu: Cpu,
         precision: Precision,
     ) -> std::result::Result<Self, ClipError> {
@@ -147,10 +177,13 @@ impl ResidualBlock {
         let norm = |layer: &str| LayerNorm::load(weights, &format!("{name}.{layer}"), config.layer_norm_eps);
         Ok(Self {
             cpu,
-            norms,
+            norms: config.blocks.norms,
             norm1: norm("layer_norm1")?,
             queries: linear("self_attn.q_proj")?,
-            keys: linear("self_attn.k_proj")?,
+            keys: match config.blocks.key_bias {
+                true => linear("self_attn.k_proj")?,
+                false => Linear::load_unbiased(weights, &format!("{name}.self_attn.k_proj"), cpu, precision)?,
+            },
             values: linear("self_attn.v_proj")?,
             attention: Attention { heads: config.heads, causal },
             out: linear("self_attn.out_proj")?,
@@ -158,6 +191,14 @@ impl ResidualBlock {
             fc1: linear("mlp.fc1")?,
             activation: config.activation,
             fc2: linear("mlp.fc2")?,
+            gated: match config.blocks.gated {
+                false => None,
+                true => Some(Gated {
+                    attention_norm: norm("self_attn.norm")?,
+                    gate: linear("mlp.gate")?,
+                    norm: norm("mlp.norm")?,
+                }),
+            },
         })
     }
 
@@ -165,11 +206,12 @@ impl ResidualBlock {
     fn forward(
         &self,
         x: &Tensor,
-        segments: &[Segment],
+        paths: Paths<'_>,
         asking: Queries,
         buffers: &mut Buffers,
     ) -> Result<Tensor> {
-        let Buffers { packed, inner, attention, .. } = buffers;
+        let Buffers { packed, attention, .. } = buffers;
+        let segments = paths.segments;
         let rows = x.dim(0)?;
         let (keys, values) = (buffers.keys.narrow(0, 0, rows)?, buffers.values.narrow(0, 0, rows)?);
         self.pack_before(x, &self.norm1, packed)?;
@@ -183,45 +225,92 @@ impl ResidualBlock {
             self.pack_before(&x, &self.norm1, packed)?;
         }
         ops::linear(packed, &self.queries, Accumulate::No, &queries)?;
+        if let Some(Rotation { table, tokens }) = paths.rotation {
+            ops::rotate(&keys, table, *tokens)?;
+            // The first token is the class token, which is nowhere.
+            if asking == Queries::All {
+                ops::rotate(&queries, table, *tokens)?;
+            }
+        }
         let operands = [&queries, &keys, &values];
-        ops::attend(self.cpu, self.attention, segments, operands, asking, attention, &attended)?;
-        ops::pack(&attended, packed)?;
-        ops::linear(packed, &self.out, Accumulate::Yes, &x)?;
-        self.norm_after(&x, &self.norm1)?;
+        let mut attend = |attention_kind,
+                          segments: &[Segment],
+                          [queries, keys, values]: [&Tensor; 3],
+                          asking,
+                          out: &Tensor| {
+            ops::attend(self.cpu, attention_kind, segments, [queries, keys, values], asking, attention, out)
+        };
+        let seeing_all = Attention { causal: false, ..self.attention };
+        match (paths.ends, asking) {
+            (None, _) => attend(self.attention, segments, operands, asking, &attended)?,
+            (Some(ends), Queries::Last) => attend(seeing_all, ends, operands, Queries::Last, &attended)?,
+            (Some(ends), _) => {
+                attend(self.attention, segments, operands, asking, &attended)?;
+                let last = last_rows(segments);
+                let of_ends = queries.index_select(&Tensor::new(last.as_slice(), queries.device())?, 0)?;
+                let seen = of_ends.zeros_like()?;
+                attend(seeing_all, ends, [&of_ends, &keys, &values], Queries::Last, &seen)?;
+                ops::put_rows(&attended, &last, &seen)?;
+            }
+        }
+        match &self.gated {
+            None => ops::pack(&attended, packed)?,
+            Some(gated) => ops::pack_normed(self.cpu, &attended, &gated.attention_norm, packed)?,
+        }
+        self.add(packed, &self.out, &self.norm1, &x)?;
 
         self.pack_before(&x, &self.norm2, packed)?;
-        ops::linear_activated(self.cpu, packed, &self.fc1, self.activation, inner);
-        ops::linear(inner, &self.fc2, Accumulate::Yes, &x)?;
-        self.norm_after(&x, &self.norm2)?;
+        let inner = &mut buffers.inner;
+        match &self.gated {
+            None => ops::linear_activated(self.cpu, packed, &self.fc1, self.activation, inner),
+            Some(gated) => {
+                let zeros = || Tensor::zeros((rows, gated.norm.weight.len()), DType::F32, &Device::Cpu);
+                let (gate, open) = (zeros()?, zeros()?);
+                ops::linear(packed, &gated.gate, Accumulate::No, &gate)?;
+                ops::linear(packed, &self.fc1, Accumulate::No, &open)?;
+                ops::pack_gated(self.cpu, &gate, &open, &gated.norm, inner)?;
+            }
+        }
+        self.add(inner, &self.fc2, &self.norm2, &x)?;
         Ok(x)
+    }
+
+    /// Adds what a layer makes of these rows to `x`, normed where the layer norms are after.
+    fn add(&self, rows: &PackedRows, layer: &Linear, norm: &LayerNorm, x: &Tensor) -> Result<()> {
+        match self.norms {
+            Norms::Before => ops::linear(rows, layer, Accumulate::Yes, x),
+            Norms::AfterSums => {
+                ops::linear(rows, layer, Accumulate::Yes, x)?;
+                ops::norm(self.cpu, x, norm)
+            }
+            Norms::AfterParts => {
+                let part = Tensor::zeros(x.shape(), DType::F32, &Device::Cpu)?;
+                ops::linear(rows, layer, Accumulate::No, &part)?;
+                ops::norm(self.cpu, &part, norm)?;
+                ops::add(x, &part)
+            }
+        }
     }
 
     fn pack_before(&self, x: &Tensor, norm: &LayerNorm, packed: &mut PackedRows) -> Result<()> {
         match self.norms {
             Norms::Before => ops::pack_normed(self.cpu, x, norm, packed),
-            Norms::After => ops::pack(x, packed),
-        }
-    }
-
-    fn norm_after(&self, x: &Tensor, norm: &LayerNorm) -> Result<()> {
-        match self.norms {
-            Norms::Before => Ok(()),
-            Norms::After => ops::norm(self.cpu, x, norm),
+            Norms::AfterSums | Norms::AfterParts => ops::pack(x, packed),
         }
     }
 }
 
+/// The row of each segment's last token.
+fn last_rows(segments: &[Segment]) -> Vec<u32> {
+    segments.iter().map(|segment| (segment.first_row + segment.tokens - 1) as u32).collect()
+}
+
 /// The rows of `x` that ask: `x` itself where all do, or a copy of one row for each segment.
 fn asking_rows(x: &Tensor, segments: &[Segment], asking: Queries) -> Result<Tensor> {
-    let row = |segment: &Segment| match asking {
-        Queries::All | Queries::First => segment.first_row as u32,
-        Queries::Last => (segment.first_row + segment.tokens - 1) as u32,
+    let rows = match asking {
+        Queries::All => return Ok(x.clone()),
+        Queries::First => segments.iter().map(|segment| segment.first_row as u32).collect(),
+        Queries::Last => last_rows(segments),
     };
-    match asking {
-        Queries::All => Ok(x.clone()),
-        Queries::First | Queries::Last => {
-            let rows = segments.iter().map(row).collect::<Vec<_>>();
-            x.index_select(&Tensor::new(rows, x.device())?, 0)
-        }
-    }
+    x.index_select(&Tensor::new(rows, x.device())?, 0)
 }

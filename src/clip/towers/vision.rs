@@ -1,5 +1,6 @@
-//! The image tower, of either kind: from pixel values to an embedding.
+//! The image tower, of any kind: from pixel values to an embedding.
 
+use super::convnext::ConvNext;
 use super::resnet::ResNet;
 use super::vision_transformer::VisionTransformer;
 use crate::clip::config::clip_config::{ClipConfig, VisionConfig};
@@ -21,6 +22,7 @@ pub struct ImageEncoder {
 enum Tower {
     Transformer(Box<VisionTransformer>),
     ResNet(Box<ResNet>),
+    ConvNext(Box<ConvNext>),
 }
 
 impl ImageEncoder {
@@ -35,6 +37,9 @@ impl ImageEncoder {
                 (Tower::Transformer(Box::new(tower)), vision.batch())
             }
             VisionConfig::ResNet(vision) => (Tower::ResNet(Box::new(ResNet::load(weights, vision)?)), 1),
+            VisionConfig::ConvNext(vision) => {
+                (Tower::ConvNext(Box::new(ConvNext::load(weights, vision)?)), 1)
+            }
         };
         let (dim, image_size) = (config.dim, config.vision.image_size());
         Ok(Self { dim, image_size, batch, operations: config.operations_per_image(), tower })
@@ -71,10 +76,14 @@ impl ImageEncoder {
         if pixel_values.is_empty() {
             return Ok(Vec::new());
         }
+        let images = pixel_values.chunks_exact(image_values);
         match &self.tower {
             Tower::Transformer(tower) => tower.encode(pixel_values),
-            Tower::ResNet(tower) => {
-                Ok(pixel_values.chunks_exact(image_values).flat_map(|image| tower.encode(image)).collect())
+            Tower::ResNet(tower) => Ok(images.flat_map(|image| tower.encode(image)).collect()),
+            Tower::ConvNext(tower) => {
+                let embeddings: Vec<Vec<f32>> =
+                    images.map(|image| tower.encode(image)).collect::<Result<_, _>>()?;
+                Ok(embeddings.concat())
             }
         }
     }

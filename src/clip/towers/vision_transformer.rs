@@ -1,16 +1,17 @@
-//! The vision transformers of CLIP and SigLIP.
+//! Vision transformers: those of CLIP and SigLIP, and their kin.
 
 use candle_core::{DType, Device, Tensor};
 
 use super::attention_pooling::AttentionPooling;
+use super::convolution::{Convolution, Picture, Shape};
 use super::head::Head;
 use super::layers::{LayerNorm, Linear};
 use super::ops;
-use super::transformer::{Norms, Transformer};
+use super::transformer::{Rotation, Transformer};
 use crate::clip::config::clip_config::{VisionPooling, VisionTransformerConfig};
 use crate::clip::error::ClipError;
 use crate::clip::weights::tensors::Weights;
-use crate::kernels::{Accumulate, Cpu, PackedRows, Precision, Queries, Segment};
+use crate::kernels::{self, Accumulate, Cpu, PackedRows, Precision, Queries, Segment};
 
 /// A vision transformer (Dosovitskiy et al., arXiv 2010.11929) with its projection.
 #[derive(Debug)]
@@ -18,10 +19,7 @@ pub(in crate::clip) struct VisionTransformer {
     cpu: Cpu,
     precision: Precision,
     config: VisionTransformerConfig,
-    /// The patch convolution as a layer, from `3 · patch_size²` values to `hidden_size`, and what its weights
-    /// lose in this precision: what is lost at the pixels is lost for all layers.
-    patch_embedding: Linear,
-    patch_remainder: Option<Linear>,
+    stem: Stem,
     /// `[tokens, hidden_size]`: the position embeddings, with the class embedding added to the first.
     positions: Vec<f32>,
     /// CLIP has a layer norm before its blocks.
@@ -31,6 +29,16 @@ pub(in crate::clip) struct VisionTransformer {
     /// Attention over all tokens, where the class token's output is not what is pooled.
     attention: Option<AttentionPooling>,
     projection: Head,
+}
+
+/// What makes tokens of patches.
+#[derive(Debug)]
+enum Stem {
+    /// The patch convolution as a layer, from `3 · patch_size²` values to `hidden_size`, and what its weights
+    /// lose in this precision: what is lost at the pixels is lost for all layers.
+    Layer { embedding: Linear, remainder: Option<Linear> },
+    /// Three convolutions with GELU between them, in `f32`.
+    Convolutions([Convolution; 3]),
 }
 
 impl VisionTransformer {
@@ -43,21 +51,41 @@ impl VisionTransformer {
         let mut positions = weights.values("vision_model.embeddings.position_embedding.weight")?;
         if config.class_token {
             let class = weights.values("vision_model.embeddings.class_embedding")?;
-            positions.iter_mut().zip(class).for_each(|(position, class)| *position += class);
+            if config.class_position {
+                positions.iter_mut().zip(class).for_each(|(position, class)| *position += class);
+            } else {
+                positions.splice(0..0, class);
+            }
             if config.patch_bias {
                 // The layer of the patches adds its bias to the class token's row, too, which has no patch.
                 let bias = weights.values("vision_model.embeddings.patch_embedding.bias")?;
                 positions.iter_mut().zip(bias).for_each(|(position, bias)| *position -= bias);
             }
         }
-        let patch_embedding = "vision_model.embeddings.patch_embedding";
-        let load = if config.patch_bias { Linear::load } else { Linear::load_unbiased };
+        let stem = match config.stem {
+            None => {
+                let name = "vision_model.embeddings.patch_embedding";
+                let load = if config.patch_bias { Linear::load } else { Linear::load_unbiased };
+                Stem::Layer {
+                    embedding: load(weights, name, cpu, precision)?,
+                    remainder: Linear::load_remainder(weights, name, cpu, precision)?,
+                }
+            }
+            Some(_) => {
+                let layer = |at: usize, side, has_norm: bool| {
+                    let name = format!("visual.trunk.patch_embed.backbone.{at}");
+                    let norm = has_norm.then(|| format!("{name}.bn"));
+                    let convolution = format!("{name}.conv");
+                    Convolution::load(weights, &convolution, norm.as_deref(), Shape::tiles(side), cpu)
+                };
+                Stem::Convolutions([layer(0, 4, true)?, layer(1, 2, true)?, layer(2, 2, false)?])
+            }
+        };
         Ok(Self {
             cpu,
             precision,
             config: config.clone(),
-            patch_embedding: load(weights, patch_embedding, cpu, precision)?,
-            patch_remainder: Linear::load_remainder(weights, patch_embedding, cpu, precision)?,
+            stem,
             positions,
             pre_norm: config
                 .pre_norm
@@ -67,14 +95,19 @@ impl VisionTransformer {
                 weights,
                 "vision_model",
                 config.transformer(),
-                (false, Norms::Before),
+                false,
+                rotation(config),
                 precision,
             )?,
             post_norm: LayerNorm::load(weights, "vision_model.post_layernorm", eps)?,
             attention: match config.pooling {
                 VisionPooling::ClassToken | VisionPooling::Mean { .. } => None,
-                VisionPooling::Attention => {
-                    Some(AttentionPooling::load(weights, "vision_model.head", config.transformer())?)
+                VisionPooling::Attention { heads, .. } => {
+                    let options = (heads, config.hidden_act, eps);
+                    Some(AttentionPooling::load(weights, "vision_model.head", options)?)
+                }
+                VisionPooling::Queries { heads, .. } => {
+                    Some(AttentionPooling::load_queries(weights, "vision_model.pooler", (heads, eps))?)
                 }
             },
             projection: Head::load(weights, config.projection, "visual_projection", cpu)?,
@@ -86,15 +119,29 @@ impl VisionTransformer {
         let VisionTransformerConfig { image_size, hidden_size, .. } = self.config;
         let image_values = 3 * image_size * image_size;
         let (images, tokens) = (pixel_values.len() / image_values, self.config.tokens());
-        let mut packed = PackedRows::new(self.cpu, self.precision);
-        packed.pack(images * tokens, self.patch_embedding.weights.inputs(), |row, out| {
-            self.patch(&pixel_values[row / tokens * image_values..][..image_values], row % tokens, out);
-        });
-        let x = Tensor::zeros((images * tokens, hidden_size), DType::F32, &Device::Cpu)?;
-        ops::linear(&packed, &self.patch_embedding, Accumulate::No, &x)?;
-        if let Some(remainder) = &self.patch_remainder {
-            ops::linear(&packed, remainder, Accumulate::Yes, &x)?;
-        }
+        let x = match &self.stem {
+            Stem::Layer { embedding, remainder } => {
+                let mut packed = PackedRows::new(self.cpu, self.precision);
+                packed.pack(images * tokens, embedding.weights.inputs(), |row, out| {
+                    self.patch(
+                        &pixel_values[row / tokens * image_values..][..image_values],
+                        row % tokens,
+                        out,
+                    );
+                });
+                let x = Tensor::zeros((images * tokens, hidden_size), DType::F32, &Device::Cpu)?;
+                ops::linear(&packed, embedding, Accumulate::No, &x)?;
+                if let Some(remainder) = remainder {
+                    ops::linear(&packed, remainder, Accumulate::Yes, &x)?;
+                }
+                x
+            }
+            Stem::Convolutions(convolutions) => {
+                let images_values = pixel_values.chunks_exact(image_values);
+                let rows = images_values.flat_map(|image| self.convolved(image, convolutions)).collect();
+                Tensor::from_vec(rows, (images * tokens, hidden_size), &Device::Cpu)?
+            }
+        };
         ops::add_repeated(&x, &self.positions)?;
         if let Some(norm) = &self.pre_norm {
             ops::norm(self.cpu, &x, norm)?;
@@ -122,6 +169,12 @@ impl VisionTransformer {
                 ops::norm(self.cpu, &pooled, &self.post_norm)?;
                 pooled
             }
+            (Some(attention), VisionPooling::Queries { .. }) => {
+                let all = self.transformer.forward(&x, &segments, Queries::All)?;
+                let pooled = attention.forward(&all, &segments)?;
+                ops::norm(self.cpu, &pooled, &self.post_norm)?;
+                pooled
+            }
             (Some(attention), _) => {
                 let all = self.transformer.forward(&x, &segments, Queries::All)?;
                 ops::norm(self.cpu, &all, &self.post_norm)?;
@@ -130,6 +183,21 @@ impl VisionTransformer {
         };
         let embeddings = self.projection.project(self.cpu, &pooled)?;
         Ok(embeddings.flatten_all()?.to_vec1()?)
+    }
+
+    /// What convolutions make of an image's patches, `[tokens, hidden_size]`; a class token has zeros.
+    fn convolved(&self, image: &[f32], convolutions: &[Convolution; 3]) -> Vec<f32> {
+        let VisionTransformerConfig { image_size, hidden_size, class_token, .. } = self.config;
+        let mut packed = PackedRows::new(self.cpu, Precision::F32);
+        let mut picture = Picture::of_pixels(image, image_size);
+        for (at, convolution) in convolutions.iter().enumerate() {
+            picture = convolution.of(&picture, &mut packed);
+            if at + 1 < convolutions.len() {
+                kernels::gelu(self.cpu, &mut picture.values);
+            }
+        }
+        let class = vec![0.0; if class_token { hidden_size } else { 0 }];
+        [class, picture.values].concat()
     }
 
     /// The values of one token's patch, in the order of a convolution's weight, `[3 · patch_size²]`. A class token, which
@@ -146,4 +214,23 @@ impl VisionTransformer {
             values.copy_from_slice(&image[(channel * image_size + y) * image_size + left..][..patch_size]);
         }
     }
+}
+
+/// The angles by which a patch's place turns its queries and keys: half of the pairs of channels for each axis, from fast to
+/// slow (timm's `RotaryEmbeddingCat`). A class token is not turned.
+fn rotation(config: &VisionTransformerConfig) -> Option<Rotation> {
+    const SLOWEST: f32 = 10_000.0;
+    let rotation = config.blocks.rotation?;
+    let (grid, tokens) = (config.grid(), config.tokens());
+    let bands = config.hidden_size / config.num_attention_heads / 4;
+    let mut table = vec![[1.0, 0.0]; usize::from(config.class_token) * 2 * bands];
+    let place = |at: usize| (at as f32 + rotation.offset) / grid as f32 * rotation.reference as f32;
+    for (row, column) in (0..grid).flat_map(|row| (0..grid).map(move |column| (row, column))) {
+        let axes = if rotation.column_first { [column, row] } else { [row, column] };
+        for (axis, band) in axes.into_iter().flat_map(|axis| (0..bands).map(move |band| (axis, band))) {
+            let angle = place(axis) * (1.0 / SLOWEST.powf(band as f32 / bands as f32));
+            table.push([angle.cos(), angle.sin()]);
+        }
+    }
+    Some(Rotation { tokens, table })
 }

@@ -45,8 +45,12 @@ impl TensorPlace {
     }
 }
 
-/// Blocks of transformers, open_clip and timm: how each calls a block's layers.
-const BLOCK_LAYERS: [(&str, &str, &str); 5] = [
+/// Blocks of transformers, open_clip and timm: how each calls a block's layers. Those of EVA-02's gated MLPs are in timm's towers
+/// alone.
+const BLOCK_LAYERS: [(&str, &str, &str); 8] = [
+    ("self_attn.norm.", "attn.norm.", "attn.norm."),
+    ("mlp.gate.", "mlp.gate.", "mlp.fc1_g."),
+    ("mlp.norm.", "mlp.norm.", "mlp.norm."),
     ("layer_norm1.", "ln_1.", "norm1."),
     ("self_attn.out_proj.", "attn.out_proj.", "attn.proj."),
     ("layer_norm2.", "ln_2.", "norm2."),
@@ -67,7 +71,8 @@ const BERT_LAYERS: [(&str, &str); 8] = [
 ];
 
 /// Single tensors and layers of the text tower.
-const TEXT: [(&str, &str); 6] = [
+const TEXT: [(&str, &str); 7] = [
+    ("text_model.embeddings.class_embedding", "cls_emb"),
     ("text_model.embeddings.token_embedding.", "token_embedding."),
     ("text_model.embeddings.position_embedding.weight", "positional_embedding"),
     ("text_model.final_layer_norm.", "ln_final."),
@@ -78,7 +83,11 @@ const TEXT: [(&str, &str); 6] = [
 ];
 
 /// Those of the image tower, in open_clip's and in timm's.
-const VISION: [(&str, &str); 16] = [
+const VISION: [(&str, &str); 21] = [
+    ("vision_model.pooler.queries", "visual.attn_pool.query"),
+    ("vision_model.pooler.query_norm.", "visual.attn_pool.ln_q."),
+    ("vision_model.pooler.key_norm.", "visual.attn_pool.ln_k."),
+    ("vision_model.pooler.attention.out_proj.", "visual.attn_pool.attn.out_proj."),
     ("vision_model.embeddings.class_embedding", "visual.class_embedding"),
     ("vision_model.embeddings.class_embedding", "visual.trunk.cls_token"),
     ("visual_projection.", "visual.head.proj."),
@@ -88,6 +97,7 @@ const VISION: [(&str, &str); 16] = [
     ("vision_model.embeddings.position_embedding.weight", "visual.positional_embedding"),
     ("vision_model.embeddings.position_embedding.weight", "visual.trunk.pos_embed"),
     ("vision_model.pre_layrnorm.", "visual.ln_pre."),
+    ("vision_model.pre_layrnorm.", "visual.trunk.norm_pre."),
     ("vision_model.post_layernorm.", "visual.ln_post."),
     ("vision_model.post_layernorm.", "visual.trunk.norm."),
     ("vision_model.head.probe", "visual.trunk.attn_pool.latent"),
@@ -97,8 +107,15 @@ const VISION: [(&str, &str); 16] = [
     ("vision_model.head.mlp.", "visual.trunk.attn_pool.mlp."),
 ];
 
+/// The two layers of open_clip's head of an image tower of timm's.
+const HEAD: [(&str, &str); 2] =
+    [("visual_projection.0.", "visual.head.mlp.fc1."), ("visual_projection.2.", "visual.head.mlp.fc2.")];
+
 /// Queries, keys and values of the attention that pools in SigLIP, which lie in one tensor everywhere.
 const POOLING: &str = "vision_model.head.attention.";
+
+/// Likewise of CoCa's.
+const QUERIES: &str = "vision_model.pooler.attention.";
 
 impl Naming {
     /// Where a tensor of the model may lie, the likeliest place first.
@@ -143,10 +160,9 @@ fn open_clip(name: &str) -> Vec<TensorPlace> {
     }
     if let Some((layer, rest)) = block(name, "vision_model.encoder.layers.") {
         let (own, timms) = in_block(rest);
-        return vec![
-            own.in_front(&format!("visual.transformer.resblocks.{layer}.")),
-            timms.in_front(&format!("visual.trunk.blocks.{layer}.")),
-        ];
+        let own = own.in_front(&format!("visual.transformer.resblocks.{layer}."));
+        let timms = timms.into_iter().map(|place| place.in_front(&format!("visual.trunk.blocks.{layer}.")));
+        return [own].into_iter().chain(timms).collect();
     }
     match name {
         "visual_projection.weight" => {
@@ -165,6 +181,18 @@ fn open_clip(name: &str) -> Vec<TensorPlace> {
             ]);
         }
         _ => {}
+    }
+    if let Some((rest, theirs)) =
+        HEAD.iter().find_map(|(ours, theirs)| Some((name.strip_prefix(ours)?, theirs)))
+    {
+        return vec![TensorPlace::whole(format!("{theirs}{rest}"))];
+    }
+    if let Some((part, kind)) = name.strip_prefix(QUERIES).and_then(projection) {
+        let of_three = TensorPlace::part(format!("{}in_proj_{kind}", "visual.attn_pool.attn."), part, 3);
+        // Where queries and keys are of different widths, PyTorch has their layers apart, but for the biases.
+        let letter = ["q", "k", "v"][part];
+        let apart = TensorPlace::whole(format!("visual.attn_pool.attn.{letter}_proj_{kind}"));
+        return vec![of_three, apart];
     }
     if let Some((part @ 1..=2, kind)) = name.strip_prefix(POOLING).and_then(projection) {
         return vec![TensorPlace::part(format!("visual.trunk.attn_pool.kv.{kind}"), part - 1, 2)];
@@ -211,21 +239,32 @@ fn block<'a>(name: &'a str, prefix: &str) -> Option<(&'a str, &'a str)> {
     name.strip_prefix(prefix)?.split_once('.')
 }
 
-/// What open_clip and timm call a tensor of a block.
-fn in_block(rest: &str) -> (TensorPlace, TensorPlace) {
+/// What open_clip and timm call a tensor of a block. In timm's, queries, keys and values are one tensor or three, and where
+/// keys have no bias, the biases of the others may be tensors of their own.
+fn in_block(rest: &str) -> (TensorPlace, Vec<TensorPlace>) {
     if let Some((part, kind)) = rest.strip_prefix("self_attn.").and_then(projection) {
         let of_three = |tensor: String| TensorPlace::part(tensor, part, 3);
-        return (of_three(format!("attn.in_proj_{kind}")), of_three(format!("attn.qkv.{kind}")));
+        let letter = ["q", "k", "v"][part];
+        let mut timms = vec![
+            of_three(format!("attn.qkv.{kind}")),
+            TensorPlace::whole(format!("attn.{letter}_proj.{kind}")),
+        ];
+        if kind == "bias" {
+            timms.push(TensorPlace::whole(format!("attn.{letter}_bias")));
+        }
+        return (of_three(format!("attn.in_proj_{kind}")), timms);
     }
     for (ours, own, timms) in BLOCK_LAYERS {
         if let Some(kind) = rest.strip_prefix(ours) {
-            return (
-                TensorPlace::whole(format!("{own}{kind}")),
-                TensorPlace::whole(format!("{timms}{kind}")),
-            );
+            let mut of_timm = vec![TensorPlace::whole(format!("{timms}{kind}"))];
+            if ours == "mlp.fc1." {
+                // Beside a gate.
+                of_timm.push(TensorPlace::whole(format!("mlp.fc1_x.{kind}")));
+            }
+            return (TensorPlace::whole(format!("{own}{kind}")), of_timm);
         }
     }
-    (TensorPlace::whole(rest), TensorPlace::whole(rest))
+    (TensorPlace::whole(rest), vec![TensorPlace::whole(rest)])
 }
 
 /// Of queries, keys and values, which is meant, and whether its weight or its bias.

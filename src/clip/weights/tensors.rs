@@ -106,8 +106,13 @@ impl Weights {
 
     /// Checks that these tensors are there, with these shapes and with elements that can be converted, and that there are
     /// no others: what no part of the model takes would be missing from its results. Buffers that hold nothing learned,
-    /// like the `position_ids` of old checkpoints, are known by their names.
-    pub(in crate::clip) fn verify(&self, expected: &[(String, Vec<usize>)]) -> Result<(), ClipError> {
+    /// like the `position_ids` of old checkpoints, are known by their names, and so is a part of the model that makes no
+    /// embeddings: what begins with `left_out`.
+    pub(in crate::clip) fn verify(
+        &self,
+        expected: &[(String, Vec<usize>)],
+        left_out: Option<&str>,
+    ) -> Result<(), ClipError> {
         let known = self.shard_of.keys().chain(&self.outside).map(String::as_str);
         if let Some(problem) = strangers::changed_layers(known) {
             return Err(ClipError::ForeignTensors { file: self.entry.label(), problem });
@@ -132,7 +137,11 @@ impl Weights {
                 });
             }
         }
-        let left = self.shard_of.keys().filter(|name| !taken.contains(*name) && !strangers::is_buffer(name));
+        let is_left_out = |name: &str| left_out.is_some_and(|start| name.starts_with(start));
+        let left = self
+            .shard_of
+            .keys()
+            .filter(|name| !taken.contains(*name) && !strangers::is_buffer(name) && !is_left_out(name));
         let left = left.map(|name| self.name_in_file(name)).chain(self.outside.iter().cloned());
         match strangers::untaken(left.collect()) {
             None => Ok(()),
@@ -182,15 +191,25 @@ impl Weights {
     /// The first of a tensor's places that is there.
     fn find(&self, name: &str) -> Result<FoundTensor<'_>, ClipError> {
         let places = self.naming.places(name);
-        let there = places.iter().find(|place| self.shard_of.contains_key(&place.tensor));
-        let Some(place) = there.or(places.first()) else {
-            return Err(self.missing(&self.entry, name));
+        let there = |place: &&TensorPlace| self.shard_of.contains_key(&place.tensor);
+        let Some(place) = places.iter().find(there) else {
+            return Err(self.missing(&self.entry, self.own_spelling(&places).unwrap_or(name)));
         };
-        let at = self.shard_of.get(&place.tensor);
-        let shard = &self.shards[*at.ok_or_else(|| self.missing(&self.entry, &place.tensor))?];
+        let shard = &self.shards[self.shard_of[&place.tensor]];
         let whole = shard.tensors.get(&place.tensor);
         let whole = whole.ok_or_else(|| self.missing(&shard.file, &place.tensor))?;
         Ok(FoundTensor { shard, place: place.clone(), stored: whole.at(place) })
+    }
+
+    /// Of the names that an absent tensor may have, the one of which the fewest last parts are in no name of the file.
+    fn own_spelling<'a>(&self, places: &'a [TensorPlace]) -> Option<&'a str> {
+        let alike = |a: &str, b: &str| a.split('.').zip(b.split('.')).take_while(|(a, b)| a == b).count();
+        let most = |name: &str| self.names_in_file().map(|other| alike(name, other)).max().unwrap_or(0);
+        let names = places.iter().map(|place| place.tensor.as_str());
+        names.min_by_key(|name| {
+            let there = most(name);
+            (name.split('.').count() - there, std::cmp::Reverse(there))
+        })
     }
 
     fn missing(&self, file: &CheckpointFile, tensor: &str) -> ClipError {

@@ -21,8 +21,9 @@ use crate::workbench::jobs::progress::{Cancel, Meter, Progress, Stage};
 
 /// Part of every cache key: raised when an encoder's results change by more than rounding. Before 3, weights that had
 /// changed behind the same name, length and time could stand under the fingerprint of others; before 4, prompts of
-/// open_clip's and OpenAI's checkpoints were not cleaned as their tokenizers do it.
-const ENCODER_VERSION: u32 = 4;
+/// open_clip's and OpenAI's checkpoints were not cleaned as their tokenizers do it; before 5, SigLIP's became lower case whatever
+/// their tokenizer declared.
+const ENCODER_VERSION: u32 = 5;
 
 /// Gets an image's place and raw embedding `[dim]`.
 type TakeEmbedding<'a> = &'a mut dyn FnMut(usize, &[f32]) -> Result<(), WorkbenchError>;

@@ -98,6 +98,9 @@ fn progress(notice: PullNotice, total: u64, elapsed: Duration) -> Progress {
     };
     match notice {
         PullNotice::Waiting(transfer) => of(Stage::Waiting, transfer.done, total),
+        PullNotice::Asked(transfer, wait) => {
+            Progress { left: Some(wait), ..of(Stage::Asked, transfer.done, total) }
+        }
         PullNotice::Verifying { done, total } => of(Stage::Verification, done, total),
         PullNotice::Receiving(transfer) => {
             let seconds = elapsed.as_secs_f64();
@@ -121,6 +124,10 @@ mod tests {
         let transfer = Transfer { done: 500_000_000, received: 100_000_000 };
         let progress = progress(PullNotice::Receiving(transfer), 600_000_000, Duration::from_secs(10));
         assert_eq!(progress.to_string(), "downloading 500.0 MB of 600.0 MB, 10.0 MB/s, 10s left");
+        let asked = PullNotice::Asked(transfer, Duration::from_secs(90));
+        let progress = super::progress(asked, 600_000_000, Duration::from_secs(10));
+        let words = "the hub asks to wait, with 500.0 MB of 600.0 MB, 1m 30s left";
+        assert_eq!(progress.to_string(), words);
         let start = Transfer { done: 500, received: 0 };
         let progress = super::progress(PullNotice::Receiving(start), 600, Duration::from_secs(1));
         assert_eq!((progress.rate, progress.left), (None, None));

@@ -44,6 +44,8 @@ pub enum Stage {
     Download,
     /// Waiting while another process downloads it.
     Waiting,
+    /// Waiting because the hub asks for it.
+    Asked,
     /// Verifying what was downloaded.
     Verification,
 }
@@ -56,12 +58,12 @@ impl Stage {
             Self::Prompts => "prompts",
             Self::Pruning => "classes",
             Self::Drawing => "draws",
-            Self::Download | Self::Waiting | Self::Verification => "bytes",
+            Self::Download | Self::Waiting | Self::Asked | Self::Verification => "bytes",
         }
     }
 
     fn counts_bytes(self) -> bool {
-        matches!(self, Self::Download | Self::Waiting | Self::Verification)
+        matches!(self, Self::Download | Self::Waiting | Self::Asked | Self::Verification)
     }
 
     /// What is done to them.
@@ -74,6 +76,7 @@ impl Stage {
             Self::Drawing => "evaluating",
             Self::Download => "downloading",
             Self::Waiting => "another process downloads the same,",
+            Self::Asked => "the hub asks to wait, with",
             Self::Verification => "verifying",
         }
     }
