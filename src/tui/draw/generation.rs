@@ -11,15 +11,11 @@ use crate::tui::actions::Action;
 use crate::tui::layout::first_row;
 use crate::tui::state::State;
 use crate::tui::state::generation::{GenerationStatus, GenerationView};
+use crate::tui::state::places::generation_list;
 use crate::tui::text;
 use crate::tui::theme::Theme;
 use crate::workbench::Session;
 use crate::workbench::generation::{GeneratedClass, GeneratedSentence};
-
-/// Lines above the rows.
-const HEADING: u16 = 3;
-/// Lines below them.
-const BELOW: u16 = 5;
 
 pub(super) fn draw(
     frame: &mut Frame<'_>,
@@ -50,17 +46,9 @@ pub(super) fn draw(
     }
     put(frame, area, 1, dim(pace(view)));
     put(frame, area, 2, worth(view, session, state, width, theme));
-    let below = BELOW.min(area.height.saturating_sub(HEADING) / 3);
-    let list = Rect {
-        y: area.y + HEADING.min(area.height),
-        height: area.height.saturating_sub(HEADING + below),
-        ..area
-    };
+    let list = generation_list(area);
     let height = usize::from(list.height);
-    let (selected, rows) = match view.sentence {
-        Some(sentence) => (sentence, view.class().map_or(0, |class| class.sentences.len())),
-        None => (view.selected, view.classes.len()),
-    };
+    let (selected, rows) = view.rows();
     let first = first_row(selected, rows, height);
     for (y, row) in (first..rows.min(first + height)).enumerate() {
         let spans = match view.sentence {
@@ -84,7 +72,7 @@ pub(super) fn draw(
             place,
         );
     }
-    let foot = Rect { y: list.y + list.height, height: below, ..area };
+    let foot = Rect { y: list.y + list.height, height: area.bottom().saturating_sub(list.bottom()), ..area };
     draw_foot(frame, foot, view, session, theme);
 }
 

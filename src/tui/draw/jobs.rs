@@ -6,13 +6,14 @@ use ratatui::text::{Line, Span};
 
 use super::{bar, place_of, put, row_line};
 use crate::tui::layout::first_row;
+use crate::tui::state::places::{messages_area, shown_jobs};
 use crate::tui::state::{Job, State};
 use crate::tui::text;
 use crate::tui::theme::Theme;
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
-    let most = usize::from(area.height / 2).saturating_sub(1).max(1);
-    let jobs: Vec<_> = state.jobs.entries.iter().rev().take(most).collect();
+    let entries = &state.jobs.entries;
+    let jobs: Vec<_> = entries.iter().rev().take(shown_jobs(area, entries.len())).collect();
     put(frame, area, 0, Line::styled(" Jobs", theme.heading()));
     let width = usize::from(area.width);
     for (y, entry) in jobs.iter().enumerate() {
@@ -34,8 +35,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &The
         let line = format!(" {mark} {}: {said}", entry.name);
         put(frame, area, y as u16 + 1, Line::raw(text::fit(&line, width, theme.glyphs.ellipsis)));
     }
-    let y = (jobs.len() as u16 + 2).min(area.height);
-    let below = Rect { y: area.y + y, height: area.height - y, ..area };
+    let below = messages_area(area, entries.len());
     put(frame, below, 0, Line::styled(" Messages", theme.heading()));
     if state.messages.is_empty() {
         put(frame, below, 1, Line::styled(" None.", theme.dim()));

@@ -94,6 +94,14 @@ impl GenerationView {
         (accepted, self.classes.iter().map(|class| class.wanted).sum())
     }
 
+    /// The row under the cursor and how many there are: of the class that is looked into, or of all classes.
+    pub fn rows(&self) -> (usize, usize) {
+        match self.sentence {
+            Some(sentence) => (sentence, self.class().map_or(0, |class| class.sentences.len())),
+            None => (self.selected, self.classes.len()),
+        }
+    }
+
     /// The class under the cursor.
     pub fn class(&self) -> Option<&GeneratedClass> {
         self.classes.get(self.selected)

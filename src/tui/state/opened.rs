@@ -9,7 +9,7 @@ use super::confusion::ConfusionView;
 use super::focus::Strategies;
 use super::images::ImagesView;
 use super::prompts::PromptsView;
-use super::{Context, Remembered, Screen, State};
+use super::{Context, OpenedFrom, Remembered, Screen, State};
 use crate::workbench::{Session, StrategyResult, demo};
 
 impl State {
@@ -61,8 +61,9 @@ impl State {
         self.keep_typing(keeps);
         if let Some(editor) = self.prompts.editor.take_if(|editor| !keeps(editor.strategy)) {
             if editor.has_changes() {
-                self.messages
-                    .push("changed prompts were not kept: their strategy is another one now".to_owned());
+                self.messages.push(
+                    "the strategy of the changed prompts is another one now; they are kept until other prompts are changed".to_owned(),
+                );
             }
             self.forget_flips();
         }
@@ -89,6 +90,8 @@ impl State {
     /// Another experiment is about to be opened.
     pub(super) fn leave_experiment(&mut self) {
         self.session = None;
+        self.opened_from = OpenedFrom::default();
+        (self.draft, self.draft_unkept) = (None, None);
         self.forget_analysis();
         self.overlay = None;
         self.typing = None;
