@@ -28,7 +28,7 @@ pub const END: &str = "\x1b[?2026l";
 
 /// Primary device attributes; every terminal answers.
 const ATTRIBUTES: &str = "\x1b[c";
-const KITTY: &str = "\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\";
+const KITTY: &str = "\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24,U=1;AAAA\x1b\\";
 const CELL_SIZE: &str = "\x1b[16t";
 const AREA_SIZE: &str = "\x1b[14t";
 const NAME: &str = "\x1b[>q";

@@ -140,8 +140,8 @@ impl State {
     }
 
     /// There are changes from the last time: they are done again when the prompts are looked at.
-    pub(super) fn found_draft(&mut self, draft: Draft) {
-        let Some(session) = self.session.clone() else { return };
+    pub(super) fn found_draft(&mut self, draft: Draft) -> Vec<Effect> {
+        let Some(session) = self.session.clone() else { return Vec::new() };
         let Some(strategy) = draft.place(&session) else {
             let texts = draft.changes.len();
             self.messages.push(format!(
@@ -149,7 +149,7 @@ impl State {
                  prompts are changed",
                 draft.strategy
             ));
-            return;
+            return Vec::new();
         };
         if strategy != self.strategies.a && strategy != self.strategies.b {
             self.strategies.shown[strategy] = true;
@@ -169,6 +169,14 @@ impl State {
         self.notice = Some(words.clone());
         self.messages.push(words);
         self.draft = Some(draft);
+        match self.prompts.editor.take() {
+            // The prompts are looked at already.
+            Some(editor) if editor.takes(strategy) => {
+                self.prompts.editor = Some(editor);
+                self.restore_draft(strategy)
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// The strategy that has changes from the last time.

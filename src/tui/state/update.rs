@@ -73,10 +73,7 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
             state.opened_from = from;
             Vec::new()
         }
-        Event::DraftFound(draft) => {
-            state.found_draft(draft);
-            Vec::new()
-        }
+        Event::DraftFound(draft) => state.found_draft(draft),
         Event::DraftUnkept(reason) => {
             if state.draft_unkept.is_none() {
                 state.messages.push(format!("unsaved changes are not kept for the next time: {reason}"));

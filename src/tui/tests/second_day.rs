@@ -68,6 +68,16 @@ fn changes_of_prompts_are_kept_as_they_are_made_and_done_again() {
     assert_eq!(asked, edits.iter().collect::<Vec<_>>());
     assert!(next.draft.is_none());
 
+    // Where the prompts are looked at already, their editor does them.
+    let mut looks = opened(100, 30);
+    press(&mut looks, "5");
+    let effects = update(&mut looks, Event::DraftFound(draft));
+    assert_eq!(
+        effects.iter().filter(|effect| matches!(effect, Effect::AskEditor(EditorRequest::Apply(_)))).count(),
+        3
+    );
+    assert!(effects.iter().all(|effect| !matches!(effect, Effect::OpenEditor(_))));
+
     // Nothing is changed any more: nothing is kept.
     let now = Box::new(editor_of(&state, 1));
     assert_eq!(kept(&update(&mut state, Event::Editor(EditorNotice::Changed(now)))), Some(None));
