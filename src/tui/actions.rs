@@ -189,7 +189,7 @@ actions! {
     SavePrompts: &["w"], &[C::Prompts, C::Generation], "save",
         "Save the prompts as a version of a prompt set of yours";
     Generate: &["m"], &[C::Prompts, C::Generation], "model",
-        "Have a language model write prompts for every class; back to those of the class and forth";
+        "Have a language model write prompts for every class; back to those of the class and forth, to the form where it has stopped";
     DropSentence: &["d"], &[C::Generation], "drop",
         "Drop the selected sentence: another is asked for in its place";
     MoreSentences: &["+"], &[C::Generation], "more",

@@ -11,11 +11,11 @@ use crate::tui::text;
 use crate::tui::theme::Theme;
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
-    let most = usize::from(area.height / 2).saturating_sub(1).max(1);
-    let jobs: Vec<_> = state.jobs.entries.iter().rev().take(most).collect();
+    let most = (area.height / 2).saturating_sub(1).max(1);
     put(frame, area, 0, Line::styled(" Jobs", theme.heading()));
     let width = usize::from(area.width);
-    for (y, entry) in jobs.iter().enumerate() {
+    let mut row = 1;
+    for entry in state.jobs.entries.iter().rev() {
         let (mark, said) = match &entry.job {
             Job::Idle => (theme.glyphs.off, "queued".to_owned()),
             Job::Running(None) => (theme.glyphs.on, "running".to_owned()),
@@ -24,17 +24,34 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &The
                 (theme.glyphs.on, format!("{bar} {progress}"))
             }
             Job::Asking(host) => (theme.glyphs.on, format!("asking {host}")),
-            Job::Stopping => (theme.glyphs.on, "stopping after the batch in flight".to_owned()),
-            Job::Stopped => (theme.glyphs.wrong, "stopped; r goes on from there".to_owned()),
+            Job::Stopping => (theme.glyphs.on, "stopping".to_owned()),
+            Job::Stopped => (theme.glyphs.wrong, "stopped by you; what is finished is kept".to_owned()),
+            Job::Ended(why) => (theme.glyphs.wrong, why.clone()),
             Job::Failed(problem) => {
                 (theme.glyphs.wrong, problem.message.lines().next().unwrap_or_default().to_owned())
             }
             Job::Done => (theme.glyphs.right, "done".to_owned()),
         };
-        let line = format!(" {mark} {}: {said}", entry.name);
-        put(frame, area, y as u16 + 1, Line::raw(text::fit(&line, width, theme.glyphs.ellipsis)));
+        // Why it ended may take another row.
+        let words = format!("{mark} {}: {said}", entry.name);
+        let mut lines = match entry.job {
+            Job::Failed(_) | Job::Ended(_) => text::wrap(&words, width.saturating_sub(4)),
+            _ => vec![words],
+        };
+        if lines.len() > 2 {
+            let rest = lines.split_off(1).join(" ");
+            lines.push(rest);
+        }
+        if row > most || row > 1 && row + lines.len() as u16 > most + 1 {
+            break;
+        }
+        for (line, indent) in lines.iter().zip([" ", "   "]) {
+            let line = text::fit(&format!("{indent}{line}"), width, theme.glyphs.ellipsis);
+            put(frame, area, row, Line::raw(line));
+            row += 1;
+        }
     }
-    let y = (jobs.len() as u16 + 2).min(area.height);
+    let y = (row + 1).min(area.height);
     let below = Rect { y: area.y + y, height: area.height - y, ..area };
     put(frame, below, 0, Line::styled(" Messages", theme.heading()));
     if state.messages.is_empty() {

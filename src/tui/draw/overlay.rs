@@ -55,11 +55,15 @@ pub(super) fn form(frame: &mut Frame<'_>, area: Rect, form: &Form, theme: &Theme
     Clear.render(area, frame.buffer_mut());
     put(frame, area, 0, Line::styled(format!(" {}", form.heading), theme.heading()));
     let width = usize::from(area.width);
-    let below = form
-        .problem
-        .as_ref()
-        .map_or(0, |problem| text::wrap(problem, width.saturating_sub(4)).len().min(4) as u16 + 1)
-        + form.completions.len().min(4) as u16;
+    let wrapped = |words: &Option<String>| {
+        words.as_ref().map_or_else(Vec::new, |words| text::wrap(words, width.saturating_sub(4)))
+    };
+    let most = usize::from(area.height / 2).max(4);
+    let (mut problem, mut note) = (wrapped(&form.problem), wrapped(&form.note));
+    problem.truncate(most);
+    note.truncate(most.saturating_sub(problem.len()));
+    let lines = |lines: &[String]| if lines.is_empty() { 0 } else { lines.len() as u16 + 1 };
+    let below = lines(&problem) + lines(&note) + form.completions.len().min(4) as u16;
     let height = usize::from(area.height.saturating_sub(2 + below)).max(1);
     let first = first_row(form.at, form.rows.len(), height);
     let mut y = 2;
@@ -95,10 +99,11 @@ pub(super) fn form(frame: &mut Frame<'_>, area: Rect, form: &Form, theme: &Theme
         put(frame, area, y, Line::styled(format!("                  {completion}"), theme.dim()));
         y += 1;
     }
-    if let Some(problem) = &form.problem {
-        for (line, text) in text::wrap(problem, width.saturating_sub(4)).into_iter().take(4).enumerate() {
-            put(frame, area, y + 1 + line as u16, Line::styled(format!("  {text}"), theme.problem()));
+    for (lines, style) in [(problem, theme.problem()), (note, theme.dim())] {
+        for (line, text) in (y + 1..).zip(&lines) {
+            put(frame, area, line, Line::styled(format!("  {text}"), style));
         }
+        y += if lines.is_empty() { 0 } else { lines.len() as u16 + 1 };
     }
 }
 

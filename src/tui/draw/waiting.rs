@@ -57,6 +57,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &The
             line(frame, format!("asking {host} for the checkpoint's files"), theme.heading());
         }
         Job::Stopping => line(frame, "stopping after the batch in flight".into(), theme.heading()),
+        Job::Ended(why) => line(frame, why.clone(), theme.heading()),
         Job::Stopped => {
             line(frame, "stopped".into(), theme.heading());
             line(frame, "What is finished is kept; r goes on from there.".into(), theme.dim());

@@ -3,11 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::confusion::ConfusionSource;
+use super::unfinished::{self, RememberedGeneration};
 use super::{Screen, State};
 use crate::workbench::{ClassColumn, ImageFilter};
 
 /// Screen, order, filters and strategies, by name: what is gone by the next time is left out.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Remembered {
     screen: String,
@@ -21,6 +22,9 @@ pub struct Remembered {
     confusions: String,
     /// None where an earlier version left the experiment.
     controls: Option<Vec<String>>,
+    /// The generation that was begun last.
+    #[serde(deserialize_with = "unfinished::known")]
+    generation: Option<RememberedGeneration>,
 }
 
 impl Remembered {
@@ -40,6 +44,8 @@ impl Remembered {
             images: state.images.selection.filter.name().to_owned(),
             confusions: whose_name(state.confusion.whose).to_owned(),
             controls: Some(session.controls.iter().map(|controls| name(controls.strategy)).collect()),
+            // Of a store in memory nothing is left to go on with.
+            generation: state.unfinished.clone().filter(|_| !state.in_memory),
         })
     }
 
@@ -52,6 +58,7 @@ impl Remembered {
     pub fn restore(&self, state: &mut State) {
         let Some(session) = state.session.clone() else { return };
         let place = |name: &String| session.strategies.iter().position(|strategy| strategy.name == *name);
+        state.unfinished.clone_from(&self.generation);
         let strategies = &mut state.strategies;
         if let Some(a) = place(&self.baseline) {
             strategies.a = a;

@@ -6,7 +6,6 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent};
 
 use super::commands::CommandsView;
 use super::form::{Form, FormKind, Pressed};
-use super::generation::GenerationStatus;
 use super::step::Step;
 use super::strategies_page::PageTopic;
 use super::{Effect, Event, InputKind, Job, NewStrategy, Overlay, Screen, State, Wanted};
@@ -123,6 +122,10 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
             state.generation_proposal = *settings;
             Vec::new()
         }
+        Event::Estimated { of, cost } => {
+            state.estimated(&of, cost);
+            Vec::new()
+        }
         Event::Graphics(graphics) => {
             state.graphics = graphics;
             Vec::new()
@@ -134,6 +137,7 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
     effects.extend(state.wanted_explanation());
     effects.extend(state.wanted_page());
     effects.extend(state.findings_wanted());
+    effects.extend(state.wanted_estimate());
     let visible = state.visible_pictures();
     effects.extend(state.pictures.newly_wanted(&visible).map(Effect::WantPictures));
     effects
@@ -165,6 +169,7 @@ fn press(state: &mut State, key: &KeyEvent) -> Vec<Effect> {
             return match form.press(key) {
                 Pressed::Inside => Vec::new(),
                 Pressed::Closed => {
+                    state.keep_generation_form();
                     state.overlay = None;
                     Vec::new()
                 }
@@ -463,14 +468,7 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
             state.overlay = Some(Overlay::Commands(CommandsView::new(state.place(), true)));
         }
         Action::Cancel => return state.stop().into_iter().collect(),
-        Action::Retry if state.context() == Context::Generation => {
-            let status = state.generation.as_ref().map(|view| &view.status);
-            return match status {
-                Some(GenerationStatus::Stopped) => vec![Effect::AskGeneration(GenerationRequest::Resume)],
-                Some(GenerationStatus::Done | GenerationStatus::Failed(_)) => state.end_generation(),
-                _ => Vec::new(),
-            };
-        }
+        Action::Retry if state.context() == Context::Generation => return state.retry_generation(),
         Action::Retry => {
             if !matches!(state.job, Job::Stopped | Job::Failed(_)) {
                 return Vec::new();

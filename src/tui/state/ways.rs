@@ -4,7 +4,6 @@ use super::editor::EDITOR_JOB;
 use super::generation::GenerationView;
 use super::prompts::EditorStatus;
 use super::{Analysis, Context, Effect, Job, SESSION_JOB, Screen, State};
-use crate::workbench::generation::GenerationRequest;
 
 /// What Esc leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,7 +135,7 @@ impl State {
                 self.stop_analysis();
                 Effect::CloseAnalysis
             }
-            Stoppable::Generation => Effect::AskGeneration(GenerationRequest::Stop),
+            Stoppable::Generation => self.stop_generation(),
         })
     }
 }

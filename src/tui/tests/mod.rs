@@ -35,6 +35,7 @@ use crate::workbench::{
 
 mod analysis;
 mod editing;
+mod generation;
 mod keys;
 mod late;
 mod opening;
@@ -243,6 +244,7 @@ fn play(state: &mut State, effects: &[Effect]) {
                     class: 1,
                     now,
                     pace,
+                    retry: None,
                 })))
             }
             Effect::AskAnalysis(AnalysisRequest::Calibrate(strategies)) => {
@@ -465,10 +467,15 @@ fn editor_of(state: &State, strategy: usize) -> EditorState {
     }
 }
 
-/// Those that are not about pictures.
+/// Those that are not about what is in view alone.
 fn deeds(effects: Vec<Effect>) -> Vec<Effect> {
     let is_deed = |effect: &Effect| {
-        !matches!(effect, Effect::WantPictures(_) | Effect::AskEditor(EditorRequest::Similarities { .. }))
+        !matches!(
+            effect,
+            Effect::WantPictures(_)
+                | Effect::Estimate(_)
+                | Effect::AskEditor(EditorRequest::Similarities { .. })
+        )
     };
     effects.into_iter().filter(is_deed).collect()
 }
