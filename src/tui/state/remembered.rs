@@ -24,7 +24,7 @@ pub struct Remembered {
     controls: Option<Vec<String>>,
     /// The generation that was begun last.
     #[serde(deserialize_with = "unfinished::known")]
-    generation: Option<RememberedGeneration>,
+    generation: Option<Box<RememberedGeneration>>,
 }
 
 impl Remembered {
@@ -45,7 +45,7 @@ impl Remembered {
             confusions: whose_name(state.confusion.whose).to_owned(),
             controls: Some(session.controls.iter().map(|controls| name(controls.strategy)).collect()),
             // Of a store in memory nothing is left to go on with.
-            generation: state.unfinished.clone().filter(|_| !state.in_memory),
+            generation: state.unfinished.clone().filter(|_| !state.in_memory).map(Box::new),
         })
     }
 
@@ -58,7 +58,7 @@ impl Remembered {
     pub fn restore(&self, state: &mut State) {
         let Some(session) = state.session.clone() else { return };
         let place = |name: &String| session.strategies.iter().position(|strategy| strategy.name == *name);
-        state.unfinished.clone_from(&self.generation);
+        state.unfinished = self.generation.as_deref().cloned();
         let strategies = &mut state.strategies;
         if let Some(a) = place(&self.baseline) {
             strategies.a = a;

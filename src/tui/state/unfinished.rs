@@ -59,7 +59,9 @@ impl RememberedGeneration {
 }
 
 /// A remembered generation; none where another version of this program wrote what this one does not know.
-pub(super) fn known<'de, D: Deserializer<'de>>(from: D) -> Result<Option<RememberedGeneration>, D::Error> {
+pub(super) fn known<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<Box<RememberedGeneration>>, D::Error> {
     Ok(serde_json::from_value(serde_json::Value::deserialize(from)?).ok())
 }
 
