@@ -38,7 +38,7 @@ enum Stem {
     /// lose in this precision: what is lost at the pixels is lost for all layers.
     Layer { embedding: Linear, remainder: Option<Linear> },
     /// Three convolutions with GELU between them, in `f32`.
-    Convolutions([Convolution; 3]),
+    Convolutions(Box<[Convolution; 3]>),
 }
 
 impl VisionTransformer {
@@ -78,7 +78,7 @@ impl VisionTransformer {
                     let convolution = format!("{name}.conv");
                     Convolution::load(weights, &convolution, norm.as_deref(), Shape::tiles(side), cpu)
                 };
-                Stem::Convolutions([layer(0, 4, true)?, layer(1, 2, true)?, layer(2, 2, false)?])
+                Stem::Convolutions(Box::new([layer(0, 4, true)?, layer(1, 2, true)?, layer(2, 2, false)?]))
             }
         };
         Ok(Self {
