@@ -1,13 +1,11 @@
 //! `report`: an experiment as an HTML page.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::cli::context::{
-    CommandError, ExperimentArguments, FlagArguments, Global, Opened, Outcome, Output, PairArguments, outcome,
-};
-use crate::workbench::{AtomicFile, HtmlReport, SessionOptions};
+use crate::cli::context::{CommandError, Global, Opened, Outcome, Output, PairArguments, outcome};
+use crate::workbench::{AtomicFile, HtmlReport, SessionOptions, quoted};
 
 /// Write everything to one HTML page
 #[derive(Debug, Args)]
@@ -32,7 +30,7 @@ pub struct Arguments {
 }
 
 /// Pictures in the gallery unless somebody says otherwise.
-pub const DEFAULT_GALLERY: usize = 24;
+pub const DEFAULT_GALLERY: usize = HtmlReport::GALLERY;
 
 /// The file name that means standard output.
 const STANDARD_OUTPUT: &str = "-";
@@ -67,32 +65,11 @@ pub fn run(command: &Arguments, global: &Global, output: &mut Output) -> Result<
 /// What makes the same page again: everything that decides it, and nothing about this machine.
 fn command_line(command: &Arguments) -> String {
     let PairArguments { experiment, a, b } = &command.pair;
-    let ExperimentArguments { file, flags, precision } = experiment;
-    let FlagArguments {
-        checkpoint,
-        images,
-        class_names,
-        first_label,
-        templates,
-        cupl,
-        descriptors,
-        descriptor_template,
-        aggregation,
-    } = flags;
-    let path = |path: &Path| path.display().to_string();
     let mut words = vec!["cupl-tui".to_owned(), "report".to_owned()];
-    words.extend(file.as_deref().map(|file| quoted(&path(file))));
+    words.extend(experiment.file.as_deref().map(|file| quoted(&file.display().to_string())));
+    words.extend(Some(experiment.flags().words()).filter(|words| !words.is_empty()));
     let flags = [
-        ("--checkpoint", checkpoint.as_deref().map(path)),
-        ("--images", images.as_deref().map(path)),
-        ("--class-names", class_names.as_deref().map(path)),
-        ("--first-label", first_label.map(|number| number.to_string())),
-        ("--templates", templates.as_deref().map(path)),
-        ("--cupl", cupl.as_deref().map(path)),
-        ("--descriptors", descriptors.as_deref().map(path)),
-        ("--descriptor-template", descriptor_template.as_ref().map(|template| template.text().to_owned())),
-        ("--aggregation", aggregation.map(|aggregation| aggregation.to_string())),
-        ("--precision", precision.map(|precision| precision.to_string())),
+        ("--precision", experiment.precision.map(|precision| precision.to_string())),
         ("--a", a.clone()),
         ("--b", b.clone()),
         ("--gallery", Some(command.gallery.to_string()).filter(|_| command.gallery != DEFAULT_GALLERY)),
@@ -101,15 +78,6 @@ fn command_line(command: &Arguments) -> String {
         words.extend(value.map(|value| format!("{flag} {}", quoted(&value))));
     }
     words.join(" ")
-}
-
-/// A word as a POSIX shell reads it.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "_-./:@%+=,".contains(c);
-    match !word.is_empty() && word.chars().all(is_plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
-    }
 }
 
 #[cfg(test)]

@@ -77,7 +77,11 @@ impl Settings {
             Some(ThemeFlag::Mono) => ColorDepth::Mono,
             _ => ColorDepth::detect(color, variable),
         };
-        let palette = if theme == Some(ThemeFlag::Light) { Palette::Light } else { Palette::Dark };
+        let palette = match theme {
+            Some(ThemeFlag::Light) => Palette::Light,
+            Some(ThemeFlag::Dark) => Palette::Dark,
+            Some(ThemeFlag::Auto | ThemeFlag::Mono) | None => Palette::Unknown,
+        };
         let glyphs = if global.ascii || self.file.ascii || !utf8 { ASCII } else { UNICODE };
         let wishes = self.file.keys.into_iter().map(|(name, keys)| {
             let keys = match keys {
@@ -91,7 +95,8 @@ impl Settings {
         notices.extend(refused.into_iter().map(|refusal| format!("config.toml, {refusal}")));
         let pictures = global.pictures.or(self.file.pictures).unwrap_or(PictureChoice::Auto);
         let theme = Theme { depth, palette, glyphs };
-        Options { theme, pictures, keymap, mouse: self.file.mouse, notices }
+        let store_flag = global.store.clone();
+        Options { theme, pictures, keymap, mouse: self.file.mouse, notices, store_flag }
     }
 }
 
@@ -124,6 +129,23 @@ mod tests {
         };
         let variable = |name: &str| (name == "COLORTERM").then(|| "truecolor".to_owned());
         Settings::parse(text, "config.toml").options(&global, true, variable)
+    }
+
+    proptest::proptest! {
+        /// Whatever stands in the file, there are keys and colours.
+        #[test]
+        fn no_file_brings_it_down(
+            words in proptest::collection::vec(
+                proptest::sample::select(vec![
+                    "theme", "keys", "[keys]", "[[keys]]", "=", "\n", "\"", "'", "\"\"\"", "{", "}", "[", "]", ",", ".", "#", "\\u{7}",
+                    "sort", "mouse", "true", "1e999", "\"R\"", "\"light\"", "0x", "-", "\u{0}", "カ", " ",
+                ]),
+                0..60,
+            ),
+        ) {
+            let options = options(&words.concat(), None);
+            proptest::prop_assert!(options.notices.iter().all(|notice| notice.contains("config.toml")));
+        }
     }
 
     #[test]

@@ -44,8 +44,10 @@ pub enum Context {
     AbsentCheckpoint,
     /// The list of commands over a screen.
     Commands,
-    /// The question whether to quit.
+    /// The question whether to quit, or to open something else.
     Leaving,
+    /// A change of the experiment's file, before it is written.
+    FileChange,
 }
 
 /// One row of the table.
@@ -101,6 +103,7 @@ const LISTS: &[Context] = &[
     C::Commands,
     C::Problem,
     C::StoreProblem,
+    C::FileChange,
 ];
 
 /// Makes [`Action`] and [`BINDINGS`] of one row an action: its keys, where it works, its hint, its description. Its name in
@@ -139,6 +142,10 @@ actions! {
         "Whether the probabilities of A and B can be trusted, and the temperature that makes them better";
     Prune: &["P"], &[C::Strategies, C::StrategiesPage], "prune",
         "The selected strategy without the prompts that do harm: chosen on half of the images, measured on the rest";
+    Keep: &["W"], &[C::Strategies], "keep",
+        "Write the strategies that were added here into the experiment's file, or a new one; the change is shown first";
+    Confirm: &["y", "Enter"], &[C::FileChange, C::Leaving], "yes",
+        "Do what is asked";
     Open: &["Enter"], &[
         C::Strategies, C::Classes, C::Class, C::Pairs, C::Block, C::Gallery, C::Explanation, C::Generation,
         C::Jobs, C::Findings, C::Opening
@@ -186,8 +193,8 @@ actions! {
         "Add a prompt to this class";
     Flips: &["f"], &[C::Prompts], "flips",
         "The images that the changes of the prompts flip: gained, lost, from one wrong class to another";
-    SavePrompts: &["w"], &[C::Prompts, C::Generation], "save",
-        "Save the prompts as a version of a prompt set of yours";
+    SavePrompts: &["w"], &[C::Prompts, C::Generation, C::StrategiesPage], "save",
+        "Save the prompts as a version of a prompt set of yours: those that were changed, written or left by pruning";
     Generate: &["m"], &[C::Prompts, C::Generation], "model",
         "Have a language model write prompts for every class; back to those of the class and forth, to the form where it has stopped";
     DropSentence: &["d"], &[C::Generation], "drop",
@@ -240,7 +247,10 @@ actions! {
         "Next screen";
     PreviousScreen: &["Shift-Tab"], SESSION, "",
         "Previous screen";
-    Cancel: &["x"], &[C::Loading, C::Jobs, C::Findings, C::Generation], "stop",
+    Cancel: &["x"], &[
+        C::Loading, C::Strategies, C::StrategiesPage, C::Classes, C::Class, C::Pairs, C::Block, C::Gallery, C::Prompts,
+        C::Generation, C::Jobs, C::Findings
+    ], "stop",
         "Stop the running job; what is finished is kept";
     Retry: &["r"], &[C::Stopped, C::Problem, C::StoreProblem, C::Jobs, C::Generation], "try again",
         "Start the stopped or failed job again; it goes on where it was";
@@ -254,20 +264,26 @@ actions! {
         C::Strategies, C::StrategiesPage, C::Classes, C::Class, C::Pairs, C::Block, C::Gallery,
         C::Inspector, C::Explanation, C::Prompts, C::Generation, C::Jobs, C::Findings, C::Stopped,
         C::Problem, C::StoreProblem, C::AbsentCheckpoint
-    ], "",
+    ], "open other",
         "Open another experiment: the demo, a recent one, or files of yours";
     Back: &["Esc"], &[
         C::Strategies, C::StrategiesPage, C::Classes, C::Class, C::Pairs, C::Block, C::Gallery,
         C::Inspector, C::Explanation, C::Prompts, C::Generation, C::Jobs, C::Findings, C::Opening,
-        C::Commands, C::Leaving
+        C::Commands, C::Leaving, C::FileChange, C::Stopped, C::Problem, C::StoreProblem, C::AbsentCheckpoint
     ], "back",
-        "Back; never quits";
+        "Back; never quits. Where an experiment could not be opened, to the one that was open before";
+    SaveExperiment: &[], SESSION, "",
+        "Write the open session to a new experiment file";
+    Report: &[], SESSION, "",
+        "Write A, B and the most telling images to an HTML page";
+    Export: &[], SESSION, "",
+        "Write the selected strategy's classifier to a .safetensors or .npy file for other programs";
     Commands: &[":"], &[], "",
         "Find a command by its name and run it";
     Help: &["?", "F1"], &[], "help",
         "This list of keys; Enter runs the selected one";
     Quit: &["q"], &[], "quit",
-        "Quit; asks first while a job runs";
+        "Quit; asks first while a job runs or something is not saved";
     QuitNow: &["Ctrl-c"], &[], "",
         "Quit at once";
     Suspend: &["Ctrl-z"], &[], "",
@@ -301,7 +317,10 @@ impl Binding {
 pub fn markdown_table() -> String {
     let mut table = String::from("| key | what it does | name in `config.toml` |\n|---|---|---|\n");
     for binding in BINDINGS {
-        let keys: Vec<String> = binding.keys.iter().map(|key| format!("`{key}`")).collect();
+        let mut keys: Vec<String> = binding.keys.iter().map(|key| format!("`{key}`")).collect();
+        if keys.is_empty() {
+            keys.push(format!("`:{}`", binding.action.name()));
+        }
         table.push_str(&format!(
             "| {} | {} | `{}` |\n",
             keys.join(" "),
@@ -313,7 +332,7 @@ pub fn markdown_table() -> String {
 }
 
 #[cfg(test)]
-pub(super) const CONTEXTS: [Context; 21] = [
+pub(super) const CONTEXTS: [Context; 22] = [
     C::Strategies,
     C::StrategiesPage,
     C::Classes,
@@ -335,6 +354,7 @@ pub(super) const CONTEXTS: [Context; 21] = [
     C::AbsentCheckpoint,
     C::Commands,
     C::Leaving,
+    C::FileChange,
 ];
 
 #[cfg(test)]

@@ -20,6 +20,8 @@ pub mod theme;
 mod tests;
 
 use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -31,9 +33,10 @@ use signal_hook::iterator::Signals;
 
 use crate::workbench::generation::{GenerationJob, GenerationSettings, MoreSentences};
 use crate::workbench::{
-    AnalysisJob, AnalysisNotice, AnalysisRequest, EditorJob, Experiment, JobNotice, Memory, Origin,
-    PromptSetChoice, Recent, SessionJob, SharedEmbeddings, StorePlace, StrategyChoice, complete_path,
-    split_reference,
+    AnalysisJob, AnalysisNotice, AnalysisRequest, AtomicFile, Cancel, ClassifierFile, EditorJob, Experiment,
+    ExperimentFlags, ExperimentPart, FileChange, HtmlReport, JobNotice, Memory, Origin, PromptSetChoice,
+    Recent, Session, SessionJob, SharedEmbeddings, StorePlace, StrategyChoice, WorkbenchError, complete_path,
+    problems_of, quoted, save_pruned, split_reference,
 };
 use graphics::PictureChoice;
 use graphics::answers::LateAnswers;
@@ -41,9 +44,12 @@ use keymap::Keymap;
 use open_experiment::OpenExperiment;
 use pictures::making::PictureThreads;
 use slot::{Slot, SlotKind};
-use state::{Effect, Event, Job, NewStrategy, OpeningView, Problem, Remembered, State, Wanted, update};
+use state::{
+    Draft, Effect, Event, Job, NewStrategy, OpenedFrom, OpeningView, Problem, Remembered, State, Wanted,
+    update,
+};
 use terminal::BorrowedTerminal;
-use theme::Theme;
+use theme::{ColorDepth, Palette, Theme};
 
 /// At most ten frames a second while a job reports.
 const FRAME: Duration = Duration::from_millis(100);
@@ -71,7 +77,7 @@ enum Message {
 /// How the workbench looks and is worked.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Colours and signs.
+    /// Colours and signs. Where the palette is unknown, the terminal is asked for its background.
     pub theme: Theme,
     /// How pictures are shown.
     pub pictures: PictureChoice,
@@ -81,6 +87,8 @@ pub struct Options {
     pub mouse: bool,
     /// What the user should know about the settings.
     pub notices: Vec<String>,
+    /// The store that was named on the command line, for commands that are shown.
+    pub store_flag: Option<PathBuf>,
 }
 
 /// Runs the workbench until its user quits: on an experiment, or with the question which one.
@@ -95,7 +103,12 @@ pub fn run(
 ) -> io::Result<Ending> {
     let (sender, messages) = unbounded();
     watch_signals(sender.clone())?;
-    let (mut terminal, asked) = BorrowedTerminal::borrow(options.pictures, options.mouse)?;
+    let mut theme = options.theme;
+    let asks = options.theme.palette == Palette::Unknown && theme.depth != ColorDepth::Mono;
+    let (mut terminal, asked) = BorrowedTerminal::borrow(options.pictures, asks, options.mouse)?;
+    if let Some(background) = asked.background {
+        theme.palette = Palette::on(background);
+    }
     if asked.interrupted {
         return Ok(Ending::Interrupted);
     }
@@ -111,12 +124,15 @@ pub fn run(
     };
     let mut screen = Loop {
         open: OpenExperiment::default(),
+        before: None,
+        is_new: true,
         embeddings: None,
         place,
         in_memory: StorePlace::in_memory(),
         memory,
-        theme: options.theme,
+        theme,
         notices: options.notices,
+        store_flag: options.store_flag,
         sender,
         pictures,
         state,
@@ -127,9 +143,10 @@ pub fn run(
         generation: Slot::empty(SlotKind::Generation),
     };
     if let Some((origin, mut experiment)) = start {
-        screen.restore_controls(&origin, &mut experiment);
+        screen.restore(&origin, &mut experiment);
+        let name = experiment.name.clone();
         screen.open.replace(origin, experiment);
-        screen.happen(Event::Replaced, &mut terminal)?;
+        screen.happen(Event::Replaced { name, back_to: None }, &mut terminal)?;
         screen.carry_out(Effect::StartSession, &mut terminal)?;
     } else {
         screen.happen(Event::Undecided, &mut terminal)?;
@@ -139,8 +156,19 @@ pub fn run(
     ending
 }
 
+/// What was open before another experiment took its place.
+struct Before {
+    origin: Origin,
+    experiment: Experiment,
+    session: Arc<Session>,
+}
+
 struct Loop {
     open: OpenExperiment,
+    /// Until the experiment that took its place is open.
+    before: Option<Before>,
+    /// What is open took another's place, and its session has not been on the screens.
+    is_new: bool,
     /// Of the session on the screens, for all jobs that ask about it.
     embeddings: Option<SharedEmbeddings>,
     /// The store that was asked for.
@@ -152,6 +180,7 @@ struct Loop {
     theme: Theme,
     /// About the settings: shown with the first session.
     notices: Vec<String>,
+    store_flag: Option<PathBuf>,
     sender: Sender<Message>,
     pictures: PictureThreads,
     state: State,
@@ -180,6 +209,8 @@ impl Loop {
                     let Some(event) = self.event(message) else { continue };
                     let at_once = !event.can_wait();
                     if matches!(event, Event::Resize(_)) {
+                        // Whoever reflows what was drawn, there and back, leaves something else on the screen.
+                        terminal.redraw();
                         self.happen(Event::Graphics(self.state.graphics.measured_again()), terminal)?;
                     }
                     let opened = matches!(event, Event::Opened(..));
@@ -224,17 +255,29 @@ impl Loop {
     /// know.
     fn opened(&mut self) -> Vec<Event> {
         self.open.opened();
+        self.before = None;
         self.analysis.close();
         if self.state.generation.is_none() {
             self.generation.close();
         }
         self.embeddings =
             self.open.experiment().zip(self.state.session.clone()).map(|(experiment, session)| {
-                SharedEmbeddings::new(experiment.clone(), self.store_place(), session)
+                let mut experiment = experiment.clone();
+                // What was left out is in no embedding.
+                let is_open =
+                    |name: &String| session.strategies.iter().any(|strategy| strategy.name == *name);
+                experiment.strategies.retain(|strategy| is_open(&strategy.name));
+                experiment.controls.retain(is_open);
+                SharedEmbeddings::new(experiment, self.store_place(), session)
             });
         let mut news: Vec<Event> = self.notices.drain(..).map(Event::Note).collect();
         let Some((origin, experiment)) = self.open.get() else { return news };
+        news.push(Event::OpenedFrom(self.opened_from(origin, experiment)));
         news.push(Event::Proposal(Box::new(experiment.generation.clone())));
+        if std::mem::take(&mut self.is_new) {
+            let draft = self.memory.draft(origin).and_then(|text| serde_json::from_str::<Draft>(&text).ok());
+            news.extend(draft.map(Event::DraftFound));
+        }
         if *origin != Origin::Demo {
             let recent = Recent { name: experiment.name.clone(), origin: origin.clone() };
             if let Err(error) = self.memory.opened(recent) {
@@ -242,15 +285,34 @@ impl Loop {
             }
             news.push(Event::Recents(self.memory.recents()));
         }
+        // What was added must not wait for the end, which may come by force.
+        self.remember();
         news
+    }
+
+    /// What the screens say of where an experiment comes from.
+    fn opened_from(&self, origin: &Origin, experiment: &Experiment) -> OpenedFrom {
+        let store =
+            self.store_flag.as_ref().map(|store| format!("--store {}", quoted(&store.display().to_string())));
+        let words = [Some(origin.arguments()).filter(|words| !words.is_empty()), store];
+        OpenedFrom {
+            arguments: words.into_iter().flatten().collect::<Vec<_>>().join(" "),
+            file: match origin {
+                Origin::File(path) => Some(path.clone()),
+                Origin::Demo | Origin::Flags(_) => None,
+            },
+            added: added(experiment).map(|strategy| strategy.name.clone()).collect(),
+        }
     }
 
     /// Keeps how the user leaves what is open.
     fn remember(&self) {
-        let (Some(remembered), Some(origin)) = (Remembered::from_state(&self.state), self.open.origin())
+        let (Some(remembered), Some((origin, experiment))) =
+            (Remembered::from_state(&self.state), self.open.get())
         else {
             return;
         };
+        let remembered = remembered.with_added(experiment);
         if let Ok(text) = serde_json::to_string_pretty(&remembered) {
             // It is a convenience: a full disk must not keep anybody from quitting.
             let _unkept = self.memory.leave(origin, &text);
@@ -265,12 +327,10 @@ impl Loop {
         }
     }
 
-    /// The experiment with the controls that the user had on the screen the last time.
-    fn restore_controls(&self, origin: &Origin, experiment: &mut Experiment) {
-        let left = self.left(origin);
-        if let Some(controls) = left.as_ref().and_then(Remembered::controls) {
-            let strategies = experiment.strategies.iter().map(|strategy| &strategy.name);
-            experiment.controls = strategies.filter(|name| controls.contains(name)).cloned().collect();
+    /// The experiment with what its user had made of it the last time.
+    fn restore(&self, origin: &Origin, experiment: &mut Experiment) {
+        if let Some(left) = self.left(origin) {
+            left.restore_experiment(experiment);
         }
     }
 
@@ -315,6 +375,29 @@ impl Loop {
                 }
             }
             Effect::OpenExperiment(wanted) => self.open_experiment(wanted, terminal)?,
+            Effect::OpenBefore => self.open_before(),
+            Effect::CheckFiles(flags) => {
+                let place = self.store_place();
+                self.beside(move || {
+                    let problems = check(&flags, &place);
+                    Event::FilesChecked { flags, problems }
+                })?;
+            }
+            Effect::KeepDraft(draft) => self.keep_draft(draft.as_deref()),
+            Effect::ShowFileChange => self.show_file_change(terminal)?,
+            Effect::WriteFileChange(change) => self.write_file_change(&change, terminal)?,
+            Effect::SaveExperiment(path) => {
+                if let Some(experiment) = self.open.experiment().cloned() {
+                    self.beside(move || said(experiment.write_file(&path), &path))?;
+                }
+            }
+            Effect::Report { path, a, b } => self.report(path, a, b)?,
+            Effect::ExportClassifier { strategy, path } => {
+                if let Some(source) = self.embeddings.clone() {
+                    self.beside(move || said(export_classifier(&source, strategy, &path), &path))?;
+                }
+            }
+            Effect::SavePruned(name) => self.save_pruned(name)?,
             Effect::AddStrategy(strategy) => self.add_strategy(strategy)?,
             Effect::SetControls(strategies) => {
                 self.open.change(|experiment| experiment.controls = strategies);
@@ -364,10 +447,10 @@ impl Loop {
             Effect::WriteList { path, lines } => self.beside(move || {
                 let count = lines.len();
                 let text: String = lines.into_iter().map(|line| line + "\n").collect();
-                Event::Notice(match std::fs::write(&path, text) {
-                    Ok(()) => format!("{count} lines are in {}", path.display()),
-                    Err(error) => format!("cannot write {}: {error}", path.display()),
-                })
+                match std::fs::write(&path, text) {
+                    Ok(()) => Event::Notice(format!("{count} lines are in {}", path.display())),
+                    Err(error) => Event::Refused(format!("cannot write {}: {error}", path.display())),
+                }
             })?,
             Effect::Suspend => {
                 terminal.suspend()?;
@@ -406,14 +489,15 @@ impl Loop {
         match origin.experiment() {
             Ok(mut experiment) => {
                 self.remember();
-                self.restore_controls(&origin, &mut experiment);
-                self.open.replace(origin, experiment);
-                self.may_pull = false;
-                self.editor.close();
-                self.analysis.close();
-                self.generation.close();
-                self.embeddings = None;
-                self.happen(Event::Replaced, terminal)?;
+                self.restore(&origin, &mut experiment);
+                if let (Some((origin, experiment)), Some(session)) = (self.open.get(), &self.state.session) {
+                    let (origin, experiment) = (origin.clone(), experiment.clone());
+                    self.before = Some(Before { origin, experiment, session: Arc::clone(session) });
+                }
+                let name = experiment.name.clone();
+                self.replace(origin, experiment);
+                let back_to = self.before.as_ref().map(|before| before.experiment.name.clone());
+                self.happen(Event::Replaced { name, back_to }, terminal)?;
                 self.start_session(self.store_place())
             }
             Err(error) => {
@@ -421,6 +505,85 @@ impl Loop {
                 Ok(())
             }
         }
+    }
+
+    /// Everything that belongs to what was open ends.
+    fn replace(&mut self, origin: Origin, experiment: Experiment) {
+        self.open.replace(origin, experiment);
+        (self.may_pull, self.is_new) = (false, true);
+        self.session.close();
+        self.editor.close();
+        self.analysis.close();
+        self.generation.close();
+        self.embeddings = None;
+    }
+
+    /// What could not be opened gives its place back.
+    fn open_before(&mut self) {
+        let Some(Before { origin, experiment, session }) = self.before.take() else { return };
+        let left = self.left(&origin);
+        self.replace(origin, experiment);
+        send(&self.sender, Message::Screen(Event::Opened(session, left)));
+    }
+
+    fn keep_draft(&mut self, draft: Option<&Draft>) {
+        let Some(origin) = self.open.origin() else { return };
+        let text = draft.map(serde_json::to_string_pretty).transpose().map_err(io::Error::from);
+        if let Err(error) = text.and_then(|text| self.memory.keep_draft(origin, text.as_deref())) {
+            send(&self.sender, Message::Screen(Event::DraftUnkept(error.to_string())));
+        }
+    }
+
+    fn show_file_change(&mut self, terminal: &mut BorrowedTerminal) -> io::Result<()> {
+        let Some((Origin::File(path), experiment)) = self.open.get() else { return Ok(()) };
+        let change = FileChange::adding(path, &added(experiment).collect::<Vec<_>>());
+        self.happen(
+            match change {
+                Ok(change) => Event::FileChange(change),
+                Err(error) => Event::Refused(error.to_string()),
+            },
+            terminal,
+        )
+    }
+
+    fn write_file_change(&mut self, change: &FileChange, terminal: &mut BorrowedTerminal) -> io::Result<()> {
+        if let Err(error) = change.write() {
+            return self.happen(Event::Refused(error.to_string()), terminal);
+        }
+        self.open.keep_added(change.strategies());
+        if let Some((origin, experiment)) = self.open.get() {
+            let from = self.opened_from(origin, experiment);
+            self.happen(Event::OpenedFrom(from), terminal)?;
+        }
+        self.remember();
+        let (names, path) = (change.strategies().join(", "), change.path().display());
+        self.happen(Event::Notice(format!("{names} is in {path}")), terminal)
+    }
+
+    fn report(&mut self, path: PathBuf, a: usize, b: usize) -> io::Result<()> {
+        let Some(session) = self.state.session.clone() else { return Ok(()) };
+        let name = |strategy: usize| quoted(&session.strategies[strategy].name);
+        let command = self.state.opened_from.command("report");
+        let command = format!("{command} --a {} --b {}", name(a), name(b));
+        self.beside(move || said(write_report(&session, a, b, &command, &path), &path))
+    }
+
+    fn save_pruned(&mut self, name: String) -> io::Result<()> {
+        let (Some(session), Some(pruning)) = (self.state.session.clone(), self.state.pruned()) else {
+            return Ok(());
+        };
+        let place = self.store_place();
+        let aggregation = session.strategies[pruning.strategy].aggregation;
+        self.beside(move || {
+            let opened = place.open().map_err(|error| error.to_string());
+            let saved = opened.and_then(|opened| {
+                save_pruned(&name, &session, &pruning, &opened.store).map_err(|error| error.to_string())
+            });
+            match saved {
+                Ok(saved) => Event::PrunedSaved(saved, aggregation),
+                Err(message) => Event::Refused(message),
+            }
+        })
     }
 
     fn open_editor(&mut self, strategy: usize) -> io::Result<()> {
@@ -492,6 +655,7 @@ impl Loop {
             name: new.name,
             aggregation: new.aggregation,
             aggregates_as_dclip: false,
+            added: true,
         };
         self.open.change(|experiment| experiment.strategies.push(strategy));
         self.start_session(self.store_place())
@@ -517,6 +681,53 @@ fn session_event(notice: JobNotice, left: Option<&Remembered>) -> Event {
         JobNotice::Stopped => Event::Stopped,
         JobNotice::Failed { message, remedy } => Event::Failed(Problem { message, remedy }),
     }
+}
+
+/// The strategies that were added on the screens.
+fn added(experiment: &Experiment) -> impl Iterator<Item = &StrategyChoice> {
+    experiment.strategies.iter().filter(|strategy| strategy.added)
+}
+
+/// What is wrong with the files that a form names.
+fn check(flags: &ExperimentFlags, place: &StorePlace) -> Vec<(ExperimentPart, String)> {
+    match Origin::Flags(Box::new(flags.clone())).absolute().experiment() {
+        Ok(experiment) => problems_of(&experiment, place),
+        Err(error) => vec![(ExperimentPart::Whole, error.to_string())],
+    }
+}
+
+/// How the writing of a file ended.
+fn said(written: Result<(), WorkbenchError>, path: &Path) -> Event {
+    match written {
+        Ok(()) => Event::Notice(format!("written: {}", path.display())),
+        Err(error) => Event::Refused(error.to_string()),
+    }
+}
+
+fn export_classifier(source: &SharedEmbeddings, strategy: usize, path: &Path) -> Result<(), WorkbenchError> {
+    let session = source.session();
+    let file = ClassifierFile::begin(path, session.strategies[strategy].aggregation)?;
+    let never = Cancel::default();
+    file.finish(session, &*source.get(&never, &|_| {})?, strategy, &never)?;
+    Ok(())
+}
+
+/// Writes a page about two strategies. A file that is no page is not written over.
+fn write_report(
+    session: &Session,
+    a: usize,
+    b: usize,
+    command: &str,
+    path: &Path,
+) -> Result<(), WorkbenchError> {
+    let is_page = path.extension().is_some_and(|ending| ending == "html" || ending == "htm");
+    if !is_page {
+        let message = "a page's name ends in .html".to_owned();
+        return Err(WorkbenchError::Write { path: path.to_owned(), message });
+    }
+    let file = AtomicFile::begin(path)?;
+    let page = HtmlReport { session, a, b, gallery: HtmlReport::GALLERY, command }.page(&Cancel::default())?;
+    file.finish(page.as_bytes())
 }
 
 /// A closed channel means that the loop has ended: nobody is left to tell.

@@ -69,7 +69,7 @@ impl Offscreen {
         let (editor, analysis) = (None, None);
         let embeddings = SharedEmbeddings::new(experiment, place, Arc::clone(&session));
         let mut offscreen = Self { state, theme, embeddings, editor, analysis, to_screen, from_jobs };
-        offscreen.happen(Event::Replaced);
+        offscreen.happen(Event::Replaced { name: session.experiment.clone(), back_to: None });
         offscreen.happen(Event::Opened(session, None));
         Ok(offscreen)
     }

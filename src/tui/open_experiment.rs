@@ -45,6 +45,16 @@ impl OpenExperiment {
         }
     }
 
+    /// Strategies that were added are in its file now.
+    pub fn keep_added(&mut self, names: &[String]) {
+        if let Some((_, experiment)) = &mut self.open {
+            for strategy in experiment.strategies.iter_mut().filter(|strategy| names.contains(&strategy.name))
+            {
+                strategy.added = false;
+            }
+        }
+    }
+
     /// The job has opened it.
     pub fn opened(&mut self) {
         (self.before, self.attempt) = (None, None);

@@ -47,7 +47,7 @@ struct Paper {
 impl Paper {
     fn from_palette(palette: Palette) -> Self {
         match palette {
-            Palette::Dark => Self { ground: "#16181d", ink: "#d8dae0" },
+            Palette::Dark | Palette::Unknown => Self { ground: "#16181d", ink: "#d8dae0" },
             Palette::Light => Self { ground: "#fbfbfa", ink: "#22252b" },
         }
     }

@@ -163,6 +163,18 @@ pub enum Palette {
     Dark,
     /// A light one.
     Light,
+    /// Nobody knows: colours that can be read on both, and no background of our own under the terminal's ink.
+    Unknown,
+}
+
+impl Palette {
+    /// What a background of this colour is, its parts from 0 to 1.
+    pub fn on(background: [f64; 3]) -> Self {
+        // The weights of ITU-R BT.709.
+        let [red, green, blue] = background;
+        let brightness = 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+        if brightness > 0.5 { Self::Light } else { Self::Dark }
+    }
 }
 
 /// Everything that decides how the screens look.
@@ -185,6 +197,7 @@ impl Theme {
         match self.palette {
             Palette::Dark => self.colored(Color::Rgb(86, 156, 230), Color::Indexed(75), Color::LightBlue),
             Palette::Light => self.colored(Color::Rgb(20, 90, 180), Color::Indexed(25), Color::Blue),
+            Palette::Unknown => self.colored(Color::Rgb(55, 125, 205), Color::Indexed(32), Color::Blue),
         }
     }
 
@@ -193,6 +206,7 @@ impl Theme {
         match self.palette {
             Palette::Dark => self.colored(Color::Rgb(240, 150, 50), Color::Indexed(208), Color::Yellow),
             Palette::Light => self.colored(Color::Rgb(180, 90, 0), Color::Indexed(130), Color::Red),
+            Palette::Unknown => self.colored(Color::Rgb(205, 110, 15), Color::Indexed(166), Color::Red),
         }
     }
 
@@ -206,6 +220,9 @@ impl Theme {
             (_, Palette::Light) => {
                 self.colored(Color::Rgb(95, 98, 105), Color::Indexed(241), Color::DarkGray)
             }
+            (_, Palette::Unknown) => {
+                self.colored(Color::Rgb(118, 121, 128), Color::Indexed(243), Color::DarkGray)
+            }
         }
     }
 
@@ -214,16 +231,15 @@ impl Theme {
         Style::new().add_modifier(Modifier::BOLD)
     }
 
-    /// The row under the cursor.
+    /// The row under the cursor. What ink means on it stays: a bar in reverse would show the rest of its value.
     pub fn selected(&self) -> Style {
-        let on = |full: Color, indexed: u8| match self.depth {
-            ColorDepth::True => Style::new().bg(full).add_modifier(Modifier::BOLD),
-            ColorDepth::Indexed => Style::new().bg(Color::Indexed(indexed)).add_modifier(Modifier::BOLD),
-            ColorDepth::Sixteen | ColorDepth::Mono => Style::new().add_modifier(Modifier::REVERSED),
-        };
-        match self.palette {
-            Palette::Dark => on(Color::Rgb(45, 50, 62), 237),
-            Palette::Light => on(Color::Rgb(222, 228, 238), 254),
+        let bold = Style::new().add_modifier(Modifier::BOLD);
+        match (self.depth, self.palette) {
+            (ColorDepth::True, Palette::Dark) => bold.bg(Color::Rgb(45, 50, 62)),
+            (ColorDepth::True, Palette::Light) => bold.bg(Color::Rgb(222, 228, 238)),
+            (ColorDepth::Indexed, Palette::Dark) => bold.bg(Color::Indexed(237)),
+            (ColorDepth::Indexed, Palette::Light) => bold.bg(Color::Indexed(254)),
+            _ => bold.add_modifier(Modifier::UNDERLINED),
         }
     }
 
@@ -232,6 +248,7 @@ impl Theme {
         match self.palette {
             Palette::Dark => self.colored(Color::Rgb(235, 100, 100), Color::Indexed(203), Color::LightRed),
             Palette::Light => self.colored(Color::Rgb(175, 25, 25), Color::Indexed(124), Color::Red),
+            Palette::Unknown => self.colored(Color::Rgb(210, 65, 65), Color::Indexed(167), Color::Red),
         }
         .add_modifier(Modifier::BOLD)
     }
@@ -361,6 +378,25 @@ mod tests {
         assert_eq!(depth(ColorChoice::Always, &no_color), ColorDepth::Indexed);
         assert_eq!(depth(ColorChoice::Auto, &[("TERM", "dumb")]), ColorDepth::Mono);
         assert_eq!(depth(ColorChoice::Auto, &[("TERM", "vt220")]), ColorDepth::Sixteen);
+    }
+
+    #[test]
+    fn a_background_is_light_or_dark() {
+        assert_eq!(Palette::on([1.0, 1.0, 0.93]), Palette::Light);
+        assert_eq!(Palette::on([0.99, 0.96, 0.89]), Palette::Light, "solarized");
+        assert_eq!(Palette::on([0.0, 0.17, 0.21]), Palette::Dark, "solarized");
+        assert_eq!(Palette::on([0.0, 0.0, 1.0]), Palette::Dark);
+    }
+
+    #[test]
+    fn no_row_turns_ink_round() {
+        for depth in [ColorDepth::Mono, ColorDepth::Sixteen, ColorDepth::Indexed, ColorDepth::True] {
+            for palette in [Palette::Dark, Palette::Light, Palette::Unknown] {
+                let style = Theme { depth, palette, glyphs: UNICODE }.selected();
+                assert!(!style.add_modifier.contains(Modifier::REVERSED));
+                assert!(palette != Palette::Unknown || style.bg.is_none());
+            }
+        }
     }
 
     #[test]

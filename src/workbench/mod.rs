@@ -33,7 +33,7 @@ pub use analysis::explanation::{
 };
 pub use analysis::job::{AnalysisAnswer, AnalysisJob, AnalysisNotice, AnalysisRequest};
 pub use analysis::learning_curve::strategy_curve;
-pub use analysis::pruning::{Pruning, PruningOptions};
+pub use analysis::pruning::{Pruning, PruningOptions, save_pruned};
 pub use bench::benchmark::{Benchmark, BenchmarkRequest, ImageRates, RescoringTimes, TextRates, benchmark};
 pub use bench::checkpoint_list::{ListedCheckpoint, ModelFigures, list_checkpoints};
 pub use bench::machine::{checkpoint_in_words, choose_instruction_set, kernels, processor};
@@ -57,9 +57,10 @@ pub use experiment::definition::{
     StrategyChoice, split_reference,
 };
 pub use experiment::demo;
-pub use experiment::flags::{ExperimentFlags, NamedPromptSets};
+pub use experiment::experiment_text::{ChangedLine, FileChange};
+pub use experiment::flags::{ExperimentFlags, NamedPromptSets, quoted};
 pub use experiment::hub_checkpoint::{PullOffer, hub, pull};
-pub use experiment::recent::{Memory, Origin, Recent, complete_path};
+pub use experiment::recent::{Memory, Origin, Recent, complete_path, typed_path};
 pub use export::classifier::{ClassifierFile, WrittenClassifier};
 pub use export::clip_benchmark::{BenchmarkLine, benchmark_lines};
 pub use export::embeddings::{EmbeddingForm, EmbeddingRequest, EmbeddingSummary, write_embeddings};
@@ -76,6 +77,7 @@ pub use runs::receipt::{Receipt, ReceiptPart};
 pub use runs::replay::{Replay, ReplayFrom};
 pub use runs::run::{Run, RunCheckpoint, RunClass, RunDataset, RunStrategy};
 pub use runs::verification::{Cause, Verification};
+pub use session::checking::{ExperimentPart, problems_of};
 pub use session::controls::{ControlAccuracy, ControlResult, Controls, Spread};
 pub use session::evaluation::{
     RANKED, Session, SessionEmbeddings, SessionImage, SessionOptions, StrategyResult,

@@ -27,5 +27,7 @@ mod terminal_generation;
 mod terminal_graphics;
 #[cfg(unix)]
 mod terminal_pull;
+#[cfg(unix)]
+mod terminal_two_days;
 mod verify;
 mod views;

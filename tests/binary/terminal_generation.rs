@@ -108,7 +108,7 @@ fn a_refused_generation_leads_back_to_its_form_and_a_wait_is_shown_and_left() {
     // Once more, as it was filled.
     is_key_right.store(true, Ordering::SeqCst);
     session.press("m");
-    session.wait(asks_for_key).unwrap();
+    session.wait_for("LLM prompts");
     session.press("\r");
     session.wait_for("retrying 2 of 6 in 200 s, 429: slow down");
     session.wait_for("retrying 2 of 6 in 199 s");

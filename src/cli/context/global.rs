@@ -61,6 +61,8 @@ offered! { ColorChoice:
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ThemeFlag {
+    /// As the terminal says of its background.
+    Auto,
     /// On a dark background.
     Dark,
     /// On a light one.
@@ -96,7 +98,11 @@ static SIGNALLED: OnceLock<Cancel> = OnceLock::new();
 fn waiting(global: &Global) -> Waiting {
     Waiting {
         patience: Duration::from_secs(global.store_wait),
-        tell: Arc::new(warn),
+        tell: Arc::new(|line: &str| {
+            // Where the signals cannot be watched, they end the program as the system has it.
+            let _watched = cancel_on_signals();
+            warn(line);
+        }),
         stop: Arc::new(|| SIGNALLED.get().is_some_and(Cancel::is_cancelled)),
     }
 }

@@ -15,8 +15,8 @@ use crate::prompts::{DescriptorTemplate, PromptSet, PromptSetContent};
 use crate::store::Store;
 use crate::workbench::generation::{GeneratedSentence, kept_sentences, token_counter};
 use crate::workbench::{
-    AtomicFile, CheckpointChoice, PromptChange, PromptHistory, split_reference, stored_prompt_set,
-    unknown_prompt_set,
+    AtomicFile, CheckpointChoice, PromptChange, PromptHistory, check_prompt_set_name, split_reference,
+    stored_prompt_set, unknown_prompt_set,
 };
 
 /// Keep prompt sets in the store: import, list, show, export, remove
@@ -100,12 +100,8 @@ pub fn run(arguments: &Arguments, global: &Global, output: &mut Output) -> Resul
             if let Some(name) = name {
                 set.name.clone_from(name);
             }
-            if set.name.contains('@') {
-                return Err(CommandError::Usage(format!(
-                    "{:?} cannot be a prompt set's name: @ stands before its version; choose another with --name",
-                    set.name
-                )));
-            }
+            check_prompt_set_name(&set.name)
+                .map_err(|error| CommandError::Usage(format!("{error} with --name")))?;
             let version = store.save_prompt_set(&set.name, &set.to_json())?;
             store.flush()?;
             output.line(&format!("{}@{version}: {}", set.name, describe(&set)))?;

@@ -33,12 +33,13 @@ pub(in crate::clip) struct VisionTransformer {
 
 /// What makes tokens of patches.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a tower has one")]
 enum Stem {
     /// The patch convolution as a layer, from `3 · patch_size²` values to `hidden_size`, and what its weights
     /// lose in this precision: what is lost at the pixels is lost for all layers.
     Layer { embedding: Linear, remainder: Option<Linear> },
     /// Three convolutions with GELU between them, in `f32`.
-    Convolutions(Box<[Convolution; 3]>),
+    Convolutions([Convolution; 3]),
 }
 
 impl VisionTransformer {
@@ -78,7 +79,7 @@ impl VisionTransformer {
                     let convolution = format!("{name}.conv");
                     Convolution::load(weights, &convolution, norm.as_deref(), Shape::tiles(side), cpu)
                 };
-                Stem::Convolutions(Box::new([layer(0, 4, true)?, layer(1, 2, true)?, layer(2, 2, false)?]))
+                Stem::Convolutions([layer(0, 4, true)?, layer(1, 2, true)?, layer(2, 2, false)?])
             }
         };
         Ok(Self {

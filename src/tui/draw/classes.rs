@@ -9,7 +9,7 @@ use unicode_width::UnicodeWidthStr;
 use super::{bar, class_difference, percent, place_of, put, row_line, strategy_name};
 use crate::tui::layout::first_row;
 use crate::tui::state::classes::{ClassPage, order_words};
-use crate::tui::state::places::{TableLine, class_lines, first_class_line};
+use crate::tui::state::places::{TableLine, class_lines, class_page_parts, first_class_line};
 use crate::tui::state::{Screen, State};
 use crate::tui::text;
 use crate::tui::theme::Theme;
@@ -225,14 +225,10 @@ pub(super) fn draw_page(
         put(frame, area, y, Line::raw(line));
         let words = text::fit(&format!(" {}", evidence(row)), width, ellipsis);
         put(frame, area, y + 1, Line::styled(words, theme.dim()));
-        y += 2;
     }
-    let left = area.height.saturating_sub(y);
-    let pairs_height = (left / 2).max(4).min(left);
-    let at = |y: u16, height: u16| Rect { y: area.y + y.min(area.height), height, ..area };
-    draw_taken_for(frame, at(y, pairs_height), state, session, page, theme);
-    let y = y + pairs_height;
-    draw_prompts(frame, at(y, area.height.saturating_sub(y)), state, session, page, theme);
+    let (pairs, prompts) = class_page_parts(area, strategies.is_pair());
+    draw_taken_for(frame, pairs, state, session, page, theme);
+    draw_prompts(frame, prompts, state, session, page, theme);
 }
 
 fn draw_taken_for(

@@ -8,13 +8,11 @@ use super::{bar, place_of, put, put_text, row_line};
 use crate::tui::actions::Action;
 use crate::tui::layout::first_row;
 use crate::tui::state::findings::FindingsAnswer;
+use crate::tui::state::places::findings_parts;
 use crate::tui::state::{Analysis, State};
 use crate::tui::text;
 use crate::tui::theme::Theme;
 use crate::workbench::{Finding, FindingKind, Session};
-
-/// Lines below the list: the prompt or images, what speaks for it, what to do.
-const DETAILS: u16 = 9;
 
 /// Columns of a kind's name.
 const KIND: usize = 24;
@@ -53,16 +51,14 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, session: &S
         put_text(frame, area, 1, checked, theme.dim());
         return;
     }
-    let details = DETAILS.min(area.height / 2);
-    let list = Rect { y: area.y + 1, height: area.height.saturating_sub(1 + details), ..area };
+    let (list, below) = findings_parts(area);
     let height = usize::from(list.height);
     let first = first_row(state.findings.selected, findings.len(), height);
     put(frame, area, 0, place_of(first, height, findings.len(), "", theme));
     for (y, (index, finding)) in findings.iter().enumerate().skip(first).take(height).enumerate() {
-        let spans = row(finding, session, width.saturating_sub(1), theme);
+        let spans = row(finding, state, session, width.saturating_sub(1), theme);
         put(frame, list, y as u16, row_line(spans, index == state.findings.selected, theme));
     }
-    let below = Rect { y: list.y + list.height, height: details, ..area };
     if let Some(finding) = state.findings.current() {
         draw_details(frame, below, finding, session, theme);
     }
@@ -86,17 +82,30 @@ fn waiting(state: &State, theme: &Theme) -> Line<'static> {
     }
 }
 
-/// `likely-label-error       cat, dog        what speaks for it`
-fn row(finding: &Finding, session: &Session, width: usize, theme: &Theme) -> Vec<Span<'static>> {
+/// `likely-label-error       cat, dog        what speaks for it`; a prompt stands behind its strategy's name, and is marked where it
+/// was changed.
+fn row(
+    finding: &Finding,
+    state: &State,
+    session: &Session,
+    width: usize,
+    theme: &Theme,
+) -> Vec<Span<'static>> {
     let ellipsis = theme.glyphs.ellipsis;
     let names: Vec<&str> = finding.classes.iter().map(|&class| session.classes[class].as_str()).collect();
     let kind = text::fit(finding.kind.name(), KIND.min(width), ellipsis);
     let room = width.saturating_sub(KIND + 1);
     let classes_width = (room / 3).clamp(8, 30).min(room);
     let classes = text::fit(&names.join(", "), classes_width, ellipsis);
-    let words = finding.prompt.as_ref().map_or(finding.evidence.as_str(), |prompt| prompt.text.as_str());
-    let words = text::fit(words, room.saturating_sub(classes_width + 1), ellipsis);
-    vec![Span::styled(kind, theme.heading()), Span::raw(format!(" {classes} {words}"))]
+    let words = match &finding.prompt {
+        Some(prompt) => format!("{}: {}", session.strategies[prompt.strategy].name, prompt.text),
+        None => finding.evidence.clone(),
+    };
+    let is_handled = state.is_handled(finding);
+    let words = if is_handled { format!("changed; {words}") } else { words };
+    let words = text::fit(&words, room.saturating_sub(classes_width + 1), ellipsis);
+    let style = if is_handled { theme.dim() } else { theme.heading() };
+    vec![Span::styled(kind, style), Span::raw(format!(" {classes} {words}"))]
 }
 
 fn draw_details(frame: &mut Frame<'_>, area: Rect, finding: &Finding, session: &Session, theme: &Theme) {

@@ -12,15 +12,11 @@ use crate::tui::actions::Action;
 use crate::tui::layout::first_row;
 use crate::tui::state::State;
 use crate::tui::state::generation::{GenerationStatus, GenerationView};
+use crate::tui::state::places::{generation_list, generation_problem};
 use crate::tui::text;
 use crate::tui::theme::Theme;
 use crate::workbench::Session;
 use crate::workbench::generation::{GeneratedClass, GeneratedSentence};
-
-/// Lines of an error's message, where there are rows below it.
-const MESSAGE: usize = 3;
-/// Lines below them.
-const BELOW: u16 = 5;
 
 pub(super) fn draw(
     frame: &mut Frame<'_>,
@@ -43,18 +39,9 @@ pub(super) fn draw(
         row += 1;
     }
     put(frame, area, row, worth(view, session, state, width, theme));
-    let above = row + 1;
-    let below = BELOW.min(area.height.saturating_sub(above) / 3);
-    let list = Rect {
-        y: area.y + above.min(area.height),
-        height: area.height.saturating_sub(above + below),
-        ..area
-    };
+    let list = generation_list(area, view);
     let height = usize::from(list.height);
-    let (selected, rows) = match view.sentence {
-        Some(sentence) => (sentence, view.class().map_or(0, |class| class.sentences.len())),
-        None => (view.selected, view.classes.len()),
-    };
+    let (selected, rows) = view.rows();
     let first = first_row(selected, rows, height);
     for (y, row) in (first..rows.min(first + height)).enumerate() {
         let spans = match view.sentence {
@@ -78,7 +65,7 @@ pub(super) fn draw(
             place,
         );
     }
-    let foot = Rect { y: list.y + list.height, height: below, ..area };
+    let foot = Rect { y: list.y + list.height, height: area.bottom().saturating_sub(list.bottom()), ..area };
     draw_foot(frame, foot, view, session, theme);
 }
 
@@ -104,11 +91,9 @@ fn standing(view: &GenerationView, state: &State, width: usize, theme: &Theme) -
     let pace = (pace(view), theme.dim());
     match &view.status {
         GenerationStatus::Failed(message) => {
-            let mut lines = text::wrap(message, width.saturating_sub(2));
-            if !view.classes.is_empty() {
-                lines.truncate(MESSAGE);
-            }
-            let lines = lines.into_iter().map(|line| (format!(" {line}"), theme.problem()));
+            let lines = generation_problem(view, message, width as u16)
+                .into_iter()
+                .map(|line| (format!(" {line}"), theme.problem()));
             lines.chain([(kept(view.goes_on()), theme.dim())]).collect()
         }
         GenerationStatus::Stopped => vec![(kept(true), theme.dim())],
@@ -205,7 +190,7 @@ fn class_row(name: &str, class: &GeneratedClass, width: usize, theme: &Theme) ->
     };
     let words = match &class.problem {
         Some(problem) => problem.clone(),
-        None if class.is_done && !is_full => "short: no more may be asked for".to_owned(),
+        None if class.is_done && !is_full => "short: no more is asked for".to_owned(),
         None => class.accepted().last().map(|sentence| sentence.text.clone()).unwrap_or_default(),
     };
     let bar_width = 8;

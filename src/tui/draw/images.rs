@@ -41,6 +41,9 @@ fn draw_heading(frame: &mut Frame<'_>, area: Rect, state: &State, session: &Sess
             format!("{} gained {} lost", count(Flip::Gained), count(Flip::Lost)),
         ];
     }
+    if view.of_finding.is_some() {
+        parts = vec!["of the finding".to_owned()];
+    }
     if let Some(only) = view.selection.class {
         parts.push(class(only));
     }

@@ -6,16 +6,17 @@ use ratatui::text::{Line, Span};
 
 use super::{bar, place_of, put, row_line};
 use crate::tui::layout::first_row;
+use crate::tui::state::places::{messages_area, shown_jobs};
 use crate::tui::state::{Job, State};
 use crate::tui::text;
 use crate::tui::theme::Theme;
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
-    let most = (area.height / 2).saturating_sub(1).max(1);
+    let entries = &state.jobs.entries;
+    let jobs: Vec<_> = entries.iter().rev().take(shown_jobs(area, entries.len())).collect();
     put(frame, area, 0, Line::styled(" Jobs", theme.heading()));
     let width = usize::from(area.width);
-    let mut row = 1;
-    for entry in state.jobs.entries.iter().rev() {
+    for (y, entry) in jobs.iter().enumerate() {
         let (mark, said) = match &entry.job {
             Job::Idle => (theme.glyphs.off, "queued".to_owned()),
             Job::Running(None) => (theme.glyphs.on, "running".to_owned()),
@@ -32,27 +33,10 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &The
             }
             Job::Done => (theme.glyphs.right, "done".to_owned()),
         };
-        // Why it ended may take another row.
-        let words = format!("{mark} {}: {said}", entry.name);
-        let mut lines = match entry.job {
-            Job::Failed(_) | Job::Ended(_) => text::wrap(&words, width.saturating_sub(4)),
-            _ => vec![words],
-        };
-        if lines.len() > 2 {
-            let rest = lines.split_off(1).join(" ");
-            lines.push(rest);
-        }
-        if row > most || row > 1 && row + lines.len() as u16 > most + 1 {
-            break;
-        }
-        for (line, indent) in lines.iter().zip([" ", "   "]) {
-            let line = text::fit(&format!("{indent}{line}"), width, theme.glyphs.ellipsis);
-            put(frame, area, row, Line::raw(line));
-            row += 1;
-        }
+        let line = format!(" {mark} {}: {said}", entry.name);
+        put(frame, area, y as u16 + 1, Line::raw(text::fit(&line, width, theme.glyphs.ellipsis)));
     }
-    let y = (row + 1).min(area.height);
-    let below = Rect { y: area.y + y, height: area.height - y, ..area };
+    let below = messages_area(area, entries.len());
     put(frame, below, 0, Line::styled(" Messages", theme.heading()));
     if state.messages.is_empty() {
         put(frame, below, 1, Line::styled(" None.", theme.dim()));

@@ -76,7 +76,10 @@ pub fn draw(frame: &mut Frame<'_>, state: &State, theme: &Theme) {
         Some(Overlay::Commands(view)) => overlay::commands(frame, body, view, state, theme),
         Some(Overlay::Message { text, line }) => overlay::message(frame, body, text, *line, theme),
         Some(Overlay::Form(form)) => overlay::form(frame, body, form, theme),
-        Some(Overlay::Leaving) => overlay::leaving(frame, body, state, theme),
+        Some(Overlay::Leaving(exit)) => overlay::leaving(frame, body, state, exit, theme),
+        Some(Overlay::FileChange { change, line }) => {
+            overlay::change(frame, body, change, *line, state, theme)
+        }
         None => {}
     }
     put(frame, parts.hints, 0, bottom(state, theme, width));
@@ -103,7 +106,14 @@ fn put_text(frame: &mut Frame<'_>, area: Rect, row: u16, text: &str, style: Styl
 fn title(state: &State, theme: &Theme, width: usize) -> Line<'static> {
     let dot = format!(" {} ", theme.glyphs.dot);
     let name = Span::styled(" cupl-tui  ", theme.heading());
-    let Some(session) = &state.session else { return Line::from(name) };
+    let Some(session) = &state.session else {
+        let opening = if state.screen == Screen::Opening { "" } else { &state.opening_name };
+        let room = width.saturating_sub(name.width());
+        return Line::from(vec![
+            name,
+            Span::raw(text::fit(opening, room, theme.glyphs.ellipsis).trim_end().to_owned()),
+        ]);
+    };
     let running = state.jobs.any_runs();
     let right = format!(" {}{dot}{} ", session.precision, if running { "working" } else { "ready" });
     let mut parts = vec![
@@ -153,7 +163,16 @@ fn bottom(state: &State, theme: &Theme, width: usize) -> Line<'static> {
     if let Some(typing) = &state.typing {
         let (before, after) = typing.input.parts();
         let mut spans = vec![Span::styled(format!(" {} ", typing.purpose.prompt()), theme.dim())];
-        spans.extend(cursor_spans(before, after, width.saturating_sub(spans[0].width() + 1), theme));
+        let mut room = width.saturating_sub(spans[0].width() + 1);
+        if state.notice.is_some() {
+            room = room.min((typing.input.text().width() + 1).max(width / 4));
+        }
+        spans.extend(cursor_spans(before, after, room, theme));
+        if let Some(refusal) = &state.notice {
+            let used: usize = spans.iter().map(Span::width).sum();
+            let refusal = text::fit(refusal, width.saturating_sub(used + 2), theme.glyphs.ellipsis);
+            spans.push(Span::styled(format!("  {refusal}"), theme.problem()));
+        }
         return Line::from(spans);
     }
     if let Some(notice) = &state.notice {
@@ -188,9 +207,9 @@ fn is_way_out(binding: &Binding) -> bool {
 
 /// What works here, as far as there is room; the ways out always have theirs.
 fn hints(state: &State, theme: &Theme, width: usize) -> Line<'static> {
-    if matches!(state.overlay, Some(Overlay::Form(_))) {
-        let hints = " Enter done  Tab complete, next  Space tick  Esc close";
-        return Line::styled(text::fit(hints, width, theme.glyphs.ellipsis), theme.dim());
+    if let Some(Overlay::Form(form)) = &state.overlay {
+        let hints = format!(" {}", form.hints());
+        return Line::styled(text::fit(&hints, width, theme.glyphs.ellipsis), theme.dim());
     }
     let context = state.context();
     let works_here = |(_, binding): &(usize, &Binding)| {

@@ -1,4 +1,4 @@
-//! What lies over a screen: the commands with their keys, a message, a form, and the question whether to quit.
+//! What lies over a screen: the commands with their keys, a message, a form, and questions: whether to leave, whether to write.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -7,12 +7,14 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Widget};
 
 use super::{cursor_spans, place_of, put, row_line};
+use crate::tui::actions::Action;
 use crate::tui::layout::first_row;
-use crate::tui::state::State;
 use crate::tui::state::commands::CommandsView;
 use crate::tui::state::form::{Form, Row};
+use crate::tui::state::{Exit, State};
 use crate::tui::text;
 use crate::tui::theme::Theme;
+use crate::workbench::{ChangedLine, FileChange};
 
 /// Every command with its keys; those that do not work here are dim.
 pub(super) fn commands(frame: &mut Frame<'_>, area: Rect, view: &CommandsView, state: &State, theme: &Theme) {
@@ -37,7 +39,11 @@ pub(super) fn commands(frame: &mut Frame<'_>, area: Rect, view: &CommandsView, s
     }
     for (y, (index, (row, binding))) in rows.iter().enumerate().skip(first).take(height).enumerate() {
         let style = if binding.works_in(here) { Style::new() } else { theme.dim() };
-        let keys = text::fit(&state.keymap.keys(*row).join(" "), 18, theme.glyphs.ellipsis);
+        let keys = match state.keymap.keys(*row) {
+            [] => format!(":{}", binding.action.name()),
+            keys => keys.join(" "),
+        };
+        let keys = text::fit(&keys, 18, theme.glyphs.ellipsis);
         let description = text::fit(binding.description, width.saturating_sub(21), theme.glyphs.ellipsis);
         let spans = vec![Span::styled(format!("{keys}  "), style), Span::styled(description, style)];
         put(frame, area, y as u16 + 2, row_line(spans, index == view.selected, theme));
@@ -50,80 +56,165 @@ pub(super) fn message(frame: &mut Frame<'_>, area: Rect, message: &str, first: u
     list(frame, area, "Message", first, &lines, theme);
 }
 
-/// Rows to fill in, and what is wrong with them.
+/// Rows to fill in, each with what is wrong with it below, and what the one under the cursor takes.
 pub(super) fn form(frame: &mut Frame<'_>, area: Rect, form: &Form, theme: &Theme) {
     Clear.render(area, frame.buffer_mut());
     put(frame, area, 0, Line::styled(format!(" {}", form.heading), theme.heading()));
     let width = usize::from(area.width);
+    let mut lines: Vec<Line<'_>> = Vec::new();
+    let (mut first_of_row, mut last_of_row) = (0, 0);
+    for (index, row) in form.rows.iter().enumerate() {
+        let here = index == form.at;
+        if here {
+            first_of_row = lines.len();
+        }
+        lines.push(row_line(form_row(row, here, width, theme), here, theme));
+        if let Row::Text { takes, problem, .. } = row {
+            let below = |words: &str| text::wrap(words, width.saturating_sub(20));
+            let shown = match (problem, here) {
+                (Some(problem), _) => {
+                    below(problem).into_iter().map(|line| (line, theme.problem())).take(4).collect()
+                }
+                (None, true) => below(takes).into_iter().map(|line| (line, theme.dim())).collect(),
+                (None, false) => Vec::new(),
+            };
+            let indent = " ".repeat(18);
+            lines.extend(
+                shown.into_iter().map(|(line, style)| Line::styled(format!("{indent}{line}"), style)),
+            );
+        }
+        if here {
+            let names = form.completions.iter().take(4);
+            lines.extend(names.map(|name| Line::styled(format!("                  {name}"), theme.dim())));
+            last_of_row = lines.len();
+        }
+    }
     let wrapped = |words: &Option<String>| {
-        words.as_ref().map_or_else(Vec::new, |words| text::wrap(words, width.saturating_sub(4)))
+        words.as_deref().map_or_else(Vec::new, |words| text::wrap(words, width.saturating_sub(4)))
     };
     let most = usize::from(area.height / 2).max(4);
     let (mut problem, mut note) = (wrapped(&form.problem), wrapped(&form.note));
     problem.truncate(most);
     note.truncate(most.saturating_sub(problem.len()));
-    let lines = |lines: &[String]| if lines.is_empty() { 0 } else { lines.len() as u16 + 1 };
-    let below = lines(&problem) + lines(&note) + form.completions.len().min(4) as u16;
-    let height = usize::from(area.height.saturating_sub(2 + below)).max(1);
-    let first = first_row(form.at, form.rows.len(), height);
+    let rows = |lines: &[String]| if lines.is_empty() { 0 } else { lines.len() + 1 };
+    let below = rows(&problem) + rows(&note);
+    let height = usize::from(area.height.saturating_sub(2)).saturating_sub(below).max(1);
+    // The row under the cursor is in view, with what stands below it.
+    let first = last_of_row.saturating_sub(height).min(first_of_row);
     let mut y = 2;
-    for (index, row) in form.rows.iter().enumerate().skip(first).take(height) {
-        let here = index == form.at;
-        let label = |label: &str| format!(" {} ", text::fit(label, 14, theme.glyphs.ellipsis));
-        let spans = match row {
-            Row::Text { label: name, input, .. } => {
-                let (before, after) = input.parts();
-                let room = width.saturating_sub(18);
-                let mut spans = vec![Span::styled(label(name), theme.dim())];
-                if here {
-                    spans.extend(cursor_spans(before, after, room, theme));
-                } else {
-                    spans.push(Span::raw(text::fit_end(input.text(), room, theme.glyphs.ellipsis)));
-                }
-                spans
-            }
-            Row::Choice { label: name, options, chosen } => {
-                let option = options.get(*chosen).map_or("", String::as_str);
-                let choice = format!("< {option} >");
-                vec![Span::styled(label(name), theme.dim()), Span::raw(choice)]
-            }
-            Row::Check { label: name, on } => {
-                let mark = if *on { theme.glyphs.right } else { " " };
-                vec![Span::raw(format!(" [{mark}] {}", text::fit(name, width.saturating_sub(6), "")))]
-            }
-        };
-        put(frame, area, y, row_line(spans, here, theme));
-        y += 1;
-    }
-    for completion in form.completions.iter().take(4) {
-        put(frame, area, y, Line::styled(format!("                  {completion}"), theme.dim()));
+    for line in lines.into_iter().skip(first).take(height) {
+        put(frame, area, y, line);
         y += 1;
     }
     for (lines, style) in [(problem, theme.problem()), (note, theme.dim())] {
         for (line, text) in (y + 1..).zip(&lines) {
             put(frame, area, line, Line::styled(format!("  {text}"), style));
         }
-        y += if lines.is_empty() { 0 } else { lines.len() as u16 + 1 };
+        y += rows(&lines) as u16;
     }
 }
 
-pub(super) fn leaving(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
+fn form_row<'a>(row: &Row, here: bool, width: usize, theme: &Theme) -> Vec<Span<'a>> {
+    let label = |label: &str| format!(" {} ", text::fit(label, 14, theme.glyphs.ellipsis));
+    match row {
+        Row::Text { label: name, input, .. } => {
+            let (before, after) = input.parts();
+            let room = width.saturating_sub(18);
+            let mut spans = vec![Span::styled(label(name), theme.dim())];
+            if here {
+                spans.extend(cursor_spans(before, after, room, theme));
+            } else {
+                spans.push(Span::raw(text::fit_end(input.text(), room, theme.glyphs.ellipsis)));
+            }
+            spans
+        }
+        Row::Choice { label: name, options, chosen } => {
+            let option = options.get(*chosen).map_or("", String::as_str);
+            let choice = format!("< {option} >");
+            vec![Span::styled(label(name), theme.dim()), Span::raw(choice)]
+        }
+        Row::Check { label: name, on } => {
+            let mark = if *on { theme.glyphs.right } else { " " };
+            vec![Span::raw(format!(" [{mark}] {}", text::fit(name, width.saturating_sub(6), "")))]
+        }
+    }
+}
+
+/// The question whether to leave what is open, and what that would mean.
+pub(super) fn leaving(frame: &mut Frame<'_>, area: Rect, state: &State, exit: &Exit, theme: &Theme) {
     let mut lines = Vec::new();
-    if !state.jobs.any_runs() && !state.prompts.is_unsaved() {
-        lines.push("Nothing runs any more, and nothing is unsaved.");
+    let unsaved = state.prompts.is_unsaved();
+    if !state.jobs.any_runs() && !unsaved {
+        lines.push("Nothing runs any more, and nothing is unsaved.".to_owned());
     }
     if state.jobs.any_runs() {
-        lines.push(match state.in_memory {
-            true => "A job is running, and its store in memory ends with the program.",
-            false => "A job is running. What it has finished is kept.",
+        lines.push(match (state.in_memory, exit) {
+            (true, Exit::Quit) => {
+                "A job is running, and its store in memory ends with the program.".to_owned()
+            }
+            _ => "A job is running, and would be stopped. What it has finished is kept.".to_owned(),
         });
     }
-    if state.prompts.is_unsaved() {
-        lines.push("Prompts were changed and are not saved.");
+    match (unsaved, &state.draft_unkept) {
+        (true, None) => lines.push(
+            "Prompts were changed and are not saved. The changes are kept, and are there again the next time.".to_owned(),
+        ),
+        (true, Some(reason)) => {
+            lines.push(format!("Prompts were changed, are not saved and would be lost: {reason}"));
+        }
+        (false, _) => {}
     }
-    lines.push("q quits, Esc stays.");
-    let lines: Vec<String> = lines.into_iter().map(str::to_owned).collect();
-    list(frame, area, "Quit?", 0, &lines, theme);
+    let (quit, yes, back) =
+        (state.keymap.key(Action::Quit), state.keymap.key(Action::Confirm), state.keymap.key(Action::Back));
+    let title = match exit {
+        Exit::Quit => {
+            lines.push(format!("{quit} quits, {back} stays."));
+            "Quit?"
+        }
+        Exit::Open(_) => {
+            lines.push(format!("{yes} opens the other experiment, {back} stays."));
+            "Open another experiment?"
+        }
+    };
+    list(frame, area, title, 0, &lines, theme);
+}
+
+/// How a file would change, before it is written.
+pub(super) fn change(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    change: &FileChange,
+    first: usize,
+    state: &State,
+    theme: &Theme,
+) {
+    Clear.render(area, frame.buffer_mut());
+    let width = usize::from(area.width);
+    let heading = format!(" Write this to {}?", change.path().display());
+    put(
+        frame,
+        area,
+        0,
+        Line::styled(text::fit_middle(&heading, width, theme.glyphs.ellipsis), theme.heading()),
+    );
+    let (yes, back) = (state.keymap.key(Action::Confirm), state.keymap.key(Action::Back));
+    let keys = format!(" {yes} writes it, {back} leaves the file as it is; nothing else in it changes.");
+    put(frame, area, 1, Line::styled(text::fit(&keys, width, theme.glyphs.ellipsis), theme.dim()));
+    let lines = change.lines();
+    let height = usize::from(area.height.saturating_sub(3));
+    for (y, line) in lines.iter().skip(first).take(height).enumerate() {
+        let (mark, words, style) = match line {
+            ChangedLine::Kept(line) => (' ', line, theme.dim()),
+            ChangedLine::Added(line) => ('+', line, theme.b()),
+        };
+        // Tabs and whatever else a terminal would obey.
+        let words: String = words.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let line = text::fit(&format!(" {mark} {words}"), width, theme.glyphs.ellipsis);
+        put(frame, area, y as u16 + 3, Line::styled(line, style));
+    }
+    if lines.len() > height {
+        put(frame, area, 2, place(first, lines.len(), theme));
+    }
 }
 
 /// A titled list over the whole body, from its entry `first` on, each wrapped under itself.

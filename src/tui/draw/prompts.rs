@@ -10,13 +10,11 @@ use unicode_width::UnicodeWidthStr;
 use super::{bar, difference, percent, place_of, put, row_line, strategy_name};
 use crate::tui::layout::first_row;
 use crate::tui::state::State;
+use crate::tui::state::places::prompts_parts;
 use crate::tui::state::prompts::{EditorStatus, ShownPrompt};
 use crate::tui::text;
 use crate::tui::theme::Theme;
 use crate::workbench::{EditorState, PromptSimilarity, Session};
-
-/// Lines below the lists: the whole prompt, what it is like, what the last change did.
-const FOOTER: u16 = 4;
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, session: &Session, theme: &Theme) {
     let width = usize::from(area.width);
@@ -34,17 +32,11 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, session: &S
     let heading = vec![Span::styled(heading, theme.heading()), Span::styled(sets, theme.dim())];
     let left = Rect { width: beside as u16, ..area };
     put(frame, left, 0, Line::from(heading));
-    let footer = FOOTER.min(area.height.saturating_sub(5));
-    let body = Rect { y: area.y + 1, height: area.height.saturating_sub(1 + footer), ..area };
+    let ([left, right], below) = prompts_parts(area, state.strategies.is_pair());
+    draw_side(frame, left, state, session, false, theme);
     if state.strategies.is_pair() {
-        let half = body.width / 2;
-        draw_side(frame, Rect { width: half, ..body }, state, session, false, theme);
-        let right = Rect { x: body.x + half, width: body.width - half, ..body };
         draw_side(frame, right, state, session, true, theme);
-    } else {
-        draw_side(frame, body, state, session, false, theme);
     }
-    let below = Rect { y: body.y + body.height, height: footer, ..area };
     draw_footer(frame, below, state, session, theme);
 }
 

@@ -8,7 +8,7 @@ use unicode_width::UnicodeWidthStr;
 use super::{bar, place_of, put, put_text, strategy_name};
 use crate::text::message::{marked_bar, percent};
 use crate::tui::state::places::{bins_with_images, curve_sizes, plot_height};
-use crate::tui::state::strategies_page::{PageAnswer, StrategiesPage, curve_words, pruning_words};
+use crate::tui::state::strategies_page::{PageAnswer, StrategiesPage, curve_words};
 use crate::tui::state::{Analysis, State};
 use crate::tui::text;
 use crate::tui::theme::{Glyphs, Theme};
@@ -139,7 +139,7 @@ fn pruned(
         columns.row(&chosen, [change(pruning.development)]),
         columns.row(&rest, [change(pruning.rest)]),
     ];
-    for line in text::wrap(&pruning_words(pruning, &strategy.name), width.saturating_sub(2)) {
+    for line in text::wrap(&state.pruning_words(pruning, session), width.saturating_sub(2)) {
         lines.push(Line::styled(format!(" {line}"), theme.dim()));
     }
     lines.push(Line::default());

@@ -7,11 +7,12 @@ use unicode_width::UnicodeWidthStr;
 
 use super::overlay::{place, scrolled};
 use super::{bar, put};
+use crate::tui::actions::Action;
 use crate::tui::state::places::problem_lines;
 use crate::tui::state::{Job, Problem, State};
 use crate::tui::text;
 use crate::tui::theme::Theme;
-use crate::workbench::{Remedy, short_size};
+use crate::workbench::{Remedy, Stage, short_size};
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
     let width = usize::from(area.width).saturating_sub(4);
@@ -27,6 +28,12 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &The
         Job::Running(Some(progress)) => {
             line(frame, progress.to_string(), theme.heading());
             line(frame, bar(progress.fraction(), width.min(60), &theme.glyphs), theme.a());
+            for phase in &state.phases {
+                line(frame, format!("before: {phase}"), theme.dim());
+            }
+            if progress.stage == Stage::Prompts {
+                line(frame, "then the images".to_owned(), theme.dim());
+            }
             if progress.cached > 0 {
                 line(
                     frame,
@@ -59,8 +66,10 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &The
         Job::Stopping => line(frame, "stopping after the batch in flight".into(), theme.heading()),
         Job::Ended(why) => line(frame, why.clone(), theme.heading()),
         Job::Stopped => {
-            line(frame, "stopped".into(), theme.heading());
-            line(frame, "What is finished is kept; r goes on from there.".into(), theme.dim());
+            line(frame, "stopped, as you wished".into(), theme.heading());
+            let retry = state.keymap.key(Action::Retry);
+            line(frame, format!("What is finished is kept; {retry} goes on from there."), theme.dim());
+            back(state).into_iter().for_each(|words| line(frame, words, theme.dim()));
         }
         Job::Failed(Problem { remedy: Some(Remedy::Pull(offer)), .. }) => {
             let (size, host) = (short_size(offer.bytes), &offer.host);
@@ -73,11 +82,22 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &The
             for part in text::wrap(&what, width) {
                 line(frame, part, theme.dim());
             }
+            back(state).into_iter().for_each(|words| line(frame, words, theme.dim()));
             return;
         }
         Job::Failed(problem) => {
             let lines = problem_lines(&problem.message, area.width);
-            let body = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
+            let back = back(state);
+            let below = if back.is_some() { 2 } else { 1 };
+            let body = Rect { y: area.y + 1, height: area.height.saturating_sub(below), ..area };
+            if let Some(words) = back {
+                put(
+                    frame,
+                    area,
+                    area.height.saturating_sub(1),
+                    Line::styled(format!("  {words}"), theme.dim()),
+                );
+            }
             if scrolled(frame, body, state.problem_line, &lines, theme.problem()) {
                 put(frame, area, 0, place(state.problem_line, lines.len(), theme));
             }
@@ -95,4 +115,10 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &The
     if state.in_memory {
         line(frame, "The store is in memory: nothing is kept for the next start.".into(), theme.dim());
     }
+}
+
+/// What Esc leads back to.
+fn back(state: &State) -> Option<String> {
+    let back = state.keymap.key(Action::Back);
+    state.back_to.as_ref().map(|name| format!("{back} goes back to {name}, as it was."))
 }

@@ -3,7 +3,7 @@
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 /// What a terminal has answered so far.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Answers {
     /// It knows kitty's protocol.
     pub kitty: bool,
@@ -15,6 +15,8 @@ pub struct Answers {
     pub area: Option<(u16, u16)>,
     /// Its name and version, once told.
     pub name: Vec<String>,
+    /// The colour of its background: red, green and blue from 0 to 1.
+    pub background: Option<[f64; 3]>,
     /// The last question is answered.
     pub complete: bool,
     /// Ctrl-C was pressed.
@@ -81,10 +83,26 @@ impl Answers {
                 let name = text.strip_prefix(b">|").map(|name| String::from_utf8_lossy(name).into_owned());
                 self.name.extend(name);
             }
+            b']' => self.background = text.strip_prefix(b"11;").and_then(color).or(self.background),
             _ => {}
         }
         rest
     }
+}
+
+/// `rgb:RR/GG/BB`, with one to four digits each, or the same with `rgba:` and how opaque it is (X11's XParseColor, as OSC 11 answers).
+fn color(text: &[u8]) -> Option<[f64; 3]> {
+    let text = std::str::from_utf8(text).ok()?;
+    let parts = text.strip_prefix("rgb:").or_else(|| text.strip_prefix("rgba:"))?;
+    let part = |digits: &str| {
+        let most =
+            16_u32.checked_pow(u32::try_from(digits.len()).ok().filter(|count| (1..=4).contains(count))?)?;
+        let value =
+            u32::from_str_radix(digits, 16).ok().filter(|_| digits.bytes().all(|d| d.is_ascii_hexdigit()))?;
+        Some(f64::from(value) / f64::from(most - 1))
+    };
+    let parts: Vec<f64> = parts.split('/').map(part).collect::<Option<_>>()?;
+    parts.get(..3)?.try_into().ok()
 }
 
 /// `HEIGHT;WIDTH` as width and height, if neither is zero.
@@ -133,9 +151,15 @@ impl LateAnswers {
             }
         };
         let alt = key.modifiers.contains(KeyModifiers::ALT);
+        // Some terminals end the colour of their background with a bell.
+        if self.place != Place::Outside && letter == 'g' && key.modifiers.contains(KeyModifiers::CONTROL) {
+            self.place = Place::Outside;
+            return true;
+        }
         let (place, is_part) = match (self.place, alt, letter) {
             (_, true, '_') => (Place::Opened('G'), true),
             (_, true, 'P') => (Place::Opened('>'), true),
+            (_, true, ']') => (Place::Opened('1'), true),
             (Place::Opened(next), false, letter) if letter == next => (Place::Inside(1), true),
             (Place::Inside(_), true, '\\') => (Place::Outside, true),
             (Place::Inside(length), false, _) if length < LONGEST => (Place::Inside(length + 1), true),
@@ -152,7 +176,7 @@ mod tests {
     use proptest::prelude::*;
 
     const ALL: &[u8] =
-        b"\x1b_Gi=31;OK\x1b\\\x1b[6;20;10t\x1b[4;480;800t\x1bP>|kitty(0.36.4)\x1b\\\x1b[?62;4;52c";
+        b"\x1b]11;rgb:ffff/8000/0000\x1b\\\x1b_Gi=31;OK\x1b\\\x1b[6;20;10t\x1b[4;480;800t\x1bP>|kitty(0.36.4)\x1b\\\x1b[?62;4;52c";
 
     fn all() -> Answers {
         Answers {
@@ -161,6 +185,7 @@ mod tests {
             cell: Some((10, 20)),
             area: Some((800, 480)),
             name: vec!["kitty(0.36.4)".into()],
+            background: Some([1.0, 32_768.0 / 65_535.0, 0.0]),
             complete: true,
             interrupted: false,
         }
@@ -231,11 +256,29 @@ mod tests {
     }
 
     #[test]
+    fn backgrounds_are_told_in_several_ways() {
+        let told = |text: &str| parse(format!("\x1b]11;{text}\x1b\\").as_bytes()).background;
+        assert_eq!(told("rgb:ffff/0000/8080"), Some([1.0, 0.0, 32_896.0 / 65_535.0]));
+        assert_eq!(told("rgb:f/0/f"), Some([1.0, 0.0, 1.0]));
+        assert_eq!(told("rgba:ff/ff/ff/00"), Some([1.0; 3]));
+        assert_eq!(parse(b"\x1b]11;rgb:00/00/00\x07").background, Some([0.0; 3]));
+        for nonsense in
+            ["", "rgb:", "rgb:ff/ff", "rgb:fffff/0/0", "rgb:-1/0/0", "rgb:+f/0/0", "white", "rgb:é/0/0"]
+        {
+            assert_eq!(told(nonsense), None, "{nonsense}");
+        }
+    }
+
+    #[test]
     fn late_answers_are_no_keys() {
         let mut late = LateAnswers::new(true);
         assert_eq!(pressed(&mut late, "\x1b_Gi=31;OK\x1b\\"), 0);
         assert_eq!(pressed(&mut late, "q"), 1);
         assert_eq!(pressed(&mut late, "\x1bP>|quick terminal 1q\x1b\\j\x1b_Gi=31;OK\x1b\\k"), 2);
+        assert_eq!(pressed(&mut late, "\x1b]11;rgb:1e1e/1e1e/1e1e\x1b\\q"), 1);
+        let bell = KeyEvent::new(KeyCode::Char('g'), KeyModifiers::CONTROL);
+        assert_eq!(pressed(&mut late, "\x1b]11;rgb:1e1e/1e1e/1e1e"), 0);
+        assert!(late.has_part(&bell) && !late.has_part(&bell));
         assert_eq!(pressed(&mut LateAnswers::new(false), "\x1b_Gq"), 3);
     }
 

@@ -81,6 +81,8 @@ pub struct Asked {
     pub graphics: Graphics,
     /// Answers that may still come.
     pub late: LateAnswers,
+    /// The colour of its background: red, green and blue from 0 to 1.
+    pub background: Option<[f64; 3]>,
     /// Ctrl-C was pressed meanwhile.
     pub interrupted: bool,
 }
@@ -91,9 +93,13 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// The size of a cell where the user chose a protocol and the terminal does not tell.
 const USUAL_CELL: (u16, u16) = (10, 20);
 
-/// Sends one transparent pixel to be looked at only; what answers `OK` knows the protocol
+/// Sends one pixel to be looked at only, as it would be sent for placeholders (`U=1`); what answers `OK` knows the protocol and them.
+/// kitty before 0.28 does not know the key, and stays silent
 /// (<https://sw.kovidgoyal.net/kitty/graphics-protocol/#querying-support-and-available-transmission-mediums>).
-const ASK_KITTY: &str = "\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\";
+const ASK_KITTY: &str = "\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24,U=1;AAAA\x1b\\";
+
+/// The colour of the background (xterm's OSC 11).
+const ASK_BACKGROUND: &str = "\x1b]11;?\x1b\\";
 
 /// Name and version (xterm's XTVERSION).
 const ASK_NAME: &str = "\x1b[>q";
@@ -138,30 +144,35 @@ impl Surroundings {
     }
 
     /// What to ask. Terminals that would print the question are not asked; tmux is asked for what it does itself.
-    fn question(&self, choice: PictureChoice) -> String {
+    fn question(&self, choice: PictureChoice, background: bool) -> String {
         let is_mute = self.screen || matches!(self.term.as_str(), "" | "dumb" | "linux");
+        if is_mute {
+            return String::new();
+        }
+        let background = if background { ASK_BACKGROUND } else { "" };
         match choice {
-            PictureChoice::Off | PictureChoice::Halfblocks => String::new(),
-            _ if is_mute => String::new(),
-            _ if self.tmux => format!("{ASK_SIZES}{ASK_ATTRIBUTES}"),
-            _ => format!("{ASK_KITTY}{ASK_SIZES}{ASK_NAME}{ASK_ATTRIBUTES}"),
+            PictureChoice::Off | PictureChoice::Halfblocks if background.is_empty() => String::new(),
+            PictureChoice::Off | PictureChoice::Halfblocks => format!("{background}{ASK_ATTRIBUTES}"),
+            _ if self.tmux => format!("{background}{ASK_SIZES}{ASK_ATTRIBUTES}"),
+            _ => format!("{background}{ASK_KITTY}{ASK_SIZES}{ASK_NAME}{ASK_ATTRIBUTES}"),
         }
     }
 }
 
-/// Asks the terminal, which must be in raw mode while nobody else reads from it. Takes at most a second.
+/// Asks the terminal, which must be in raw mode while nobody else reads from it: for its graphics and, if wanted, its background.
+/// Takes at most a second.
 ///
 /// # Errors
 /// When the terminal cannot be written to or read from.
-pub fn ask(choice: PictureChoice, surroundings: &Surroundings) -> io::Result<Asked> {
-    let question = surroundings.question(choice);
+pub fn ask(choice: PictureChoice, background: bool, surroundings: &Surroundings) -> io::Result<Asked> {
+    let question = surroundings.question(choice, background);
     let answers = match question.is_empty() {
         true => Answers::default(),
         false => answers_to(question.as_bytes())?,
     };
     let late = LateAnswers::new(!question.is_empty() && !answers.complete);
     let graphics = choose(choice, &answers, surroundings, window_cell());
-    Ok(Asked { graphics, late, interrupted: answers.interrupted })
+    Ok(Asked { graphics, late, background: answers.background, interrupted: answers.interrupted })
 }
 
 /// The way to show pictures that follows from everything known. `window` is the size of a cell as the kernel has it.
@@ -333,7 +344,7 @@ mod tests {
         assert_eq!((with_sixel.protocol, with_sixel.tmux), (PictureProtocol::Sixel, false));
         let kitty = chosen(PictureChoice::Kitty, b"\x1b[?1;2c", &tmux);
         assert_eq!(kitty, Graphics { protocol: PictureProtocol::Kitty, cell: USUAL_CELL, tmux: true });
-        assert!(!outside(&tmux).question(PictureChoice::Kitty).contains("_G"));
+        assert!(!outside(&tmux).question(PictureChoice::Kitty, false).contains("_G"));
     }
 
     #[test]
@@ -347,12 +358,17 @@ mod tests {
     #[test]
     fn terminals_that_would_print_the_question_are_not_asked() {
         for variables in [&[("TERM", "linux")][..], &[], &[("TERM", "screen"), ("STY", "1.pts-0")]] {
-            assert_eq!(outside(variables).question(PictureChoice::Auto), "");
+            assert_eq!(outside(variables).question(PictureChoice::Auto, true), "");
         }
         let xterm = outside(&[("TERM", "xterm")]);
-        assert!(xterm.question(PictureChoice::Auto).ends_with(ASK_ATTRIBUTES));
-        assert_eq!(xterm.question(PictureChoice::Off), "");
-        assert_eq!(xterm.question(PictureChoice::Halfblocks), "");
+        for background in [false, true] {
+            let question = xterm.question(PictureChoice::Auto, background);
+            assert!(question.ends_with(ASK_ATTRIBUTES));
+            assert_eq!(question.contains(ASK_BACKGROUND), background);
+        }
+        assert_eq!(xterm.question(PictureChoice::Off, false), "");
+        assert_eq!(xterm.question(PictureChoice::Halfblocks, false), "");
+        assert_eq!(xterm.question(PictureChoice::Off, true), format!("{ASK_BACKGROUND}{ASK_ATTRIBUTES}"));
     }
 
     #[test]

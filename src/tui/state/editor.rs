@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 
 use super::jobs::{Job, Problem};
 use super::prompts::{Editor, EditorStatus};
-use super::{Context, Effect, NewStrategy, Screen, State};
+use super::{Context, Draft, Effect, InputKind, NewStrategy, Screen, State};
 use crate::tui::actions::Action;
 use crate::workbench::{Aggregation, Edit, EditorNotice, EditorRequest, SavedPrompts};
 
@@ -20,7 +20,7 @@ impl State {
         }
         let pair = [self.strategies.a, self.strategies.b];
         let Some(editor) = self.prompts.editor.as_ref().filter(|editor| !editor.is_outdated(&pair)) else {
-            return self.open_editor(self.strategies.b);
+            return self.open_editor(self.drafted_strategy().unwrap_or(self.strategies.b));
         };
         if matches!(editor.status, EditorStatus::Failed(_)) {
             return Vec::new();
@@ -44,7 +44,9 @@ impl State {
         self.prompts.similarities.clear();
         self.forget_flips();
         self.jobs.begin(EDITOR_JOB.to_owned());
-        vec![Effect::OpenEditor(strategy)]
+        let mut effects = vec![Effect::OpenEditor(strategy)];
+        effects.extend(self.restore_draft(strategy));
+        effects
     }
 
     /// Asks the editor for something, if there is one that answers.
@@ -60,6 +62,14 @@ impl State {
 
     /// Whether a strategy's prompts can be edited; says what has to be done first where they cannot.
     pub(super) fn may_edit(&mut self, strategy: usize) -> bool {
+        let drafted = self.drafted_strategy().filter(|&drafted| drafted != strategy);
+        if let Some((drafted, session)) = drafted.zip(self.session.as_ref()) {
+            let name = &session.strategies[drafted].name;
+            self.notice = Some(format!(
+                "{name} has changes that are not saved: edit its prompts first, then save or undo them."
+            ));
+            return false;
+        }
         let editor = self.prompts.editor.as_ref();
         if editor.is_none_or(|editor| editor.takes(strategy) || !editor.has_changes()) {
             return true;
@@ -67,6 +77,31 @@ impl State {
         let save = self.keymap.key(Action::SavePrompts);
         self.notice = Some(format!("Save ({save}) or undo the other strategy's changes first."));
         false
+    }
+
+    /// Another text for the prompt under the cursor is to be typed.
+    pub(super) fn edit_selected_prompt(&mut self) {
+        let text = self.selected_prompt().unwrap_or_default();
+        let strategy = self.prompts.strategy(&self.strategies);
+        if !text.is_empty() && self.may_edit(strategy) {
+            let (class, prompt) = (self.prompts.class, self.prompts.row());
+            self.begin_typing(InputKind::PromptText { strategy, class, prompt }, &text);
+        }
+    }
+
+    /// The opening of the editor is stopped: what it was asked for is done when it is opened again.
+    pub(super) fn stop_editor(&mut self) -> Vec<Effect> {
+        self.jobs.set(EDITOR_JOB, &Job::Stopped);
+        let editor = self.prompts.editor.as_mut().zip(self.session.as_ref());
+        if let Some((editor, session)) = editor {
+            self.draft = Draft::from_editor(editor, session).or(self.draft.take());
+            editor.unanswered.clear();
+        }
+        self.set_editor(EditorStatus::Failed(
+            "stopped, as you wished; an edit reads them after all".to_owned(),
+        ));
+        let draft = self.draft.clone().map(|draft| Effect::KeepDraft(Some(Box::new(draft))));
+        [Effect::CloseEditor].into_iter().chain(draft).collect()
     }
 
     /// Edits a strategy's prompts, which are put on the editor if others lie there.
@@ -106,6 +141,7 @@ impl State {
                     self.notice.clone_from(&change.note);
                 }
                 self.set_editor(EditorStatus::Open(now));
+                effects.push(self.draft_to_keep());
             }
             EditorNotice::Similarities { strategy, class, prompts } => {
                 self.prompts.similarities.insert((strategy, class), Some(prompts));
@@ -115,7 +151,8 @@ impl State {
                 let aggregation =
                     strategies.map_or(Aggregation::Mean, |strategies| strategies[now.strategy].aggregation);
                 self.set_editor(EditorStatus::Open(now));
-                effects = self.prompts_saved(saved, aggregation);
+                effects.push(self.draft_to_keep());
+                effects.extend(self.prompts_saved(saved, aggregation));
             }
             EditorNotice::Refused(message) => {
                 self.notice = message.lines().next().map(str::to_owned);
@@ -165,7 +202,10 @@ impl State {
             self.notice = Some(format!("saved as {name}; add it with {add} when the running job is done"));
             return Vec::new();
         }
-        self.notice = Some(format!("saved as {name}, which is a strategy now"));
+        self.notice = Some(format!(
+            "saved as {name}, which is a strategy now and the next time; {} writes it into a file",
+            self.keymap.key(Action::Keep)
+        ));
         if is_there {
             return Vec::new();
         }

@@ -6,15 +6,15 @@ use std::sync::Arc;
 use ratatui::crossterm::event::KeyEvent;
 use ratatui::layout::{Position, Size};
 
-use super::{Problem, Remembered};
+use super::{Draft, OpenedFrom, Problem, Remembered};
 use crate::tui::graphics::Graphics;
 use crate::tui::pictures::{Picture, PictureKey};
 use crate::workbench::generation::{
     GenerationCost, GenerationJobNotice, GenerationRequest, GenerationSettings, MoreSentences,
 };
 use crate::workbench::{
-    Aggregation, AnalysisNotice, AnalysisRequest, EditorNotice, EditorRequest, ExperimentFlags, FirstFigures,
-    Progress, Recent, Session,
+    Aggregation, AnalysisNotice, AnalysisRequest, EditorNotice, EditorRequest, ExperimentFlags,
+    ExperimentPart, FileChange, FirstFigures, Progress, Recent, SavedPrompts, Session,
 };
 
 /// What happens to the screens.
@@ -42,8 +42,25 @@ pub enum Event {
     Stopped,
     /// The session's job failed.
     Failed(Problem),
-    /// What was wanted cannot be opened; the form or the screen says why.
+    /// What was wanted cannot be done, and why.
     Refused(String),
+    /// The files that a form names were looked at.
+    FilesChecked {
+        /// What the form says.
+        flags: ExperimentFlags,
+        /// What is wrong with its parts.
+        problems: Vec<(ExperimentPart, String)>,
+    },
+    /// The open experiment comes from there.
+    OpenedFrom(OpenedFrom),
+    /// Changes of prompts that were not saved the last time.
+    DraftFound(Draft),
+    /// Changes of prompts cannot be kept for the next time, and why.
+    DraftUnkept(String),
+    /// How the experiment's file would change.
+    FileChange(FileChange),
+    /// What a pruning has left is saved.
+    PrunedSaved(SavedPrompts, Aggregation),
     /// A path of a form was completed as far as it is unambiguous.
     Completed {
         /// The row of the form.
@@ -75,7 +92,12 @@ pub enum Event {
     /// Something to be read among the messages.
     Note(String),
     /// An experiment is about to be opened, in place of the one that is open.
-    Replaced,
+    Replaced {
+        /// Its name.
+        name: String,
+        /// The one that Esc leads back to where it cannot be opened.
+        back_to: Option<String>,
+    },
     /// Nobody has said yet what is to be opened.
     Undecided,
     /// What was opened before, newest first, is another list now.
@@ -123,6 +145,36 @@ pub enum Effect {
     StopSession,
     /// Another experiment.
     OpenExperiment(Wanted),
+    /// The experiment that was open before another one could not be opened.
+    OpenBefore,
+    /// Look whether the files of a form can be opened.
+    CheckFiles(ExperimentFlags),
+    /// Keep changes of prompts for the next time, or that there are none.
+    KeepDraft(Option<Box<Draft>>),
+    /// Make the change of the experiment's file that the added strategies are.
+    ShowFileChange,
+    /// Write it.
+    WriteFileChange(Box<FileChange>),
+    /// Write the session to an experiment file.
+    SaveExperiment(PathBuf),
+    /// Write a page about two strategies.
+    Report {
+        /// The file.
+        path: PathBuf,
+        /// The first one.
+        a: usize,
+        /// The second one.
+        b: usize,
+    },
+    /// Write a strategy's classifier for other programs.
+    ExportClassifier {
+        /// An index into the session's strategies.
+        strategy: usize,
+        /// The file.
+        path: PathBuf,
+    },
+    /// Save what the pruning that is shown has left, under a name.
+    SavePruned(String),
     /// The experiment with one more strategy.
     AddStrategy(NewStrategy),
     /// The experiment with the controls of these strategies, and of no others.

@@ -3,7 +3,8 @@
 use super::classes::ClassPage;
 use super::step::Step;
 use super::{Effect, Screen, State};
-use crate::workbench::{AnalysisRequest, Finding, ImageFilter};
+use crate::tui::actions::Action;
+use crate::workbench::{AnalysisRequest, Finding, PromptOrigin};
 
 /// The findings and the cursor.
 #[derive(Debug, Default)]
@@ -90,6 +91,17 @@ impl State {
         view.answer = FindingsAnswer::Found(findings);
     }
 
+    /// Whether the prompt of a finding was changed at the editor.
+    pub fn is_handled(&self, finding: &Finding) -> bool {
+        let (Some(prompt), Some(editor)) = (&finding.prompt, &self.prompts.editor) else { return false };
+        let Some(now) = editor.state().filter(|_| editor.strategy == prompt.strategy) else { return false };
+        // A template is a prompt of every class.
+        let of_class = |class: usize| now.prompts.get(class).and_then(|prompts| prompts.get(prompt.index));
+        let mut prompts = finding.classes.iter().filter_map(|&class| of_class(class)).peekable();
+        prompts.peek().is_some()
+            && prompts.all(|prompt| !prompt.enabled || prompt.origin != PromptOrigin::Loaded)
+    }
+
     /// Goes to where a finding can be looked at: its prompt, its image, its class.
     /// Where there was no answer, asks again.
     pub(super) fn open_finding(&mut self) {
@@ -110,16 +122,20 @@ impl State {
             self.prompts.selected[usize::from(self.prompts.on_b)] = prompt.index;
             self.prompts.clamp(&session, &self.strategies);
             self.visit(Screen::Prompts);
-        } else if let Some(&image) = finding.images.first() {
-            self.images.only_class(session.images[image].label);
-            self.images.selection.filter = ImageFilter::Every;
+        } else if !finding.images.is_empty() {
+            self.images.only_of_finding(finding.images.clone());
             self.list_images();
-            self.images.selected = self.images.list.iter().position(|&other| other == image).unwrap_or(0);
-            self.images.inspecting = true;
-            self.visit(Screen::Images);
+            self.look_at(Screen::Images);
+            if finding.images.len() > 1 {
+                let next = self.keymap.key(Action::Next);
+                self.notice = Some(format!(
+                    "1 of {} images of this finding; {next} shows the next",
+                    finding.images.len()
+                ));
+            }
         } else if let Some(class) = class {
             self.classes.page = Some(ClassPage::new(class));
-            self.visit(Screen::Classes);
+            self.look_at(Screen::Classes);
         } else {
             self.notice = Some("This finding is about no class or image in particular.".to_owned());
         }

@@ -114,13 +114,10 @@ impl GenerationView {
 
     /// Which classes have fewer sentences than wanted, once nothing more is asked for.
     pub fn shortness(&self) -> Option<String> {
-        let all = self.classes.len();
         let full = self.classes.iter().filter(|class| class.n_accepted() >= class.wanted).count();
-        match all - full {
-            0 => None,
-            1 => Some(format!("{full} of {all} classes have all they want; 1 is short")),
-            short => Some(format!("{full} of {all} classes have all they want; {short} are short")),
-        }
+        let (all, short) = (self.classes.len(), self.classes.len() - full);
+        let (are, have) = (if short == 1 { "is" } else { "are" }, if full == 1 { "has" } else { "have" });
+        (short > 0).then(|| format!("{short} of {all} classes {are} short, {full} {have} all that is wanted"))
     }
 
     /// Whether there is something that can be stopped.
@@ -132,6 +129,14 @@ impl GenerationView {
     pub fn count(&self) -> (usize, usize) {
         let accepted = self.classes.iter().map(GeneratedClass::n_accepted).sum();
         (accepted, self.classes.iter().map(|class| class.wanted).sum())
+    }
+
+    /// The row under the cursor and how many there are: of the class that is looked into, or of all classes.
+    pub fn rows(&self) -> (usize, usize) {
+        match self.sentence {
+            Some(sentence) => (sentence, self.class().map_or(0, |class| class.sentences.len())),
+            None => (self.selected, self.classes.len()),
+        }
     }
 
     /// The class under the cursor.

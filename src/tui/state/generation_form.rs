@@ -82,7 +82,8 @@ fn words(cost: &GenerationCost, at_once: usize) -> String {
 impl State {
     /// The form as it was left, or filled with what is remembered, or with what the experiment says.
     fn generation_form(&self) -> Form {
-        self.generation_draft.clone().unwrap_or_else(|| match &self.unfinished {
+        let left = self.left_forms.iter().find(|form| form.kind == FormKind::Generate);
+        left.cloned().unwrap_or_else(|| match &self.unfinished {
             None => Form::generate(&self.generation_proposal),
             Some(remembered) => {
                 let mut form = Form::generate(&remembered.settings);
@@ -100,15 +101,6 @@ impl State {
         self.overlay = Some(Overlay::Form(self.generation_form()));
     }
 
-    /// A form is about to be closed: what was typed of a generation is there the next time.
-    pub(super) fn keep_generation_form(&mut self) {
-        if let Some(Overlay::Form(form)) = &self.overlay
-            && form.kind == FormKind::Generate
-        {
-            self.generation_draft = Some(form.clone());
-        }
-    }
-
     /// Takes the form that says what is to be generated.
     pub(super) fn submit_generation(&mut self) -> Vec<Effect> {
         let Some(Overlay::Form(form)) = &mut self.overlay else { return Vec::new() };
@@ -119,9 +111,7 @@ impl State {
                 Vec::new()
             }
             Ok((name, settings)) => {
-                form.problem = None;
-                self.keep_generation_form();
-                self.overlay = None;
+                self.close_form();
                 self.begin_generation(name, settings)
             }
         }
@@ -132,7 +122,8 @@ impl State {
     pub(super) fn reopen_generation_form(&mut self, problem: &str) -> bool {
         let mut form = self.generation_form();
         form.problem = Some(problem.to_owned());
-        self.generation_draft = Some(form);
+        self.left_forms.retain(|left| left.kind != FormKind::Generate);
+        self.left_forms.push(form);
         let waits = self.place() == Context::Generation && self.overlay.is_none() && self.typing.is_none();
         if waits {
             self.open_generation_form();

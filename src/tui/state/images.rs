@@ -48,6 +48,8 @@ pub struct ImagesView {
     pub explanation: Option<ExplanationView>,
     /// Only those whose prediction the changes of prompts flip, in place of a filter.
     pub flips: Option<Arc<Vec<ChangedPrediction>>>,
+    /// Only these, which a finding is about.
+    pub of_finding: Option<Vec<usize>>,
 }
 
 impl Default for ImagesView {
@@ -65,6 +67,7 @@ impl Default for ImagesView {
             aside: None,
             explanation: None,
             flips: None,
+            of_finding: None,
         }
     }
 }
@@ -79,6 +82,9 @@ impl ImagesView {
         }
         let listed = strategies.listed();
         let mut list = self.selection.images(session, &strategies.focus(&listed));
+        if let Some(wanted) = &self.of_finding {
+            list.retain(|image| wanted.contains(image));
+        }
         if self.flips.is_some() {
             list.retain(|&image| self.flip(image).is_some());
             list.sort_by_key(|&image| self.flip(image).map(|flip| Flip::from_change(session, flip)));
@@ -117,12 +123,12 @@ impl ImagesView {
     pub fn is_narrowed(&self) -> bool {
         let selection = &self.selection;
         let is_part = selection.class.is_some() || selection.cell.is_some() || !selection.name.is_empty();
-        is_part || self.flips.is_some()
+        is_part || self.flips.is_some() || self.of_finding.is_some()
     }
 
     /// Leaves none out for another reason than the filter.
     pub fn widen(&mut self) {
-        self.flips = None;
+        (self.flips, self.of_finding) = (None, None);
         self.selection =
             ImageSelection { filter: self.selection.filter, class: None, cell: None, name: String::new() };
     }
@@ -143,7 +149,7 @@ impl ImagesView {
     pub fn only_flips(&mut self, flips: Arc<Vec<ChangedPrediction>>) {
         self.selection =
             ImageSelection { filter: ImageFilter::Every, class: None, cell: None, name: String::new() };
-        self.flips = Some(flips);
+        (self.flips, self.of_finding) = (Some(flips), None);
         self.close();
         self.start_anew();
     }
@@ -156,9 +162,19 @@ impl ImagesView {
         self.selection.filter = choices[(place as isize + by).rem_euclid(count) as usize];
     }
 
+    /// Only the images that a finding is about, the first of them large.
+    pub fn only_of_finding(&mut self, images: Vec<usize>) {
+        self.widen();
+        self.selection.filter = ImageFilter::Every;
+        self.of_finding = Some(images);
+        self.close();
+        self.start_anew();
+        self.inspecting = true;
+    }
+
     /// Only the images of a class: those missed, or all of them where none is.
     pub fn only_class(&mut self, class: usize) {
-        self.flips = None;
+        (self.flips, self.of_finding) = (None, None);
         self.selection = ImageSelection {
             filter: self.selection.filter,
             class: Some(class),
@@ -170,7 +186,7 @@ impl ImagesView {
 
     /// Only the images of a cell of the confusion matrix.
     pub fn only_cell(&mut self, cell: ConfusionCell) {
-        self.flips = None;
+        (self.flips, self.of_finding) = (None, None);
         self.selection =
             ImageSelection { filter: ImageFilter::Every, class: None, cell: Some(cell), name: String::new() };
         self.start_anew();

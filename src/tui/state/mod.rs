@@ -14,10 +14,13 @@
 //! | `commands.rs`, `form.rs` | what lies over a screen |
 //! | `editor.rs` | the editor at which prompts are edited |
 //! | `typing.rs` | what is typed into the hint bar, and what for |
+//! | `keeping.rs` | what is written to files: strategies, the session, pages |
+//! | `draft.rs` | changes of prompts that were not saved, for the next time |
 //! | `opened.rs` | what stays when a session comes |
 //! | `ways.rs` | what Esc leaves, what a key that stops would stop |
 //! | `remembered.rs` | what is kept for the next time |
 //! | `step.rs` | how a selection moves |
+//! | `places.rs`, `mouse.rs` | what stands where, and what a click there means |
 //!
 //! What threads say comes late. It changes what is shown and never where the user is: selections are kept by the thing that
 //! they are on, typed text goes to what it was begun on, and a dialog stays until its user closes it.
@@ -26,6 +29,7 @@ mod analysis;
 pub mod classes;
 pub mod commands;
 pub mod confusion;
+mod draft;
 mod editor;
 mod events;
 pub mod explanation;
@@ -36,6 +40,8 @@ pub mod generation;
 mod generation_form;
 pub mod images;
 pub mod jobs;
+mod keeping;
+mod mouse;
 mod navigation;
 mod opened;
 pub mod opening;
@@ -61,20 +67,24 @@ use super::layout;
 use super::pictures::PictureKey;
 use super::pictures::cache::PictureCache;
 use crate::workbench::generation::GenerationSettings;
-use crate::workbench::{ConfusionCell, FirstFigures, ImageFilter, Remedy, Session, taken_by_either};
+use crate::workbench::{
+    ConfusionCell, FileChange, FirstFigures, ImageFilter, Progress, Remedy, Session, taken_by_either,
+};
 pub use analysis::Analysis;
 use classes::{ClassPage, ClassesView};
 use commands::CommandsView;
 use confusion::ConfusionView;
+pub use draft::Draft;
 pub use events::{Effect, Event, NewStrategy, Wanted};
 use explanation::ExplanationView;
 use findings::FindingsView;
-use focus::{Strategies, StrategyRow};
+use focus::Strategies;
 use form::Form;
 use generation::GenerationView;
 use images::ImagesView;
 use jobs::JobsView;
 pub use jobs::{Job, Problem};
+pub use keeping::OpenedFrom;
 use opening::OpeningRow;
 pub use opening::OpeningView;
 use prompts::{Editor, PromptsView};
@@ -84,6 +94,7 @@ use strategies_page::StrategiesPage;
 pub use typing::{InputKind, Typing};
 pub use unfinished::RememberedGeneration;
 pub use update::update;
+pub use ways::Exit;
 
 /// Which screen is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,7 +164,14 @@ pub enum Overlay {
     /// A form.
     Form(Form),
     /// "Quit although a job runs?"
-    Leaving,
+    Leaving(Exit),
+    /// "Write this to the experiment's file?"
+    FileChange {
+        /// The change.
+        change: Box<FileChange>,
+        /// The first line shown.
+        line: usize,
+    },
 }
 
 /// Everything the screens show.
@@ -173,6 +191,8 @@ pub struct State {
     pub screen: Screen,
     /// Where Esc leads to, nearest last.
     pub back: Vec<Screen>,
+    /// One thing on the screen was gone to, not the screen: Esc leaves both.
+    pub is_look: bool,
     /// What lies over the screen.
     pub overlay: Option<Overlay>,
     /// What is being typed.
@@ -203,16 +223,30 @@ pub struct State {
     pub generation: Option<GenerationView>,
     /// What the form for them proposes: the experiment's settings.
     pub generation_proposal: GenerationSettings,
-    /// That form, as it was left.
-    pub generation_draft: Option<Form>,
     /// What the form says of how much is asked, and was worked out or is about to be.
     pub estimated: Option<GenerationSettings>,
     /// What is remembered of the generation, also of one that an earlier start left.
     pub unfinished: Option<RememberedGeneration>,
     /// Jobs and messages.
     pub jobs: JobsView,
+    /// Where the mouse was pressed last, with nothing between.
+    pub clicked: Option<Position>,
     /// What can be opened.
     pub opening: OpeningView,
+    /// Where the open experiment comes from.
+    pub opened_from: OpenedFrom,
+    /// The name of the experiment that is open, or about to be.
+    pub opening_name: String,
+    /// The stages that opening it has behind it.
+    pub phases: Vec<Progress>,
+    /// The experiment that Esc leads back to where another one could not be opened.
+    pub back_to: Option<String>,
+    /// Forms as they were left.
+    pub left_forms: Vec<Form>,
+    /// Changes of prompts from the last time, until they are done again.
+    pub draft: Option<Draft>,
+    /// Why unsaved changes are not kept for the next time, if they are not.
+    pub draft_unkept: Option<String>,
     /// The pictures that are made.
     pub pictures: PictureCache,
     /// The terminal's way of showing them.
@@ -241,6 +275,7 @@ impl State {
             session: None,
             screen: Screen::Strategies,
             back: Vec::new(),
+            is_look: false,
             overlay: None,
             typing: None,
             pending: None,
@@ -256,11 +291,18 @@ impl State {
             findings: FindingsView::default(),
             generation: None,
             generation_proposal: GenerationSettings::default(),
-            generation_draft: None,
             estimated: None,
             unfinished: None,
             jobs: JobsView::default(),
+            clicked: None,
             opening: OpeningView::default(),
+            opened_from: OpenedFrom::default(),
+            opening_name: String::new(),
+            phases: Vec::new(),
+            back_to: None,
+            left_forms: Vec::new(),
+            draft: None,
+            draft_unkept: None,
             pictures: PictureCache::default(),
             graphics: Graphics::HALFBLOCKS,
             messages: Vec::new(),
@@ -273,12 +315,18 @@ impl State {
     /// The session's job begins.
     pub(super) fn begin_session(&mut self) {
         self.job = Job::Running(None);
+        self.phases.clear();
         self.jobs.begin(SESSION_JOB.to_owned());
     }
 
     /// The session's job says how far it is; after it was told to stop, that is no news.
     fn session_job_is(&mut self, job: Job) {
         if self.job.is_running() && self.job != Job::Stopping {
+            if let (Job::Running(Some(before)), Job::Running(Some(now))) = (&self.job, &job)
+                && before.stage != now.stage
+            {
+                self.phases.push(*before);
+            }
             self.jobs.set(SESSION_JOB, &job);
             self.job = job;
         }
@@ -289,7 +337,8 @@ impl State {
         match self.overlay {
             Some(Overlay::Commands(_)) => Context::Commands,
             Some(Overlay::Message { .. }) => Context::Commands,
-            Some(Overlay::Leaving) => Context::Leaving,
+            Some(Overlay::Leaving(_)) => Context::Leaving,
+            Some(Overlay::FileChange { .. }) => Context::FileChange,
             // A form takes its keys itself.
             Some(Overlay::Form(_)) | None => self.place(),
         }
@@ -453,7 +502,13 @@ impl State {
             Action::SavePrompts if self.context() == Context::Generation => {
                 self.generation.as_ref().is_some_and(|view| view.count().0 > 0)
             }
+            Action::SavePrompts if self.context() == Context::StrategiesPage => {
+                self.strategies_page.as_ref().is_some_and(StrategiesPage::has_pruned)
+            }
             Action::SavePrompts => self.prompts.is_unsaved(),
+            Action::Keep => !self.opened_from.added.is_empty(),
+            // Where something is open, there is enough to do here.
+            Action::OpenOther => self.session.is_none(),
             Action::Back => self.way_back().is_some(),
             _ => true,
         }

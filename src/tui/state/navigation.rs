@@ -3,8 +3,15 @@
 use super::*;
 
 impl State {
+    /// Goes to one thing on a screen: Esc comes back from it at once.
+    pub(super) fn look_at(&mut self, screen: Screen) {
+        self.visit(screen);
+        self.is_look = true;
+    }
+
     /// Goes to a screen that Esc comes back from.
     pub(super) fn visit(&mut self, screen: Screen) {
+        self.is_look = false;
         if screen != self.screen {
             self.back.push(self.screen);
             self.screen = screen;
@@ -13,6 +20,7 @@ impl State {
 
     /// Goes to a screen by its number.
     pub(super) fn go(&mut self, screen: Screen) {
+        self.is_look = false;
         self.back.clear();
         self.screen = screen;
     }
@@ -35,7 +43,11 @@ impl State {
                 *line = step.apply(*line, lines, half);
                 return;
             }
-            Some(Overlay::Leaving | Overlay::Form(_)) => return,
+            Some(Overlay::FileChange { change, line }) => {
+                *line = step.apply(*line, change.lines().len(), half);
+                return;
+            }
+            Some(Overlay::Leaving(_) | Overlay::Form(_)) => return,
             None => {}
         }
         match place {
@@ -100,7 +112,8 @@ impl State {
             | Context::Stopped
             | Context::AbsentCheckpoint
             | Context::Commands
-            | Context::Leaving => {}
+            | Context::Leaving
+            | Context::FileChange => {}
         }
     }
 
@@ -148,17 +161,16 @@ impl State {
                 }
             }
             Context::Explanation => self.open_explained_prompt(),
+            Context::Prompts => self.edit_selected_prompt(),
             Context::Findings => self.open_finding(),
             Context::Jobs if self.jobs.selected < self.messages.len() => {
                 let text = self.messages[self.jobs.selected].clone();
                 self.overlay = Some(Overlay::Message { text, line: 0 });
             }
             Context::Opening => match self.opening.row() {
-                Some(OpeningRow::Recent(recent)) => {
-                    return vec![Effect::OpenExperiment(Wanted::Recent(recent))];
-                }
-                Some(OpeningRow::Demo) => return vec![Effect::OpenExperiment(Wanted::Demo)],
-                Some(OpeningRow::Files) => self.overlay = Some(Overlay::Form(Form::open_files())),
+                Some(OpeningRow::Recent(recent)) => return self.leave(Exit::Open(Wanted::Recent(recent))),
+                Some(OpeningRow::Demo) => return self.leave(Exit::Open(Wanted::Demo)),
+                Some(OpeningRow::Files) => self.open_form(form::FormKind::OpenFiles, Form::open_files),
                 None => {}
             },
             _ => {}
@@ -212,49 +224,5 @@ impl State {
             }
             _ => {}
         }
-    }
-
-    /// Selects what is drawn at a cell.
-    pub(super) fn click(&mut self, at: Position) -> Vec<Effect> {
-        let area = ratatui::layout::Rect::new(0, 0, self.size.width, self.size.height);
-        let parts = layout::frame(area);
-        if parts.tabs.contains(at) && self.session.is_some() {
-            if let Some(screen) = places::tab_at(self, at.x) {
-                self.go(screen);
-            }
-            return Vec::new();
-        }
-        let (Some(row), Some(session)) = (places::row_at(self, at), &self.session) else {
-            return Vec::new();
-        };
-        match self.place() {
-            Context::Strategies => {
-                let Some(row) = StrategyRow::all(session).get(row).copied() else { return Vec::new() };
-                self.strategies.selected = row.strategy();
-                self.strategies.choose_b();
-                self.refill();
-            }
-            Context::Classes if row < self.classes.rows.len() => {
-                // A second click on the same row opens it.
-                if self.classes.selected == row {
-                    return self.open_selected();
-                }
-                self.classes.selected = row;
-            }
-            Context::Pairs if row < self.confusion.pairs.len() => {
-                if self.confusion.selected == row {
-                    return self.open_selected();
-                }
-                self.confusion.selected = row;
-            }
-            Context::Gallery if row < self.images.list.len() => {
-                if self.images.selected == row {
-                    return self.open_selected();
-                }
-                self.images.selected = row;
-            }
-            _ => {}
-        }
-        Vec::new()
     }
 }

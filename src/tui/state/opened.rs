@@ -8,10 +8,11 @@ use super::classes::ClassesView;
 use super::confusion::ConfusionView;
 use super::editor::EDITOR_JOB;
 use super::focus::Strategies;
+use super::form::FormKind;
 use super::images::ImagesView;
 use super::jobs::LEFT;
 use super::prompts::PromptsView;
-use super::{Context, Remembered, Screen, State};
+use super::{Context, OpenedFrom, Remembered, Screen, State};
 use crate::tui::actions::Action;
 use crate::workbench::{Session, StrategyResult, demo};
 
@@ -67,8 +68,9 @@ impl State {
         self.keep_typing(keeps);
         if let Some(editor) = self.prompts.editor.take_if(|editor| !keeps(editor.strategy)) {
             if editor.has_changes() {
-                self.messages
-                    .push("changed prompts were not kept: their strategy is another one now".to_owned());
+                self.messages.push(
+                    "the strategy of the changed prompts is another one now; they are kept until other prompts are changed".to_owned(),
+                );
             }
             self.jobs.cut_off(EDITOR_JOB, LEFT);
             self.forget_flips();
@@ -96,11 +98,14 @@ impl State {
     /// Another experiment is about to be opened.
     pub(super) fn leave_experiment(&mut self) {
         self.session = None;
+        self.opened_from = OpenedFrom::default();
+        (self.draft, self.draft_unkept) = (None, None);
         self.forget_analysis();
         self.overlay = None;
         self.typing = None;
         self.messages.clear();
-        (self.generation_draft, self.unfinished) = (None, None);
+        self.unfinished = None;
+        self.left_forms.retain(|form| form.kind != FormKind::Generate);
         self.forget_views();
     }
 

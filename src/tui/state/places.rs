@@ -3,8 +3,9 @@
 use ratatui::layout::{Position, Rect, Size};
 
 use super::focus::StrategyRow;
-use super::strategies_page::{PageAnswer, curve_words, pruning_words};
-use super::{Context, Screen, State};
+use super::generation::{GenerationStatus, GenerationView};
+use super::strategies_page::{PageAnswer, curve_words};
+use super::{Context, Overlay, Screen, State, block_names};
 use crate::tui::layout::{self, StrategiesLayout, first_row};
 use crate::tui::text;
 use crate::workbench::{Calibration, Change, Controls, LearningCurve, Session};
@@ -53,22 +54,57 @@ pub fn tab_at(state: &State, column: u16) -> Option<Screen> {
         .map(|(screen, ..)| screen)
 }
 
-/// The row of a list that is drawn at a cell, or the place of an image in its list.
-pub fn row_at(state: &State, at: Position) -> Option<usize> {
+/// Something that a click can select.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// A row of a list, or the place of an image in its list.
+    Row(usize),
+    /// A cell of the confusion matrix.
+    Cell {
+        /// Its true class, among those of the matrix.
+        row: usize,
+        /// The class that it is taken for.
+        column: usize,
+    },
+    /// A prompt.
+    Prompt {
+        /// It is one of B's.
+        on_b: bool,
+        /// Among those of its class.
+        row: usize,
+    },
+}
+
+/// The row of a list at a height, as it is drawn: `rows` of them from the top of the area, so that the selected one is in view.
+fn row_in(area: Rect, at: Position, selected: usize, rows: usize) -> Option<usize> {
+    let y = at.y.checked_sub(area.y).filter(|_| area.contains(at))?;
+    let row = first_row(selected, rows, usize::from(area.height)) + usize::from(y);
+    (row < rows).then_some(row)
+}
+
+/// What is drawn at a cell of the body.
+pub fn place_at(state: &State, at: Position) -> Option<Place> {
     let body = layout::body(state.size);
     if !body.contains(at) {
         return None;
     }
+    let place = state.place();
+    if place == Context::Opening {
+        let rows = state.opening.rows().len();
+        return row_in(below(body, 2), at, state.opening.selected, rows).map(Place::Row);
+    }
     let session = state.session.as_ref()?;
-    let below = |area: Rect, heading: u16, selected: usize, rows: usize| {
-        let y = at.y.checked_sub(area.y + heading)?;
-        let height = area.height.saturating_sub(heading);
-        (y < height).then(|| layout::first_row(selected, rows, usize::from(height)) + usize::from(y))
-    };
-    match state.place() {
+    let row = match place {
         Context::Strategies => strategy_at(body, state, session, at),
         Context::Classes => class_at(body, state, at),
-        Context::Pairs => below(body, 2, state.confusion.selected, state.confusion.pairs.len()),
+        Context::Class => {
+            let page = state.classes.page.as_ref()?;
+            let pairs = state.taken_for(page.class);
+            let area = below(class_page_parts(body, state.strategies.is_pair()).0, 2);
+            row_in(area, at, page.row(&pairs), pairs.len())
+        }
+        Context::Pairs => row_in(below(body, 2), at, state.confusion.selected, state.confusion.pairs.len()),
+        Context::Block => return cell_at(body, state, at),
         Context::Gallery => {
             let gallery = layout::gallery(body);
             let first = gallery.first(state.images.selected, state.images.list.len());
@@ -76,10 +112,120 @@ pub fn row_at(state: &State, at: Position) -> Option<usize> {
                 let (picture, caption) = gallery.tile(*place);
                 picture.contains(at) || caption.contains(at)
             };
-            (0..gallery.tiles()).find(hit).map(|place| first + place)
+            let image = (0..gallery.tiles()).find(hit).map(|place| first + place);
+            image.filter(|image| *image < state.images.list.len())
+        }
+        Context::Prompts => return prompt_at(body, state, session, at),
+        Context::Generation => {
+            let view = state.generation.as_ref()?;
+            let (selected, rows) = view.rows();
+            row_in(generation_list(body, view), at, selected, rows)
+        }
+        Context::Findings => {
+            let rows = state.findings.list().len();
+            row_in(findings_parts(body).0, at, state.findings.selected, rows)
+        }
+        Context::Jobs => {
+            let area = below(messages_area(body, state.jobs.entries.len()), 1);
+            row_in(area, at, state.jobs.selected, state.messages.len())
         }
         _ => None,
+    };
+    row.map(Place::Row)
+}
+
+/// The row of the list of commands that is drawn at a cell.
+pub fn command_at(state: &State, at: Position) -> Option<usize> {
+    let Some(Overlay::Commands(view)) = &state.overlay else { return None };
+    row_in(below(layout::body(state.size), 2), at, view.selected, view.rows(&state.keymap).len())
+}
+
+/// An area without its first lines.
+fn below(area: Rect, lines: u16) -> Rect {
+    let lines = lines.min(area.height);
+    Rect { y: area.y + lines, height: area.height - lines, ..area }
+}
+
+fn cell_at(body: Rect, state: &State, at: Position) -> Option<Place> {
+    let block = state.confusion.block.as_ref()?;
+    let rows = Rect { height: body.height.saturating_sub(3), ..below(body, 2) };
+    let row = row_in(rows, at, block.row(), block.classes.len())?;
+    // A cursor and a blank stand beside the name.
+    let column = (at.x - body.x).checked_sub(block_names(body.width) + 2)? / layout::BLOCK_CELL;
+    let column = usize::from(column);
+    (column < block.classes.len()).then_some(Place::Cell { row, column })
+}
+
+fn prompt_at(body: Rect, state: &State, session: &Session, at: Position) -> Option<Place> {
+    let sides = prompts_parts(body, state.strategies.is_pair()).0;
+    let on_b = sides[1].contains(at);
+    let strategy = if on_b { state.strategies.b } else { state.strategies.a };
+    let rows = state.prompts.shown(session, strategy).len();
+    let area = below(sides[usize::from(on_b)], 1);
+    let row = row_in(area, at, state.prompts.selected[usize::from(on_b)], rows)?;
+    Some(Place::Prompt { on_b, row })
+}
+
+/// Of the findings: their list, and what is said of the selected one.
+pub fn findings_parts(area: Rect) -> (Rect, Rect) {
+    /// The prompt or images, what speaks for it, what to do.
+    const DETAILS: u16 = 9;
+    let details = DETAILS.min(area.height / 2);
+    let list = Rect { height: area.height.saturating_sub(1 + details), ..below(area, 1) };
+    (list, Rect { y: list.y + list.height, height: details, ..area })
+}
+
+/// Of the prompts: those of A and of B, and what is said below them. Where A stands alone, B has no room.
+pub fn prompts_parts(area: Rect, is_pair: bool) -> ([Rect; 2], Rect) {
+    /// What is said of the selected prompt.
+    const FOOTER: u16 = 4;
+    let footer = FOOTER.min(area.height.saturating_sub(5));
+    let body = Rect { height: area.height.saturating_sub(1 + footer), ..below(area, 1) };
+    let half = if is_pair { body.width / 2 } else { body.width };
+    let sides = [Rect { width: half, ..body }, Rect { x: body.x + half, width: body.width - half, ..body }];
+    (sides, Rect { y: body.y + body.height, height: footer, ..area })
+}
+
+/// Of a class's page: what it is taken for, and its prompts.
+pub fn class_page_parts(area: Rect, is_pair: bool) -> (Rect, Rect) {
+    let rest = below(area, if is_pair { 5 } else { 2 });
+    let pairs = (rest.height / 2).max(4).min(rest.height);
+    (Rect { height: pairs, ..rest }, below(rest, pairs))
+}
+
+/// The classes or sentences of a generation.
+pub fn generation_list(area: Rect, view: &GenerationView) -> Rect {
+    /// What is said below them.
+    const BELOW: u16 = 5;
+    // Its name, how it stands, and what it is worth.
+    let heading = 2 + match &view.status {
+        GenerationStatus::Failed(message) => generation_problem(view, message, area.width).len() as u16 + 1,
+        GenerationStatus::Done if view.shortness().is_some() => 2,
+        _ => 1,
+    };
+    let foot = BELOW.min(area.height.saturating_sub(heading) / 3);
+    Rect { height: area.height.saturating_sub(heading + foot), ..below(area, heading) }
+}
+
+/// The lines of the error that stopped a generation: all of them, or a few where there are classes below.
+pub fn generation_problem(view: &GenerationView, message: &str, width: u16) -> Vec<String> {
+    /// Beside classes.
+    const FEW: usize = 3;
+    let mut lines = text::wrap(message, usize::from(width).saturating_sub(2));
+    if !view.classes.is_empty() {
+        lines.truncate(FEW);
     }
+    lines
+}
+
+/// How many of the newest jobs have room on their screen.
+pub fn shown_jobs(area: Rect, jobs: usize) -> usize {
+    jobs.min(usize::from(area.height / 2).saturating_sub(1).max(1))
+}
+
+/// The messages, below the jobs, with their heading.
+pub fn messages_area(area: Rect, jobs: usize) -> Rect {
+    below(area, shown_jobs(area, jobs) as u16 + 2)
 }
 
 /// What stands on a line of the table.
@@ -163,7 +309,7 @@ pub fn page_length(state: &State, size: Size) -> usize {
     // A heading, the figures, what they mean, and what is below.
     match &page.answer {
         PageAnswer::Pruned(pruning) => {
-            let words = wrapped(&pruning_words(pruning, &session.strategies[pruning.strategy].name));
+            let words = wrapped(&state.pruning_words(pruning, session));
             4 + words + 1 + pruning.removed.len()
         }
         PageAnswer::Calibrated(calibrations) => {

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::confusion::ConfusionSource;
 use super::unfinished::{self, RememberedGeneration};
 use super::{Screen, State};
-use crate::workbench::{ClassColumn, ImageFilter};
+use crate::workbench::{ClassColumn, Experiment, ImageFilter, StrategyChoice};
 
-/// Screen, order, filters and strategies, by name: what is gone by the next time is left out.
+/// Screen, order, filters and strategies, by name: what is gone by the next time is left out. And the strategies that were added.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Remembered {
@@ -25,6 +25,7 @@ pub struct Remembered {
     /// The generation that was begun last.
     #[serde(deserialize_with = "unfinished::known")]
     generation: Option<Box<RememberedGeneration>>,
+    added: Vec<StrategyChoice>,
 }
 
 impl Remembered {
@@ -32,9 +33,13 @@ impl Remembered {
     pub fn from_state(state: &State) -> Option<Self> {
         let session = state.session.as_ref()?;
         let name = |strategy: usize| session.strategies[strategy].name.clone();
+        let screen = match state.screen {
+            Screen::Opening => state.back.last().copied().unwrap_or(Screen::Strategies),
+            screen => screen,
+        };
         let hidden = (0..session.strategies.len()).filter(|&i| !state.strategies.shown[i]);
         Some(Self {
-            screen: state.screen.name().to_owned(),
+            screen: screen.name().to_owned(),
             baseline: name(state.strategies.a),
             compared: name(state.strategies.b),
             hidden: hidden.map(name).collect(),
@@ -46,12 +51,29 @@ impl Remembered {
             controls: Some(session.controls.iter().map(|controls| name(controls.strategy)).collect()),
             // Of a store in memory nothing is left to go on with.
             generation: state.unfinished.clone().filter(|_| !state.in_memory).map(Box::new),
+            added: Vec::new(),
         })
     }
 
-    /// The strategies that were shown with their controls, if it is known.
-    pub fn controls(&self) -> Option<&[String]> {
-        self.controls.as_deref()
+    /// The same with the strategies that were added to an experiment.
+    #[must_use]
+    pub fn with_added(mut self, experiment: &Experiment) -> Self {
+        self.added = experiment.strategies.iter().filter(|strategy| strategy.added).cloned().collect();
+        self
+    }
+
+    /// The experiment as it was opened from its file or flags, with what its user had made of it.
+    pub fn restore_experiment(&self, experiment: &mut Experiment) {
+        for strategy in &self.added {
+            // The file may have it by now.
+            if experiment.strategies.iter().all(|other| other.name != strategy.name) {
+                experiment.strategies.push(StrategyChoice { added: true, ..strategy.clone() });
+            }
+        }
+        if let Some(controls) = &self.controls {
+            let names = experiment.strategies.iter().map(|strategy| &strategy.name);
+            experiment.controls = names.filter(|name| controls.contains(name)).cloned().collect();
+        }
     }
 
     /// Brings the state, whose session is open, back to it.

@@ -3,7 +3,8 @@
 
 use super::step::Step;
 use super::{Context, Effect, State};
-use crate::workbench::{AnalysisRequest, Calibration, LearningCurve, Pruning, Session};
+use crate::tui::actions::Action;
+use crate::workbench::{AnalysisRequest, Calibration, LearningCurve, Pruning, Session, quoted};
 
 /// What a page is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +67,11 @@ impl StrategiesPage {
         }
     }
 
+    /// Prompts were pruned.
+    pub(super) fn has_pruned(&self) -> bool {
+        matches!(&self.answer, PageAnswer::Pruned(pruning) if !pruning.removed.is_empty())
+    }
+
     fn is_there(&self) -> bool {
         matches!(self.answer, PageAnswer::Calibrated(_) | PageAnswer::Curves(_) | PageAnswer::Pruned(_))
     }
@@ -78,14 +84,15 @@ impl StrategiesPage {
     }
 }
 
-/// What counts of a pruning, and how to keep it.
-pub fn pruning_words(pruning: &Pruning, strategy: &str) -> String {
+/// What counts of a pruning, and how to keep it: with this key, or by a command.
+fn pruning_words(pruning: &Pruning, strategy: &str, save: &str, command: &str) -> String {
     match pruning.removed.is_empty() {
         true => "None goes: without any one of them, no more of these images are recognised.".to_owned(),
         false => format!(
-            "The first is too good to be true; what counts is the rest: {}. To keep it: cupl-tui prompts prune --strategy \
-             {strategy:?} --save NAME.",
-            pruning.words()
+            "The first is too good to be true; what counts is the rest: {}. {save} saves what is left; so does {command} --strategy {} \
+             --save NAME.",
+            pruning.words(),
+            quoted(strategy)
         ),
     }
 }
@@ -122,6 +129,13 @@ pub fn curve_words(curve: &LearningCurve, session: &Session) -> String {
 }
 
 impl State {
+    /// What counts of a pruning, and how to keep it.
+    pub fn pruning_words(&self, pruning: &Pruning, session: &Session) -> String {
+        let command = self.opened_from.command("prompts prune");
+        let save = self.keymap.key(Action::SavePrompts);
+        pruning_words(pruning, &session.strategies[pruning.strategy].name, save, &command)
+    }
+
     /// Shows a page; once more closes it.
     pub(super) fn toggle_page(&mut self, topic: PageTopic) {
         let is_shown = self.strategies_page.as_ref().is_some_and(|page| page.topic == topic);

@@ -1,11 +1,9 @@
 //! What is typed into the hint bar. A purpose names what it was begun on, so that nothing that happens meanwhile gives the
 //! text to something else.
 
-use std::path::PathBuf;
-
 use super::{Effect, State};
 use crate::tui::text_input::TextInput;
-use crate::workbench::{Edit, EditorRequest};
+use crate::workbench::{Edit, EditorRequest, check_prompt_set_name, typed_path};
 
 /// What is being typed into the hint bar.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +49,25 @@ pub enum InputKind {
         /// The strategy whose prompts it gets.
         strategy: usize,
     },
+    /// The name of a prompt set for what a pruning has left.
+    PrunedName {
+        /// The strategy that was pruned.
+        strategy: usize,
+    },
+    /// The file that the session is written to as an experiment.
+    ExperimentFile,
+    /// The file of a page about two strategies.
+    ReportFile {
+        /// The first one.
+        a: usize,
+        /// The second one.
+        b: usize,
+    },
+    /// The file of a classifier.
+    ClassifierFile {
+        /// The strategy.
+        strategy: usize,
+    },
 }
 
 impl InputKind {
@@ -63,7 +80,10 @@ impl InputKind {
             Self::ListFile { .. } => "write the list to",
             Self::PromptText { .. } => "prompt",
             Self::NewPrompt { .. } => "new prompt",
-            Self::PromptSetName { .. } => "save as",
+            Self::PromptSetName { .. } | Self::PrunedName { .. } => "save as",
+            Self::ExperimentFile => "write the experiment to",
+            Self::ReportFile { .. } => "write the page to",
+            Self::ClassifierFile { .. } => "write the classifier to",
         }
     }
 
@@ -72,8 +92,37 @@ impl InputKind {
         match self {
             Self::PromptText { strategy, .. }
             | Self::NewPrompt { strategy, .. }
-            | Self::PromptSetName { strategy } => Some(*strategy),
-            Self::ClassFilter | Self::PairFilter | Self::ImageName | Self::ListFile { .. } => None,
+            | Self::PromptSetName { strategy }
+            | Self::PrunedName { strategy }
+            | Self::ClassifierFile { strategy } => Some(*strategy),
+            Self::ClassFilter
+            | Self::PairFilter
+            | Self::ImageName
+            | Self::ListFile { .. }
+            | Self::ExperimentFile
+            | Self::ReportFile { .. } => None,
+        }
+    }
+}
+
+impl Typing {
+    /// Why the text cannot be what it is for, if it cannot.
+    fn refusal(&self) -> Option<String> {
+        let text = self.input.text().trim();
+        match self.purpose {
+            // No text takes a filter away, and the editor says what a prompt needs.
+            InputKind::ClassFilter
+            | InputKind::PairFilter
+            | InputKind::ImageName
+            | InputKind::PromptText { .. } => None,
+            InputKind::PromptSetName { .. } | InputKind::PrunedName { .. } => {
+                check_prompt_set_name(text).err().map(|error| error.to_string())
+            }
+            InputKind::NewPrompt { .. } if text.is_empty() => {
+                Some("A prompt needs a text; Esc leaves.".to_owned())
+            }
+            _ if text.is_empty() => Some("Type the name of a file; Esc leaves.".to_owned()),
+            _ => None,
         }
     }
 }
@@ -81,8 +130,12 @@ impl InputKind {
 impl State {
     pub(super) fn begin_typing(&mut self, purpose: InputKind, text: &str) {
         let input = match purpose {
-            InputKind::PromptSetName { .. } | InputKind::ListFile { .. } => TextInput::proposal(text),
-            _ => TextInput::new(text),
+            InputKind::ClassFilter
+            | InputKind::PairFilter
+            | InputKind::ImageName
+            | InputKind::PromptText { .. }
+            | InputKind::NewPrompt { .. } => TextInput::new(text),
+            _ => TextInput::proposal(text),
         };
         self.typing = Some(Typing { purpose, input });
     }
@@ -104,22 +157,24 @@ impl State {
                 self.images.selection.name = text();
                 self.images.fill(&session, &self.strategies);
             }
-            InputKind::ListFile { .. }
-            | InputKind::PromptText { .. }
-            | InputKind::NewPrompt { .. }
-            | InputKind::PromptSetName { .. } => {}
+            _ => {}
         }
     }
 
     pub(super) fn finish_typing(&mut self) -> Vec<Effect> {
         let Some(typing) = self.typing.take() else { return Vec::new() };
         let text = typing.input.text().trim().to_owned();
+        if let Some(refusal) = typing.refusal() {
+            // What was typed stays.
+            self.notice = Some(refusal);
+            self.typing = Some(typing);
+            return Vec::new();
+        }
         match typing.purpose {
             InputKind::PromptText { strategy, class, prompt } => {
                 self.edit(strategy, Edit::Replace { class, prompt, text })
             }
-            _ if text.is_empty() => Vec::new(),
-            InputKind::ListFile { lines } => vec![Effect::WriteList { path: PathBuf::from(text), lines }],
+            InputKind::ListFile { lines } => vec![Effect::WriteList { path: typed_path(&text), lines }],
             InputKind::NewPrompt { strategy, class } => self.edit(strategy, Edit::Add { class, text }),
             InputKind::PromptSetName { strategy } => {
                 let is_there = self.prompts.editor.as_ref().is_some_and(|editor| editor.takes(strategy));
@@ -128,6 +183,12 @@ impl State {
                     self.notice = Some("Nothing was saved: the changed prompts are gone.".to_owned());
                 }
                 asked.into_iter().collect()
+            }
+            InputKind::PrunedName { .. } => vec![Effect::SavePruned(text)],
+            InputKind::ExperimentFile => vec![Effect::SaveExperiment(typed_path(&text))],
+            InputKind::ReportFile { a, b } => vec![Effect::Report { path: typed_path(&text), a, b }],
+            InputKind::ClassifierFile { strategy } => {
+                vec![Effect::ExportClassifier { strategy, path: typed_path(&text) }]
             }
             InputKind::ClassFilter | InputKind::PairFilter | InputKind::ImageName => Vec::new(),
         }

@@ -1,18 +1,16 @@
 //! How events change the state: keys are looked up and acted on, what threads say is taken in.
 
-use std::path::PathBuf;
-
 use ratatui::crossterm::event::{KeyCode, KeyEvent};
 
 use super::commands::CommandsView;
 use super::form::{Form, FormKind, Pressed};
 use super::step::Step;
 use super::strategies_page::PageTopic;
-use super::{Effect, Event, InputKind, Job, NewStrategy, Overlay, Screen, State, Wanted};
+use super::{Effect, Event, Exit, InputKind, Job, NewStrategy, Overlay, Screen, State};
 use crate::tui::actions::{Action, Context};
 use crate::tui::text_input::TextInput;
 use crate::workbench::generation::GenerationRequest;
-use crate::workbench::{Aggregation, Edit, EditorRequest, ExperimentFlags};
+use crate::workbench::{Aggregation, Edit, EditorRequest};
 
 /// Changes the state by one event and says what is to be done.
 pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
@@ -66,15 +64,30 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
             Vec::new()
         }
         Event::Refused(message) => {
-            match &mut state.overlay {
-                Some(Overlay::Form(form)) if form.kind == FormKind::OpenFiles => form.problem = Some(message),
-                _ => {
-                    state.notice = message.lines().next().map(str::to_owned);
-                    state.messages.push(message);
-                }
-            }
+            state.refused(message);
             Vec::new()
         }
+        Event::FilesChecked { flags, problems } => state.files_checked(flags, problems),
+        Event::OpenedFrom(from) => {
+            state.opened_from = from;
+            Vec::new()
+        }
+        Event::DraftFound(draft) => {
+            state.found_draft(draft);
+            Vec::new()
+        }
+        Event::DraftUnkept(reason) => {
+            if state.draft_unkept.is_none() {
+                state.messages.push(format!("unsaved changes are not kept for the next time: {reason}"));
+            }
+            state.draft_unkept = Some(reason);
+            Vec::new()
+        }
+        Event::FileChange(change) => {
+            state.show_change(change);
+            Vec::new()
+        }
+        Event::PrunedSaved(saved, aggregation) => state.prompts_saved(saved, aggregation),
         Event::Completed { row, before, text, completions } => {
             if let Some(Overlay::Form(form)) = &mut state.overlay {
                 form.complete(row, &before, text, completions);
@@ -105,8 +118,9 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
             state.messages.push(note);
             Vec::new()
         }
-        Event::Replaced => {
+        Event::Replaced { name, back_to } => {
             state.leave_experiment();
+            (state.opening_name, state.back_to) = (name, back_to);
             state.begin_session();
             Vec::new()
         }
@@ -153,7 +167,7 @@ fn paste(state: &mut State, text: &str) {
 }
 
 fn press(state: &mut State, key: &KeyEvent) -> Vec<Effect> {
-    state.notice = None;
+    (state.notice, state.clicked) = (None, None);
     let always = state
         .keymap
         .action_for(key, Context::Leaving)
@@ -169,8 +183,7 @@ fn press(state: &mut State, key: &KeyEvent) -> Vec<Effect> {
             return match form.press(key) {
                 Pressed::Inside => Vec::new(),
                 Pressed::Closed => {
-                    state.keep_generation_form();
-                    state.overlay = None;
+                    state.close_form();
                     Vec::new()
                 }
                 Pressed::Complete { row, text } => vec![Effect::Complete { row, text }],
@@ -190,12 +203,20 @@ fn press(state: &mut State, key: &KeyEvent) -> Vec<Effect> {
                 return run_command(state);
             }
         }
-        Some(Overlay::Message { .. } | Overlay::Leaving) | None => {}
+        Some(Overlay::Message { .. } | Overlay::Leaving(_) | Overlay::FileChange { .. }) | None => {}
     }
     match state.keymap.action_for(key, state.context()) {
-        Some(action) => act(state, action),
-        None => Vec::new(),
+        Some(action) => return act(state, action),
+        // What would mean something once there are numbers.
+        None if state.context() == Context::Loading
+            && state.keymap.action_for(key, Context::Strategies).is_some() =>
+        {
+            let stop = state.keymap.key(Action::Cancel);
+            state.notice = Some(format!("That needs the numbers, which are on their way; {stop} stops it."));
+        }
+        None => {}
     }
+    Vec::new()
 }
 
 fn type_key(state: &mut State, key: &KeyEvent) -> Vec<Effect> {
@@ -218,39 +239,28 @@ fn type_key(state: &mut State, key: &KeyEvent) -> Vec<Effect> {
 }
 
 /// Runs the selected row of the list of commands, if it works on the screen below.
-fn run_command(state: &mut State) -> Vec<Effect> {
+pub(super) fn run_command(state: &mut State) -> Vec<Effect> {
     let here = state.place();
     let Some(Overlay::Commands(view)) = &state.overlay else { return Vec::new() };
     let Some((_, binding)) = view.rows(&state.keymap).get(view.selected).copied() else {
         return Vec::new();
     };
+    let argument = view.argument().map(|(_, argument)| argument.to_owned());
     if !binding.works_in(here) {
         state.notice = Some("That does not work on this screen.".to_owned());
         return Vec::new();
     }
     state.overlay = None;
-    act(state, binding.action)
+    match argument {
+        Some(argument) => state.act_on_file(binding.action, &argument),
+        None => act(state, binding.action),
+    }
 }
 
 fn submit(state: &mut State) -> Vec<Effect> {
     let Some(Overlay::Form(form)) = &mut state.overlay else { return Vec::new() };
     match form.kind {
-        FormKind::OpenFiles => {
-            let path = |row: usize| Some(form.text(row)).filter(|text| !text.is_empty()).map(PathBuf::from);
-            let flags = ExperimentFlags {
-                images: path(0),
-                checkpoint: path(1),
-                templates: path(2),
-                cupl: path(3),
-                class_names: path(4),
-                ..ExperimentFlags::default()
-            };
-            if flags.is_empty() {
-                form.problem = Some("Name a folder of images, a checkpoint and a prompt file.".to_owned());
-                return Vec::new();
-            }
-            vec![Effect::OpenExperiment(Wanted::Files(flags))]
-        }
+        FormKind::OpenFiles => form.named_files().map(Effect::CheckFiles).into_iter().collect(),
         FormKind::Generate => state.submit_generation(),
         FormKind::AddStrategy => {
             if form.reading {
@@ -273,10 +283,11 @@ fn submit(state: &mut State) -> Vec<Effect> {
                 .as_ref()
                 .is_some_and(|session| session.strategies.iter().any(|strategy| strategy.name == name));
             if taken {
-                form.problem = Some(format!("There is a strategy {name:?} already: type another name."));
+                form.set_problem(0, format!("There is a strategy {name:?} already: type another name."));
                 return Vec::new();
             }
             state.overlay = None;
+            state.left_forms.retain(|form| form.kind != FormKind::AddStrategy);
             vec![state.add_strategy(NewStrategy { name, prompt_sets, aggregation })]
         }
     }
@@ -318,7 +329,7 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
         }
         Action::AddStrategy => {
             let aggregations = Aggregation::ALL.iter().map(ToString::to_string).collect();
-            state.overlay = Some(Overlay::Form(Form::add_strategy(aggregations)));
+            state.open_form(FormKind::AddStrategy, |left| Form::add_strategy(aggregations, left));
             return vec![Effect::ListPromptSets];
         }
         Action::Controls => return state.toggle_controls(),
@@ -388,7 +399,7 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Open => return state.open_selected(),
         Action::Filter | Action::FilterBack => {
             let by = if action == Action::Filter { 1 } else { -1 };
-            state.images.flips = None;
+            (state.images.flips, state.images.of_finding) = (None, None);
             state.images.change_filter(by, state.strategies.is_pair());
             state.list_images();
         }
@@ -415,14 +426,7 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
             let edit = Edit::Toggle { class: state.prompts.class, prompt: state.prompts.row() };
             return state.edit(state.prompts.strategy(&state.strategies), edit);
         }
-        Action::EditPrompt => {
-            let text = state.selected_prompt().unwrap_or_default();
-            let strategy = state.prompts.strategy(&state.strategies);
-            if !text.is_empty() && state.may_edit(strategy) {
-                let (class, prompt) = (state.prompts.class, state.prompts.row());
-                state.begin_typing(InputKind::PromptText { strategy, class, prompt }, &text);
-            }
-        }
+        Action::EditPrompt => state.edit_selected_prompt(),
         Action::AddPrompt => {
             let strategy = state.prompts.strategy(&state.strategies);
             if state.may_edit(strategy) {
@@ -435,6 +439,7 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Generate => state.open_generation(),
         Action::DropSentence => return state.drop_sentence(),
         Action::MoreSentences => return state.more_sentences(),
+        Action::SavePrompts if state.context() == Context::StrategiesPage => state.save_pruned(),
         Action::SavePrompts if state.context() == Context::Generation => {
             return vec![Effect::AskGeneration(GenerationRequest::Save)];
         }
@@ -457,7 +462,10 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::OtherSide => {
             state.prompts.on_b = !state.prompts.on_b && state.strategies.is_pair();
         }
-        Action::Back => state.step_back(),
+        Action::Back => return state.step_back(),
+        Action::Confirm => return state.confirm(),
+        Action::Keep => return state.keep_strategies(),
+        Action::SaveExperiment | Action::Report | Action::Export => state.ask_for_file(action),
         Action::Help => {
             state.overlay = match state.overlay {
                 Some(Overlay::Commands(_)) => None,
@@ -467,7 +475,7 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Commands => {
             state.overlay = Some(Overlay::Commands(CommandsView::new(state.place(), true)));
         }
-        Action::Cancel => return state.stop().into_iter().collect(),
+        Action::Cancel => return state.stop(),
         Action::Retry if state.context() == Context::Generation => return state.retry_generation(),
         Action::Retry => {
             if !matches!(state.job, Job::Stopped | Job::Failed(_)) {
@@ -489,14 +497,7 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
             return vec![Effect::Pull];
         }
         Action::OpenOther | Action::Decline => state.visit(Screen::Opening),
-        Action::Quit => {
-            let something_lost = state.jobs.any_runs() || state.prompts.is_unsaved();
-            if something_lost && state.overlay != Some(Overlay::Leaving) {
-                state.overlay = Some(Overlay::Leaving);
-            } else {
-                return vec![Effect::Quit];
-            }
-        }
+        Action::Quit => return state.leave(Exit::Quit),
         Action::QuitNow => return vec![Effect::QuitNow],
         Action::Suspend => return vec![Effect::Suspend],
         Action::Redraw => return vec![Effect::Redraw],

@@ -54,23 +54,23 @@ pub struct BorrowedTerminal {
 }
 
 impl BorrowedTerminal {
-    /// Takes the terminal over and asks it for its graphics; no other thread may read from it yet.
-    pub fn borrow(choice: PictureChoice, mouse: bool) -> io::Result<(Self, Asked)> {
+    /// Takes the terminal over and asks it for its graphics and, if wanted, its background; no other thread may read from it yet.
+    pub fn borrow(choice: PictureChoice, background: bool, mouse: bool) -> io::Result<(Self, Asked)> {
         install_panic_hook();
         MOUSE.store(mouse, Ordering::SeqCst);
         // The theme decides about colours, and kitty's placeholders need theirs.
         force_color_output(true);
         enable_raw_mode()?;
         BORROWED.store(true, Ordering::SeqCst);
-        let borrowed = Self::ask_and_enter(choice);
+        let borrowed = Self::ask_and_enter(choice, background);
         if borrowed.is_err() {
             give_back();
         }
         borrowed
     }
 
-    fn ask_and_enter(choice: PictureChoice) -> io::Result<(Self, Asked)> {
-        let asked = graphics::ask(choice, &Surroundings::new(|name| std::env::var(name).ok()))?;
+    fn ask_and_enter(choice: PictureChoice, background: bool) -> io::Result<(Self, Asked)> {
+        let asked = graphics::ask(choice, background, &Surroundings::new(|name| std::env::var(name).ok()))?;
         let mut output = output()?;
         output.write_all(enter().as_bytes())?;
         let frames = Frames::new(asked.graphics.tmux);

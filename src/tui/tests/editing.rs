@@ -54,7 +54,7 @@ fn prompts_are_edited() {
     assert_eq!(deeds(press(&mut state, "Enter x Esc")), []);
     let text = "ab".to_owned();
     assert_eq!(deeds(press(&mut state, "a a b Enter")), apply(Edit::Add { class, text }));
-    assert_eq!(deeds(press(&mut state, "a Enter")), []);
+    assert_eq!(deeds(press(&mut state, "a Enter Esc")), []);
     assert_eq!(deeds(press(&mut state, "u")), ask(EditorRequest::Undo));
     assert_eq!(deeds(press(&mut state, "Ctrl-r")), ask(EditorRequest::Redo));
     // What was asked for and is not answered would be lost.
@@ -79,7 +79,8 @@ fn prompts_are_edited() {
     let flip = |image, before, after| ChangedPrediction { image, before, after };
     let flips = vec![flip(0, 0, 1), flip(2, 2, 0)];
     now.last = Some(LastChange { class: 0, words: "cat: prompt 1 disabled".into(), flips, note: None });
-    let effects = update(&mut state, Event::Editor(EditorNotice::Changed(Box::new(now.clone()))));
+    let mut effects = update(&mut state, Event::Editor(EditorNotice::Changed(Box::new(now.clone()))));
+    assert!(matches!(effects.remove(0), Effect::KeepDraft(Some(_))));
     assert_eq!(effects, ask(EditorRequest::Similarities { strategy: 1, class: 0 }));
     play(&mut state, &effects);
     looks_like("prompts-edited", drawn(&state, COLORED));

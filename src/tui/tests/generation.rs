@@ -209,7 +209,7 @@ fn a_generation_goes_from_state_to_state() {
         (
             "stopping",
             Says(GenerationJobNotice::Done(None)),
-            "ended | 0 of 4 classes have all they want; 4 are short | Some(Unfinished) | Generation"
+            "ended | 4 of 4 classes are short, 0 have all that is wanted | Some(Unfinished) | Generation"
                 .to_owned(),
             "",
         ),
@@ -265,13 +265,15 @@ fn a_generation_goes_from_state_to_state() {
         (
             "short",
             Key("j"),
-            "ended | 1 of 4 classes have all they want; 3 are short | Some(Written) | Generation".to_owned(),
+            "ended | 3 of 4 classes are short, 1 has all that is wanted | Some(Written) | Generation"
+                .to_owned(),
             "",
         ),
         (
             "short",
             Key("w"),
-            "ended | 1 of 4 classes have all they want; 3 are short | Some(Written) | Generation".to_owned(),
+            "ended | 3 of 4 classes are short, 1 has all that is wanted | Some(Written) | Generation"
+                .to_owned(),
             "Save",
         ),
     ] {
@@ -333,12 +335,11 @@ fn only_what_is_there_has_a_tick() {
     };
     assert!(line(&short, "cat").contains("✓    5/5"), "{short}");
     assert!(line(&short, "deer").contains("✗    3/5"), "{short}");
-    assert!(short.contains("1 of 4 classes have all they want; 3 are short"), "{short}");
+    assert!(short.contains("3 of 4 classes are short, 1 has all that is wanted"), "{short}");
     let mut state = generation("short");
     press(&mut state, "6");
     let jobs = drawn(&state, COLORED);
-    assert!(line(&jobs, "✗ write prompts").contains("1 of 4 classes have all they want"), "{jobs}");
-    assert!(jobs.contains("are short"), "{jobs}");
+    assert!(line(&jobs, "✗ write prompts").contains("3 of 4 classes are short"), "{jobs}");
     let mut state = generation("done");
     assert!(drawn(&state, COLORED).contains("(done)"));
     press(&mut state, "6");
@@ -380,7 +381,7 @@ fn a_form_comes_back_filled() {
     }
     // Another experiment has its own.
     press(&mut state, "Esc");
-    update(&mut state, Event::Replaced);
+    update(&mut state, Event::Replaced { name: "other".into(), back_to: None });
     update(&mut state, Event::Opened(Arc::new(session()), None));
     press(&mut state, "5 m");
     assert_eq!(typed(&state), ["generated", "", "", "base", "", "", "", ""]);
@@ -540,12 +541,12 @@ fn jobs_that_ended_say_why() {
         let mut state = opened(80, 24);
         update(&mut state, Event::Key(key(keys)));
         assert!(state.jobs.any_runs());
-        update(&mut state, Event::Replaced);
+        update(&mut state, Event::Replaced { name: "other".into(), back_to: None });
         update(&mut state, Event::Opened(Arc::new(session()), None));
         assert!(!state.jobs.any_runs(), "{keys}: {:?}", state.jobs.entries);
     }
     let mut state = generation("writing");
-    update(&mut state, Event::Replaced);
+    update(&mut state, Event::Replaced { name: "other".into(), back_to: None });
     let ended = state.jobs.entries.iter().find(|entry| entry.name.contains("write prompts"));
     assert!(matches!(&ended.unwrap().job, Job::Ended(why) if why.contains("was left")));
 }

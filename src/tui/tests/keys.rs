@@ -205,9 +205,11 @@ fn pasted_text_is_typed() {
     press(&mut state, "Backspace");
     assert!(summary(&state).contains("with ro at frog"), "{}", summary(&state));
     press(&mut state, "Esc O G Enter");
-    update(&mut state, Event::Paste("/data/pets".into()));
+    update(&mut state, Event::Paste("/data/pets\n".into()));
+    press(&mut state, "Down m");
     let effects = deeds(press(&mut state, "Enter"));
-    assert!(matches!(&effects[..], [Effect::OpenExperiment(Wanted::Files(flags))] if flags.images.is_some()));
+    let [Effect::CheckFiles(flags)] = &effects[..] else { panic!("{effects:?}") };
+    assert_eq!(flags.images.as_deref(), Some("/data/pets".as_ref()));
 }
 
 #[test]
@@ -215,7 +217,7 @@ fn quitting_asks_only_while_a_job_runs() {
     assert_eq!(press(&mut opened(80, 24), "q"), [Effect::Quit]);
     let mut running = waiting(80, 24);
     assert_eq!(press(&mut running, "q"), []);
-    assert_eq!(running.overlay, Some(Overlay::Leaving));
+    assert_eq!(running.overlay, Some(Overlay::Leaving(Exit::Quit)));
     assert_eq!(press(&mut running, "Esc"), []);
     assert_eq!(running.overlay, None);
     assert_eq!(press(&mut running, "q q"), [Effect::Quit]);
@@ -264,7 +266,7 @@ fn hints_are_true() {
         for binding in BINDINGS.iter().filter(|binding| !binding.hint.is_empty()) {
             let hint = format!(" {} {} ", binding.keys[0], binding.hint);
             let same = |other: &&crate::tui::actions::Binding| {
-                other.keys[0] == binding.keys[0] && other.hint == binding.hint
+                other.keys.first() == binding.keys.first() && other.hint == binding.hint
             };
             let works = BINDINGS
                 .iter()

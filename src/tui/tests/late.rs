@@ -194,6 +194,19 @@ fn late_notices(state: &State) -> Vec<(&'static str, Event)> {
         ("a notice", Event::Notice("written".into())),
         ("a note", Event::Note(message())),
         ("recent experiments", Event::Recents(["pond", "new", "pets", "birds"].map(recent).to_vec())),
+        ("files were looked at", {
+            let problems = vec![(ExperimentPart::Images, message())];
+            Event::FilesChecked { flags: ExperimentFlags::default(), problems }
+        }),
+        ("files can be opened", {
+            Event::FilesChecked { flags: ExperimentFlags::default(), problems: Vec::new() }
+        }),
+        (
+            "where it comes from",
+            Event::OpenedFrom(OpenedFrom { added: vec!["cupl".into()], ..OpenedFrom::default() }),
+        ),
+        ("drafts are not kept", Event::DraftUnkept(message())),
+        ("what was pruned is saved", Event::PrunedSaved(saved(), Aggregation::Mean)),
         ("settings to generate with", Event::Proposal(Box::default())),
         ("pictures are shown otherwise", Event::Graphics(Graphics::OFF)),
         ("the editor opens", Event::Editor(EditorNotice::Opening(progress()))),
@@ -263,7 +276,9 @@ fn kind(event: &Event) -> Option<u32> {
             return None;
         }
         // The user wants another experiment.
-        Event::Replaced | Event::Undecided => return None,
+        Event::Replaced { .. } | Event::Undecided => return None,
+        // They come with the key that asks for them, and with what is opened.
+        Event::FileChange(_) | Event::DraftFound(_) => return None,
         Event::Resize(_) => 0,
         Event::Progress(_) => 1,
         Event::Asking(_) => 2,
@@ -303,7 +318,7 @@ fn kind(event: &Event) -> Option<u32> {
             GenerationJobNotice::Saved(_) => 31,
             GenerationJobNotice::Refused(_) => 32,
             GenerationJobNotice::Failed(_) => 33,
-            GenerationJobNotice::Broken(_) => 42,
+            GenerationJobNotice::Broken(_) => 46,
             GenerationJobNotice::NoAccuracy(_) => 38,
             GenerationJobNotice::Note(_) => 39,
             GenerationJobNotice::Reading(_) => 40,
@@ -313,7 +328,11 @@ fn kind(event: &Event) -> Option<u32> {
         Event::Recents(_) => 35,
         Event::Proposal(_) => 36,
         Event::Graphics(_) => 37,
-        Event::Estimated { .. } => 43,
+        Event::FilesChecked { .. } => 42,
+        Event::OpenedFrom(_) => 43,
+        Event::DraftUnkept(_) => 44,
+        Event::PrunedSaved(..) => 45,
+        Event::Estimated { .. } => 47,
     })
 }
 
@@ -343,7 +362,7 @@ fn no_late_notice_moves_anything() {
 fn the_table_of_late_notices_has_every_kind() {
     let kinds: BTreeSet<u32> =
         late_notices(&stand("4")).iter().filter_map(|(_, event)| kind(event)).collect();
-    assert_eq!(kinds.into_iter().collect::<Vec<_>>(), (0..44).collect::<Vec<_>>());
+    assert_eq!(kinds.into_iter().collect::<Vec<_>>(), (0..48).collect::<Vec<_>>());
 }
 
 /// An editor that answers when it is told to: with real edits, and no scores.
@@ -441,6 +460,7 @@ proptest! {
         let mut editor: Option<SlowEditor> = None;
         let mut sessions = 0;
         let mut begun: Option<(usize, usize, usize)> = None;
+        let mut again: VecDeque<EditorRequest> = VecDeque::new();
         let mut events = VecDeque::from([Event::Key(key("5"))]);
         events.extend(happenings.iter().map(|&at| match HAPPENINGS[at] {
             "answer" => Event::Notice("answer".into()),
@@ -488,9 +508,18 @@ proptest! {
                         prop_assert!(editor.as_ref().is_none_or(|editor| !editor.edits.is_changed()), "changes are lost");
                         editor = Some(SlowEditor::open(&state, strategy));
                     }
+                    // What it was asked for is asked again of the next one.
+                    Effect::CloseEditor => {
+                        let asked = editor.take().map(|editor| editor.asked).unwrap_or_default();
+                        again.extend(asked.into_iter().filter(|request| matches!(request, EditorRequest::Apply(_))));
+                    }
+                    Effect::AskEditor(request) if again.front() == Some(&request) => {
+                        editor.as_mut().unwrap().asked.extend(again.pop_front());
+                    }
                     Effect::AskEditor(request) => {
                         let editor = editor.as_mut().unwrap();
                         if let EditorRequest::Apply(edit) = &request {
+                            prop_assert!(again.is_empty(), "{again:?} is lost");
                             let (class, strategy, row) = if was_typing { begun.unwrap() } else { shown };
                             prop_assert_eq!((edit.class(), editor.strategy), (class, strategy));
                             match edit {

@@ -14,7 +14,10 @@ use super::graphics::Graphics;
 use super::keymap::{Keymap, parse_key};
 use super::pictures::{Picture, PictureKey, fit};
 use super::state::classes::order_words;
-use super::state::{Effect, Event, Job, NewStrategy, Overlay, Problem, Remembered, State, Wanted, update};
+use super::state::{
+    Draft, Effect, Event, Exit, Job, NewStrategy, OpenedFrom, Overlay, Problem, Remembered, State, Wanted,
+    update,
+};
 use super::theme::{ASCII, ColorDepth, Palette, Theme, UNICODE};
 use crate::evaluation::{Classifier, Matrix, evaluate};
 use crate::language_model::{Backend, SampleEnding, Sampling};
@@ -26,11 +29,11 @@ use crate::workbench::generation::{
 };
 use crate::workbench::{
     AnalysisAnswer, AnalysisNotice, AnalysisRequest, Calibration, ChangedPrediction, Competitor, Correction,
-    CurvePoint, Edit, EditedPrompt, EditorNotice, EditorRequest, EditorState, ExplainedClass, Explanation,
-    Finding, FindingKind, FirstFigure, FirstFigures, Fitted, FlawedPrompt, LastChange, LearningCurve,
-    LikelyClass, PictureSource, Progress, PromptOrigin, PromptShare, PromptSimilarity, PullOffer, Recent,
-    Reliability, ReliabilityBin, Remedy, RemovedPrompt, SavedPrompts, Session, SessionImage, SkippedImage,
-    Stage, StrategyResult, test_session,
+    CurvePoint, Edit, EditedPrompt, EditorNotice, EditorRequest, EditorState, ExperimentFlags,
+    ExperimentPart, ExplainedClass, Explanation, FileChange, Finding, FindingKind, FirstFigure, FirstFigures,
+    Fitted, FlawedPrompt, LastChange, LearningCurve, LikelyClass, PictureSource, Progress, PromptOrigin,
+    PromptShare, PromptSimilarity, PullOffer, Recent, Reliability, ReliabilityBin, Remedy, RemovedPrompt,
+    SavedPrompts, Session, SessionImage, SkippedImage, Stage, StrategyResult, test_session,
 };
 
 mod analysis;
@@ -41,6 +44,7 @@ mod late;
 mod opening;
 mod pictures;
 mod screens;
+mod second_day;
 
 const CLASSES: [&str; 4] = ["cat", "deer", "frog", "カエル"];
 
@@ -474,6 +478,7 @@ fn deeds(effects: Vec<Effect>) -> Vec<Effect> {
             effect,
             Effect::WantPictures(_)
                 | Effect::Estimate(_)
+                | Effect::KeepDraft(_)
                 | Effect::AskEditor(EditorRequest::Similarities { .. })
         )
     };

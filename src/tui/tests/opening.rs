@@ -51,7 +51,12 @@ fn another_experiment_is_opened() {
     state.opening.recents = vec![recent("pets"), recent("birds")];
     assert_eq!(deeds(press(&mut state, "O j Enter")), [Effect::OpenExperiment(Wanted::Recent(1))]);
     assert_eq!(deeds(press(&mut state, "j Enter")), [Effect::OpenExperiment(Wanted::Demo)]);
-    assert_eq!(deeds(press(&mut state, "j Enter p Tab")), [Effect::Complete { row: 0, text: "p".into() }]);
+    press(&mut state, "j Enter");
+    looks_like("form-files", drawn(&state, COLORED));
+    // Nothing is looked at before it is said what.
+    assert_eq!(deeds(press(&mut state, "Enter")), []);
+    looks_like("form-files-empty", drawn(&state, COLORED));
+    assert_eq!(deeds(press(&mut state, "p Tab")), [Effect::Complete { row: 0, text: "p".into() }]);
     let completed = |before: &str| Event::Completed {
         row: 0,
         before: before.into(),
@@ -60,15 +65,41 @@ fn another_experiment_is_opened() {
     };
     update(&mut state, completed("out of date"));
     update(&mut state, completed("p"));
-    let effects = deeds(press(&mut state, "Down c Enter"));
-    let [Effect::OpenExperiment(Wanted::Files(flags))] = &effects[..] else { panic!("{effects:?}") };
+    // Once more goes on to the next row, since there is nothing more to complete.
+    assert_eq!(deeds(press(&mut state, "Tab")), [Effect::Complete { row: 0, text: "pets/".into() }]);
+    update(&mut state, completed("pets/"));
+    let effects = deeds(press(&mut state, "c Enter"));
+    let [Effect::CheckFiles(flags)] = &effects[..] else { panic!("{effects:?}") };
+    let flags = flags.clone();
     assert_eq!(flags.images.as_deref(), Some("pets/".as_ref()));
     assert_eq!(flags.checkpoint.as_deref(), Some("c".as_ref()));
     assert_eq!(flags.templates, None);
-    update(&mut state, Event::Refused("there is no folder c".into()));
-    assert!(drawn(&state, COLORED).contains("there is no folder c"));
+    // Errors stand beside their rows, all at once; what was typed stays, and so does the session.
+    let problems = vec![
+        (ExperimentPart::Checkpoint, "there is no folder c".to_owned()),
+        (ExperimentPart::Strategy("cupl".into()), "no prompts for cat".to_owned()),
+        (ExperimentPart::Strategy("both".into()), "no prompts for cat".to_owned()),
+    ];
+    update(&mut state, Event::FilesChecked { flags: flags.clone(), problems });
+    looks_like("form-files-problems", drawn(&state, COLORED));
+    assert!(state.session.is_some());
     press(&mut state, "Esc");
     assert_eq!(state.overlay, None);
+    // An answer to a form that is closed opens nothing.
+    let good = || Event::FilesChecked { flags: flags.clone(), problems: Vec::new() };
+    assert_eq!(update(&mut state, good()), []);
+    // It comes back filled.
+    press(&mut state, "Enter");
+    assert!(drawn(&state, COLORED).contains("pets/"));
+    assert_eq!(deeds(press(&mut state, "Enter")), [Effect::CheckFiles(flags.clone())]);
+    let effects = update(&mut state, good());
+    assert_eq!(deeds(effects), [Effect::OpenExperiment(Wanted::Files(flags.clone()))]);
+    // Where a job runs, it is asked first; what stands in the form stays.
+    state.begin_session();
+    press(&mut state, "Enter Enter");
+    assert_eq!(deeds(update(&mut state, good())), []);
+    assert!(drawn(&state, COLORED).contains("A job is running"));
+    assert_eq!(deeds(press(&mut state, "y")), [Effect::OpenExperiment(Wanted::Files(flags.clone()))]);
 }
 
 #[test]
@@ -223,7 +254,9 @@ fn controls_come_and_go_with_one_key() {
     both.controls.push(test_session::controls(&both, 2));
     update(&mut state, Event::Opened(Arc::new(both), None));
     let left = Remembered::from_state(&state).unwrap();
-    assert_eq!(left.controls().unwrap(), ["cupl", "both"]);
+    let mut experiment = crate::workbench::Experiment::demo().unwrap();
+    left.restore_experiment(&mut experiment);
+    assert_eq!(experiment.controls, ["cupl", "both"]);
     // The lower controls are in view with their strategy.
     looks_like("controls-of-two", drawn(&state, PLAIN));
     assert_eq!(press(&mut state, "k w"), [Effect::SetControls(vec!["both".into()])]);

@@ -151,7 +151,7 @@ proptest! {
         for index in pressed {
             match BINDINGS.get(index) {
                 Some(binding) if matches!(binding.action, Action::Quit | Action::QuitNow | Action::Suspend) => {}
-                Some(binding) => drop(press(&mut state, binding.keys[0])),
+                Some(binding) => drop(press(&mut state, binding.keys.first().unwrap_or(&""))),
                 None if index == BINDINGS.len() => {
                     update(&mut state, Event::PromptSets { names: vec!["a@1".into(), "b@2".into()], problem: None });
                 }

@@ -95,35 +95,48 @@ impl Workbench {
     /// Saves the prompts that are left as a prompt set, with how it came about.
     ///
     /// # Errors
-    /// [`EditorError::Name`] and [`EditorError::SharedName`], and what prevents writing the store.
+    /// See [`save_pruned`].
     pub fn save_pruned(
         &self,
         name: &str,
         session: &Session,
         pruning: &Pruning,
     ) -> Result<SavedPrompts, EditorError> {
-        let set = set_of_classes(name, &session.classes, pruning.prompts.clone())?;
-        let of = &session.strategies[pruning.strategy];
-        let change = |&RemovedPrompt { class, prompt }: &RemovedPrompt| PromptChange {
-            class: session.classes[class].clone(),
-            prompt: prompt + 1,
-            before: Some(of.prompts[class][prompt].clone()),
-            after: None,
-        };
-        let history = PromptHistory {
-            strategy: of.name.clone(),
-            prompt_sets: of.prompt_sets.clone(),
-            checkpoint: session.checkpoint.clone(),
-            dataset: session.dataset.clone(),
-            images: pruning.comparison.images,
-            top1_before: pruning.rest.0,
-            top1_after: pruning.rest.1,
-            gained: pruning.comparison.gained.len(),
-            lost: pruning.comparison.lost.len(),
-            changes: pruning.removed.iter().map(change).collect(),
-        };
-        Ok(history.save_with(&set, &self.store)?)
+        save_pruned(name, session, pruning, &self.store)
     }
+}
+
+/// Saves the prompts that a pruning left as a prompt set, with how it came about.
+///
+/// # Errors
+/// [`EditorError::Name`] and [`EditorError::SharedName`], and what prevents writing the store.
+pub fn save_pruned(
+    name: &str,
+    session: &Session,
+    pruning: &Pruning,
+    store: &Store,
+) -> Result<SavedPrompts, EditorError> {
+    let set = set_of_classes(name, &session.classes, pruning.prompts.clone())?;
+    let of = &session.strategies[pruning.strategy];
+    let change = |&RemovedPrompt { class, prompt }: &RemovedPrompt| PromptChange {
+        class: session.classes[class].clone(),
+        prompt: prompt + 1,
+        before: Some(of.prompts[class][prompt].clone()),
+        after: None,
+    };
+    let history = PromptHistory {
+        strategy: of.name.clone(),
+        prompt_sets: of.prompt_sets.clone(),
+        checkpoint: session.checkpoint.clone(),
+        dataset: session.dataset.clone(),
+        images: pruning.comparison.images,
+        top1_before: pruning.rest.0,
+        top1_after: pruning.rest.1,
+        gained: pruning.comparison.gained.len(),
+        lost: pruning.comparison.lost.len(),
+        changes: pruning.removed.iter().map(change).collect(),
+    };
+    Ok(history.save_with(&set, store)?)
 }
 
 /// Prunes a strategy of a session, an index, and counts the look at the rest in the store.

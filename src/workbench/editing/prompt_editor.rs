@@ -383,15 +383,27 @@ fn by_class_name(
     Ok(pairs)
 }
 
+/// Letters of a prompt set's name, at most.
+const LONGEST_NAME: usize = 100;
+
 /// Whether a prompt set of the user's can be called this.
 ///
 /// # Errors
 /// [`EditorError::Name`].
 pub fn check_prompt_set_name(name: &str) -> Result<(), EditorError> {
     let name = name.trim();
-    let refused = |reason| Err(EditorError::Name { name: name.to_owned(), reason });
+    let refused = |reason| {
+        let name = name.chars().take(LONGEST_NAME).collect();
+        Err(EditorError::Name { name, reason })
+    };
     if name.is_empty() {
         return refused("a prompt set needs a name");
+    }
+    if name.chars().any(char::is_control) {
+        return refused("a name has no control characters");
+    }
+    if name.chars().count() > LONGEST_NAME {
+        return refused("a name has 100 letters at most");
     }
     if split_reference(name).1.is_some() {
         return refused("@ stands before a version");
@@ -441,6 +453,7 @@ pub(in crate::workbench) mod tests {
             prompt_sets: vec![set],
             aggregation: Aggregation::Mean,
             aggregates_as_dclip: false,
+            added: false,
         };
         let templates = ["a photo of a {}.", "a {}."].map(str::to_owned).to_vec();
         Experiment {

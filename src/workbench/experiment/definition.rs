@@ -126,6 +126,10 @@ pub struct StrategyChoice {
     /// Nobody chose the aggregation: it is DCLIP's, because the prompts are descriptors alone.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub aggregates_as_dclip: bool,
+    /// It was added on the screens: neither the experiment's file nor its flags have it. Where its prompts cannot be had any more,
+    /// it is left out and said.
+    #[serde(skip)]
+    pub added: bool,
 }
 
 /// Where a prompt set comes from.

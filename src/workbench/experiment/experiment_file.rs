@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::definition::{
     CheckpointChoice, ClassNamesChoice, DEMO, DatasetChoice, Experiment, ExperimentError, PromptSetChoice,
@@ -13,51 +13,58 @@ use super::generation_settings::GenerationSettings;
 use crate::clip::Precision;
 use crate::prompts::{Aggregation, DescriptorTemplate};
 
-#[derive(Deserialize)]
+/// The keys of an experiment file.
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-struct ExperimentFile {
-    name: Option<String>,
-    checkpoint: String,
-    #[serde(default)]
-    precision: Precision,
-    images: String,
-    class_names: Option<ClassNamesEntry>,
-    class_order: Option<Vec<String>>,
-    first_label: Option<u64>,
-    baseline: Option<String>,
-    #[serde(default)]
-    controls: Vec<String>,
-    #[serde(default)]
-    strategy: Vec<StrategyEntry>,
-    #[serde(default)]
-    prompt_keys: BTreeMap<String, String>,
-    #[serde(default)]
-    generation: GenerationSettings,
+pub(super) struct ExperimentFile {
+    pub(super) name: Option<String>,
+    pub(super) checkpoint: String,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(super) precision: Precision,
+    pub(super) images: String,
+    pub(super) class_order: Option<Vec<String>>,
+    pub(super) first_label: Option<u64>,
+    pub(super) baseline: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) controls: Vec<String>,
+    // Tables come last.
+    pub(super) class_names: Option<ClassNamesEntry>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) strategy: Vec<StrategyEntry>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) prompt_keys: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(super) generation: GenerationSettings,
 }
 
-#[derive(Deserialize)]
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+#[derive(Deserialize, Serialize)]
 #[serde(untagged, expecting = "expected the name of a file, or a table from folder names to class names")]
-enum ClassNamesEntry {
+pub(super) enum ClassNamesEntry {
     File(String),
     Inline(BTreeMap<String, String>),
 }
 
-#[derive(Deserialize)]
+/// A `[[strategy]]`.
+#[derive(Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-struct StrategyEntry {
-    name: String,
-    templates: Option<TemplatesEntry>,
-    cupl: Option<String>,
-    descriptors: Option<String>,
-    descriptor_template: Option<String>,
-    #[serde(default)]
-    stored: Vec<String>,
-    aggregation: Option<Aggregation>,
+pub(super) struct StrategyEntry {
+    pub(super) name: String,
+    pub(super) templates: Option<TemplatesEntry>,
+    pub(super) cupl: Option<String>,
+    pub(super) descriptors: Option<String>,
+    pub(super) descriptor_template: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) stored: Vec<String>,
+    pub(super) aggregation: Option<Aggregation>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(untagged, expecting = "expected the name of a file, or a list of templates")]
-enum TemplatesEntry {
+pub(super) enum TemplatesEntry {
     File(String),
     Inline(Vec<String>),
 }
@@ -102,7 +109,7 @@ fn strategy(entry: StrategyEntry, folder: &Path) -> Result<StrategyChoice, Strin
     let is_descriptors = |set: &PromptSetChoice| matches!(set, PromptSetChoice::DescriptorsFile { .. });
     let (aggregation, aggregates_as_dclip) =
         aggregation_of(entry.aggregation, prompt_sets.iter().all(is_descriptors));
-    Ok(StrategyChoice { name: entry.name, prompt_sets, aggregation, aggregates_as_dclip })
+    Ok(StrategyChoice { name: entry.name, prompt_sets, aggregation, aggregates_as_dclip, added: false })
 }
 
 fn baseline_index(name: Option<&str>, strategies: &[StrategyChoice]) -> Result<usize, String> {

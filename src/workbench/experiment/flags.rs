@@ -52,6 +52,24 @@ impl ExperimentFlags {
             && self.aggregation.is_none()
     }
 
+    /// These flags as they are typed, for a POSIX shell.
+    pub fn words(&self) -> String {
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+        let flags = [
+            ("--checkpoint", path(&self.checkpoint)),
+            ("--images", path(&self.images)),
+            ("--class-names", path(&self.class_names)),
+            ("--first-label", self.first_label.map(|number| number.to_string())),
+            ("--templates", path(&self.templates)),
+            ("--cupl", path(&self.cupl)),
+            ("--descriptors", path(&self.descriptors)),
+            ("--descriptor-template", self.descriptor_template.clone()),
+            ("--aggregation", self.aggregation.map(|aggregation| aggregation.to_string())),
+        ];
+        let given = flags.into_iter().filter_map(|(flag, value)| Some((flag, value?)));
+        given.map(|(flag, value)| format!("{flag} {}", quoted(&value))).collect::<Vec<_>>().join(" ")
+    }
+
     /// The prompt sets that the flags name.
     ///
     /// # Errors
@@ -103,6 +121,15 @@ pub struct NamedPromptSets {
     pub descriptors: Option<PromptSetChoice>,
 }
 
+/// A word as a POSIX shell reads it.
+pub fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "_-./:@%+=,".contains(c);
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
+}
+
 fn on_command_line(message: &str) -> ExperimentError {
     ExperimentError::Invalid { path: PathBuf::from("command line"), message: message.to_owned() }
 }
@@ -135,7 +162,13 @@ impl Experiment {
         let mut strategies = Vec::new();
         let strategy_of = |name: &str, prompt_sets, are_descriptors| {
             let (aggregation, aggregates_as_dclip) = aggregation_of(flags.aggregation, are_descriptors);
-            StrategyChoice { name: name.to_owned(), prompt_sets, aggregation, aggregates_as_dclip }
+            StrategyChoice {
+                name: name.to_owned(),
+                prompt_sets,
+                aggregation,
+                aggregates_as_dclip,
+                added: false,
+            }
         };
         let strategy = |name: &str, prompt_sets| strategy_of(name, prompt_sets, false);
         let NamedPromptSets { templates, cupl, descriptors } = flags.prompt_sets()?;

@@ -4,6 +4,7 @@ pub(super) mod definition;
 pub mod demo;
 mod demo_sheets;
 mod experiment_file;
+pub(super) mod experiment_text;
 pub(super) mod flags;
 pub(super) mod generation_settings;
 pub(super) mod hub_checkpoint;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::definition::{CheckpointChoice, Experiment, ExperimentError};
-use super::flags::ExperimentFlags;
+use super::flags::{ExperimentFlags, quoted};
 use crate::files::temporary_file;
 
 /// Experiments kept at most.
@@ -78,6 +78,18 @@ impl Origin {
     }
 }
 
+impl Origin {
+    /// What a subcommand is given to work on it, as a POSIX shell reads it: nothing for the demo.
+    pub fn arguments(&self) -> String {
+        let path = |path: &Path| quoted(&path.display().to_string());
+        match self {
+            Self::Demo => String::new(),
+            Self::File(file) => path(file),
+            Self::Flags(flags) => flags.words(),
+        }
+    }
+}
+
 impl Recent {
     /// Where it is, in words.
     pub fn words(&self) -> String {
@@ -130,7 +142,7 @@ impl Memory {
 
     /// How an experiment was left, as the screens wrote it.
     pub fn left(&self, origin: &Origin) -> Option<String> {
-        fs::read_to_string(self.path(&name_of(origin))?).ok()
+        fs::read_to_string(self.path(&named("left", origin))?).ok()
     }
 
     /// Keeps how an experiment is left.
@@ -138,7 +150,29 @@ impl Memory {
     /// # Errors
     /// What prevents writing.
     pub fn leave(&self, origin: &Origin, how: &str) -> io::Result<()> {
-        self.write(&name_of(origin), how)
+        self.write(&named("left", origin), how)
+    }
+
+    /// Changes of prompts that were not saved when an experiment was left, as the screens wrote them.
+    pub fn draft(&self, origin: &Origin) -> Option<String> {
+        fs::read_to_string(self.path(&named("draft", origin))?).ok()
+    }
+
+    /// Keeps such changes; `None` where there are none any more.
+    ///
+    /// # Errors
+    /// What prevents keeping them, as that nothing is remembered at all.
+    pub fn keep_draft(&self, origin: &Origin, draft: Option<&str>) -> io::Result<()> {
+        let name = named("draft", origin);
+        match (draft, self.path(&name)) {
+            (Some(_), None) => Err(io::Error::other("there is no folder to remember things in")),
+            (Some(draft), Some(_)) => self.write(&name, draft),
+            (None, None) => Ok(()),
+            (None, Some(path)) => match fs::remove_file(path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                _ => Ok(()),
+            },
+        }
     }
 
     fn path(&self, name: &str) -> Option<PathBuf> {
@@ -156,9 +190,18 @@ impl Memory {
     }
 }
 
-fn name_of(origin: &Origin) -> String {
+/// The name of what is kept of one kind for an experiment.
+fn named(kind: &str, origin: &Origin) -> String {
     let text = serde_json::to_string(origin).unwrap_or_default();
-    format!("left-{}.json", &blake3::hash(text.as_bytes()).to_hex()[..16])
+    format!("{kind}-{}.json", &blake3::hash(text.as_bytes()).to_hex()[..16])
+}
+
+/// A path as it was typed: `~/` is the home folder.
+pub fn typed_path(typed: &str) -> PathBuf {
+    match (typed.strip_prefix("~/"), std::env::var_os("HOME")) {
+        (Some(rest), Some(home)) => Path::new(&home).join(rest),
+        _ => PathBuf::from(typed),
+    }
 }
 
 /// A path completed as far as it is unambiguous, and the names it could go on with: folders end in `/`.
@@ -230,6 +273,23 @@ mod tests {
         let nowhere = Memory::new(None);
         nowhere.leave(&pets, "{}").unwrap();
         assert_eq!(nowhere.left(&pets), None);
+    }
+
+    #[test]
+    fn drafts_are_kept_until_there_are_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let memory = Memory::new(Some(dir.path().join("state")));
+        let (pets, birds) = (recent("pets").origin, recent("birds").origin);
+        memory.keep_draft(&pets, None).unwrap();
+        memory.keep_draft(&pets, Some("[1]")).unwrap();
+        memory.leave(&pets, "{}").unwrap();
+        assert_eq!(memory.draft(&pets).as_deref(), Some("[1]"));
+        assert_eq!((memory.draft(&birds), memory.left(&pets).as_deref()), (None, Some("{}")));
+        memory.keep_draft(&pets, None).unwrap();
+        assert_eq!(memory.draft(&pets), None);
+        // Where nothing is remembered, nobody may believe that a draft is kept.
+        assert!(Memory::new(None).keep_draft(&pets, Some("[1]")).is_err());
+        Memory::new(None).keep_draft(&pets, None).unwrap();
     }
 
     #[test]

@@ -61,6 +61,10 @@ impl AtomicFile {
     /// When the file system refuses.
     pub fn keep(self) -> Result<(), WorkbenchError> {
         let Self { target, file } = self;
+        if let Ok(earlier) = fs::metadata(&target) {
+            // Who may read the earlier file, and who not, is as it was.
+            let _unchanged = file.as_file().set_permissions(earlier.permissions());
+        }
         match file.persist(&target) {
             Ok(_) => Ok(()),
             Err(error) => Err(WorkbenchError::Write { path: target, message: error.to_string() }),

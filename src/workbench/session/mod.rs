@@ -1,5 +1,6 @@
 //! An opened experiment and what comes out of it: every strategy evaluated on the same images.
 
+pub(super) mod checking;
 pub(super) mod controls;
 pub(super) mod evaluation;
 pub(super) mod evaluation_cache;

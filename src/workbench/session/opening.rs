@@ -52,15 +52,15 @@ pub struct LeftOverKeys {
 
 /// Classes, and how they find their prompts.
 #[derive(Clone, Copy)]
-struct NamedClasses<'a> {
-    classes: Classes<'a>,
+pub(super) struct NamedClasses<'a> {
+    pub(super) classes: Classes<'a>,
     /// From class names to keys.
-    prompt_keys: &'a BTreeMap<String, String>,
+    pub(super) prompt_keys: &'a BTreeMap<String, String>,
 }
 
 /// What opening strategies brings to light.
 #[derive(Default)]
-struct Notes {
+pub(super) struct Notes {
     warnings: Vec<String>,
     left_over: Vec<LeftOverKeys>,
 }
@@ -88,8 +88,9 @@ fn hash_of_prompts(per_class: &[Vec<String>]) -> Hash {
 }
 
 impl Workbench {
-    /// Opens and checks every part of an experiment: after this, only unreadable images can surprise.
-    pub fn open(experiment: Experiment, store: Store) -> Result<Self, WorkbenchError> {
+    /// Opens and checks every part of an experiment: after this, only unreadable images can surprise. A strategy that was added on
+    /// the screens and whose prompts cannot be had is left out, with a warning.
+    pub fn open(mut experiment: Experiment, store: Store) -> Result<Self, WorkbenchError> {
         let checkpoint = open_checkpoint(&experiment.checkpoint)?;
         let dataset = open_dataset(&experiment.dataset)?;
         let mut warnings = dataset.notes.clone();
@@ -106,14 +107,27 @@ impl Workbench {
         let folders: Vec<String> = dataset.classes.iter().map(|class| class.folder.clone()).collect();
         let mut notes = Notes { warnings, left_over: Vec::new() };
         let mut strategies = Vec::with_capacity(experiment.strategies.len());
+        let mut left_out = Vec::new();
         for choice in &experiment.strategies {
             let classes = Classes { names: &class_names, folders: &folders };
             let classes = NamedClasses { classes, prompt_keys: &experiment.prompt_keys };
-            strategies.push(open_strategy(choice, classes, &store, &mut notes)?);
+            let opened = open_strategy(choice, classes, &store, &mut notes);
+            let computable = opened.and_then(|strategy| match strategy.aggregation {
+                Aggregation::PooledMean if !checkpoint.config().projects_texts_linearly() => {
+                    Err(WorkbenchError::PooledMean { strategy: strategy.name })
+                }
+                _ => Ok(strategy),
+            });
+            match computable {
+                Ok(strategy) => strategies.push(strategy),
+                Err(error) if choice.added => left_out.push((choice.name.clone(), error)),
+                Err(error) => return Err(error),
+            }
         }
-        let averaged = strategies.iter().find(|strategy| strategy.aggregation == Aggregation::PooledMean);
-        if let Some(strategy) = averaged.filter(|_| !checkpoint.config().projects_texts_linearly()) {
-            return Err(WorkbenchError::PooledMean { strategy: strategy.name.clone() });
+        for (name, error) in left_out {
+            experiment.strategies.retain(|strategy| strategy.name != name);
+            experiment.controls.retain(|controlled| *controlled != name);
+            notes.warnings.push(format!("the strategy {name:?}, which was added here, is left out: {error}"));
         }
         let absent: Vec<&String> =
             experiment.prompt_keys.keys().filter(|class| !class_names.contains(class)).collect();
@@ -267,7 +281,11 @@ pub(in crate::workbench) fn open_dataset(choice: &DatasetChoice) -> Result<Datas
     Ok(Dataset::open(images, &options)?)
 }
 
-fn open_strategy(
+/// Reads a strategy's prompts for these classes.
+///
+/// # Errors
+/// What is wrong with them.
+pub(super) fn open_strategy(
     choice: &StrategyChoice,
     NamedClasses { classes, prompt_keys }: NamedClasses<'_>,
     store: &Store,

@@ -51,6 +51,9 @@ pub struct HtmlReport<'a> {
 }
 
 impl HtmlReport<'_> {
+    /// Pictures in the gallery unless somebody says otherwise.
+    pub const GALLERY: usize = 24;
+
     /// The page. The same session gives the same text; pictures that cannot be read any more are told in their place.
     ///
     /// # Errors

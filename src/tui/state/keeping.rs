@@ -1,0 +1,103 @@
+//! What the user made and wants to keep: strategies in the experiment's file, the session as a file, pages and files for others.
+
+use std::path::PathBuf;
+
+use super::strategies_page::{PageAnswer, PageTopic};
+use super::typing::InputKind;
+use super::{Effect, Overlay, State};
+use crate::tui::actions::Action;
+use crate::tui::text_input::TextInput;
+use crate::workbench::{FileChange, Pruning};
+
+/// Where the open experiment comes from, as far as the screens say it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OpenedFrom {
+    /// What a subcommand is given to work on it, with the store: words for a shell.
+    pub arguments: String,
+    /// Its file, where it has one.
+    pub file: Option<PathBuf>,
+    /// The strategies that were added on the screens.
+    pub added: Vec<String>,
+}
+
+impl OpenedFrom {
+    /// The command that does something with the experiment.
+    pub fn command(&self, subcommand: &str) -> String {
+        format!("cupl-tui {subcommand} {}", self.arguments).trim_end().to_owned()
+    }
+}
+
+impl State {
+    /// Strategies that were added are to be kept: in the experiment's file, or in a new one.
+    pub(super) fn keep_strategies(&mut self) -> Vec<Effect> {
+        if self.opened_from.added.is_empty() {
+            self.notice = Some("Every strategy is in the experiment already.".to_owned());
+            return Vec::new();
+        }
+        if self.opened_from.file.is_some() {
+            return vec![Effect::ShowFileChange];
+        }
+        self.ask_for_file(Action::SaveExperiment);
+        Vec::new()
+    }
+
+    /// Asks where something is to be written.
+    pub(super) fn ask_for_file(&mut self, action: Action) {
+        let Some(session) = &self.session else { return };
+        let (a, b) = (self.strategies.a, self.strategies.b);
+        match action {
+            Action::SaveExperiment => {
+                let name = format!("{}.toml", session.experiment);
+                self.begin_typing(InputKind::ExperimentFile, &name);
+            }
+            Action::Report => self.begin_typing(InputKind::ReportFile { a, b }, "report.html"),
+            Action::Export => {
+                let strategy = self.strategies.selected;
+                let name = format!("{}.safetensors", session.strategies[strategy].name);
+                self.begin_typing(InputKind::ClassifierFile { strategy }, &name);
+            }
+            _ => {}
+        }
+    }
+
+    /// Does something with the file that was typed behind its name.
+    pub(super) fn act_on_file(&mut self, action: Action, file: &str) -> Vec<Effect> {
+        self.ask_for_file(action);
+        if let Some(typing) = &mut self.typing {
+            typing.input = TextInput::new(file);
+        }
+        self.finish_typing()
+    }
+
+    /// A change of the experiment's file is to be shown.
+    pub(super) fn show_change(&mut self, change: FileChange) {
+        if self.overlay.is_none() && self.typing.is_none() {
+            self.overlay = Some(Overlay::FileChange { change: Box::new(change), line: 0 });
+        }
+    }
+
+    /// The pruning that is shown.
+    pub fn pruned(&self) -> Option<Pruning> {
+        match &self.strategies_page.as_ref()?.answer {
+            PageAnswer::Pruned(pruning) => Some(Pruning::clone(pruning)),
+            _ => None,
+        }
+    }
+
+    /// The prompts that a pruning has left are to be saved.
+    pub(super) fn save_pruned(&mut self) {
+        let page = self.strategies_page.as_ref().filter(|page| page.topic == PageTopic::Pruning);
+        let pruned = page.and_then(|page| match &page.answer {
+            PageAnswer::Pruned(pruning) if !pruning.removed.is_empty() => Some(pruning.strategy),
+            _ => None,
+        });
+        match (pruned, &self.session) {
+            (Some(strategy), Some(session)) => {
+                let name = session.strategies[strategy].name.split('@').next().unwrap_or_default();
+                let name = format!("{name}-pruned");
+                self.begin_typing(InputKind::PrunedName { strategy }, &name);
+            }
+            _ => self.notice = Some("There is nothing to save: no prompt goes.".to_owned()),
+        }
+    }
+}
