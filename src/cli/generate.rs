@@ -13,8 +13,8 @@ use crate::cli::context::{
 use crate::prompts::generation::RejectionReason;
 use crate::text::message::listed;
 use crate::workbench::generation::{
-    Backend, GeneratedClass, Generation, GenerationPlan, GenerationSettings, LanguageModel, LlmPromptsChoice,
-    Pace, RequestForm, read_classes, token_counter,
+    Backend, GeneratedClass, Generation, GenerationCost, GenerationPlan, GenerationSettings, LanguageModel,
+    LlmPromptsChoice, Pace, RequestForm, SampleRequest, read_classes, token_counter,
 };
 use crate::workbench::{
     CheckpointChoice, ClassNameMap, Experiment, StorePlace, Workbench, WorkbenchError, check_prompt_set_name,
@@ -125,6 +125,8 @@ offered! { RequestForm:
     Completions "completions" "The answer goes on from the LLM prompt",
 }
 
+/// Characters of a line that is written over.
+const LINE: usize = 79;
 /// Requests that a table of a dry run shows.
 const SHOWN: usize = 6;
 
@@ -155,7 +157,9 @@ pub fn run(command: &Arguments, global: &Global, output: &mut Output) -> Result<
     let total: usize = generation.plan().classes.iter().map(|class| class.wanted).sum();
     let ended = generation.run(&cancel, &|notice| {
         let line = progress(total, &notice.pace, &generation.plan().classes[notice.class].name);
-        status.show(&line);
+        // What a server says may be longer than a line of the terminal.
+        let retry = notice.retry.map(|retry| retry.to_string().chars().take(LINE).collect());
+        status.show(&retry.unwrap_or(line));
     });
     status.finish();
     generation.note().iter().for_each(|note| warn(note));
@@ -280,9 +284,12 @@ fn dry_run(
     let requests = plan.first_requests(model.samples_at_once());
     let previews: Vec<_> =
         requests.iter().map(|(class, request)| (*class, request, model.preview(request))).collect();
-    let samples: usize = requests.iter().map(|(_, request)| request.samples.len()).sum();
-    let prompt_tokens: usize = previews.iter().map(|(.., preview)| preview.prompt_tokens).sum();
-    let answer_tokens = samples * plan.sampling.max_tokens;
+    let tokens = |llm_prompt: &str| {
+        let (llm_prompt, sampling) = (llm_prompt.to_owned(), plan.sampling.clone());
+        model.preview(&SampleRequest { llm_prompt, samples: 0..1, sampling }).prompt_tokens
+    };
+    let GenerationCost { samples, prompt_tokens, answer_tokens, samples_at_most, .. } =
+        plan.cost(model.samples_at_once(), &tokens);
     match format {
         Format::Json => output.json(&Noted::new(
             json!({
@@ -296,7 +303,7 @@ fn dry_run(
                 "samples": samples,
                 "prompt_tokens": prompt_tokens,
                 "answer_tokens_at_most": answer_tokens,
-                "samples_at_most": (samples as f64 * plan.retry_limit).ceil(),
+                "samples_at_most": samples_at_most,
             }),
             notes,
         ))?,
@@ -326,8 +333,7 @@ fn dry_run(
                 previews.len()
             ))?;
             output.line(&format!(
-                "For answers of no use others are asked, up to {} samples in all. Nothing was sent.",
-                (samples as f64 * plan.retry_limit).ceil()
+                "For answers of no use others are asked, up to {samples_at_most} samples in all. Nothing was sent."
             ))?;
         }
     }

@@ -73,6 +73,20 @@ pub enum LanguageModelError {
 }
 
 impl LanguageModelError {
+    /// What the server said, without its address: `429: slow down`.
+    pub fn said(&self) -> String {
+        match self {
+            Self::Busy { status, reason, .. } | Self::Refused { status, reason, .. } => {
+                match reason.is_empty() {
+                    true => status.to_string(),
+                    false => format!("{status}: {reason}"),
+                }
+            }
+            Self::Connection { reason, .. } => reason.clone(),
+            other => other.to_string(),
+        }
+    }
+
     /// Whether every other request would fail in the same way, so that it is of no use to go on.
     pub fn ends_everything(&self) -> bool {
         match self {

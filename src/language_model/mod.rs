@@ -10,6 +10,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::network::retry::Retry;
 pub use error::LanguageModelError;
 pub use sampling::{Sampling, sample_seed};
 
@@ -39,7 +40,8 @@ pub trait LanguageModel: Send + Sync {
         None
     }
 
-    /// Asks for samples; each is passed on as soon as it is whole, in any order. `is_cancelled` is asked often.
+    /// Asks for samples; each is passed on as soon as it is whole, in any order, and so is what is tried again.
+    /// `is_cancelled` is asked often.
     ///
     /// # Errors
     /// What prevents it; the samples that were passed on before stay good. [`LanguageModelError::Cancelled`] when
@@ -48,8 +50,27 @@ pub trait LanguageModel: Send + Sync {
         &self,
         request: &SampleRequest,
         is_cancelled: &(dyn Fn() -> bool + Sync),
-        on_sample: &mut dyn FnMut(Sample),
+        tell: &mut dyn FnMut(SampleNotice),
     ) -> Result<(), LanguageModelError>;
+}
+
+/// What is said while samples are asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SampleNotice {
+    /// An answer.
+    Sample(Sample),
+    /// There was none: it is tried again after a wait.
+    Retry(Retry),
+}
+
+impl SampleNotice {
+    /// The answer, if it is one.
+    pub fn sample(self) -> Option<Sample> {
+        match self {
+            Self::Sample(sample) => Some(sample),
+            Self::Retry(_) => None,
+        }
+    }
 }
 
 /// What a language model runs on.

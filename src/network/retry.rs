@@ -1,5 +1,6 @@
 //! When to try a request again, and how long to wait before.
 
+use std::fmt;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -34,14 +35,48 @@ pub fn asks_to_wait(retry_after: Option<Duration>) -> String {
     }
 }
 
+/// A request that is tried again: which attempt, when, and why. Whoever asked is told of it, once for each second of the wait.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retry {
+    /// The attempt that comes, from 2.
+    pub attempt: u32,
+    /// How many there are at most.
+    pub attempts: u32,
+    /// Seconds until it comes; 0 when it is made.
+    pub seconds: u64,
+    /// What the server said to the attempt before.
+    pub said: String,
+}
+
+impl fmt::Display for Retry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { attempt, attempts, seconds, said } = self;
+        write!(f, "retrying {attempt} of {attempts} ")?;
+        match seconds {
+            0 => write!(f, "now, {said}"),
+            seconds => write!(f, "in {seconds} s, {said}"),
+        }
+    }
+}
+
 /// Waits; `false` where somebody wanted to stop before it was over.
 pub fn pause(wait: Duration, is_cancelled: &dyn Fn() -> bool) -> bool {
+    pause_telling(wait, is_cancelled, &mut |_| {})
+}
+
+/// The same; the seconds that are left are told as they change, down to 0.
+pub fn pause_telling(wait: Duration, is_cancelled: &dyn Fn() -> bool, tell: &mut dyn FnMut(u64)) -> bool {
     let until = Instant::now() + wait;
+    let mut told = None;
     loop {
         if is_cancelled() {
             return false;
         }
         let left = until.saturating_duration_since(Instant::now());
+        let seconds = left.as_secs_f64().ceil() as u64;
+        if told.replace(seconds) != Some(seconds) {
+            tell(seconds);
+        }
         if left.is_zero() {
             return true;
         }
@@ -81,6 +116,29 @@ mod tests {
         assert_eq!(words(0.2), "; it asks to wait 1 s");
         assert_eq!(words(601.0), "; it asks to wait 11 min");
         assert_eq!(words(86_400.0), "; it asks to wait 24 h");
+    }
+
+    #[test]
+    fn a_wait_is_told_until_it_is_over_or_stopped() {
+        let told = |wait: u64, is_cancelled: &dyn Fn() -> bool| {
+            let mut told = Vec::new();
+            let over = pause_telling(Duration::from_millis(wait), is_cancelled, &mut |left| told.push(left));
+            (over, told)
+        };
+        assert_eq!(told(1, &|| false), (true, vec![1, 0]));
+        assert_eq!(told(0, &|| false), (true, vec![0]));
+        // It is stopped at the second look, however long it was to be.
+        let looks = std::cell::Cell::new(0);
+        let stops = || looks.replace(looks.get() + 1) == 1;
+        assert_eq!(told(20_000, &stops), (false, vec![20]));
+        assert_eq!(told(20_000, &|| true), (false, vec![]));
+    }
+
+    #[test]
+    fn a_retry_says_which_when_and_why() {
+        let retry = Retry { attempt: 3, attempts: 6, seconds: 20, said: "429: slow down".to_owned() };
+        assert_eq!(retry.to_string(), "retrying 3 of 6 in 20 s, 429: slow down");
+        assert_eq!(Retry { seconds: 0, ..retry }.to_string(), "retrying 3 of 6 now, 429: slow down");
     }
 
     #[test]

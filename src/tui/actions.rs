@@ -196,7 +196,7 @@ actions! {
     SavePrompts: &["w"], &[C::Prompts, C::Generation, C::StrategiesPage], "save",
         "Save the prompts as a version of a prompt set of yours: those that were changed, written or left by pruning";
     Generate: &["m"], &[C::Prompts, C::Generation], "model",
-        "Have a language model write prompts for every class; back to those of the class and forth";
+        "Have a language model write prompts for every class; back to those of the class and forth, to the form where it has stopped";
     DropSentence: &["d"], &[C::Generation], "drop",
         "Drop the selected sentence: another is asked for in its place";
     MoreSentences: &["+"], &[C::Generation], "more",

@@ -31,7 +31,7 @@ use ratatui::layout::{Position, Size};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::workbench::generation::{GenerationJob, GenerationSettings};
+use crate::workbench::generation::{GenerationJob, GenerationSettings, MoreSentences};
 use crate::workbench::{
     AnalysisJob, AnalysisNotice, AnalysisRequest, AtomicFile, Cancel, ClassifierFile, EditorJob, Experiment,
     ExperimentFlags, ExperimentPart, FileChange, HtmlReport, JobNotice, Memory, Origin, PromptSetChoice,
@@ -257,6 +257,9 @@ impl Loop {
         self.open.opened();
         self.before = None;
         self.analysis.close();
+        if self.state.generation.is_none() {
+            self.generation.close();
+        }
         self.embeddings =
             self.open.experiment().zip(self.state.session.clone()).map(|(experiment, session)| {
                 let mut experiment = experiment.clone();
@@ -418,7 +421,8 @@ impl Loop {
                     editor.request(request);
                 }
             }
-            Effect::Generate { name, settings } => self.generate(name, *settings)?,
+            Effect::Generate { name, settings, more } => self.generate(name, *settings, more)?,
+            Effect::Estimate(settings) => self.estimate(settings)?,
             Effect::AskGeneration(request) => {
                 if let Some(job) = self.generation.job() {
                     job.request(request);
@@ -453,6 +457,7 @@ impl Loop {
                 let size = terminal.size()?;
                 send(&self.sender, Message::Screen(Event::Resize(size)));
             }
+            Effect::Remember => self.remember(),
             Effect::Redraw => terminal.redraw(),
             // The loop itself ends on them.
             Effect::Quit | Effect::QuitNow => {}
@@ -588,11 +593,26 @@ impl Loop {
         })
     }
 
-    fn generate(&mut self, name: String, settings: GenerationSettings) -> io::Result<()> {
+    /// Works out what a generation would come to; its LLM prompts may be in a file.
+    fn estimate(&self, of: Box<GenerationSettings>) -> io::Result<()> {
+        let Some(source) = self.embeddings.clone() else { return Ok(()) };
+        self.beside(move || {
+            let settings = of.as_ref().clone().or(source.experiment().generation.clone());
+            Event::Estimated { of, cost: settings.estimate(source.session().classes.clone()).ok() }
+        })
+    }
+
+    fn generate(
+        &mut self,
+        name: String,
+        settings: GenerationSettings,
+        more: Vec<MoreSentences>,
+    ) -> io::Result<()> {
         let Some(source) = self.embeddings.clone() else { return Ok(()) };
         let settings = settings.or(source.experiment().generation.clone());
         self.generation.start(&self.sender, |to_loop| {
-            GenerationJob::start(name, settings, source, move |notice| to_loop.say(Event::Generation(notice)))
+            let notify = move |notice| to_loop.say(Event::Generation(notice));
+            GenerationJob::start(name, settings, more, source, notify)
         })
     }
 

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use crate::loopback::{Loopback, Reply, sentences};
+use crate::loopback::{Gate, Loopback, Reply, sentences};
 use crate::program::{Bench, text};
 use cupl_tui::language_model::openai::{ApiKey, OpenAi, OpenAiSettings};
 use cupl_tui::language_model::{LanguageModel, LanguageModelError, Sample, SampleRequest, Sampling};
@@ -30,7 +30,7 @@ fn ask_with(
     let request =
         SampleRequest { llm_prompt: "Describe a frog:".to_owned(), samples, sampling: Sampling::default() };
     let mut found = Vec::new();
-    let ended = model.sample(&request, &|| false, &mut |sample| found.push(sample));
+    let ended = model.sample(&request, &|| false, &mut |notice| found.extend(notice.sample()));
     (found, ended)
 }
 
@@ -202,24 +202,6 @@ fn what_a_server_does_not_take_is_left_out() {
     let (samples, ended) = ask(&server);
     ended.unwrap();
     assert_eq!((numbers(&samples), server.asked().len()), (vec![0, 1, 2, 3], 4));
-}
-
-/// Holds answers back until it is opened.
-#[derive(Default)]
-struct Gate(Mutex<bool>, Condvar);
-
-impl Gate {
-    fn open(&self) {
-        *self.0.lock().unwrap() = true;
-        self.1.notify_all();
-    }
-
-    fn wait(&self) {
-        let mut open = self.0.lock().unwrap();
-        while !*open {
-            open = self.1.wait(open).unwrap();
-        }
-    }
 }
 
 #[test]

@@ -22,7 +22,7 @@ fn folder() -> PathBuf {
 fn ask(model: &Gguf, llm_prompt: &str, samples: std::ops::Range<u32>, sampling: &Sampling) -> Vec<Sample> {
     let request = SampleRequest { llm_prompt: llm_prompt.to_owned(), samples, sampling: sampling.clone() };
     let mut found = Vec::new();
-    model.sample(&request, &|| false, &mut |sample| found.push(sample)).unwrap();
+    model.sample(&request, &|| false, &mut |notice| found.extend(notice.sample())).unwrap();
     found.sort_by_key(|sample| sample.number);
     found
 }

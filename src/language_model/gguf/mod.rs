@@ -24,7 +24,8 @@ use std::sync::{Mutex, PoisonError};
 use candle_core::{Device, Tensor};
 
 use super::{
-    Backend, LanguageModel, LanguageModelError, Preview, Sample, SampleEnding, SampleRequest, sample_seed,
+    Backend, LanguageModel, LanguageModelError, Preview, Sample, SampleEnding, SampleNotice, SampleRequest,
+    sample_seed,
 };
 use crate::files::foreign::guarded;
 use conversation::Conversation;
@@ -151,7 +152,7 @@ impl Gguf {
         request: &SampleRequest,
         numbers: std::ops::Range<u32>,
         is_cancelled: &(dyn Fn() -> bool + Sync),
-        on_sample: &mut dyn FnMut(Sample),
+        tell: &mut dyn FnMut(SampleNotice),
     ) -> Result<(), LanguageModelError> {
         let prompt = self.tokens(&request.llm_prompt)?;
         let sampling = &request.sampling;
@@ -194,8 +195,9 @@ impl Gguf {
                 *next = vec![token];
                 if let Some((text, ending)) = row.ended.as_ref().filter(|_| row.drawing.is_fresh()) {
                     row.drawing.told();
-                    let tokens = Some(row.tokens.len());
-                    on_sample(Sample { number: row.number, text: text.clone(), ending: *ending, tokens });
+                    let (text, tokens) = (text.clone(), Some(row.tokens.len()));
+                    let sample = Sample { number: row.number, text, ending: *ending, tokens };
+                    tell(SampleNotice::Sample(sample));
                 }
             }
         }
@@ -265,12 +267,12 @@ impl LanguageModel for Gguf {
         &self,
         request: &SampleRequest,
         is_cancelled: &(dyn Fn() -> bool + Sync),
-        on_sample: &mut dyn FnMut(Sample),
+        tell: &mut dyn FnMut(SampleNotice),
     ) -> Result<(), LanguageModelError> {
         let mut numbers = request.samples.clone();
         while !numbers.is_empty() {
             let end = numbers.end.min(numbers.start + TOGETHER as u32);
-            self.draw(request, numbers.start..end, is_cancelled, on_sample)?;
+            self.draw(request, numbers.start..end, is_cancelled, tell)?;
             numbers.start = end;
         }
         Ok(())

@@ -123,7 +123,7 @@ fn sampling(temperature: f64) -> Sampling {
 fn ask(model: &Gguf, samples: std::ops::Range<u32>, sampling: &Sampling) -> Vec<Sample> {
     let request = SampleRequest { llm_prompt: "a frog:".to_owned(), samples, sampling: sampling.clone() };
     let mut found = Vec::new();
-    model.sample(&request, &|| false, &mut |sample| found.push(sample)).unwrap();
+    model.sample(&request, &|| false, &mut |notice| found.extend(notice.sample())).unwrap();
     found.sort_by_key(|sample| sample.number);
     found
 }

@@ -20,12 +20,15 @@ use crossbeam_channel::{RecvTimeoutError, bounded};
 use serde_json::Value;
 use ureq::Agent;
 
-use super::{Backend, LanguageModel, LanguageModelError, Preview, Sample, SampleRequest, sample_seed};
+use super::{
+    Backend, LanguageModel, LanguageModelError, Preview, Retry, Sample, SampleNotice, SampleRequest,
+    sample_seed,
+};
 use crate::network::http::{self, Limit};
 use crate::network::retry::{self, POLL_INTERVAL};
-use answer::Completion;
+use answer::{Choice, Completion};
 use request::Refused;
-pub use settings::{ApiKey, OPENAI, OpenAiSettings, RequestForm};
+pub use settings::{ApiKey, OPENAI, OpenAiSettings, RequestForm, SAMPLES_AT_ONCE};
 
 /// Bytes of an answer at most: ten answers of fifty tokens have some thousands.
 const LARGEST_ANSWER: u64 = 8 << 20;
@@ -81,6 +84,7 @@ impl OpenAi {
         &self,
         request: &SampleRequest,
         is_cancelled: &(dyn Fn() -> bool + Sync),
+        tell: &mut dyn FnMut(SampleNotice),
     ) -> Result<Completion, LanguageModelError> {
         let attempts = self.settings.attempts.max(1);
         let mut attempt = 1;
@@ -94,10 +98,14 @@ impl OpenAi {
                     let chance = chance as f64 / u64::MAX as f64;
                     let wait = retry::wait(self.settings.backoff, attempt, retry_after, chance);
                     let Some(wait) = wait else { return Err(error.after(attempt)) };
-                    if !retry::pause(wait, is_cancelled) {
+                    attempt += 1;
+                    let said = error.said();
+                    let mut left = |seconds| {
+                        tell(SampleNotice::Retry(Retry { attempt, attempts, seconds, said: said.clone() }));
+                    };
+                    if !retry::pause_telling(wait, is_cancelled, &mut left) {
                         return Err(LanguageModelError::Cancelled);
                     }
-                    attempt += 1;
                 }
             }
         }
@@ -292,6 +300,12 @@ fn said(content_type: &str, body: &[u8]) -> String {
     }
 }
 
+/// About how many tokens a server makes of an LLM prompt: English has about four characters a token, and a conversation's
+/// marks are about seven.
+pub fn about_tokens(llm_prompt: &str) -> usize {
+    llm_prompt.len().div_ceil(4) + 7
+}
+
 /// The parts of a range, each of `size` at most.
 fn parts(range: Range<u32>, size: usize) -> impl Iterator<Item = Range<u32>> {
     let size = u32::try_from(size).unwrap_or(u32::MAX).max(1);
@@ -325,8 +339,7 @@ impl LanguageModel for OpenAi {
     }
 
     fn preview(&self, request: &SampleRequest) -> Preview {
-        // English has about four characters a token; a conversation's marks are about seven.
-        let prompt_tokens = request.llm_prompt.len().div_ceil(4) + 7;
+        let prompt_tokens = about_tokens(&request.llm_prompt);
         let body = request::body(&self.settings, request, &self.refused());
         Preview { text: format!("POST {} {body}", self.url()), prompt_tokens }
     }
@@ -339,7 +352,7 @@ impl LanguageModel for OpenAi {
         &self,
         request: &SampleRequest,
         is_cancelled: &(dyn Fn() -> bool + Sync),
-        on_sample: &mut dyn FnMut(Sample),
+        tell: &mut dyn FnMut(SampleNotice),
     ) -> Result<(), LanguageModelError> {
         let several = if self.refused().takes_several() { self.samples_at_once() } else { 1 };
         for samples in parts(request.samples.clone(), several) {
@@ -348,7 +361,7 @@ impl LanguageModel for OpenAi {
                 let wanted =
                     if self.refused().takes_several() { left.clone() } else { left.start..left.start + 1 };
                 let asked = SampleRequest { samples: wanted.clone(), ..request.clone() };
-                let answer = self.ask(&asked, is_cancelled)?;
+                let answer = self.ask(&asked, is_cancelled, tell)?;
                 let tokens = answer.tokens.map(|tokens| tokens.div_ceil(answer.choices.len().max(1)));
                 let mut choices = answer.choices;
                 choices.sort_by_key(|choice| choice.index);
@@ -362,7 +375,8 @@ impl LanguageModel for OpenAi {
                 }
                 for (number, choice) in left.clone().zip(choices) {
                     left.start = number + 1;
-                    on_sample(Sample { number, text: choice.text, ending: choice.ending, tokens });
+                    let Choice { text, ending, .. } = choice;
+                    tell(SampleNotice::Sample(Sample { number, text, ending, tokens }));
                 }
             }
         }

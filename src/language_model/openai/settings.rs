@@ -6,6 +6,9 @@ use std::time::Duration;
 use crate::language_model::LanguageModelError;
 use crate::network::address::{self, Login};
 
+/// Samples a request asks for at most, where nobody says how many.
+pub const SAMPLES_AT_ONCE: usize = 10;
+
 /// The server that is meant where nobody names one.
 pub const OPENAI: &str = "https://api.openai.com/v1";
 
@@ -92,7 +95,7 @@ impl OpenAiSettings {
             api_key,
             form: RequestForm::Chat,
             concurrency: 4,
-            samples_at_once: 10,
+            samples_at_once: SAMPLES_AT_ONCE,
             timeout: Duration::from_secs(120),
             attempts: 6,
             backoff: Duration::from_secs(1),

@@ -3,6 +3,7 @@
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr;
 
@@ -11,7 +12,7 @@ use crate::tui::actions::Action;
 use crate::tui::layout::first_row;
 use crate::tui::state::State;
 use crate::tui::state::generation::{GenerationStatus, GenerationView};
-use crate::tui::state::places::generation_list;
+use crate::tui::state::places::{generation_list, generation_problem};
 use crate::tui::text;
 use crate::tui::theme::Theme;
 use crate::workbench::Session;
@@ -27,26 +28,18 @@ pub(super) fn draw(
 ) {
     let width = usize::from(area.width);
     let ellipsis = theme.glyphs.ellipsis;
-    let dim = |words: String| Line::styled(text::fit(&words, width, ellipsis), theme.dim());
     let model =
         view.plan.as_ref().map_or(String::new(), |plan| format!(" {} {}", theme.glyphs.dot, plan.model));
     let (accepted, wanted) = view.count();
     let heading = format!(" {}{model}   {accepted} of {wanted} sentences {}", view.name, status(view));
     put(frame, area, 0, Line::styled(text::fit(&heading, width, ellipsis), theme.heading()));
-    if let GenerationStatus::Failed(message) = &view.status {
-        let below = put_text(frame, area, 1, message, theme.problem());
-        let again = state.keymap.key(Action::Retry);
-        put(
-            frame,
-            area,
-            below + 1,
-            dim(format!(" What came before is kept: {again} asks again with other settings.")),
-        );
-        return;
+    let mut row = 1;
+    for (words, style) in standing(view, state, width, theme) {
+        put(frame, area, row, Line::styled(text::fit(&words, width, ellipsis), style));
+        row += 1;
     }
-    put(frame, area, 1, dim(pace(view)));
-    put(frame, area, 2, worth(view, session, state, width, theme));
-    let list = generation_list(area);
+    put(frame, area, row, worth(view, session, state, width, theme));
+    let list = generation_list(area, view);
     let height = usize::from(list.height);
     let (selected, rows) = view.rows();
     let first = first_row(selected, rows, height);
@@ -80,9 +73,39 @@ fn status(view: &GenerationView) -> &'static str {
     match view.status {
         GenerationStatus::Opening => "(the model is opened)",
         GenerationStatus::Running => "(writing)",
-        GenerationStatus::Stopped => "(stopped)",
+        GenerationStatus::Stopping => "(stopping)",
+        GenerationStatus::Stopped => "(stopped by you)",
+        GenerationStatus::Done if view.shortness().is_some() => "(ended)",
         GenerationStatus::Done => "(done)",
-        GenerationStatus::Failed(_) => "(failed)",
+        GenerationStatus::Failed(_) => "(stopped by an error)",
+    }
+}
+
+/// How it stands, below the heading: how fast it goes and what it waits for, or why it does not go on and what does.
+fn standing(view: &GenerationView, state: &State, width: usize, theme: &Theme) -> Vec<(String, Style)> {
+    let [again, other] = [Action::Retry, Action::Generate].map(|action| state.keymap.key(action));
+    let kept = |goes_on: bool| match goes_on {
+        true => format!(" What came is kept: {again} goes on from there, {other} opens the form."),
+        false => format!(" {again} opens the form with all that was typed; what came is kept."),
+    };
+    let pace = (pace(view), theme.dim());
+    match &view.status {
+        GenerationStatus::Failed(message) => {
+            let lines = generation_problem(view, message, width as u16)
+                .into_iter()
+                .map(|line| (format!(" {line}"), theme.problem()));
+            lines.chain([(kept(view.goes_on()), theme.dim())]).collect()
+        }
+        GenerationStatus::Stopped => vec![(kept(true), theme.dim())],
+        GenerationStatus::Done => {
+            let short = view.shortness().map(|short| (format!(" {short}"), theme.problem()));
+            std::iter::once(pace).chain(short).collect()
+        }
+        GenerationStatus::Running => match &view.retry {
+            Some(retry) => vec![(format!(" {retry}"), theme.problem())],
+            None => vec![pace],
+        },
+        GenerationStatus::Opening | GenerationStatus::Stopping => vec![pace],
     }
 }
 
@@ -153,22 +176,23 @@ fn class_row(name: &str, class: &GeneratedClass, width: usize, theme: &Theme) ->
     let ellipsis = theme.glyphs.ellipsis;
     let name_width = (width / 5).clamp(8, 24);
     let share = class.n_accepted() as f64 / class.wanted.max(1) as f64;
-    let sign = if class.problem.is_some() {
-        theme.glyphs.wrong
-    } else if class.is_done {
-        theme.glyphs.right
-    } else {
-        " "
+    let is_full = class.n_accepted() >= class.wanted;
+    let sign = match class.is_done {
+        _ if class.problem.is_some() => theme.glyphs.wrong,
+        true if is_full => theme.glyphs.right,
+        true => theme.glyphs.wrong,
+        false => " ",
     };
     let count = format!(" {sign} {:>4}/{:<4}", class.n_accepted(), class.wanted);
     let rejected = match class.n_rejected() {
         0 => String::new(),
         rejected => format!(" {rejected} rejected "),
     };
-    let words = class
-        .problem
-        .clone()
-        .unwrap_or_else(|| class.accepted().last().map(|sentence| sentence.text.clone()).unwrap_or_default());
+    let words = match &class.problem {
+        Some(problem) => problem.clone(),
+        None if class.is_done && !is_full => "short: no more is asked for".to_owned(),
+        None => class.accepted().last().map(|sentence| sentence.text.clone()).unwrap_or_default(),
+    };
     let bar_width = 8;
     let used = name_width + 1 + bar_width + count.width() + 13;
     let rest = format!("{rejected:<13}{}", text::fit(&words, width.saturating_sub(used), ellipsis));
@@ -203,7 +227,7 @@ fn draw_foot(frame: &mut Frame<'_>, area: Rect, view: &GenerationView, session: 
         if let Some(why) = &one.rejection {
             words.push_str(&format!("  ({})", why.evidence));
         }
-        let below = put_text(frame, area, 1, &words, ratatui::style::Style::new());
+        let below = put_text(frame, area, 1, &words, Style::new());
         let asked = format!(" {}", one.sample.llm_prompt.replace('\n', " "));
         put(frame, area, below, Line::styled(text::fit(&asked, width, theme.glyphs.ellipsis), theme.dim()));
         return;

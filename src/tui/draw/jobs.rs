@@ -25,8 +25,9 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &The
                 (theme.glyphs.on, format!("{bar} {progress}"))
             }
             Job::Asking(host) => (theme.glyphs.on, format!("asking {host}")),
-            Job::Stopping => (theme.glyphs.on, "stopping after the batch in flight".to_owned()),
-            Job::Stopped => (theme.glyphs.wrong, "stopped; r goes on from there".to_owned()),
+            Job::Stopping => (theme.glyphs.on, "stopping".to_owned()),
+            Job::Stopped => (theme.glyphs.wrong, "stopped by you; what is finished is kept".to_owned()),
+            Job::Ended(why) => (theme.glyphs.wrong, why.clone()),
             Job::Failed(problem) => {
                 (theme.glyphs.wrong, problem.message.lines().next().unwrap_or_default().to_owned())
             }

@@ -218,7 +218,7 @@ fn hints(state: &State, theme: &Theme, width: usize) -> Line<'static> {
     let (always, here): (Vec<_>, Vec<_>) =
         BINDINGS.iter().enumerate().filter(works_here).partition(|(_, binding)| is_way_out(binding));
     let key = |row: usize| state.keymap.keys(row).first().map_or("-", String::as_str);
-    let cells = |(row, binding): &(usize, &Binding)| key(*row).width() + binding.hint.width() + 3;
+    let cells = |(row, binding): &(usize, &Binding)| key(*row).width() + state.hint(binding).width() + 3;
     let mut room = width.saturating_sub(1 + always.iter().map(cells).sum::<usize>());
     let fitting = here.into_iter().filter(|binding| {
         let fits = cells(binding) <= room;
@@ -230,7 +230,7 @@ fn hints(state: &State, theme: &Theme, width: usize) -> Line<'static> {
     let mut spans = vec![Span::raw(" ")];
     for (row, binding) in fitting.collect::<Vec<_>>().into_iter().chain(always) {
         spans.push(Span::styled(key(row).to_owned(), theme.heading()));
-        spans.push(Span::styled(format!(" {}  ", binding.hint), theme.dim()));
+        spans.push(Span::styled(format!(" {}  ", state.hint(binding)), theme.dim()));
     }
     Line::from(spans)
 }

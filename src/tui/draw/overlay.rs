@@ -89,10 +89,15 @@ pub(super) fn form(frame: &mut Frame<'_>, area: Rect, form: &Form, theme: &Theme
             last_of_row = lines.len();
         }
     }
-    let problem =
-        form.problem.as_deref().map_or_else(Vec::new, |problem| text::wrap(problem, width.saturating_sub(4)));
-    let problem: Vec<String> = problem.into_iter().take(4).collect();
-    let below = if problem.is_empty() { 0 } else { problem.len() + 1 };
+    let wrapped = |words: &Option<String>| {
+        words.as_deref().map_or_else(Vec::new, |words| text::wrap(words, width.saturating_sub(4)))
+    };
+    let most = usize::from(area.height / 2).max(4);
+    let (mut problem, mut note) = (wrapped(&form.problem), wrapped(&form.note));
+    problem.truncate(most);
+    note.truncate(most.saturating_sub(problem.len()));
+    let rows = |lines: &[String]| if lines.is_empty() { 0 } else { lines.len() + 1 };
+    let below = rows(&problem) + rows(&note);
     let height = usize::from(area.height.saturating_sub(2)).saturating_sub(below).max(1);
     // The row under the cursor is in view, with what stands below it.
     let first = last_of_row.saturating_sub(height).min(first_of_row);
@@ -101,8 +106,11 @@ pub(super) fn form(frame: &mut Frame<'_>, area: Rect, form: &Form, theme: &Theme
         put(frame, area, y, line);
         y += 1;
     }
-    for (line, text) in problem.into_iter().enumerate() {
-        put(frame, area, y + 1 + line as u16, Line::styled(format!("  {text}"), theme.problem()));
+    for (lines, style) in [(problem, theme.problem()), (note, theme.dim())] {
+        for (line, text) in (y + 1..).zip(&lines) {
+            put(frame, area, line, Line::styled(format!("  {text}"), style));
+        }
+        y += rows(&lines) as u16;
     }
 }
 

@@ -173,7 +173,8 @@ fn draw_footer(frame: &mut Frame<'_>, area: Rect, state: &State, session: &Sessi
         }
     }
     let open = state.prompts.editor.as_ref().and_then(|editor| editor.state());
-    if let Some(line) = open.and_then(|now| change_words(now, session, theme)) {
+    let offer = || state.generation_offer().map(|offer| format!(" {offer}"));
+    if let Some(line) = open.and_then(|now| change_words(now, session, theme)).or_else(offer) {
         put(frame, area, 3, Line::styled(text::fit(&line, width, theme.glyphs.ellipsis), theme.heading()));
     }
 }

@@ -64,6 +64,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &The
             line(frame, format!("asking {host} for the checkpoint's files"), theme.heading());
         }
         Job::Stopping => line(frame, "stopping after the batch in flight".into(), theme.heading()),
+        Job::Ended(why) => line(frame, why.clone(), theme.heading()),
         Job::Stopped => {
             line(frame, "stopped, as you wished".into(), theme.heading());
             let retry = state.keymap.key(Action::Retry);

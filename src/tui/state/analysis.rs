@@ -2,7 +2,7 @@
 
 use super::explanation::ExplanationAnswer;
 use super::findings::{FindingsAnswer, FindingsView};
-use super::jobs::{Job, Problem};
+use super::jobs::{Job, LEFT, Problem};
 use super::strategies_page::{PageAnswer, PageTopic};
 use super::{Effect, State};
 use crate::workbench::{AnalysisAnswer, AnalysisNotice, AnalysisRequest, Progress};
@@ -34,24 +34,20 @@ impl State {
         Effect::AskAnalysis(request)
     }
 
-    /// The user wants it stopped; whether it was at work.
-    pub(super) fn stop_analysis(&mut self) -> bool {
-        let at_work = matches!(self.analysis, Analysis::Opening(_));
-        if at_work {
+    /// The user wants it stopped, if it is at work.
+    pub(super) fn stop_analysis(&mut self) {
+        if matches!(self.analysis, Analysis::Opening(_)) {
             self.analysis = Analysis::Closed;
             self.findings.give_up("Stopped.");
             self.jobs.set(ANALYSIS_JOB, &Job::Stopped);
             self.images.explanation = None;
             self.strategies_page = None;
         }
-        at_work
     }
 
     /// Another session of the same experiment is open: what was asked is asked again, but for what still holds.
     pub(super) fn renew_analysis(&mut self, keeps: impl Fn(usize) -> bool) {
-        if matches!(self.analysis, Analysis::Opening(_)) {
-            self.jobs.set(ANALYSIS_JOB, &Job::Stopped);
-        }
+        self.jobs.cut_off(ANALYSIS_JOB, "there is another session, of which it is asked anew");
         self.analysis = Analysis::Closed;
         self.findings.renew();
         if let Some(view) = &mut self.images.explanation {
@@ -64,7 +60,7 @@ impl State {
 
     /// What was asked belongs to another session.
     pub(super) fn forget_analysis(&mut self) {
-        self.stop_analysis();
+        self.jobs.cut_off(ANALYSIS_JOB, LEFT);
         self.analysis = Analysis::Closed;
         self.findings = FindingsView::default();
         self.images.explanation = None;

@@ -10,7 +10,7 @@ use crate::tui::actions::Action;
 use crate::workbench::{Aggregation, Edit, EditorNotice, EditorRequest, SavedPrompts};
 
 /// What the state calls the job that makes prompts ready to be edited.
-const EDITOR_JOB: &str = "read the embeddings for editing prompts";
+pub(super) const EDITOR_JOB: &str = "read the embeddings for editing prompts";
 
 impl State {
     /// What the screen of prompts needs of the editor: that it is open, and what the prompts in view are like.

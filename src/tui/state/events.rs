@@ -9,7 +9,9 @@ use ratatui::layout::{Position, Size};
 use super::{Draft, OpenedFrom, Problem, Remembered};
 use crate::tui::graphics::Graphics;
 use crate::tui::pictures::{Picture, PictureKey};
-use crate::workbench::generation::{GenerationJobNotice, GenerationRequest, GenerationSettings};
+use crate::workbench::generation::{
+    GenerationCost, GenerationJobNotice, GenerationRequest, GenerationSettings, MoreSentences,
+};
 use crate::workbench::{
     Aggregation, AnalysisNotice, AnalysisRequest, EditorNotice, EditorRequest, ExperimentFlags,
     ExperimentPart, FileChange, FirstFigures, Progress, Recent, SavedPrompts, Session,
@@ -102,6 +104,13 @@ pub enum Event {
     Recents(Vec<Recent>),
     /// What the form for generating prompts proposes: the experiment's settings.
     Proposal(Box<GenerationSettings>),
+    /// What the form for generating prompts comes to, as far as it can be told.
+    Estimated {
+        /// What was typed.
+        of: Box<GenerationSettings>,
+        /// What is asked first, and how many answers of one request.
+        cost: Option<(GenerationCost, usize)>,
+    },
     /// The terminal's way of showing pictures.
     Graphics(Graphics),
     /// The system wants the program to end.
@@ -193,7 +202,11 @@ pub enum Effect {
         name: String,
         /// What the user wants; what it leaves out is as the experiment has it.
         settings: Box<GenerationSettings>,
+        /// What the user has wished for since.
+        more: Vec<MoreSentences>,
     },
+    /// Work out what it would come to.
+    Estimate(Box<GenerationSettings>),
     /// Ask that job for something.
     AskGeneration(GenerationRequest),
     /// End that job.
@@ -211,6 +224,8 @@ pub enum Effect {
         /// Its lines.
         lines: Vec<String>,
     },
+    /// Keep how the experiment is left, now: the program may be killed.
+    Remember,
     /// Give the terminal back until `fg`.
     Suspend,
     /// Draw every cell anew.

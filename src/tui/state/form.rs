@@ -65,6 +65,8 @@ pub struct Form {
     pub at: usize,
     /// Why it was not accepted.
     pub problem: Option<String>,
+    /// What Enter comes to.
+    pub note: Option<String>,
     /// What the path under the cursor could go on with.
     pub completions: Vec<String>,
     /// Rows are still to come, or what was typed is being looked at.
@@ -268,10 +270,18 @@ impl Form {
             rows,
             at: 0,
             problem: None,
+            note: None,
             completions: Vec::new(),
             reading: false,
             ticked: Vec::new(),
             completing: None,
+        }
+    }
+
+    /// Puts a text into a row, in place of what stands there.
+    pub fn fill(&mut self, row: usize, text: &str) {
+        if let Some(Row::Text { input, .. }) = self.rows.get_mut(row) {
+            *input = TextInput::new(text);
         }
     }
 

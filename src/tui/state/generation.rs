@@ -1,12 +1,12 @@
 //! Prompts that a language model writes, class by class, while it writes them: a page of the prompts' screen.
 
-use super::form::{Form, FormKind};
-use super::jobs::{Job, Problem};
+use super::jobs::{Job, LEFT, Problem};
 use super::step::Step;
-use super::{Effect, Overlay, State};
+use super::unfinished::{GenerationStage, RememberedGeneration};
+use super::{Effect, State};
 use crate::workbench::generation::{
     GeneratedClass, GeneratedSentence, GenerationJobNotice, GenerationPlan, GenerationRequest,
-    GenerationSettings, LlmPromptsChoice, Pace,
+    GenerationSettings, Pace, Retry,
 };
 use crate::workbench::{Aggregation, Progress};
 
@@ -26,6 +26,12 @@ pub struct GenerationView {
     pub classes: Vec<GeneratedClass>,
     /// How fast it goes.
     pub pace: Pace,
+    /// What is tried again, while it waits for that.
+    pub retry: Option<Retry>,
+    /// The model has answered, once or more often.
+    pub has_answered: bool,
+    /// The job takes wishes: the model is open.
+    pub is_open: bool,
     /// Sentences a class on average, and top-1 with them, as they were measured.
     pub accuracies: Vec<(f64, f64)>,
     /// How far the embeddings of the images are read that this needs, while they are.
@@ -51,11 +57,13 @@ pub enum GenerationStatus {
     Opening,
     /// It writes.
     Running,
-    /// It was stopped.
+    /// The user wants it to stop.
+    Stopping,
+    /// The user stopped it.
     Stopped,
-    /// It is done.
+    /// Nothing more is to be asked for, though some classes may be short.
     Done,
-    /// It is over, and why.
+    /// An error stopped it, and which.
     Failed(String),
 }
 
@@ -67,6 +75,9 @@ impl GenerationView {
             plan: None,
             classes: Vec::new(),
             pace: Pace::default(),
+            retry: None,
+            has_answered: false,
+            is_open: false,
             accuracies: Vec::new(),
             reading: None,
             no_accuracy: None,
@@ -80,7 +91,33 @@ impl GenerationView {
 
     /// Whether the model is at work.
     pub fn runs(&self) -> bool {
-        matches!(self.status, GenerationStatus::Opening | GenerationStatus::Running)
+        matches!(
+            self.status,
+            GenerationStatus::Opening | GenerationStatus::Running | GenerationStatus::Stopping
+        )
+    }
+
+    /// Whether it was stopped, by its user or by an error.
+    pub fn is_stopped(&self) -> bool {
+        matches!(self.status, GenerationStatus::Stopped | GenerationStatus::Failed(_))
+    }
+
+    /// Whether the job goes on where it was stopped. After an error before the first answer it would meet the same again.
+    pub fn goes_on(&self) -> bool {
+        self.is_open
+            && match self.status {
+                GenerationStatus::Stopped => true,
+                GenerationStatus::Failed(_) => self.has_answered,
+                _ => false,
+            }
+    }
+
+    /// Which classes have fewer sentences than wanted, once nothing more is asked for.
+    pub fn shortness(&self) -> Option<String> {
+        let full = self.classes.iter().filter(|class| class.n_accepted() >= class.wanted).count();
+        let (all, short) = (self.classes.len(), self.classes.len() - full);
+        let (are, have) = (if short == 1 { "is" } else { "are" }, if full == 1 { "has" } else { "have" });
+        (short > 0).then(|| format!("{short} of {all} classes {are} short, {full} {have} all that is wanted"))
     }
 
     /// Whether there is something that can be stopped.
@@ -136,62 +173,67 @@ impl State {
     /// Shows what is generated, or asks what is to be.
     pub(super) fn open_generation(&mut self) {
         match &mut self.generation {
-            Some(view) => view.shown = !view.shown,
-            None => self.overlay = Some(Overlay::Form(Form::generate(&self.generation_proposal))),
+            Some(view) if !(view.shown && view.is_stopped()) => view.shown = !view.shown,
+            _ => self.open_generation_form(),
         }
     }
 
-    /// Takes the form that says what is to be generated.
-    pub(super) fn submit_generation(&mut self) -> Vec<Effect> {
-        let Some(Overlay::Form(form)) = &mut self.overlay else { return Vec::new() };
-        debug_assert_eq!(form.kind, FormKind::Generate);
-        let text = |row: usize| Some(form.text(row).to_owned()).filter(|text| !text.is_empty());
-        let number = |row: usize, what: &str| match text(row).map(|text| text.parse::<f64>()) {
-            None => Ok(None),
-            Some(Ok(number)) if number.is_finite() && number >= 0.0 => Ok(Some(number)),
-            Some(_) => Err(format!("{what} has to be a number: {:?} is none.", form.text(row))),
-        };
-        let read = || -> Result<(String, GenerationSettings), String> {
-            let name = text(0).ok_or("Give the prompt set a name.")?;
-            let model = text(1).ok_or("Name a model of the server, or a GGUF file.")?;
-            let count = number(4, "sentences")?;
-            if count.is_some_and(|count| count < 1.0 || count.fract() != 0.0) {
-                return Err("sentences has to be a whole number, 1 or more.".to_owned());
-            }
-            Ok((
-                name,
-                GenerationSettings {
-                    model: Some(model),
-                    base_url: text(2),
-                    llm_prompts: text(3).map(LlmPromptsChoice::Named),
-                    prompts_per_class: count.map(|count| count as usize),
-                    temperature: number(5, "temperature")?,
-                    seed: number(6, "seed")?.map(|seed| seed as u64),
-                    context: text(7),
-                    ..GenerationSettings::default()
-                },
-            ))
-        };
-        match read() {
-            Err(problem) => {
-                form.problem = Some(problem);
+    /// A generation begins, in place of the one that is there.
+    pub(super) fn begin_generation(&mut self, name: String, settings: GenerationSettings) -> Vec<Effect> {
+        let more = self.remember_beginning(&name, &settings);
+        self.generation = Some(GenerationView::opening(name.clone()));
+        self.jobs.begin(GENERATION_JOB.to_owned());
+        vec![Effect::Remember, Effect::Generate { name, settings: Box::new(settings), more }]
+    }
+
+    /// What was stopped goes on; what was refused, or is done, makes room for another.
+    pub(super) fn retry_generation(&mut self) -> Vec<Effect> {
+        let Some(view) = &self.generation else { return Vec::new() };
+        if view.runs() {
+            return Vec::new();
+        }
+        if view.goes_on() {
+            return vec![Effect::AskGeneration(GenerationRequest::Resume)];
+        }
+        // It was stopped before the model was open.
+        let was_stopped = view.status == GenerationStatus::Stopped;
+        match self.unfinished.clone().filter(|_| was_stopped) {
+            Some(RememberedGeneration { name, settings, .. }) => self.begin_generation(name, settings),
+            None => {
+                self.open_generation_form();
                 Vec::new()
             }
-            Ok((name, settings)) => {
-                self.overlay = None;
-                self.generation = Some(GenerationView::opening(name.clone()));
-                self.jobs.begin(GENERATION_JOB.to_owned());
-                vec![Effect::Generate { name, settings: Box::new(settings) }]
+        }
+    }
+
+    /// The user wants it to stop.
+    pub(super) fn stop_generation(&mut self) -> Effect {
+        if let Some(view) = &mut self.generation {
+            match view.status {
+                // Who opens a model listens to nobody.
+                GenerationStatus::Opening => {
+                    view.status = GenerationStatus::Stopped;
+                    self.jobs.set(GENERATION_JOB, &Job::Stopped);
+                    return Effect::CloseGeneration;
+                }
+                GenerationStatus::Running => {
+                    view.status = GenerationStatus::Stopping;
+                    self.jobs.set(GENERATION_JOB, &Job::Stopping);
+                }
+                _ => {}
             }
         }
+        Effect::AskGeneration(GenerationRequest::Stop)
     }
 
     /// The sentence under the cursor is not wanted.
     pub(super) fn drop_sentence(&mut self) -> Vec<Effect> {
         let Some(view) = &self.generation else { return Vec::new() };
         match view.current() {
-            Some(sentence) if sentence.rejection.is_none() => {
-                vec![Effect::AskGeneration(GenerationRequest::Drop { class: view.selected, at: sentence.at })]
+            Some(sentence) if view.is_open && sentence.rejection.is_none() => {
+                let request = GenerationRequest::Drop { class: view.selected, at: sentence.at };
+                let news = self.remember_stage(GenerationStage::Unfinished);
+                news.into_iter().chain([Effect::AskGeneration(request)]).collect()
             }
             _ => {
                 self.notice =
@@ -203,26 +245,17 @@ impl State {
 
     /// More sentences of the class under the cursor.
     pub(super) fn more_sentences(&mut self) -> Vec<Effect> {
-        let class =
-            self.generation.as_ref().filter(|view| !view.classes.is_empty()).map(|view| view.selected);
-        class
-            .map(|class| Effect::AskGeneration(GenerationRequest::More { class, more: MORE }))
-            .into_iter()
-            .collect()
-    }
-
-    /// A generation that is over makes room for another.
-    pub(super) fn end_generation(&mut self) -> Vec<Effect> {
-        self.generation = None;
-        self.open_generation();
-        vec![Effect::CloseGeneration]
+        let view = self.generation.as_ref().filter(|view| view.is_open && !view.classes.is_empty());
+        let Some(class) = view.map(|view| view.selected) else { return Vec::new() };
+        let news = self.remember_wish(class, MORE);
+        let request = GenerationRequest::More { class, more: MORE };
+        news.into_iter().chain([Effect::AskGeneration(request)]).collect()
     }
 
     /// What was generated belongs to another experiment.
     pub(super) fn forget_generation(&mut self) {
-        if self.generation.take().is_some_and(|view| view.runs()) {
-            self.jobs.set(GENERATION_JOB, &Job::Stopped);
-        }
+        self.generation = None;
+        self.jobs.cut_off(GENERATION_JOB, LEFT);
     }
 
     /// The job has said something.
@@ -231,6 +264,7 @@ impl State {
         match notice {
             GenerationJobNotice::Opened(plan, classes) => {
                 view.plan = Some(*plan);
+                view.is_open = true;
                 let at = view.current().map(|sentence| sentence.at);
                 view.classes = classes;
                 view.find_sentence(at);
@@ -244,6 +278,8 @@ impl State {
                     view.classes[change.class] = change.now;
                     view.find_sentence(at);
                     view.pace = change.pace;
+                    view.has_answered |= change.pace.answers > 0;
+                    view.retry = change.retry;
                 }
             }
             GenerationJobNotice::Accuracy(prompts, top1) => view.accuracies.push((prompts, top1)),
@@ -256,31 +292,53 @@ impl State {
             }
             GenerationJobNotice::Note(note) => self.messages.push(note),
             GenerationJobNotice::Running => {
-                view.status = GenerationStatus::Running;
+                (view.status, view.retry) = (GenerationStatus::Running, None);
                 self.jobs.set(GENERATION_JOB, &Job::Running(None));
             }
             GenerationJobNotice::Stopped => {
-                view.status = GenerationStatus::Stopped;
+                (view.status, view.retry) = (GenerationStatus::Stopped, None);
                 self.jobs.set(GENERATION_JOB, &Job::Stopped);
             }
+            GenerationJobNotice::Broken(message) => return self.generation_failed(message),
             GenerationJobNotice::Done(note) => {
-                view.status = GenerationStatus::Done;
+                (view.status, view.retry) = (GenerationStatus::Done, None);
+                let is_written = view.classes.iter().all(|class| class.is_done);
+                let job = view.shortness().map_or(Job::Done, Job::Ended);
                 self.messages.extend(note);
-                self.jobs.set(GENERATION_JOB, &Job::Done);
+                self.jobs.set(GENERATION_JOB, &job);
+                let stage = if is_written { GenerationStage::Written } else { GenerationStage::Unfinished };
+                return self.remember_stage(stage).into_iter().collect();
             }
-            GenerationJobNotice::Saved(saved) => return self.prompts_saved(saved, Aggregation::Mean),
+            GenerationJobNotice::Saved(saved) => {
+                let news = self.remember_saved();
+                let effects = self.prompts_saved(saved, Aggregation::Mean);
+                return news.into_iter().chain(effects).collect();
+            }
             GenerationJobNotice::Refused(message) => {
                 self.notice = message.lines().next().map(str::to_owned);
                 self.messages.push(message);
             }
             GenerationJobNotice::Failed(message) => {
-                view.status = GenerationStatus::Failed(message.clone());
-                view.reading = None;
-                let problem = Problem { message: message.clone(), remedy: None };
-                self.jobs.set(GENERATION_JOB, &Job::Failed(problem));
-                self.messages.push(message);
+                (view.is_open, view.reading) = (false, None);
+                return self.generation_failed(message);
             }
         }
         Vec::new()
+    }
+
+    /// An error stopped it. What the model refuses before its first answer is a mistake in the form.
+    fn generation_failed(&mut self, message: String) -> Vec<Effect> {
+        let Some(view) = &mut self.generation else { return Vec::new() };
+        (view.status, view.retry) = (GenerationStatus::Failed(message.clone()), None);
+        let is_refused = !view.has_answered;
+        let is_empty = view.classes.iter().all(|class| class.sentences.is_empty());
+        self.notice = message.lines().next().map(str::to_owned);
+        self.jobs.set(GENERATION_JOB, &Job::Failed(Problem { message: message.clone(), remedy: None }));
+        if is_refused && self.reopen_generation_form(&message) {
+            self.notice = None;
+        }
+        self.messages.push(message);
+        let news = (is_refused && is_empty).then_some(GenerationStage::Refused);
+        news.and_then(|stage| self.remember_stage(stage)).into_iter().collect()
     }
 }

@@ -2,6 +2,9 @@
 
 use crate::workbench::{Progress, Remedy};
 
+/// Why jobs are over whose experiment was left.
+pub(super) const LEFT: &str = "its experiment was left, or its images are others now";
+
 /// How far a job is.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Job {
@@ -15,6 +18,8 @@ pub enum Job {
     Stopping,
     /// The user stopped it.
     Stopped,
+    /// It is over without what was wanted of it, and why.
+    Ended(String),
     /// It failed.
     Failed(Problem),
     /// It is done.
@@ -56,8 +61,9 @@ pub struct JobsView {
 }
 
 impl JobsView {
-    /// A new job.
+    /// A new job. It takes the place of one of its name that is still at work.
     pub fn begin(&mut self, name: String) {
+        self.cut_off(&name, "another one took its place");
         self.entries.push(JobEntry { name, job: Job::Running(None) });
     }
 
@@ -65,6 +71,14 @@ impl JobsView {
     pub fn set(&mut self, name: &str, job: &Job) {
         if let Some(entry) = self.entries.iter_mut().rev().find(|entry| entry.name == name) {
             entry.job = job.clone();
+        }
+    }
+
+    /// Nobody waits for the newest job of this name any more, if it is at work, and why.
+    pub fn cut_off(&mut self, name: &str, why: &str) {
+        let newest = self.entries.iter_mut().rev().find(|entry| entry.name == name);
+        if let Some(entry) = newest.filter(|entry| entry.job.is_running()) {
+            entry.job = Job::Ended(why.to_owned());
         }
     }
 

@@ -9,7 +9,8 @@
 //! | `strategies_page.rs` | what is shown of A and B as wholes |
 //! | `analysis.rs` | the job that answers questions about embeddings |
 //! | `findings.rs` | what may be wrong with labels and prompts |
-//! | `generation.rs` | prompts that a language model writes |
+//! | `generation.rs`, `generation_form.rs` | prompts that a language model writes, and the form that says which |
+//! | `unfinished.rs` | what is remembered of them until they are saved |
 //! | `commands.rs`, `form.rs` | what lies over a screen |
 //! | `editor.rs` | the editor at which prompts are edited |
 //! | `typing.rs` | what is typed into the hint bar, and what for |
@@ -36,6 +37,7 @@ pub mod findings;
 pub mod focus;
 pub mod form;
 pub mod generation;
+mod generation_form;
 pub mod images;
 pub mod jobs;
 mod keeping;
@@ -50,6 +52,7 @@ mod shown_pictures;
 pub mod step;
 pub mod strategies_page;
 mod typing;
+pub mod unfinished;
 mod update;
 mod ways;
 
@@ -89,6 +92,7 @@ pub use remembered::Remembered;
 use step::Step;
 use strategies_page::StrategiesPage;
 pub use typing::{InputKind, Typing};
+pub use unfinished::RememberedGeneration;
 pub use update::update;
 pub use ways::Exit;
 
@@ -219,6 +223,10 @@ pub struct State {
     pub generation: Option<GenerationView>,
     /// What the form for them proposes: the experiment's settings.
     pub generation_proposal: GenerationSettings,
+    /// What the form says of how much is asked, and was worked out or is about to be.
+    pub estimated: Option<GenerationSettings>,
+    /// What is remembered of the generation, also of one that an earlier start left.
+    pub unfinished: Option<RememberedGeneration>,
     /// Jobs and messages.
     pub jobs: JobsView,
     /// Where the mouse was pressed last, with nothing between.
@@ -283,6 +291,8 @@ impl State {
             findings: FindingsView::default(),
             generation: None,
             generation_proposal: GenerationSettings::default(),
+            estimated: None,
+            unfinished: None,
             jobs: JobsView::default(),
             clicked: None,
             opening: OpeningView::default(),

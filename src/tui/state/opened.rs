@@ -6,10 +6,14 @@ use std::sync::Arc;
 
 use super::classes::ClassesView;
 use super::confusion::ConfusionView;
+use super::editor::EDITOR_JOB;
 use super::focus::Strategies;
+use super::form::FormKind;
 use super::images::ImagesView;
+use super::jobs::LEFT;
 use super::prompts::PromptsView;
 use super::{Context, OpenedFrom, Remembered, Screen, State};
+use crate::tui::actions::Action;
 use crate::workbench::{Session, StrategyResult, demo};
 
 impl State {
@@ -39,6 +43,9 @@ impl State {
         if let Some(left) = left {
             left.restore(self);
         }
+        let prompts = self.keymap.key(Action::Prompts);
+        let offer = self.generation_offer();
+        self.messages.extend(offer.map(|offer| format!("{offer}, among the prompts ({prompts})")));
         if is_choosing {
             self.screen = Screen::Opening;
         }
@@ -65,6 +72,7 @@ impl State {
                     "the strategy of the changed prompts is another one now; they are kept until other prompts are changed".to_owned(),
                 );
             }
+            self.jobs.cut_off(EDITOR_JOB, LEFT);
             self.forget_flips();
         }
         if self.images.selection.cell.is_some_and(|cell| !keeps(cell.strategy)) {
@@ -96,6 +104,8 @@ impl State {
         self.overlay = None;
         self.typing = None;
         self.messages.clear();
+        self.unfinished = None;
+        self.left_forms.retain(|form| form.kind != FormKind::Generate);
         self.forget_views();
     }
 
@@ -108,6 +118,7 @@ impl State {
         self.confusion = ConfusionView::default();
         self.images = ImagesView::default();
         self.prompts = PromptsView::default();
+        self.jobs.cut_off(EDITOR_JOB, LEFT);
         self.jobs.selected = 0;
         self.forget_generation();
         self.pictures.clear();

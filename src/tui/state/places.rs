@@ -3,6 +3,7 @@
 use ratatui::layout::{Position, Rect, Size};
 
 use super::focus::StrategyRow;
+use super::generation::{GenerationStatus, GenerationView};
 use super::strategies_page::{PageAnswer, curve_words};
 use super::{Context, Overlay, Screen, State, block_names};
 use crate::tui::layout::{self, StrategiesLayout, first_row};
@@ -118,7 +119,7 @@ pub fn place_at(state: &State, at: Position) -> Option<Place> {
         Context::Generation => {
             let view = state.generation.as_ref()?;
             let (selected, rows) = view.rows();
-            row_in(generation_list(body), at, selected, rows)
+            row_in(generation_list(body, view), at, selected, rows)
         }
         Context::Findings => {
             let rows = state.findings.list().len();
@@ -193,13 +194,28 @@ pub fn class_page_parts(area: Rect, is_pair: bool) -> (Rect, Rect) {
 }
 
 /// The classes or sentences of a generation.
-pub fn generation_list(area: Rect) -> Rect {
-    /// How it goes, above them.
-    const HEADING: u16 = 3;
+pub fn generation_list(area: Rect, view: &GenerationView) -> Rect {
     /// What is said below them.
     const BELOW: u16 = 5;
-    let foot = BELOW.min(area.height.saturating_sub(HEADING) / 3);
-    Rect { height: area.height.saturating_sub(HEADING + foot), ..below(area, HEADING) }
+    // Its name, how it stands, and what it is worth.
+    let heading = 2 + match &view.status {
+        GenerationStatus::Failed(message) => generation_problem(view, message, area.width).len() as u16 + 1,
+        GenerationStatus::Done if view.shortness().is_some() => 2,
+        _ => 1,
+    };
+    let foot = BELOW.min(area.height.saturating_sub(heading) / 3);
+    Rect { height: area.height.saturating_sub(heading + foot), ..below(area, heading) }
+}
+
+/// The lines of the error that stopped a generation: all of them, or a few where there are classes below.
+pub fn generation_problem(view: &GenerationView, message: &str, width: u16) -> Vec<String> {
+    /// Beside classes.
+    const FEW: usize = 3;
+    let mut lines = text::wrap(message, usize::from(width).saturating_sub(2));
+    if !view.classes.is_empty() {
+        lines.truncate(FEW);
+    }
+    lines
 }
 
 /// How many of the newest jobs have room on their screen.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::confusion::ConfusionSource;
+use super::unfinished::{self, RememberedGeneration};
 use super::{Screen, State};
 use crate::workbench::{ClassColumn, Experiment, ImageFilter, StrategyChoice};
 
@@ -21,6 +22,9 @@ pub struct Remembered {
     confusions: String,
     /// None where an earlier version left the experiment.
     controls: Option<Vec<String>>,
+    /// The generation that was begun last.
+    #[serde(deserialize_with = "unfinished::known")]
+    generation: Option<Box<RememberedGeneration>>,
     added: Vec<StrategyChoice>,
 }
 
@@ -45,6 +49,8 @@ impl Remembered {
             images: state.images.selection.filter.name().to_owned(),
             confusions: whose_name(state.confusion.whose).to_owned(),
             controls: Some(session.controls.iter().map(|controls| name(controls.strategy)).collect()),
+            // Of a store in memory nothing is left to go on with.
+            generation: state.unfinished.clone().filter(|_| !state.in_memory).map(Box::new),
             added: Vec::new(),
         })
     }
@@ -74,6 +80,7 @@ impl Remembered {
     pub fn restore(&self, state: &mut State) {
         let Some(session) = state.session.clone() else { return };
         let place = |name: &String| session.strategies.iter().position(|strategy| strategy.name == *name);
+        state.unfinished = self.generation.as_deref().cloned();
         let strategies = &mut state.strategies;
         if let Some(a) = place(&self.baseline) {
             strategies.a = a;

@@ -4,7 +4,6 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent};
 
 use super::commands::CommandsView;
 use super::form::{Form, FormKind, Pressed};
-use super::generation::GenerationStatus;
 use super::step::Step;
 use super::strategies_page::PageTopic;
 use super::{Effect, Event, Exit, InputKind, Job, NewStrategy, Overlay, Screen, State};
@@ -134,6 +133,10 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
             state.generation_proposal = *settings;
             Vec::new()
         }
+        Event::Estimated { of, cost } => {
+            state.estimated(&of, cost);
+            Vec::new()
+        }
         Event::Graphics(graphics) => {
             state.graphics = graphics;
             Vec::new()
@@ -145,6 +148,7 @@ pub fn update(state: &mut State, event: Event) -> Vec<Effect> {
     effects.extend(state.wanted_explanation());
     effects.extend(state.wanted_page());
     effects.extend(state.findings_wanted());
+    effects.extend(state.wanted_estimate());
     let visible = state.visible_pictures();
     effects.extend(state.pictures.newly_wanted(&visible).map(Effect::WantPictures));
     effects
@@ -469,14 +473,7 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
             state.overlay = Some(Overlay::Commands(CommandsView::new(state.place(), true)));
         }
         Action::Cancel => return state.stop(),
-        Action::Retry if state.context() == Context::Generation => {
-            let status = state.generation.as_ref().map(|view| &view.status);
-            return match status {
-                Some(GenerationStatus::Stopped) => vec![Effect::AskGeneration(GenerationRequest::Resume)],
-                Some(GenerationStatus::Done | GenerationStatus::Failed(_)) => state.end_generation(),
-                _ => Vec::new(),
-            };
-        }
+        Action::Retry if state.context() == Context::Generation => return state.retry_generation(),
         Action::Retry => {
             if !matches!(state.job, Job::Stopped | Job::Failed(_)) {
                 return Vec::new();

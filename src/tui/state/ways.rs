@@ -3,7 +3,6 @@
 use super::generation::GenerationView;
 use super::prompts::EditorStatus;
 use super::{Analysis, Context, Effect, Job, Overlay, SESSION_JOB, Screen, State, Wanted};
-use crate::workbench::generation::GenerationRequest;
 
 /// A way out of the open experiment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -215,7 +214,7 @@ impl State {
                 self.stop_analysis();
                 Effect::CloseAnalysis
             }
-            Stoppable::Generation => Effect::AskGeneration(GenerationRequest::Stop),
+            Stoppable::Generation => self.stop_generation(),
         }]
     }
 }

@@ -162,7 +162,7 @@ fn a_language_model_is_asked_and_told() {
     assert_eq!(key(&mut state, "Enter"), []);
     assert!(drawn(&state, COLORED).contains("sentences has to be a number"));
     press(&mut state, "Backspace 7");
-    let [Effect::Generate { name, settings }] = &key(&mut state, "Enter")[..] else {
+    let [Effect::Remember, Effect::Generate { name, settings, .. }] = &key(&mut state, "Enter")[..] else {
         panic!("nothing is generated")
     };
     assert_eq!(
@@ -182,7 +182,8 @@ fn a_language_model_is_asked_and_told() {
     press(&mut state, "k");
     assert_eq!(key(&mut state, "d"), [], "what is rejected already cannot be dropped");
     press(&mut state, "Esc j");
-    assert_eq!(key(&mut state, "+"), asks(GenerationRequest::More { class: 1, more: 5 }));
+    let more = Effect::AskGeneration(GenerationRequest::More { class: 1, more: 5 });
+    assert_eq!(key(&mut state, "+"), [Effect::Remember, more]);
     // It goes on behind other screens, and leaving is asked about.
     press(&mut state, "Esc");
     assert_eq!(state.context(), Context::Prompts);
@@ -192,7 +193,7 @@ fn a_language_model_is_asked_and_told() {
     assert_eq!(state.context(), Context::Generation);
     assert_eq!(key(&mut state, "x"), asks(GenerationRequest::Stop));
     says(&mut state, GenerationJobNotice::Stopped);
-    assert!(drawn(&state, COLORED).contains("(stopped)") && !state.jobs.any_runs());
+    assert!(drawn(&state, COLORED).contains("(stopped by you)") && !state.jobs.any_runs());
     assert_eq!(key(&mut state, "r"), asks(GenerationRequest::Resume));
     says(&mut state, GenerationJobNotice::Running);
     says(
@@ -209,12 +210,11 @@ fn a_language_model_is_asked_and_told() {
         (new.name.as_str(), new.prompt_sets.clone()),
         ("generated@01234567", vec!["generated@0123456789ab".to_owned()])
     );
-    // What failed says why, and another form opens.
+    // What failed says why, and the form opens with what was typed.
     says(
         &mut state,
         GenerationJobNotice::Failed("http://localhost/v1 answers 401: set OPENAI_API_KEY".into()),
     );
     assert!(drawn(&state, COLORED).contains("set OPENAI_API_KEY"));
-    assert_eq!(key(&mut state, "r"), [Effect::CloseGeneration]);
-    assert!(matches!(state.overlay, Some(Overlay::Form(_))));
+    assert!(matches!(&state.overlay, Some(Overlay::Form(form)) if form.text(4) == "7"));
 }

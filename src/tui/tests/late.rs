@@ -170,7 +170,8 @@ fn late_notices(state: &State) -> Vec<(&'static str, Event)> {
     first.at = 0;
     let written = |class: usize, now: GeneratedClass| {
         let pace = Pace::default();
-        Event::Generation(GenerationJobNotice::Changed(Box::new(GenerationNotice { class, now, pace })))
+        let notice = GenerationNotice { class, now, pace, retry: None };
+        Event::Generation(GenerationJobNotice::Changed(Box::new(notice)))
     };
     let more = GeneratedClass { sentences: vec![first], ..sentences.clone() };
     let more = GeneratedClass { sentences: [more.sentences, sentences.sentences.clone()].concat(), ..more };
@@ -247,6 +248,8 @@ fn late_notices(state: &State) -> Vec<(&'static str, Event)> {
         ("what was written is saved", Event::Generation(GenerationJobNotice::Saved(saved()))),
         ("the model refuses", Event::Generation(GenerationJobNotice::Refused(message()))),
         ("the model failed", Event::Generation(GenerationJobNotice::Failed(message()))),
+        ("the model broke off", Event::Generation(GenerationJobNotice::Broken(message()))),
+        ("what a generation comes to", Event::Estimated { of: Box::default(), cost: None }),
         ("a smaller terminal", Event::Resize(Size::new(40, 12))),
         ("a larger terminal", Event::Resize(Size::new(200, 60))),
     ];
@@ -315,6 +318,7 @@ fn kind(event: &Event) -> Option<u32> {
             GenerationJobNotice::Saved(_) => 31,
             GenerationJobNotice::Refused(_) => 32,
             GenerationJobNotice::Failed(_) => 33,
+            GenerationJobNotice::Broken(_) => 46,
             GenerationJobNotice::NoAccuracy(_) => 38,
             GenerationJobNotice::Note(_) => 39,
             GenerationJobNotice::Reading(_) => 40,
@@ -328,6 +332,7 @@ fn kind(event: &Event) -> Option<u32> {
         Event::OpenedFrom(_) => 43,
         Event::DraftUnkept(_) => 44,
         Event::PrunedSaved(..) => 45,
+        Event::Estimated { .. } => 47,
     })
 }
 
@@ -357,7 +362,7 @@ fn no_late_notice_moves_anything() {
 fn the_table_of_late_notices_has_every_kind() {
     let kinds: BTreeSet<u32> =
         late_notices(&stand("4")).iter().filter_map(|(_, event)| kind(event)).collect();
-    assert_eq!(kinds.into_iter().collect::<Vec<_>>(), (0..46).collect::<Vec<_>>());
+    assert_eq!(kinds.into_iter().collect::<Vec<_>>(), (0..48).collect::<Vec<_>>());
 }
 
 /// An editor that answers when it is told to: with real edits, and no scores.

@@ -38,6 +38,7 @@ use crate::workbench::{
 
 mod analysis;
 mod editing;
+mod generation;
 mod keys;
 mod late;
 mod opening;
@@ -247,6 +248,7 @@ fn play(state: &mut State, effects: &[Effect]) {
                     class: 1,
                     now,
                     pace,
+                    retry: None,
                 })))
             }
             Effect::AskAnalysis(AnalysisRequest::Calibrate(strategies)) => {
@@ -469,12 +471,13 @@ fn editor_of(state: &State, strategy: usize) -> EditorState {
     }
 }
 
-/// Those that are not about pictures.
+/// Those that are not about what is in view alone.
 fn deeds(effects: Vec<Effect>) -> Vec<Effect> {
     let is_deed = |effect: &Effect| {
         !matches!(
             effect,
             Effect::WantPictures(_)
+                | Effect::Estimate(_)
                 | Effect::KeepDraft(_)
                 | Effect::AskEditor(EditorRequest::Similarities { .. })
         )

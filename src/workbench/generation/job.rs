@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, bounded, select, unbounded};
 
 use super::class_line::GeneratedClass;
 use super::live::LiveAccuracy;
-use super::plan::GenerationPlan;
+use super::plan::{GenerationPlan, MoreSentences};
 use super::run::{Generation, GenerationNotice, TokenCounter};
 use crate::language_model::LanguageModelError;
 use crate::workbench::editing::history::SavedPrompts;
@@ -17,7 +17,7 @@ use crate::workbench::error::WorkbenchError;
 use crate::workbench::experiment::definition::CheckpointChoice;
 use crate::workbench::experiment::generation_settings::GenerationSettings;
 use crate::workbench::jobs::progress::{Cancel, Progress};
-use crate::workbench::jobs::worker::{Worker, panic_message};
+use crate::workbench::jobs::worker::{JobEnd, Worker, panic_message};
 use crate::workbench::session::opening::open_checkpoint;
 use crate::workbench::session::shared_embeddings::{ReadingNotice, SharedEmbeddings};
 
@@ -61,17 +61,19 @@ pub enum GenerationJobNotice {
     NoAccuracy(String),
     /// What the user should know about the store.
     Note(String),
-    /// It asks again.
+    /// It asks.
     Running,
     /// It stopped when asked to.
     Stopped,
+    /// It stopped by a failure of the model or the store; it goes on when asked to.
+    Broken(String),
     /// Every class has what is wanted, or as much as there is to be had.
     Done(Option<String>),
     /// The prompts are saved.
     Saved(SavedPrompts),
     /// What was asked for cannot be done; it goes on.
     Refused(String),
-    /// The model or the store failed; what came before is kept.
+    /// It cannot begin, or broke off for good; what came before is kept.
     Failed(String),
 }
 
@@ -82,20 +84,24 @@ pub struct GenerationJob {
 }
 
 impl GenerationJob {
-    /// Starts to generate prompts for the classes of the session whose embeddings these are; `notify` is called on several
-    /// threads.
+    /// Starts to generate prompts for the classes of the session whose embeddings these are, with what its user wished for
+    /// `more` of; `notify` is called on several threads.
     ///
     /// # Errors
     /// The system has no thread left.
     pub fn start(
         name: String,
         settings: GenerationSettings,
+        more: Vec<MoreSentences>,
         source: SharedEmbeddings,
         notify: impl Fn(GenerationJobNotice) + Send + Sync + 'static,
     ) -> io::Result<Self> {
         let failed = GenerationJobNotice::Failed;
-        let worker = Worker::start("job-generation", notify, failed, move |requests, _, notify| {
-            let generation = open(&name, &settings, &source)?;
+        let worker = Worker::start("job-generation", notify, failed, move |requests, cancel, notify| {
+            let generation = open(&name, &settings, &more, &source)?;
+            if cancel.is_cancelled() {
+                return Err(JobEnd::Cancelled);
+            }
             notify(GenerationJobNotice::Opened(Box::new(generation.plan()), generation.all_classes()));
             generate(&generation, LiveAccuracy::new(source), requests, notify);
             Ok(())
@@ -112,11 +118,13 @@ impl GenerationJob {
 fn open(
     name: &str,
     settings: &GenerationSettings,
+    more: &[MoreSentences],
     source: &SharedEmbeddings,
 ) -> Result<Generation, WorkbenchError> {
     check_prompt_set_name(name).map_err(|error| LanguageModelError::Settings(error.to_string()))?;
     let model = settings.open_model(|name| std::env::var(name).ok())?;
-    let plan = settings.plan(name, source.session().classes.clone(), &*model)?;
+    let mut plan = settings.plan(name, source.session().classes.clone(), &*model)?;
+    plan.wish(more);
     let count_tokens = token_counter(&source.experiment().checkpoint)?;
     Generation::open(plan, model, source.place().clone(), count_tokens)
 }
@@ -234,10 +242,7 @@ pub(super) fn generate(
                             notify(GenerationJobNotice::Done(generation.note()));
                         }
                         Ok(Err(WorkbenchError::Cancelled)) => notify(GenerationJobNotice::Stopped),
-                        Ok(Err(error)) => {
-                            notify(GenerationJobNotice::Refused(error.to_string()));
-                            notify(GenerationJobNotice::Stopped);
-                        }
+                        Ok(Err(error)) => notify(GenerationJobNotice::Broken(error.to_string())),
                         Err(_) => break,
                     }
                 }

@@ -42,7 +42,8 @@ impl LiveAccuracy {
     /// embeddings are read where they are not there yet.
     ///
     /// # Errors
-    /// Those of [`SharedEmbeddings::get`], and what the encoder fails with.
+    /// [`WorkbenchError::Cancelled`] soon after the request, those of [`SharedEmbeddings::get`], and what the encoder fails
+    /// with.
     pub(super) fn measure(
         &mut self,
         classes: &[GeneratedClass],
@@ -66,10 +67,13 @@ impl LiveAccuracy {
             if texts.is_empty() {
                 texts.push(plain);
             }
-            let embedded = texts
-                .into_iter()
-                .map(|text| raw(text, encoder, &mut self.known))
-                .collect::<Result<Vec<_>, _>>()?;
+            let mut embedded = Vec::with_capacity(texts.len());
+            for text in texts {
+                if cancel.is_cancelled() {
+                    return Err(WorkbenchError::Cancelled);
+                }
+                embedded.push(raw(text, encoder, &mut self.known)?);
+            }
             rows.push(Matrix::from_rows(&embedded)?);
         }
         let classifier = Classifier::build(Aggregation::Mean, &rows)?;

@@ -19,10 +19,10 @@ mod settings;
 mod tests;
 
 pub use crate::language_model::openai::RequestForm;
-pub use crate::language_model::{Backend, LanguageModel};
+pub use crate::language_model::{Backend, LanguageModel, Retry, SampleRequest};
 pub use crate::workbench::experiment::generation_settings::{GenerationSettings, LlmPromptsChoice};
 pub use class_line::{GeneratedClass, GeneratedSentence};
 pub use job::{GenerationJob, GenerationJobNotice, GenerationRequest, token_counter};
-pub use plan::{GenerationPlan, KeptSample, PlannedClass};
+pub use plan::{GenerationCost, GenerationPlan, KeptSample, MoreSentences, PlannedClass};
 pub use run::{Generation, GenerationNotice, Pace, TokenCounter, kept_plan, kept_sentences};
 pub use settings::read_classes;

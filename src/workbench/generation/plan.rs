@@ -45,6 +45,32 @@ pub struct PlannedClass {
     pub dropped: Vec<usize>,
 }
 
+/// More sentences of a class than the settings say: the user wished for them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MoreSentences {
+    /// The class's place in the dataset.
+    pub class: usize,
+    /// Its name, by which it is known that it is still there.
+    pub name: String,
+    /// How many more.
+    pub more: usize,
+}
+
+/// What is asked first, if nothing is kept yet and every answer is of use.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct GenerationCost {
+    /// Requests, if the model gives as many answers at once as one request asks for.
+    pub requests: usize,
+    /// Answers.
+    pub samples: usize,
+    /// Tokens of the LLM prompts, about.
+    pub prompt_tokens: usize,
+    /// Tokens of the answers at most.
+    pub answer_tokens: usize,
+    /// Answers that may be asked for, since some are of no use.
+    pub samples_at_most: usize,
+}
+
 /// An answer as it is kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct KeptSample {
@@ -91,6 +117,34 @@ impl GenerationPlan {
             Ok(prompts) => prompts.about(&described, self.context.as_deref()),
             Err(_) => self.llm_prompts.clone(),
         }
+    }
+
+    /// More sentences are wanted of some classes, as far as these are still there.
+    pub fn wish(&mut self, more: &[MoreSentences]) {
+        for MoreSentences { class, name, more } in more {
+            if let Some(class) = self.classes.get_mut(*class).filter(|class| class.name == *name) {
+                class.wanted = class.wanted.saturating_add(*more);
+            }
+        }
+    }
+
+    /// What [`first_requests`](Self::first_requests) come to, without making them; `count_tokens` counts those of an LLM prompt.
+    pub fn cost(&self, most: usize, count_tokens: &dyn Fn(&str) -> usize) -> GenerationCost {
+        let mut cost = GenerationCost::default();
+        for (class, planned) in self.classes.iter().enumerate() {
+            let asked = self.asked(class);
+            let (each, rest) = (planned.wanted / asked.len().max(1), planned.wanted % asked.len().max(1));
+            for (at, llm_prompt) in asked.iter().enumerate() {
+                let requests = (each + usize::from(at < rest)).div_ceil(most.max(1));
+                cost.requests = cost.requests.saturating_add(requests);
+                let tokens = requests.saturating_mul(count_tokens(llm_prompt));
+                cost.prompt_tokens = cost.prompt_tokens.saturating_add(tokens);
+            }
+            cost.samples = cost.samples.saturating_add(planned.wanted);
+            cost.samples_at_most = cost.samples_at_most.saturating_add(self.limit(class));
+        }
+        cost.answer_tokens = cost.samples.saturating_mul(self.sampling.max_tokens);
+        cost
     }
 
     /// The place in the line of a class.
@@ -153,5 +207,63 @@ impl GenerationPlan {
             self.requests(class, &places, most).into_iter().map(move |request| (class, request))
         };
         (0..self.classes.len()).flat_map(of_class).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(classes: &[(&str, usize)], llm_prompts: &[&str]) -> GenerationPlan {
+        let class = |&(name, wanted): &(&str, usize)| PlannedClass {
+            name: name.to_owned(),
+            hint: None,
+            wanted,
+            dropped: Vec::new(),
+        };
+        GenerationPlan {
+            name: "pets".to_owned(),
+            classes: classes.iter().map(class).collect(),
+            llm_prompts: llm_prompts.iter().map(|text| (*text).to_owned()).collect(),
+            context: None,
+            sampling: Sampling::default(),
+            retry_limit: 3.0,
+            backend: Backend::OpenAi,
+            model: "m".to_owned(),
+            identity: "i".to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_cost_is_that_of_the_first_requests() {
+        let prompts = ["Describe a/the {}:", "How does {} look?", "What is {} like, and where is it seen?"];
+        for wanted in [0, 1, 2, 3, 7, 30, 31] {
+            for count in 1..=prompts.len() {
+                for most in [1, 2, 10] {
+                    let plan = plan(&[("owl", wanted), ("frog", 2 * wanted)], &prompts[..count]);
+                    let requests = plan.first_requests(most);
+                    let samples = requests.iter().map(|(_, request)| request.samples.len()).sum();
+                    let expected = GenerationCost {
+                        requests: requests.len(),
+                        samples,
+                        prompt_tokens: requests.iter().map(|(_, request)| request.llm_prompt.len()).sum(),
+                        answer_tokens: 50 * samples,
+                        samples_at_most: 3 * samples,
+                    };
+                    assert_eq!(plan.cost(most, &str::len), expected, "{wanted} of {count}, {most} at once");
+                }
+            }
+        }
+        // However many are wanted, it is worked out without making them.
+        let all = plan(&[("owl", usize::MAX)], &prompts).cost(10, &str::len);
+        assert_eq!((all.samples, all.answer_tokens), (usize::MAX, usize::MAX));
+    }
+
+    #[test]
+    fn wishes_are_for_classes_that_are_still_there() {
+        let mut plan = plan(&[("crane", 5), ("crane", 5), ("owl", 5)], &["Describe {}:"]);
+        let wish = |class, name: &str| MoreSentences { class, name: name.to_owned(), more: 5 };
+        plan.wish(&[wish(1, "crane"), wish(2, "frog"), wish(3, "owl")]);
+        assert_eq!(plan.classes.iter().map(|class| class.wanted).collect::<Vec<_>>(), [5, 10, 5]);
     }
 }

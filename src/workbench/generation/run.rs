@@ -1,6 +1,6 @@
 //! Carries out a plan: asks, keeps each answer the moment it is there, judges, and asks again for what is missing.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::class_line::{ClassLine, GeneratedClass, GeneratedSentence};
 use super::plan::{GenerationPlan, KeptSample, PlannedClass, SampleSlot};
-use crate::language_model::{LanguageModel, LanguageModelError, Sample, SampleRequest};
+use crate::language_model::{LanguageModel, LanguageModelError, Retry, Sample, SampleNotice, SampleRequest};
 use crate::store::Store;
 use crate::store::StorePlace;
 use crate::workbench::editing::history::SavedPrompts;
@@ -28,6 +28,8 @@ pub struct Generation {
     /// `[n_classes]`
     lines: Vec<Mutex<ClassLine>>,
     pace: Mutex<Pace>,
+    /// What is tried again, by its class.
+    retries: Mutex<BTreeMap<usize, Retry>>,
 }
 
 /// How fast it goes.
@@ -70,6 +72,8 @@ pub struct GenerationNotice {
     pub now: GeneratedClass,
     /// How fast it goes.
     pub pace: Pace,
+    /// What is tried again, of several what comes first.
+    pub retry: Option<Retry>,
 }
 
 impl Generation {
@@ -100,8 +104,15 @@ impl Generation {
         }
         save_plan(&plan, &store)?;
         let lines = (0..plan.classes.len()).map(|_| Mutex::default()).collect();
-        let generation =
-            Self { plan: Mutex::new(plan), model, place, count_tokens, lines, pace: Mutex::default() };
+        let generation = Self {
+            plan: Mutex::new(plan),
+            model,
+            place,
+            count_tokens,
+            lines,
+            pace: Mutex::default(),
+            retries: Mutex::default(),
+        };
         for class in 0..generation.lines.len() {
             generation.look(class, &store)?;
         }
@@ -144,6 +155,7 @@ impl Generation {
         let _open = self.place.open()?;
         let began = Instant::now();
         *locked(&self.pace) = Pace::default();
+        locked(&self.retries).clear();
         let (next, ends) = (AtomicUsize::new(0), AtomicBool::new(false));
         let failure: Mutex<Option<WorkbenchError>> = Mutex::default();
         let work = || {
@@ -192,13 +204,23 @@ impl Generation {
             let mut came = 0;
             for request in plan.requests(class, &missing, self.model.samples_at_once()) {
                 let mut store_failed = None;
-                let asked = self.model.sample(&request, &is_over, &mut |sample| {
-                    match self.keep(&plan, class, &request, sample) {
-                        Ok(()) => notify(self.notice(class, began)),
-                        Err(error) => store_failed = Some(error),
+                let asked = self.model.sample(&request, &is_over, &mut |said| {
+                    match said {
+                        SampleNotice::Retry(retry) => {
+                            locked(&self.retries).insert(class, retry);
+                        }
+                        SampleNotice::Sample(sample) => {
+                            locked(&self.retries).remove(&class);
+                            came += 1;
+                            if let Err(error) = self.keep(&plan, class, &request, sample) {
+                                store_failed = Some(error);
+                                return;
+                            }
+                        }
                     }
-                    came += 1;
+                    notify(self.notice(class, began));
                 });
+                locked(&self.retries).remove(&class);
                 if let Some(error) = store_failed {
                     return Err(error);
                 }
@@ -265,7 +287,12 @@ impl Generation {
 
     /// What there is of a class, and how fast it went.
     pub fn now(&self, class: usize) -> GenerationNotice {
-        GenerationNotice { class, now: self.class(class), pace: *locked(&self.pace) }
+        GenerationNotice { class, now: self.class(class), pace: *locked(&self.pace), retry: self.retry() }
+    }
+
+    /// What is tried again, of several what comes first.
+    fn retry(&self) -> Option<Retry> {
+        locked(&self.retries).values().min_by_key(|retry| retry.seconds).cloned()
     }
 
     fn notice(&self, class: usize, began: Instant) -> GenerationNotice {
@@ -274,7 +301,7 @@ impl Generation {
         let mut pace = locked(&self.pace);
         pace.elapsed = began.elapsed();
         pace.missing = missing;
-        GenerationNotice { class, now: self.class(class), pace: *pace }
+        GenerationNotice { class, now: self.class(class), pace: *pace, retry: self.retry() }
     }
 
     /// The user does not want a sentence; another is asked for in its place when it goes on.

@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::plan::{GenerationPlan, PlannedClass};
+use super::plan::{GenerationCost, GenerationPlan, PlannedClass};
 use crate::dataset::DatasetError;
 use crate::language_model::gguf::Gguf;
-use crate::language_model::openai::{ApiKey, OPENAI, OpenAi, OpenAiSettings};
+use crate::language_model::openai::{ApiKey, OPENAI, OpenAi, OpenAiSettings, SAMPLES_AT_ONCE, about_tokens};
 use crate::language_model::{Backend, LanguageModel, LanguageModelError, Sampling};
 use crate::prompts::generation::LlmPrompts;
 use crate::text::text_file::{self, Json};
@@ -18,6 +18,13 @@ use crate::workbench::experiment::generation_settings::{GenerationSettings, LlmP
 const SAMPLES: usize = 10;
 /// Samples that may be asked for, for each wanted sentence.
 const RETRY_LIMIT: f64 = 3.0;
+
+/// What answers, as a plan names it.
+struct Answering {
+    backend: Backend,
+    model: String,
+    identity: String,
+}
 
 impl GenerationSettings {
     /// Those of the settings, by their names in a file, that say something about servers and change nothing with a model
@@ -62,7 +69,7 @@ impl GenerationSettings {
 
     /// Sentences that are wanted of each class, with so many LLM prompts.
     fn wanted(&self, llm_prompts: usize) -> usize {
-        self.prompts_per_class.unwrap_or_else(|| self.samples.unwrap_or(SAMPLES) * llm_prompts)
+        self.prompts_per_class.unwrap_or_else(|| self.samples.unwrap_or(SAMPLES).saturating_mul(llm_prompts))
     }
 
     /// What these settings come to for some classes and a model.
@@ -75,6 +82,32 @@ impl GenerationSettings {
         classes: Vec<String>,
         model: &dyn LanguageModel,
     ) -> Result<GenerationPlan, WorkbenchError> {
+        let answering = Answering {
+            backend: model.backend(),
+            model: model.model().to_owned(),
+            identity: model.identity(),
+        };
+        self.plan_for(name, classes, answering)
+    }
+
+    /// What these settings come to for some classes, and how many answers a request asks for: whatever answers, and without
+    /// asking whether it does.
+    ///
+    /// # Errors
+    /// LLM prompts that cannot be used.
+    pub fn estimate(&self, classes: Vec<String>) -> Result<(GenerationCost, usize), WorkbenchError> {
+        let nobody = Answering { backend: Backend::OpenAi, model: String::new(), identity: String::new() };
+        let at_once = self.samples_at_once.unwrap_or(SAMPLES_AT_ONCE);
+        Ok((self.plan_for("", classes, nobody)?.cost(at_once, &about_tokens), at_once))
+    }
+
+    fn plan_for(
+        &self,
+        name: &str,
+        classes: Vec<String>,
+        answering: Answering,
+    ) -> Result<GenerationPlan, WorkbenchError> {
+        let Answering { backend, model, identity } = answering;
         let llm_prompts = self.llm_prompts()?;
         let hint = |class: &String| self.hints.as_ref()?.get(class).cloned();
         let class = |name: String| PlannedClass {
@@ -90,9 +123,9 @@ impl GenerationSettings {
             context: self.context.clone(),
             sampling: self.sampling(),
             retry_limit: self.retry_limit.unwrap_or(RETRY_LIMIT),
-            backend: model.backend(),
-            model: model.model().to_owned(),
-            identity: model.identity(),
+            backend,
+            model,
+            identity,
         })
     }
 
@@ -188,6 +221,20 @@ mod tests {
             (0.99, 50, vec![".".to_owned()])
         );
         assert_eq!(GenerationSettings { prompts_per_class: Some(7), ..settings }.wanted(3), 7);
+    }
+
+    #[test]
+    fn an_estimate_needs_no_model() {
+        let classes = || vec!["owl".to_owned(), "frog".to_owned()];
+        let settings = GenerationSettings { prompts_per_class: Some(6), ..GenerationSettings::default() };
+        let (cost, at_once) = settings.estimate(classes()).unwrap();
+        assert_eq!((cost.requests, cost.samples, cost.samples_at_most, at_once), (6, 12, 36, 10));
+        assert_eq!(cost.answer_tokens, 600);
+        assert!(cost.prompt_tokens > 60, "{cost:?}");
+        let one_by_one = GenerationSettings { samples_at_once: Some(1), ..settings.clone() };
+        assert_eq!(one_by_one.estimate(classes()).unwrap().0.requests, 12);
+        let nowhere = Some(LlmPromptsChoice::Named("nowhere.txt".to_owned()));
+        assert!(GenerationSettings { llm_prompts: nowhere, ..settings }.estimate(classes()).is_err());
     }
 
     #[test]

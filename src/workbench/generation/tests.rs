@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::live::LiveAccuracy;
 use super::*;
 use crate::language_model::{
-    Backend, LanguageModel, LanguageModelError, Preview, Sample, SampleEnding, SampleRequest,
+    Backend, LanguageModel, LanguageModelError, Preview, Sample, SampleEnding, SampleNotice, SampleRequest,
 };
 use crate::prompts::generation::RejectionReason;
 use crate::store::Store;
@@ -23,6 +23,8 @@ struct Scripted<F> {
     answer: F,
     asked: Mutex<Vec<(String, u32)>>,
     at_once: usize,
+    /// What is said before the first answer.
+    retries: Mutex<Vec<Retry>>,
 }
 
 impl<F: Fn(&str, u32) -> Result<String, LanguageModelError> + Send + Sync> LanguageModel for Scripted<F> {
@@ -54,16 +56,19 @@ impl<F: Fn(&str, u32) -> Result<String, LanguageModelError> + Send + Sync> Langu
         &self,
         request: &SampleRequest,
         is_cancelled: &(dyn Fn() -> bool + Sync),
-        on_sample: &mut dyn FnMut(Sample),
+        tell: &mut dyn FnMut(SampleNotice),
     ) -> Result<(), LanguageModelError> {
         assert!(request.samples.len() <= self.at_once);
+        let retries = std::mem::take(&mut *self.retries.lock().unwrap());
+        retries.into_iter().for_each(|retry| tell(SampleNotice::Retry(retry)));
         for number in request.samples.clone() {
             if is_cancelled() {
                 return Err(LanguageModelError::Cancelled);
             }
             self.asked.lock().unwrap().push((request.llm_prompt.clone(), number));
             let text = (self.answer)(&request.llm_prompt, number)?;
-            on_sample(Sample { number, text, ending: SampleEnding::Stop, tokens: Some(6) });
+            let sample = Sample { number, text, ending: SampleEnding::Stop, tokens: Some(6) };
+            tell(SampleNotice::Sample(sample));
         }
         Ok(())
     }
@@ -72,7 +77,7 @@ impl<F: Fn(&str, u32) -> Result<String, LanguageModelError> + Send + Sync> Langu
 fn scripted<F: Fn(&str, u32) -> Result<String, LanguageModelError> + Send + Sync>(
     answer: F,
 ) -> Arc<Scripted<F>> {
-    Arc::new(Scripted { answer, asked: Mutex::default(), at_once: 4 })
+    Arc::new(Scripted { answer, asked: Mutex::default(), at_once: 4, retries: Mutex::default() })
 }
 
 /// A sentence of use about what is asked, another one for each number.
@@ -166,6 +171,82 @@ fn a_generation_goes_on_where_its_accuracy_cannot_be_measured() {
         assert_eq!(saved.unwrap().name, "pets");
         drop(requests);
     });
+}
+
+#[test]
+fn a_generation_that_broke_off_says_why_and_goes_on_when_asked_to() {
+    let (images, place) = (tempfile::tempdir().unwrap(), StorePlace::in_memory());
+    let experiment = pond(images.path());
+    let session = session_of(&experiment, &place);
+    let source = SharedEmbeddings::new(experiment, place.clone(), session);
+    let is_right = std::sync::atomic::AtomicBool::new(false);
+    let model = scripted(move |prompt, number| match is_right.swap(true, Ordering::SeqCst) {
+        false => Err(LanguageModelError::Refused { url: "u".into(), status: 401, reason: "no".into() }),
+        true => Ok(good(prompt, number)),
+    });
+    let generation = open(plan(&*model, "pets", 3), model, &place);
+    let (requests, asked) = crossbeam_channel::unbounded();
+    let (notices, said) = crossbeam_channel::unbounded();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            job::generate(&generation, LiveAccuracy::new(source), &asked, &|notice| {
+                notices.send(notice).unwrap();
+            })
+        });
+        let mut steps = Vec::new();
+        loop {
+            match said.recv().unwrap() {
+                GenerationJobNotice::Running => steps.push("running".to_owned()),
+                GenerationJobNotice::Broken(message) => {
+                    steps.push(message);
+                    requests.send(GenerationRequest::Resume).unwrap();
+                }
+                GenerationJobNotice::Stopped | GenerationJobNotice::Failed(_) => panic!("it broke off"),
+                GenerationJobNotice::Done(_) => break,
+                _ => {}
+            }
+        }
+        assert_eq!(steps, ["running", "u answers 401: no", "running"]);
+        drop(requests);
+    });
+}
+
+#[test]
+fn a_wait_before_another_attempt_is_told_until_there_is_an_answer() {
+    let retry = |seconds| Retry { attempt: 2, attempts: 6, seconds, said: "429: slow down".to_owned() };
+    let model = scripted(|prompt, number| Ok(good(prompt, number)));
+    *model.retries.lock().unwrap() = vec![retry(2), retry(1), retry(0)];
+    let mut plan = plan(&*model, "pets", 2);
+    plan.classes.truncate(1);
+    let generation = open(plan, model, &StorePlace::in_memory());
+    let told = Mutex::new(Vec::new());
+    let tell = |notice: GenerationNotice| {
+        told.lock().unwrap().push((notice.pace.answers, notice.retry.map(|retry| retry.seconds)));
+    };
+    generation.run(&Cancel::default(), &tell).unwrap();
+    let told = told.into_inner().unwrap();
+    assert_eq!(told[..5], [(0, None), (0, Some(2)), (0, Some(1)), (0, Some(0)), (1, None)]);
+    assert!(told[5..].iter().all(|(_, retry)| retry.is_none()), "{told:?}");
+}
+
+#[test]
+fn wishes_take_effect_again_and_ask_nothing_twice() {
+    let model = scripted(|prompt, number| Ok(good(prompt, number)));
+    let place = StorePlace::in_memory();
+    let generation = open(plan(&*model, "pets", 3), model.clone(), &place);
+    generation.want_more(1, 2).unwrap();
+    run(&generation).unwrap();
+    generation.drop_sentence(0, 1).unwrap();
+    run(&generation).unwrap();
+    let before = model.asked.lock().unwrap().len();
+    // The next start has the settings and the wishes.
+    let mut again = plan(&*model, "pets", 3);
+    again.wish(&[MoreSentences { class: 1, name: "owl".to_owned(), more: 2 }]);
+    let again = open(again, model.clone(), &place);
+    run(&again).unwrap();
+    assert_eq!(again.all_classes(), generation.all_classes());
+    assert_eq!(again.all_classes().iter().map(GeneratedClass::n_accepted).collect::<Vec<_>>(), [3, 5]);
+    assert_eq!(model.asked.lock().unwrap().len(), before);
 }
 
 #[test]
