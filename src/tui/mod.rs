@@ -3,6 +3,7 @@
 pub mod actions;
 mod draw;
 pub mod graphics;
+mod keeping;
 pub mod keymap;
 mod layout;
 pub mod offscreen;
@@ -15,38 +16,32 @@ mod terminal;
 mod text;
 mod text_input;
 pub mod theme;
+mod watching;
 
 #[cfg(test)]
 mod tests;
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
-use ratatui::crossterm::event::{self, MouseButton, MouseEventKind};
-use ratatui::layout::{Position, Size};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 
 use crate::workbench::generation::{GenerationJob, GenerationSettings, MoreSentences};
 use crate::workbench::{
-    AnalysisJob, AnalysisNotice, AnalysisRequest, AtomicFile, Cancel, ClassifierFile, EditorJob, Experiment,
-    ExperimentFlags, ExperimentPart, FileChange, HtmlReport, JobNotice, Memory, Origin, PromptSetChoice,
-    Recent, Session, SessionJob, SharedEmbeddings, StorePlace, StrategyChoice, WorkbenchError, complete_path,
-    problems_of, quoted, save_pruned, split_reference,
+    AnalysisJob, AnalysisNotice, AnalysisRequest, EditorJob, Experiment, JobNotice, Memory, Origin,
+    PromptSetChoice, Recent, Session, SessionJob, SharedEmbeddings, StorePlace, StrategyChoice,
+    complete_path, split_reference,
 };
 use graphics::PictureChoice;
-use graphics::answers::LateAnswers;
 use keymap::Keymap;
 use open_experiment::OpenExperiment;
 use pictures::making::PictureThreads;
 use slot::{Slot, SlotKind};
 use state::{
-    Draft, Effect, Event, Job, NewStrategy, OpenedFrom, OpeningView, Problem, Remembered, State, Wanted,
-    update,
+    Draft, Effect, Event, Job, NewStrategy, OpeningView, Problem, Remembered, State, Wanted, update,
 };
 use terminal::BorrowedTerminal;
 use theme::{ColorDepth, Palette, Theme};
@@ -102,7 +97,7 @@ pub fn run(
     options: Options,
 ) -> io::Result<Ending> {
     let (sender, messages) = unbounded();
-    watch_signals(sender.clone())?;
+    watching::watch_signals(sender.clone())?;
     let mut theme = options.theme;
     let asks = options.theme.palette == Palette::Unknown && theme.depth != ColorDepth::Mono;
     let (mut terminal, asked) = BorrowedTerminal::borrow(options.pictures, asks, options.mouse)?;
@@ -112,7 +107,7 @@ pub fn run(
     if asked.interrupted {
         return Ok(Ending::Interrupted);
     }
-    watch_terminal(sender.clone(), asked.late)?;
+    watching::watch_terminal(sender.clone(), asked.late)?;
     let to_pictures = sender.clone();
     let pictures = PictureThreads::start(asked.graphics, move |key, picture| {
         send(&to_pictures, Message::Screen(Event::PictureReady(key, picture)));
@@ -290,53 +285,12 @@ impl Loop {
         news
     }
 
-    /// What the screens say of where an experiment comes from.
-    fn opened_from(&self, origin: &Origin, experiment: &Experiment) -> OpenedFrom {
-        let store =
-            self.store_flag.as_ref().map(|store| format!("--store {}", quoted(&store.display().to_string())));
-        let words = [Some(origin.arguments()).filter(|words| !words.is_empty()), store];
-        OpenedFrom {
-            arguments: words.into_iter().flatten().collect::<Vec<_>>().join(" "),
-            file: match origin {
-                Origin::File(path) => Some(path.clone()),
-                Origin::Demo | Origin::Flags(_) => None,
-            },
-            added: added(experiment).map(|strategy| strategy.name.clone()).collect(),
-        }
-    }
-
-    /// Keeps how the user leaves what is open.
-    fn remember(&self) {
-        let (Some(remembered), Some((origin, experiment))) =
-            (Remembered::from_state(&self.state), self.open.get())
-        else {
-            return;
-        };
-        let remembered = remembered.with_added(experiment);
-        if let Ok(text) = serde_json::to_string_pretty(&remembered) {
-            // It is a convenience: a full disk must not keep anybody from quitting.
-            let _unkept = self.memory.leave(origin, &text);
-        }
-    }
-
     fn ending(&self, effect: &Effect) -> Ending {
         match &self.state.job {
             job if job.is_running() && *effect == Effect::QuitNow => Ending::Interrupted,
             Job::Failed(problem) if self.state.session.is_none() => Ending::Failed(problem.message.clone()),
             _ => Ending::Quit,
         }
-    }
-
-    /// The experiment with what its user had made of it the last time.
-    fn restore(&self, origin: &Origin, experiment: &mut Experiment) {
-        if let Some(left) = self.left(origin) {
-            left.restore_experiment(experiment);
-        }
-    }
-
-    /// How the user left an experiment.
-    fn left(&self, origin: &Origin) -> Option<Remembered> {
-        serde_json::from_str(&self.memory.left(origin)?).ok()
     }
 
     /// What happens to the screens by a message, unless it is stale.
@@ -379,7 +333,7 @@ impl Loop {
             Effect::CheckFiles(flags) => {
                 let place = self.store_place();
                 self.beside(move || {
-                    let problems = check(&flags, &place);
+                    let problems = keeping::check(&flags, &place);
                     Event::FilesChecked { flags, problems }
                 })?;
             }
@@ -388,13 +342,15 @@ impl Loop {
             Effect::WriteFileChange(change) => self.write_file_change(&change, terminal)?,
             Effect::SaveExperiment(path) => {
                 if let Some(experiment) = self.open.experiment().cloned() {
-                    self.beside(move || said(experiment.write_file(&path), &path))?;
+                    self.beside(move || keeping::said(experiment.write_file(&path), &path))?;
                 }
             }
             Effect::Report { path, a, b } => self.report(path, a, b)?,
             Effect::ExportClassifier { strategy, path } => {
                 if let Some(source) = self.embeddings.clone() {
-                    self.beside(move || said(export_classifier(&source, strategy, &path), &path))?;
+                    self.beside(move || {
+                        keeping::said(keeping::export_classifier(&source, strategy, &path), &path)
+                    })?;
                 }
             }
             Effect::SavePruned(name) => self.save_pruned(name)?,
@@ -526,66 +482,6 @@ impl Loop {
         send(&self.sender, Message::Screen(Event::Opened(session, left)));
     }
 
-    fn keep_draft(&mut self, draft: Option<&Draft>) {
-        let Some(origin) = self.open.origin() else { return };
-        let text = draft.map(serde_json::to_string_pretty).transpose().map_err(io::Error::from);
-        if let Err(error) = text.and_then(|text| self.memory.keep_draft(origin, text.as_deref())) {
-            send(&self.sender, Message::Screen(Event::DraftUnkept(error.to_string())));
-        }
-    }
-
-    fn show_file_change(&mut self, terminal: &mut BorrowedTerminal) -> io::Result<()> {
-        let Some((Origin::File(path), experiment)) = self.open.get() else { return Ok(()) };
-        let change = FileChange::adding(path, &added(experiment).collect::<Vec<_>>());
-        self.happen(
-            match change {
-                Ok(change) => Event::FileChange(change),
-                Err(error) => Event::Refused(error.to_string()),
-            },
-            terminal,
-        )
-    }
-
-    fn write_file_change(&mut self, change: &FileChange, terminal: &mut BorrowedTerminal) -> io::Result<()> {
-        if let Err(error) = change.write() {
-            return self.happen(Event::Refused(error.to_string()), terminal);
-        }
-        self.open.keep_added(change.strategies());
-        if let Some((origin, experiment)) = self.open.get() {
-            let from = self.opened_from(origin, experiment);
-            self.happen(Event::OpenedFrom(from), terminal)?;
-        }
-        self.remember();
-        let (names, path) = (change.strategies().join(", "), change.path().display());
-        self.happen(Event::Notice(format!("{names} is in {path}")), terminal)
-    }
-
-    fn report(&mut self, path: PathBuf, a: usize, b: usize) -> io::Result<()> {
-        let Some(session) = self.state.session.clone() else { return Ok(()) };
-        let name = |strategy: usize| quoted(&session.strategies[strategy].name);
-        let command = self.state.opened_from.command("report");
-        let command = format!("{command} --a {} --b {}", name(a), name(b));
-        self.beside(move || said(write_report(&session, a, b, &command, &path), &path))
-    }
-
-    fn save_pruned(&mut self, name: String) -> io::Result<()> {
-        let (Some(session), Some(pruning)) = (self.state.session.clone(), self.state.pruned()) else {
-            return Ok(());
-        };
-        let place = self.store_place();
-        let aggregation = session.strategies[pruning.strategy].aggregation;
-        self.beside(move || {
-            let opened = place.open().map_err(|error| error.to_string());
-            let saved = opened.and_then(|opened| {
-                save_pruned(&name, &session, &pruning, &opened.store).map_err(|error| error.to_string())
-            });
-            match saved {
-                Ok(saved) => Event::PrunedSaved(saved, aggregation),
-                Err(message) => Event::Refused(message),
-            }
-        })
-    }
-
     fn open_editor(&mut self, strategy: usize) -> io::Result<()> {
         let Some(source) = self.embeddings.clone() else { return Ok(()) };
         self.editor.start(&self.sender, |to_loop| {
@@ -683,94 +579,7 @@ fn session_event(notice: JobNotice, left: Option<&Remembered>) -> Event {
     }
 }
 
-/// The strategies that were added on the screens.
-fn added(experiment: &Experiment) -> impl Iterator<Item = &StrategyChoice> {
-    experiment.strategies.iter().filter(|strategy| strategy.added)
-}
-
-/// What is wrong with the files that a form names.
-fn check(flags: &ExperimentFlags, place: &StorePlace) -> Vec<(ExperimentPart, String)> {
-    match Origin::Flags(Box::new(flags.clone())).absolute().experiment() {
-        Ok(experiment) => problems_of(&experiment, place),
-        Err(error) => vec![(ExperimentPart::Whole, error.to_string())],
-    }
-}
-
-/// How the writing of a file ended.
-fn said(written: Result<(), WorkbenchError>, path: &Path) -> Event {
-    match written {
-        Ok(()) => Event::Notice(format!("written: {}", path.display())),
-        Err(error) => Event::Refused(error.to_string()),
-    }
-}
-
-fn export_classifier(source: &SharedEmbeddings, strategy: usize, path: &Path) -> Result<(), WorkbenchError> {
-    let session = source.session();
-    let file = ClassifierFile::begin(path, session.strategies[strategy].aggregation)?;
-    let never = Cancel::default();
-    file.finish(session, &*source.get(&never, &|_| {})?, strategy, &never)?;
-    Ok(())
-}
-
-/// Writes a page about two strategies. A file that is no page is not written over.
-fn write_report(
-    session: &Session,
-    a: usize,
-    b: usize,
-    command: &str,
-    path: &Path,
-) -> Result<(), WorkbenchError> {
-    let is_page = path.extension().is_some_and(|ending| ending == "html" || ending == "htm");
-    if !is_page {
-        let message = "a page's name ends in .html".to_owned();
-        return Err(WorkbenchError::Write { path: path.to_owned(), message });
-    }
-    let file = AtomicFile::begin(path)?;
-    let page = HtmlReport { session, a, b, gallery: HtmlReport::GALLERY, command }.page(&Cancel::default())?;
-    file.finish(page.as_bytes())
-}
-
 /// A closed channel means that the loop has ended: nobody is left to tell.
 fn send(sender: &Sender<Message>, message: Message) {
     let _ended = sender.send(message);
-}
-
-fn watch_signals(sender: Sender<Message>) -> io::Result<()> {
-    let mut signals = Signals::new([SIGTERM, SIGHUP, SIGINT])?;
-    thread::Builder::new().name("job-signals".into()).spawn(move || {
-        for _signal in signals.forever() {
-            send(&sender, Message::Screen(Event::Terminate));
-        }
-    })?;
-    Ok(())
-}
-
-fn watch_terminal(sender: Sender<Message>, mut late: LateAnswers) -> io::Result<()> {
-    thread::Builder::new().name("job-terminal".into()).spawn(move || {
-        loop {
-            let event = match event::read() {
-                Ok(event::Event::Key(key)) if late.has_part(&key) => continue,
-                Ok(event::Event::Key(key)) => Event::Key(key),
-                Ok(event::Event::Resize(width, height)) => Event::Resize(Size { width, height }),
-                Ok(event::Event::Paste(text)) => Event::Paste(text),
-                Ok(event::Event::Mouse(mouse)) => match mouse.kind {
-                    MouseEventKind::Down(MouseButton::Left) => {
-                        Event::Click(Position::new(mouse.column, mouse.row))
-                    }
-                    MouseEventKind::ScrollUp => Event::Wheel(-1),
-                    MouseEventKind::ScrollDown => Event::Wheel(1),
-                    _ => continue,
-                },
-                Ok(_) => continue,
-                // The terminal is gone.
-                Err(_) => Event::Terminate,
-            };
-            let gone = matches!(event, Event::Terminate);
-            send(&sender, Message::Screen(event));
-            if gone {
-                return;
-            }
-        }
-    })?;
-    Ok(())
 }
