@@ -100,6 +100,8 @@ fn what_was_made_is_there_on_the_next_day() {
     fs::write(home.join("pond.toml"), written.replace("\"photos\"", "\"gone\"")).unwrap();
     lead(&mut day, &[("O", "What do you want"), ("g\r", "goes back to pond"), ("\x1b", "against baseline")]);
     lead(&mut day, &[("5", "own other")]);
+    // While the prompts' embeddings are read, it would ask.
+    day.wait_for(" ready ");
     day.press("q");
     assert_eq!(day.end(), 0);
 }

@@ -41,6 +41,7 @@ mod editing;
 mod generation;
 mod keys;
 mod late;
+mod mouse;
 mod opening;
 mod pictures;
 mod screens;

@@ -277,3 +277,36 @@ fn a_name_that_is_refused_stays_and_says_why() {
     assert!(drawn(&state, COLORED).contains("needs a name"));
     assert_eq!(deeds(press(&mut state, "o k Enter")), [Effect::AskEditor(EditorRequest::Save("ok".into()))]);
 }
+
+#[test]
+fn what_runs_is_stopped_from_wherever_it_is_shown() {
+    for keys in ["1", "1 c", "2", "2 Enter", "3", "3 v", "4", "5", "6", "7"] {
+        let mut state = opened(100, 30);
+        press(&mut state, keys);
+        state.begin_session();
+        assert_eq!(deeds(press(&mut state, "x")), [Effect::StopSession], "{keys}");
+        assert_eq!(state.job, Job::Stopping);
+        assert_eq!(deeds(press(&mut state, "x")).len(), 1, "{keys}: it is asked again");
+    }
+}
+
+#[test]
+fn screens_that_wait_say_for_what() {
+    for key in ["2", "4", "7", "w", "b"] {
+        let mut state = waiting(80, 24);
+        assert_eq!(press(&mut state, key), []);
+        assert!(
+            state.notice.as_deref().is_some_and(|notice| notice.contains("on their way; x stops it")),
+            "{key}"
+        );
+    }
+    let mut state = waiting(80, 24);
+    press(&mut state, "Z");
+    assert_eq!(state.notice, None, "a key that means nothing");
+    // The stage that is over is told, and what comes after it.
+    let prompts = Progress { stage: Stage::Prompts, ..progress() };
+    update(&mut state, Event::Progress(prompts));
+    assert!(drawn(&state, COLORED).contains("then the images"));
+    update(&mut state, Event::Progress(progress()));
+    assert!(drawn(&state, COLORED).contains("before: embedding prompts"));
+}
