@@ -144,6 +144,8 @@ actions! {
         "The selected strategy without the prompts that do harm: chosen on half of the images, measured on the rest";
     Keep: &["W"], &[C::Strategies], "keep",
         "Write the strategies that were added here into the experiment's file, or a new one; the change is shown first";
+    RemoveStrategy: &["D"], &[C::Strategies], "",
+        "Take the selected strategy, which was added here, away again; its prompts stay in the store";
     Confirm: &["y", "Enter"], &[C::FileChange, C::Leaving], "yes",
         "Do what is asked";
     Open: &["Enter"], &[

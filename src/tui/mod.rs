@@ -355,6 +355,13 @@ impl Loop {
             }
             Effect::SavePruned(name) => self.save_pruned(name)?,
             Effect::AddStrategy(strategy) => self.add_strategy(strategy)?,
+            Effect::RemoveStrategy(name) => {
+                self.open.change(|experiment| {
+                    experiment.strategies.retain(|strategy| !strategy.added || strategy.name != name);
+                    experiment.controls.retain(|controlled| *controlled != name);
+                });
+                self.start_session(self.store_place())?;
+            }
             Effect::SetControls(strategies) => {
                 self.open.change(|experiment| experiment.controls = strategies);
                 self.start_session(self.store_place())?;

@@ -144,7 +144,10 @@ impl State {
                 effects.push(self.draft_to_keep());
             }
             EditorNotice::Similarities { strategy, class, prompts } => {
-                self.prompts.similarities.insert((strategy, class), Some(prompts));
+                // Without an editor, its strategies are not those of the session.
+                if self.prompts.editor.is_some() {
+                    self.prompts.similarities.insert((strategy, class), Some(prompts));
+                }
             }
             EditorNotice::Saved(saved, now) => {
                 let strategies = self.session.as_ref().map(|session| &session.strategies);

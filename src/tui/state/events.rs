@@ -177,6 +177,8 @@ pub enum Effect {
     SavePruned(String),
     /// The experiment with one more strategy.
     AddStrategy(NewStrategy),
+    /// The experiment without a strategy that was added to it.
+    RemoveStrategy(String),
     /// The experiment with the controls of these strategies, and of no others.
     SetControls(Vec<String>),
     /// Ask for the prompt sets there are.

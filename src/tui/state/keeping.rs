@@ -41,6 +41,28 @@ impl State {
         Vec::new()
     }
 
+    /// The selected strategy is taken away, if it was added here.
+    pub(super) fn remove_strategy(&mut self) -> Vec<Effect> {
+        let Some(session) = &self.session else { return Vec::new() };
+        let name = session.strategies[self.strategies.selected].name.clone();
+        if !self.opened_from.added.contains(&name) {
+            self.notice =
+                Some(format!("{name} is the experiment's own: its file says which strategies there are."));
+            return Vec::new();
+        }
+        if self.job.is_running() {
+            self.notice = Some("Wait until the running job is done, or stop it.".to_owned());
+            return Vec::new();
+        }
+        let editor = self.prompts.editor.as_ref().filter(|editor| editor.has_changes());
+        if editor.is_some() || self.draft.is_some() {
+            self.notice = Some("Save or undo the changes of prompts first.".to_owned());
+            return Vec::new();
+        }
+        self.begin_session();
+        vec![Effect::RemoveStrategy(name)]
+    }
+
     /// Asks where something is to be written.
     pub(super) fn ask_for_file(&mut self, action: Action) {
         let Some(session) = &self.session else { return };

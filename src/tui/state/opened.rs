@@ -11,7 +11,7 @@ use super::focus::Strategies;
 use super::form::FormKind;
 use super::images::ImagesView;
 use super::jobs::LEFT;
-use super::prompts::PromptsView;
+use super::prompts::{Editor, PromptsView};
 use super::{Context, OpenedFrom, Remembered, Screen, State};
 use crate::tui::actions::Action;
 use crate::workbench::{Session, StrategyResult, demo};
@@ -66,7 +66,11 @@ impl State {
             .extend(messages(&session, self.in_memory).into_iter().filter(|message| !told.contains(message)));
         self.renew_analysis(keeps);
         self.keep_typing(keeps);
-        if let Some(editor) = self.prompts.editor.take_if(|editor| !keeps(editor.strategy)) {
+        // Where one went, those behind it have other places than the editor knows them by.
+        let is_longer = (0..before.strategies.len()).all(keeps);
+        self.prompts.similarities.retain(|&(strategy, _), _| is_longer && keeps(strategy));
+        let is_other = |editor: &mut Editor| !keeps(editor.strategy) || (!is_longer && !editor.has_changes());
+        if let Some(editor) = self.prompts.editor.take_if(is_other) {
             if editor.has_changes() {
                 self.messages.push(
                     "the strategy of the changed prompts is another one now; they are kept until other prompts are changed".to_owned(),

@@ -330,6 +330,7 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
             return vec![Effect::ListPromptSets];
         }
         Action::Controls => return state.toggle_controls(),
+        Action::RemoveStrategy => return state.remove_strategy(),
         Action::LearningCurve => state.toggle_page(PageTopic::LearningCurve),
         Action::Calibration => state.toggle_page(PageTopic::Calibration),
         Action::Prune => state.toggle_page(PageTopic::Pruning),

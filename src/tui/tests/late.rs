@@ -38,10 +38,8 @@ fn bearings(state: &State) -> String {
         let of = typing.purpose.strategy().map(strategy);
         format!("{:?} of {of:?}: {:?}", typing.purpose, typing.input)
     });
-    let page = state.classes.page.as_ref().map(|page| {
-        let pairs = state.taken_for(page.class);
-        (class(page.class), pairs.get(page.row(&pairs)).map(|pair| class(pair.predicted)))
-    });
+    // Where nobody has moved the cursor, it stands on the first row, whichever that is.
+    let page = state.classes.page.as_ref().map(|page| (class(page.class), page.predicted.map(class)));
     let pair = state.confusion.pairs.get(state.confusion.selected);
     let cell = state.confusion.block.as_ref().map(|block| {
         let shown = |place: usize| block.classes.get(place).map(|&shown| class(shown));

@@ -206,6 +206,31 @@ fn strategies_that_were_added_are_there_the_next_time() {
 }
 
 #[test]
+fn what_was_added_can_be_taken_away_again() {
+    let mut state = opened_with(with_one_more(), 100, 30);
+    press(&mut state, "G");
+    // The experiment's own stay.
+    assert_eq!(deeds(press(&mut state, "D")), []);
+    assert!(state.notice.as_deref().unwrap().contains("the experiment's own"));
+    update(
+        &mut state,
+        Event::OpenedFrom(OpenedFrom { added: vec!["added".into()], ..OpenedFrom::default() }),
+    );
+    press(&mut state, "b");
+    assert_eq!(deeds(press(&mut state, "D")), [Effect::RemoveStrategy("added".into())]);
+    assert_eq!(deeds(press(&mut state, "D")), [], "while it is being taken away");
+    update(&mut state, Event::Opened(Arc::new(session()), None));
+    assert_eq!(state.strategies.shown.len(), 3);
+    assert!(state.strategies.a < 3 && state.strategies.b < 3 && state.strategies.selected < 3);
+    drawn(&state, COLORED);
+    press(&mut state, "2 3 4 5 1 j k");
+    // Changes of prompts come first.
+    let mut state = place_to_leave("changes");
+    update(&mut state, Event::OpenedFrom(OpenedFrom { added: vec!["cupl".into()], ..OpenedFrom::default() }));
+    assert_eq!(deeds(press(&mut state, "D")), []);
+}
+
+#[test]
 fn a_change_of_the_file_is_shown_before_it_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("pond.toml");
