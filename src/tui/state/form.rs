@@ -395,9 +395,19 @@ impl Form {
 impl State {
     /// Opens a form as it was left, or a new one.
     pub(super) fn open_form(&mut self, kind: FormKind, form: impl FnOnce(Option<Form>) -> Form) {
-        let left = self.left_forms.iter().position(|form| form.kind == kind);
-        let left = left.map(|place| self.left_forms.remove(place));
+        let left = self.left_form(kind);
         self.overlay = Some(Overlay::Form(form(left)));
+    }
+
+    /// A form as it was left.
+    pub(super) fn left_form(&self, kind: FormKind) -> Option<Form> {
+        self.left_forms.iter().find(|form| form.kind == kind).cloned()
+    }
+
+    /// Keeps what stands in a form for the next time.
+    pub(super) fn keep_form(&mut self, form: Form) {
+        self.left_forms.retain(|left| left.kind != form.kind);
+        self.left_forms.push(form);
     }
 
     /// Takes the form away; what stands in it stays for the next time.
@@ -405,8 +415,7 @@ impl State {
         if let Some(Overlay::Form(mut form)) = self.overlay.take() {
             form.reading = false;
             form.problem = None;
-            self.left_forms.retain(|left| left.kind != form.kind);
-            self.left_forms.push(form);
+            self.keep_form(form);
         }
     }
 

@@ -82,8 +82,7 @@ fn words(cost: &GenerationCost, at_once: usize) -> String {
 impl State {
     /// The form as it was left, or filled with what is remembered, or with what the experiment says.
     fn generation_form(&self) -> Form {
-        let left = self.left_forms.iter().find(|form| form.kind == FormKind::Generate);
-        left.cloned().unwrap_or_else(|| match &self.unfinished {
+        self.left_form(FormKind::Generate).unwrap_or_else(|| match &self.unfinished {
             None => Form::generate(&self.generation_proposal),
             Some(remembered) => {
                 let mut form = Form::generate(&remembered.settings);
@@ -122,8 +121,7 @@ impl State {
     pub(super) fn reopen_generation_form(&mut self, problem: &str) -> bool {
         let mut form = self.generation_form();
         form.problem = Some(problem.to_owned());
-        self.left_forms.retain(|left| left.kind != FormKind::Generate);
-        self.left_forms.push(form);
+        self.keep_form(form);
         let waits = self.place() == Context::Generation && self.overlay.is_none() && self.typing.is_none();
         if waits {
             self.open_generation_form();

@@ -42,15 +42,10 @@ impl State {
 
     /// Selects something; says whether it was selected before.
     fn select(&mut self, place: Place) -> bool {
-        let Some(session) = self.session.clone() else {
-            return match place {
-                Place::Row(row) => std::mem::replace(&mut self.opening.selected, row) == row,
-                Place::Cell { .. } | Place::Prompt { .. } => false,
-            };
-        };
         match (self.place(), place) {
             (Context::Strategies, Place::Row(row)) => {
-                let Some(row) = StrategyRow::all(&session).get(row).copied() else { return false };
+                let rows = self.session.as_ref().map_or_else(Vec::new, |session| StrategyRow::all(session));
+                let Some(row) = rows.get(row).copied() else { return false };
                 let was = std::mem::replace(&mut self.strategies.selected, row.strategy());
                 self.strategies.choose_b();
                 self.refill();

@@ -211,6 +211,11 @@ impl PromptSetChoice {
     }
 }
 
+/// Whether these prompt sets are descriptors alone.
+pub(super) fn are_descriptors(sets: &[PromptSetChoice]) -> bool {
+    sets.iter().all(|set| matches!(set, PromptSetChoice::DescriptorsFile { .. }))
+}
+
 /// Descriptors alone are aggregated as DCLIP does it, unless somebody says how; everything else as CLIP and CuPL do.
 pub(super) fn aggregation_of(chosen: Option<Aggregation>, are_descriptors: bool) -> (Aggregation, bool) {
     match (chosen, are_descriptors) {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::definition::{
     CheckpointChoice, ClassNamesChoice, DEMO, DatasetChoice, Experiment, ExperimentError, PromptSetChoice,
-    StrategyChoice, aggregation_of, split_reference, templates_at,
+    StrategyChoice, aggregation_of, are_descriptors, split_reference, templates_at,
 };
 use super::generation_settings::GenerationSettings;
 use crate::clip::Precision;
@@ -106,9 +106,7 @@ fn strategy(entry: StrategyEntry, folder: &Path) -> Result<StrategyChoice, Strin
             entry.name
         ));
     }
-    let is_descriptors = |set: &PromptSetChoice| matches!(set, PromptSetChoice::DescriptorsFile { .. });
-    let (aggregation, aggregates_as_dclip) =
-        aggregation_of(entry.aggregation, prompt_sets.iter().all(is_descriptors));
+    let (aggregation, aggregates_as_dclip) = aggregation_of(entry.aggregation, are_descriptors(&prompt_sets));
     Ok(StrategyChoice { name: entry.name, prompt_sets, aggregation, aggregates_as_dclip, added: false })
 }
 

@@ -10,10 +10,10 @@ use serde::Serialize;
 
 use super::definition::{
     CheckpointChoice, ClassNamesChoice, DEMO, DatasetChoice, Experiment, ExperimentError, PromptSetChoice,
-    StrategyChoice,
+    StrategyChoice, aggregation_of, are_descriptors,
 };
 use super::experiment_file::{ClassNamesEntry, ExperimentFile, StrategyEntry, TemplatesEntry};
-use crate::prompts::{Aggregation, PLAIN};
+use crate::prompts::PLAIN;
 use crate::workbench::error::WorkbenchError;
 use crate::workbench::jobs::atomic_file::AtomicFile;
 
@@ -207,10 +207,9 @@ fn entry(strategy: &StrategyChoice) -> Result<StrategyEntry, String> {
         }
     }
     // What a file means without saying it need not be said.
-    let is_descriptors = |set: &PromptSetChoice| matches!(set, PromptSetChoice::DescriptorsFile { .. });
-    let is_plain =
-        strategy.aggregation == Aggregation::Mean && !strategy.prompt_sets.iter().all(is_descriptors);
-    entry.aggregation = (!is_plain && !strategy.aggregates_as_dclip).then_some(strategy.aggregation);
+    let unsaid = aggregation_of(None, are_descriptors(&strategy.prompt_sets));
+    let is_unsaid = unsaid == (strategy.aggregation, strategy.aggregates_as_dclip);
+    entry.aggregation = (!is_unsaid).then_some(strategy.aggregation);
     Ok(entry)
 }
 
@@ -250,6 +249,7 @@ fn is_same(one: &Experiment, other: &Experiment) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::prompts::Aggregation;
     use crate::workbench::experiment::flags::ExperimentFlags;
 
     fn stored(name: &str, reference: &str) -> StrategyChoice {

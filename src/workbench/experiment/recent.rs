@@ -208,11 +208,9 @@ pub fn typed_path(typed: &str) -> PathBuf {
 pub fn complete_path(typed: &str) -> (String, Vec<String>) {
     let (folder, start) = typed.rsplit_once('/').map_or(("", typed), |(folder, start)| (folder, start));
     let prefix = if typed.contains('/') { format!("{folder}/") } else { String::new() };
-    let home = || std::env::var("HOME").unwrap_or_default();
     let place = match prefix.as_str() {
         "" => ".".to_owned(),
-        _ if prefix.starts_with("~/") => format!("{}{}", home(), &prefix[1..]),
-        _ => prefix.clone(),
+        prefix => typed_path(prefix).display().to_string(),
     };
     let Ok(entries) = fs::read_dir(Path::new(&place)) else { return (typed.to_owned(), Vec::new()) };
     let mut names: Vec<String> = entries

@@ -1,8 +1,6 @@
 //! What is wrong with the parts of an experiment, before it is opened: each is tried by itself, so that all problems are told at
 //! once, each beside its part.
 
-use std::path::Path;
-
 use super::opening::{NamedClasses, Notes, open_checkpoint, open_dataset, open_prompt_set, open_strategy};
 use crate::dataset::{ClassNameMap, Dataset};
 use crate::prompts::Classes;
@@ -36,27 +34,22 @@ pub fn problems_of(experiment: &Experiment, place: &StorePlace) -> Vec<(Experime
     {
         problems.push((ExperimentPart::Checkpoint, error.to_string()));
     }
-    let class_names = match &experiment.dataset {
-        DatasetChoice::Path { class_names: Some(ClassNamesChoice::File(path)), .. } => Some(path),
-        _ => None,
-    };
-    let dataset = match class_names.map(|path| ClassNameMap::read(path)) {
-        Some(Err(error)) => {
-            problems.push((ExperimentPart::ClassNames, error.to_string()));
-            // The images can still be looked at, if only as folders.
-            let without = without_class_names(&experiment.dataset);
-            if let Err(error) = open_dataset(&without) {
-                problems.push((ExperimentPart::Images, error.to_string()));
-            }
+    let mut choice = experiment.dataset.clone();
+    let mut are_named = true;
+    if let DatasetChoice::Path { images, class_names: Some(ClassNamesChoice::File(path)), .. } =
+        &experiment.dataset
+        && let Err(error) = ClassNameMap::read(path)
+    {
+        problems.push((ExperimentPart::ClassNames, error.to_string()));
+        // The images can still be looked at, if only as folders.
+        (choice, are_named) = (DatasetChoice::at(images, None, None), false);
+    }
+    let dataset = match open_dataset(&choice) {
+        Ok(dataset) => are_named.then_some(dataset),
+        Err(error) => {
+            problems.push((ExperimentPart::Images, error.to_string()));
             None
         }
-        Some(Ok(_)) | None => match open_dataset(&experiment.dataset) {
-            Ok(dataset) => Some(dataset),
-            Err(error) => {
-                problems.push((ExperimentPart::Images, error.to_string()));
-                None
-            }
-        },
     };
     let is_stored = |set: &PromptSetChoice| matches!(set, PromptSetChoice::Stored { .. });
     let needs_store = experiment.strategies.iter().flat_map(|strategy| &strategy.prompt_sets).any(is_stored);
@@ -69,13 +62,6 @@ pub fn problems_of(experiment: &Experiment, place: &StorePlace) -> Vec<(Experime
         }
     }
     problems
-}
-
-fn without_class_names(dataset: &DatasetChoice) -> DatasetChoice {
-    match dataset {
-        DatasetChoice::Path { images, .. } => DatasetChoice::at(images, None, None),
-        DatasetChoice::Demo => DatasetChoice::at(Path::new(crate::workbench::DEMO), None, None),
-    }
 }
 
 /// Reads a strategy's prompts, for these classes where they are known.
