@@ -9,24 +9,13 @@ use super::terminal::BorrowedTerminal;
 use super::{Loop, Message, send};
 use crate::workbench::{
     AtomicFile, Cancel, ClassifierFile, Experiment, ExperimentFlags, ExperimentPart, FileChange, HtmlReport,
-    Origin, Session, SharedEmbeddings, StorePlace, StrategyChoice, WorkbenchError, problems_of, quoted,
-    save_pruned,
+    Origin, Session, SharedEmbeddings, StorePlace, WorkbenchError, problems_of, save_pruned,
 };
 
 impl Loop {
     /// What the screens say of where an experiment comes from.
     pub(super) fn opened_from(&self, origin: &Origin, experiment: &Experiment) -> OpenedFrom {
-        let store =
-            self.store_flag.as_ref().map(|store| format!("--store {}", quoted(&store.display().to_string())));
-        let words = [Some(origin.arguments()).filter(|words| !words.is_empty()), store];
-        OpenedFrom {
-            arguments: words.into_iter().flatten().collect::<Vec<_>>().join(" "),
-            file: match origin {
-                Origin::File(path) => Some(path.clone()),
-                Origin::Demo | Origin::Flags(_) => None,
-            },
-            added: added(experiment).map(|strategy| strategy.name.clone()).collect(),
-        }
+        OpenedFrom::new(origin, experiment, self.store_flag.as_deref())
     }
 
     /// Keeps how the user leaves what is open.
@@ -65,7 +54,7 @@ impl Loop {
 
     pub(super) fn show_file_change(&mut self, terminal: &mut BorrowedTerminal) -> io::Result<()> {
         let Some((Origin::File(path), experiment)) = self.open.get() else { return Ok(()) };
-        let change = FileChange::adding(path, &added(experiment).collect::<Vec<_>>());
+        let change = FileChange::adding(path, &experiment.added().collect::<Vec<_>>());
         self.happen(
             match change {
                 Ok(change) => Event::FileChange(change),
@@ -95,9 +84,8 @@ impl Loop {
 
     pub(super) fn report(&mut self, path: PathBuf, a: usize, b: usize) -> io::Result<()> {
         let Some(session) = self.state.session.clone() else { return Ok(()) };
-        let name = |strategy: usize| quoted(&session.strategies[strategy].name);
-        let command = self.state.opened_from.command("report");
-        let command = format!("{command} --a {} --b {}", name(a), name(b));
+        let [first, second] = [a, b].map(|strategy| session.strategies[strategy].name.as_str());
+        let command = self.state.opened_from.report_command(first, second);
         self.beside(move || said(write_report(&session, a, b, &command, &path), &path))
     }
 
@@ -118,11 +106,6 @@ impl Loop {
             }
         })
     }
-}
-
-/// The strategies that were added on the screens.
-fn added(experiment: &Experiment) -> impl Iterator<Item = &StrategyChoice> {
-    experiment.strategies.iter().filter(|strategy| strategy.added)
 }
 
 /// What is wrong with the files that a form names.

@@ -36,15 +36,20 @@ fn prompts_are_written_looked_at_and_become_a_strategy() {
     session.wait_for("dropped: ");
     session.press("\x1b");
     session.wait(|text| text.contains("60 of 60 sentences (done)") && text.contains("1 rejected")).unwrap();
+    save_and_quit(session);
+    assert!(
+        server.asked().iter().all(|asked| asked.header("authorization") == Some("Bearer sk-very-secret"))
+    );
+}
+
+/// Saves what was written, which becomes a strategy, and quits.
+fn save_and_quit(mut session: Session) {
     session.press("w");
     session.wait_for("saved as pond");
     session.press("1");
     session.wait(|text| text.contains("B ● pond@") && text.contains("ready")).unwrap();
     session.press("q");
     assert_eq!(session.end(), 0);
-    assert!(
-        server.asked().iter().all(|asked| asked.header("authorization") == Some("Bearer sk-very-secret"))
-    );
 }
 
 /// The workbench, with a server of language models.
@@ -168,10 +173,5 @@ fn a_killed_generation_is_offered_again_and_asks_nothing_twice() {
         |asked: &[Asked]| asked.iter().map(|asked| asked.json()["n"].as_u64().unwrap_or(1)).sum::<u64>();
     let asked = server.asked();
     assert_eq!((samples(&asked[..ANSWERED]), samples(&asked[before..])), (24, 41), "none is asked for twice");
-    session.press("w");
-    session.wait_for("saved as pond");
-    session.press("1");
-    session.wait(|text| text.contains("B ● pond@") && text.contains("ready")).unwrap();
-    session.press("q");
-    assert_eq!(session.end(), 0);
+    save_and_quit(session);
 }

@@ -1,13 +1,13 @@
 //! What the user made and wants to keep: strategies in the experiment's file, the session as a file, pages and files for others.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::strategies_page::{PageAnswer, PageTopic};
 use super::typing::InputKind;
 use super::{Effect, Overlay, State};
 use crate::tui::actions::Action;
 use crate::tui::text_input::TextInput;
-use crate::workbench::{FileChange, Pruning};
+use crate::workbench::{Experiment, FileChange, Origin, Precision, Pruning, quoted};
 
 /// Where the open experiment comes from, as far as the screens say it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,8 +21,45 @@ pub struct OpenedFrom {
 }
 
 impl OpenedFrom {
-    /// The command that does something with the experiment.
-    pub fn command(&self, subcommand: &str) -> String {
+    /// What decides an experiment that is open, with the store that was named.
+    pub fn new(origin: &Origin, experiment: &Experiment, store: Option<&Path>) -> Self {
+        let precision = Some(experiment.precision).filter(|precision| *precision != Precision::default());
+        let words = [
+            Some(origin.arguments()).filter(|words| !words.is_empty()),
+            precision.map(|precision| format!("--precision {precision}")),
+            store.map(|store| format!("--store {}", quoted(&store.display().to_string()))),
+        ];
+        Self {
+            arguments: words.into_iter().flatten().collect::<Vec<_>>().join(" "),
+            file: match origin {
+                Origin::File(path) => Some(path.clone()),
+                Origin::Demo | Origin::Flags(_) => None,
+            },
+            added: experiment.added().map(|strategy| strategy.name.clone()).collect(),
+        }
+    }
+
+    /// The command that prunes a strategy; none for one that was added here, which a command does not know.
+    pub fn prune_command(&self, strategy: &str) -> Option<String> {
+        let is_known = !self.added.iter().any(|added| added == strategy);
+        is_known.then(|| format!("{} --strategy {}", self.command("prompts prune"), quoted(strategy)))
+    }
+
+    /// The command that makes a page about two strategies, and what has to be done before it knows them.
+    pub fn report_command(&self, a: &str, b: &str) -> String {
+        let command = format!("{} --a {} --b {}", self.command("report"), quoted(a), quoted(b));
+        let unknown: Vec<&str> =
+            [a, b].into_iter().filter(|name| self.added.iter().any(|added| added == name)).collect();
+        match unknown.is_empty() {
+            true => command,
+            false => format!(
+                "{command} # once the workbench has written {} into the experiment's file",
+                unknown.join(", ")
+            ),
+        }
+    }
+
+    fn command(&self, subcommand: &str) -> String {
         format!("cupl-tui {subcommand} {}", self.arguments).trim_end().to_owned()
     }
 }

@@ -58,7 +58,7 @@ impl Remembered {
     /// The same with the strategies that were added to an experiment.
     #[must_use]
     pub fn with_added(mut self, experiment: &Experiment) -> Self {
-        self.added = experiment.strategies.iter().filter(|strategy| strategy.added).cloned().collect();
+        self.added = experiment.added().cloned().collect();
         self
     }
 

@@ -4,7 +4,7 @@
 use super::step::Step;
 use super::{Context, Effect, State};
 use crate::tui::actions::Action;
-use crate::workbench::{AnalysisRequest, Calibration, LearningCurve, Pruning, Session, quoted};
+use crate::workbench::{AnalysisRequest, Calibration, LearningCurve, Pruning, Session};
 
 /// What a page is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,15 +84,14 @@ impl StrategiesPage {
     }
 }
 
-/// What counts of a pruning, and how to keep it: with this key, or by a command.
-fn pruning_words(pruning: &Pruning, strategy: &str, save: &str, command: &str) -> String {
+/// What counts of a pruning, and how to keep it: with this key, or by a command, where there is one.
+fn pruning_words(pruning: &Pruning, save: &str, command: Option<&str>) -> String {
     match pruning.removed.is_empty() {
         true => "None goes: without any one of them, no more of these images are recognised.".to_owned(),
         false => format!(
-            "The first is too good to be true; what counts is the rest: {}. {save} saves what is left; so does {command} --strategy {} \
-             --save NAME.",
+            "The first is too good to be true; what counts is the rest: {}. {save} saves what is left{}.",
             pruning.words(),
-            quoted(strategy)
+            command.map_or_else(String::new, |command| format!("; so does {command} --save NAME"))
         ),
     }
 }
@@ -131,9 +130,8 @@ pub fn curve_words(curve: &LearningCurve, session: &Session) -> String {
 impl State {
     /// What counts of a pruning, and how to keep it.
     pub fn pruning_words(&self, pruning: &Pruning, session: &Session) -> String {
-        let command = self.opened_from.command("prompts prune");
-        let save = self.keymap.key(Action::SavePrompts);
-        pruning_words(pruning, &session.strategies[pruning.strategy].name, save, &command)
+        let command = self.opened_from.prune_command(&session.strategies[pruning.strategy].name);
+        pruning_words(pruning, self.keymap.key(Action::SavePrompts), command.as_deref())
     }
 
     /// Shows a page; once more closes it.

@@ -231,6 +231,33 @@ fn what_was_added_can_be_taken_away_again() {
 }
 
 #[test]
+fn commands_say_all_that_decides_their_numbers() {
+    let origin = crate::workbench::Origin::File("/my data/pond.toml".into());
+    let mut experiment = Experiment::demo().unwrap();
+    let from = OpenedFrom::new(&origin, &experiment, None);
+    assert_eq!(
+        from.prune_command("cupl").unwrap(),
+        "cupl-tui prompts prune '/my data/pond.toml' --strategy cupl"
+    );
+    experiment.precision = crate::workbench::Precision::Int8;
+    experiment.strategies.push(added("it's mine"));
+    let from = OpenedFrom::new(&origin, &experiment, Some("/s".as_ref()));
+    let report = "cupl-tui report '/my data/pond.toml' --precision int8 --store /s --a templates --b cupl";
+    assert_eq!(from.report_command("templates", "cupl"), report);
+    // No command knows what stands in no file.
+    assert_eq!(from.prune_command("it's mine"), None);
+    let report = from.report_command("templates", "it's mine");
+    assert!(
+        report.ends_with(" # once the workbench has written it's mine into the experiment's file"),
+        "{report}"
+    );
+    assert_eq!(
+        OpenedFrom::new(&crate::workbench::Origin::Demo, &Experiment::demo().unwrap(), None).arguments,
+        ""
+    );
+}
+
+#[test]
 fn a_change_of_the_file_is_shown_before_it_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("pond.toml");

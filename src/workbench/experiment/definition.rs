@@ -226,6 +226,11 @@ pub(super) fn aggregation_of(chosen: Option<Aggregation>, are_descriptors: bool)
 }
 
 impl Experiment {
+    /// The strategies that were added on the screens.
+    pub fn added(&self) -> impl Iterator<Item = &StrategyChoice> {
+        self.strategies.iter().filter(|strategy| strategy.added)
+    }
+
     /// The same, with paths that mean the same from everywhere.
     #[must_use]
     pub fn absolute(mut self) -> Self {

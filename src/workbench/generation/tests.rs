@@ -4,6 +4,8 @@ use std::collections::HashSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crossbeam_channel::{Receiver, Sender};
+
 use super::live::LiveAccuracy;
 use super::*;
 use crate::language_model::{
@@ -101,6 +103,24 @@ fn open(plan: GenerationPlan, model: Arc<dyn LanguageModel>, place: &StorePlace)
     Generation::open(plan, model, place.clone(), words).unwrap()
 }
 
+/// Runs the job while `work` asks it things and hears what it says; it ends with that.
+fn beside_job(
+    generation: &Generation,
+    source: SharedEmbeddings,
+    work: impl FnOnce(Sender<GenerationRequest>, &Receiver<GenerationJobNotice>),
+) {
+    let (requests, asked) = crossbeam_channel::unbounded();
+    let (notices, said) = crossbeam_channel::unbounded();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            job::generate(generation, LiveAccuracy::new(source), &asked, &|notice| {
+                notices.send(notice).unwrap();
+            })
+        });
+        work(requests, &said);
+    });
+}
+
 fn run(generation: &Generation) -> Result<(), WorkbenchError> {
     generation.run(&Cancel::default(), &|_| {})
 }
@@ -140,14 +160,7 @@ fn a_generation_goes_on_where_its_accuracy_cannot_be_measured() {
     std::fs::remove_file(images.path().join("a-frog/2.png")).unwrap();
     let model = scripted(|prompt, number| Ok(good(prompt, number)));
     let generation = open(plan(&*model, "pets", 3), model, &place);
-    let (requests, asked) = crossbeam_channel::unbounded();
-    let (notices, said) = crossbeam_channel::unbounded();
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            job::generate(&generation, LiveAccuracy::new(source), &asked, &|notice| {
-                notices.send(notice).unwrap();
-            })
-        });
+    beside_job(&generation, source, |requests, said| {
         let (mut is_done, mut reason, mut reads) = (false, None, false);
         while !is_done || reason.is_none() {
             match said.recv().unwrap() {
@@ -169,7 +182,6 @@ fn a_generation_goes_on_where_its_accuracy_cannot_be_measured() {
             _ => None,
         });
         assert_eq!(saved.unwrap().name, "pets");
-        drop(requests);
     });
 }
 
@@ -185,14 +197,7 @@ fn a_generation_that_broke_off_says_why_and_goes_on_when_asked_to() {
         true => Ok(good(prompt, number)),
     });
     let generation = open(plan(&*model, "pets", 3), model, &place);
-    let (requests, asked) = crossbeam_channel::unbounded();
-    let (notices, said) = crossbeam_channel::unbounded();
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            job::generate(&generation, LiveAccuracy::new(source), &asked, &|notice| {
-                notices.send(notice).unwrap();
-            })
-        });
+    beside_job(&generation, source, |requests, said| {
         let mut steps = Vec::new();
         loop {
             match said.recv().unwrap() {
@@ -207,7 +212,6 @@ fn a_generation_that_broke_off_says_why_and_goes_on_when_asked_to() {
             }
         }
         assert_eq!(steps, ["running", "u answers 401: no", "running"]);
-        drop(requests);
     });
 }
 
